@@ -1,0 +1,182 @@
+"""What policies are: pure decisions, made from facts that the engine hands in.
+
+A policy does no I/O, starts no threads and has no clock of its own: whatever it needs to know is
+in the arguments. The values here are immutable, so they may be shared between threads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = [
+    "EvictionPolicy",
+    "FoundBelow",
+    "LockFreeReads",
+    "Node",
+    "PromotionPolicy",
+    "TierFacts",
+    "WritePlan",
+    "WritePolicy",
+    "WriteRequest",
+]
+
+
+class TierFacts(NamedTuple):
+    """What a policy may know of a tier.
+
+    Attributes:
+        name: The tier's name, such as `"memory"`.
+        level: Its place in the stack, 0 for the fastest.
+        durable: Whether what it holds survives the process.
+        shared: Whether other hosts see it.
+    """
+
+    name: str
+    level: int
+    durable: bool
+    shared: bool
+
+
+class FoundBelow(NamedTuple):
+    """A hit in a lower tier, as a promotion policy sees it.
+
+    Attributes:
+        key: The key.
+        source: The tier that holds it.
+        size_bytes: The size of its record.
+        age_s: Seconds since it was written.
+        remaining_s: Seconds for which it stays fresh, `inf` without a limit.
+        cost_s: The seconds that computing it took, 0.0 where nobody measured.
+    """
+
+    key: str
+    source: TierFacts
+    size_bytes: int
+    age_s: float
+    remaining_s: float
+    cost_s: float
+
+
+@runtime_checkable
+class PromotionPolicy(Protocol):
+    """Decides whether a value that was found in a lower tier is copied into a faster one.
+
+    The engine guarantees: it asks once for each faster tier, fastest last, and only for fresh
+    values. The implementer must answer from the arguments (and state of its own, which several
+    threads may use at once), quickly and without raising. The engine carries the remaining
+    lifetime; a policy can't lengthen it.
+    """
+
+    def promote(self, found: FoundBelow, into: TierFacts) -> bool:
+        """Whether `found` is copied into the tier `into`."""
+        ...
+
+
+class WriteRequest(NamedTuple):
+    """A write, as a write policy sees it.
+
+    Attributes:
+        key: The key.
+        lifetime_s: Seconds that the value may live, `inf` without a limit.
+        cost_s: The seconds that computing it took; 0.0 for a plain `set`.
+        computed: Whether it fills a miss (`get_or_compute`) rather than changes a value (`set`).
+    """
+
+    key: str
+    lifetime_s: float
+    cost_s: float
+    computed: bool
+
+
+class WritePlan(NamedTuple):
+    """Where a write goes.
+
+    Attributes:
+        now: The levels that are written before the call returns, in this order.
+        later: The levels that a write-back queue writes afterwards, in this order.
+        Levels in neither are left out; what they held for the key is deleted.
+    """
+
+    now: tuple[int, ...]
+    later: tuple[int, ...] = ()
+
+
+@runtime_checkable
+class WritePolicy(Protocol):
+    """Decides which tiers are written, in which order, and which of them later.
+
+    The engine guarantees: `tiers` is the whole stack, fastest first. The implementer must answer
+    from the arguments, quickly and without raising, and name each level at most once.
+    """
+
+    def plan(self, request: WriteRequest, tiers: Sequence[TierFacts]) -> WritePlan:
+        """Where `request` goes."""
+        ...
+
+
+class EvictionPolicy(Protocol):
+    """A bounded mapping that decides what to let go: any `cachetools.Cache` is one.
+
+    The caller guarantees: one thread at a time (readers excepted where the policy also is
+    `LockFreeReads`), and string keys. The implementer must keep `currsize <= maxsize` after every
+    operation, remove entries of its own accord only through `popitem()` of the same object (so
+    that whoever replaces that attribute sees every eviction), and raise `KeyError` for what it
+    does not hold.
+    """
+
+    @property
+    def maxsize(self) -> float:
+        """The most that it holds, in the unit of `getsizeof`."""
+        ...
+
+    @property
+    def currsize(self) -> float:
+        """What it holds now."""
+        ...
+
+    def __getitem__(self, key: str, /) -> Any: ...
+    def __setitem__(self, key: str, value: Any, /) -> None: ...
+    def __delitem__(self, key: str, /) -> None: ...
+    def __contains__(self, key: object, /) -> bool: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __len__(self) -> int: ...
+
+    def popitem(self) -> tuple[str, Any]:
+        """Remove and return what is to be let go next."""
+        ...
+
+    def clear(self) -> None:
+        """Remove everything."""
+        ...
+
+
+class Node(Protocol):
+    """What a lock-free policy keeps for a key.
+
+    Attributes:
+        value: The value.
+        visits: How often it was read since the policy last looked; readers add to it.
+        total_visits: The visits before that.
+    """
+
+    value: Any
+    visits: int
+    total_visits: int
+
+
+@runtime_checkable
+class LockFreeReads(Protocol):
+    """An eviction policy whose hits need no lock: a hit only adds to the node's `visits`.
+
+    The caller guarantees: it only looks nodes up, and adds to `visits`, which may lose an
+    increment under threads. The implementer must treat `visits` as a hint, and must hand out the
+    same mapping object for as long as it lives, `clear()` included.
+    """
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """Its nodes by key, live."""
+        ...

@@ -1,0 +1,1 @@
+"""What to let go when a tier is full. One algorithm a file."""

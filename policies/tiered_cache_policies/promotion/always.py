@@ -1,0 +1,22 @@
+"""Promote everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tiered_cache_policies.contracts import FoundBelow, TierFacts
+
+__all__ = ["Always"]
+
+
+class Always:
+    """The promotion policy that copies every hit into every faster tier.
+
+    The next lookup of the key is answered by the fastest tier. It has no state, so any number of
+    threads and caches may share one.
+    """
+
+    def promote(self, found: FoundBelow, into: TierFacts) -> bool:  # noqa: ARG002 - the protocol's
+        """Always true."""
+        return True

@@ -1,0 +1,1 @@
+"""Which tiers a write goes to, and in which order. One rule a file."""

@@ -1,0 +1,27 @@
+"""Write every tier before the call returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tiered_cache_policies.contracts import WritePlan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tiered_cache_policies.contracts import TierFacts, WriteRequest
+
+__all__ = ["WriteThrough"]
+
+
+class WriteThrough:
+    """The write policy that writes every tier now, the lowest first.
+
+    When a faster tier holds the value, each slower one does, unless it failed: a process that
+    dies in between leaves no value that only it could see. The caller waits for every tier. It
+    has no state, so any number of threads and caches may share one.
+    """
+
+    def plan(self, request: WriteRequest, tiers: Sequence[TierFacts]) -> WritePlan:  # noqa: ARG002 - the protocol's
+        """All levels, from the lowest tier up."""
+        return WritePlan(now=tuple(tier.level for tier in reversed(tiers)))

@@ -1,0 +1,140 @@
+"""Durations and sizes: what is understood, and what is refused with which words."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiered_cache.errors import InvalidDurationError, TieredCacheError
+from tiered_cache.units import parse_duration, parse_lifetime, parse_size
+
+_CENTURY_S = 100 * 365.25 * 86400
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        (0, 0.0),
+        (1, 1.0),
+        (0.25, 0.25),
+        (-0.0, 0.0),
+        (dt.timedelta(minutes=2, milliseconds=5), 120.005),
+        ("250ms", 0.25),
+        ("1s", 1.0),
+        ("10m", 600.0),
+        ("10min", 600.0),
+        ("1.5h", 5400.0),
+        ("1d", 86400.0),
+        ("2w", 1209600.0),
+        (" 3 H ", 10800.0),
+        (_CENTURY_S, _CENTURY_S),
+    ],
+)
+def test_a_duration_is_understood(written: Any, seconds: float) -> None:
+    found = parse_duration(written)
+    assert type(found) is float
+    assert found == pytest.approx(seconds, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        (math.nan, "not a duration"),
+        (-1, "not a duration"),
+        (-1e-9, "not a duration"),
+        (-math.inf, "not a duration"),
+        (dt.timedelta(seconds=-1), "not a duration"),
+        (math.inf, "use None for no limit"),
+        (1e300, "use None for no limit"),
+        (10**400, "use None for no limit"),
+        (_CENTURY_S + 1, "use None for no limit"),
+        ("9" * 400 + "s", "use None for no limit"),
+        (dt.timedelta.max, "use None for no limit"),
+        ("", "not a duration"),
+        ("10", "such as '10m'"),
+        ("ten minutes", "such as '10m'"),
+        ("10 parsecs", "such as '10m'"),
+        ("-1s", "such as '10m'"),
+        ("1e3s", "such as '10m'"),
+        ("nan", "such as '10m'"),
+        ("10m5s", "such as '10m'"),
+        ("\u0663s", "such as '10m'"),
+        ("10m\x00", "such as '10m'"),
+        (True, "not bool"),
+        (False, "not bool"),
+        (None, "not NoneType"),
+        (b"10m", "not bytes"),
+        ([10], "not list"),
+        (1j, "not complex"),
+    ],
+)
+def test_what_is_no_duration_is_refused_with_a_way_out(written: Any, says: str) -> None:
+    with pytest.raises(InvalidDurationError) as caught:
+        parse_duration(written, name="ttl")
+    assert says in str(caught.value)
+    assert str(caught.value).startswith("ttl")
+
+
+def test_no_lifetime_is_no_limit() -> None:
+    assert parse_lifetime(None) == math.inf
+    assert parse_lifetime(math.inf) == math.inf
+    assert parse_lifetime("10m") == 600.0
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, -0.0, "0s", "0ms", dt.timedelta(0)])
+def test_a_lifetime_of_zero_is_refused_with_an_explanation(zero: Any) -> None:
+    with pytest.raises(InvalidDurationError, match=r"expire at once.*delete\(\).*None"):
+        parse_lifetime(zero)
+
+
+@pytest.mark.parametrize("bad", [math.nan, -1, True, "soon", 1e300, -math.inf])
+def test_a_lifetime_is_a_duration(bad: Any) -> None:
+    with pytest.raises(InvalidDurationError, match="ttl"):
+        parse_lifetime(bad)
+
+
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [
+        (1, 1),
+        (2**60, 2**60),
+        ("1", 1),
+        ("100B", 100),
+        ("8MB", 8_000_000),
+        ("512MiB", 512 * 2**20),
+        ("1.5 gib", 3 * 2**29),
+        ("2tb", 2 * 10**12),
+    ],
+)
+def test_a_size_is_understood(written: Any, size: int) -> None:
+    assert parse_size(written) == size
+
+
+@pytest.mark.parametrize(
+    "written",
+    [0, -1, "0", "0.5B", "-1MB", "", "MiB", "1 ZiB", "12 34", True, None, 1.5, math.inf, b"1MB"],
+)
+def test_what_is_no_size_is_refused(written: Any) -> None:
+    with pytest.raises(InvalidDurationError, match=r"^max_bytes"):
+        parse_size(written, name="max_bytes")
+
+
+@pytest.mark.parametrize("written", ["9" * 400 + "TB", 2**63, 10**400])
+def test_a_size_that_nothing_can_hold_is_refused(written: Any) -> None:
+    with pytest.raises(InvalidDurationError, match=r"^max_bytes.*8 EiB"):
+        parse_size(written, name="max_bytes")
+
+
+@given(st.text() | st.floats() | st.integers() | st.booleans() | st.timedeltas() | st.none())
+def test_anything_is_a_duration_or_one_of_our_errors(written: Any) -> None:
+    for parse in (parse_duration, parse_lifetime, parse_size):
+        try:
+            found = parse(written)
+        except TieredCacheError:
+            continue
+        assert found >= 0

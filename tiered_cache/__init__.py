@@ -1,0 +1,115 @@
+"""A multi-tier read-through cache: memory, disk and Redis behind one `get_or_compute`.
+
+Importing this package imports nothing heavy: each public name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tiered_cache._default import configure, tiered
+    from tiered_cache.cache import TieredCache
+    from tiered_cache.config import Settings
+    from tiered_cache.decorators import Cached
+    from tiered_cache.errors import (
+        CacheClosedError,
+        ConfigurationError,
+        InvalidDurationError,
+        InvalidKeyError,
+        TieredCacheError,
+        TierError,
+        TierTimeoutError,
+        TierUnavailableError,
+    )
+    from tiered_cache.events import Event, EventKind
+    from tiered_cache.manager import Cache, CacheManager
+    from tiered_cache.outcomes import Explanation, Lookup, LookupStatus, WriteOutcome, WriteResult
+    from tiered_cache.stats.snapshot import CacheStats, TierStats
+    from tiered_cache.tiers.disk import DiskTier
+    from tiered_cache.tiers.memory import MemoryTier
+    from tiered_cache.tiers.null import NullTier
+    from tiered_cache.tiers.redis import RedisTier
+
+__all__ = [
+    "Cache",
+    "CacheClosedError",
+    "CacheManager",
+    "CacheStats",
+    "Cached",
+    "ConfigurationError",
+    "DiskTier",
+    "Event",
+    "EventKind",
+    "Explanation",
+    "InvalidDurationError",
+    "InvalidKeyError",
+    "Lookup",
+    "LookupStatus",
+    "MemoryTier",
+    "NullTier",
+    "RedisTier",
+    "Settings",
+    "TierError",
+    "TierStats",
+    "TierTimeoutError",
+    "TierUnavailableError",
+    "TieredCache",
+    "TieredCacheError",
+    "WriteOutcome",
+    "WriteResult",
+    "configure",
+    "tiered",
+]
+
+_HOMES = {
+    "tiered_cache._default": ("configure", "tiered"),
+    "tiered_cache.cache": ("TieredCache",),
+    "tiered_cache.config": ("Settings",),
+    "tiered_cache.decorators": ("Cached",),
+    "tiered_cache.errors": (
+        "CacheClosedError",
+        "ConfigurationError",
+        "InvalidDurationError",
+        "InvalidKeyError",
+        "TierError",
+        "TierTimeoutError",
+        "TierUnavailableError",
+        "TieredCacheError",
+    ),
+    "tiered_cache.events": ("Event", "EventKind"),
+    "tiered_cache.manager": ("Cache", "CacheManager"),
+    "tiered_cache.outcomes": (
+        "Explanation",
+        "Lookup",
+        "LookupStatus",
+        "WriteOutcome",
+        "WriteResult",
+    ),
+    "tiered_cache.stats.snapshot": ("CacheStats", "TierStats"),
+    "tiered_cache.tiers.disk": ("DiskTier",),
+    "tiered_cache.tiers.memory": ("MemoryTier",),
+    "tiered_cache.tiers.null": ("NullTier",),
+    "tiered_cache.tiers.redis": ("RedisTier",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOME_OF.get(name)
+    if module is None:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("tiered-cache")
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    from importlib import import_module
+
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,52 @@
+"""The default cache, `tiered`: built from the settings when it is first used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tiered_cache.cache import TieredCache
+
+if TYPE_CHECKING:
+    from tiered_cache.config import Settings
+
+__all__ = ["configure", "tiered"]
+
+
+def _from_settings() -> TieredCache:
+    from tiered_cache.config import build_stack
+
+    return build_stack("default")
+
+
+tiered = TieredCache.deferred(_from_settings)
+"""The default cache. It opens nothing until it is used."""
+
+
+def configure(
+    cache: TieredCache | None = None, *, settings: Settings | None = None, **options: Any
+) -> TieredCache:
+    """Replace the default cache, for everybody who holds `tiered`.
+
+    Args:
+        cache: A cache to be used instead.
+        settings: Settings to build it from.
+        options: Settings by name, over variables and files, such as `redis_url="redis://…"`.
+
+    Returns:
+        `tiered`. What it was before is closed.
+
+    Raises:
+        ConfigurationError: The settings are wrong, or more than one of the arguments was given.
+    """
+    from tiered_cache.config import build_stack, load_settings
+    from tiered_cache.errors import ConfigurationError
+
+    if sum([cache is not None, settings is not None, bool(options)]) > 1:
+        msg = "configure() takes a cache, or settings, or options by name: only one of them"
+        raise ConfigurationError(msg)
+    if cache is not None:
+        tiered.rebuild(lambda: cache)
+        return tiered
+    chosen = settings if settings is not None else load_settings(**options)
+    tiered.rebuild(lambda: build_stack("default", chosen))
+    return tiered

@@ -1,0 +1,53 @@
+"""The plans that only ask: they promote nothing and count nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tiered_cache._engine.effects import Plan, Read
+from tiered_cache._engine.findings import judge
+from tiered_cache._engine.reading import peek
+from tiered_cache.outcomes import Explanation
+
+if TYPE_CHECKING:
+    from tiered_cache._engine.stack import Stack
+
+__all__ = ["exists", "explain"]
+
+
+def exists(stack: Stack, key: str) -> Plan[bool]:
+    """Whether some tier holds a fresh value for `key`."""
+    for level in stack.levels:
+        finding = yield from peek(stack, level, key)
+        if finding.outcome == "hits":
+            return True
+    return False
+
+
+def explain(stack: Stack, key: str) -> Plan[list[Explanation]]:
+    """What each tier says of `key`."""
+    answers = []
+    for level in stack.levels:
+        reply = yield Read(level.index, key)
+        finding = judge(level, stack.codec, key, reply)
+        why = finding.why
+        if key in level.suspects:
+            why = "outdated: a change did not reach this tier; it is deleted before it is read"
+        elif finding.outcome == "stale_hits":
+            why = "stale: past its freshness, not yet gone"
+        entry = finding.entry
+        if entry is None:
+            size = len(finding.record) if finding.record is not None else None
+            answers.append(Explanation(level.name, present=False, bytes=size, why=why))
+            continue
+        answers.append(
+            Explanation(
+                level.name,
+                present=not why,
+                age_s=finding.age_s,
+                remaining_s=finding.fresh_s,
+                bytes=finding.size_bytes,
+                why=why,
+            )
+        )
+    return answers

@@ -1,0 +1,129 @@
+"""What a plan asks a driver to do, and what the driver answers.
+
+A plan is a generator: it yields effects and is sent replies. It never touches I/O or a clock, so
+that one algorithm serves every driver, and a test can drive it through any interleaving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from tiered_cache.contracts import PutItem  # noqa: TC001 - NamedTuple fields
+
+__all__ = [
+    "FAILED",
+    "OK",
+    "REFUSED",
+    "SKIPPED",
+    "UNREADABLE",
+    "Clear",
+    "Compute",
+    "Delete",
+    "DeleteMany",
+    "Effect",
+    "Plan",
+    "Put",
+    "PutMany",
+    "Read",
+    "ReadMany",
+    "Reply",
+]
+
+OK = "ok"
+SKIPPED = "skipped"
+FAILED = "failed"
+REFUSED = "refused"
+UNREADABLE = "unreadable"
+
+
+class Reply:
+    """How an effect on a tier went.
+
+    Attributes:
+        status: `OK`; `SKIPPED`, the tier was not asked; `FAILED`, it could not serve; `REFUSED`, it
+            does not take the record; `UNREADABLE`, what it holds can't be handed out.
+        value: What the tier's method returned, for `OK`.
+        seconds: How long it took.
+        now_s: The wall clock after it.
+        reason: What went wrong, for people.
+    """
+
+    __slots__ = ("now_s", "reason", "seconds", "status", "value")
+
+    def __init__(
+        self, status: str, value: Any, seconds: float, now_s: float, reason: str = ""
+    ) -> None:
+        self.status = status
+        self.value = value
+        self.seconds = seconds
+        self.now_s = now_s
+        self.reason = reason
+
+
+class Read(NamedTuple):
+    """Read one key of one tier: a reply with `Found` or `Absent`."""
+
+    level: int
+    key: str
+
+
+class ReadMany(NamedTuple):
+    """Read several keys of one tier: a reply with a dictionary of `Found` and `Absent`."""
+
+    level: int
+    keys: Sequence[str]
+
+
+class Put(NamedTuple):
+    """Write one key of one tier: a reply with whether it was stored."""
+
+    level: int
+    key: str
+    item: PutItem
+    counter: str = "writes"
+
+
+class PutMany(NamedTuple):
+    """Write several keys of one tier: a reply with the set of those stored."""
+
+    level: int
+    items: Mapping[str, PutItem]
+    counter: str = "writes"
+
+
+class Delete(NamedTuple):
+    """Delete one key of one tier: a reply with whether it was there."""
+
+    level: int
+    key: str
+
+
+class DeleteMany(NamedTuple):
+    """Delete several keys of one tier: a reply with how many were there."""
+
+    level: int
+    keys: Sequence[str]
+
+
+class Clear(NamedTuple):
+    """Delete all keys with a prefix of one tier: a reply with how many there were."""
+
+    level: int
+    prefix: str
+
+
+class Compute(NamedTuple):
+    """Call the caller's function: (its result, the seconds for each key, the wall clock after it).
+
+    What it raises is thrown into the plan.
+    """
+
+    function: Callable[[], Any]
+    keys: Sequence[str]
+
+
+Effect = Read | ReadMany | Put | PutMany | Delete | DeleteMany | Clear | Compute
+
+T = TypeVar("T")
+Plan = Generator[Effect, Any, T]

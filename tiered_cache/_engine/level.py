@@ -1,0 +1,197 @@
+"""A tier in its place in a stack: guarded by a breaker, counted, and never raising."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from tiered_cache._engine.breaker import Breaker, BreakerState
+from tiered_cache._engine.effects import FAILED, OK, REFUSED, SKIPPED, UNREADABLE, Reply
+from tiered_cache._engine.suspects import Suspects
+from tiered_cache.contracts import LiveTier, Reach
+from tiered_cache.errors import (
+    ConfigurationError,
+    RecordError,
+    RecordRefusedError,
+    TierUnavailableError,
+)
+from tiered_cache.events import Event, EventKind
+from tiered_cache_policies.contracts import TierFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tiered_cache._engine.faultlog import FaultLog
+    from tiered_cache.clock import Clock
+    from tiered_cache.contracts import PutItem, Recorder, Tier, TierContext
+
+__all__ = ["Level"]
+
+CLOSED = BreakerState.CLOSED
+
+
+class Level:
+    """One tier of a stack.
+
+    Every call goes through the breaker and comes back as a `Reply`: law 1, a fault of a tier
+    never reaches the caller, unless the stack is strict.
+
+    Args:
+        index: Its place, 0 for the fastest.
+        tier: The tier.
+        recorder: Counts what it does.
+        clock: The time.
+        faults: Where faults are logged.
+        note: Takes events.
+        failures_to_open: Faults in a row that open the breaker.
+        probe_interval_s: How long the breaker stays open before it tries again.
+        strict: Raise faults instead of reporting them.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        tier: Tier,
+        recorder: Recorder,
+        *,
+        clock: Clock,
+        faults: FaultLog,
+        note: Callable[[Event], None],
+        failures_to_open: int,
+        probe_interval_s: float,
+        strict: bool,
+    ) -> None:
+        self.index = index
+        self.tier = tier
+        self.name = tier.name
+        self.recorder = recorder
+        self.holds_records = tier.holds_records
+        self.facts = TierFacts(
+            name=tier.name,
+            level=index,
+            durable=tier.reach > Reach.PROCESS,
+            shared=tier.reach is Reach.CLUSTER,
+        )
+        live_tier = tier if isinstance(tier, LiveTier) else None
+        self.live = live_tier.live if live_tier is not None else {}
+        self.is_live = live_tier is not None and live_tier.counts_live_hits
+        self.live_token = live_tier.live_token if live_tier is not None else _no_token
+        self.suspects = Suspects()
+        self.breaker = Breaker(
+            failures_to_open, probe_interval_s, clock.monotonic, self._breaker_changed
+        )
+        self.fault = ""
+        self._clock = clock
+        self._faults = faults
+        self._note = note
+        self._strict = strict
+        self._context: TierContext | None = None
+        self._opened = False
+
+    def lacks(self, key: str) -> bool:
+        """Whether it is known without a call that the tier does not hold `key`."""
+        return self.is_live and key not in self.live
+
+    def open(self, context: TierContext, *, required: bool) -> None:
+        """Open the tier; unless it is required, one that is unavailable is asked again later."""
+        self._context = context
+        try:
+            self.tier.open(context)
+        except ConfigurationError:
+            raise
+        except TierUnavailableError as error:
+            if required:
+                raise
+            self.fault = error.message
+            self.breaker.trip()
+            self._faults.warn(
+                self.name,
+                "open",
+                f"The cache starts without its tier {self.name!r}, and takes it in when it "
+                f"comes: {error.message}",
+            )
+        else:
+            self._opened = True
+
+    def call(
+        self, operation: str, key: str | None, function: Callable[..., Any], *args: Any
+    ) -> Reply:
+        """The reply to one call of a method of the tier."""
+        wall = self._clock.wall
+        breaker = self.breaker
+        if breaker.state is not CLOSED and not breaker.allows():
+            return self._not_asked(operation, key, wall())
+        started = time.perf_counter()
+        try:
+            if not self._opened:
+                self._reopen()
+            value = function(*args)
+        except Exception as error:
+            seconds = time.perf_counter() - started
+            status = self._failed(operation, key, error)
+            if self._strict and isinstance(error, TierUnavailableError):
+                raise
+            return Reply(status, None, seconds, wall(), f"{type(error).__name__}: {error}")
+        seconds = time.perf_counter() - started
+        breaker.succeeded()
+        return Reply(OK, value, seconds, wall())
+
+    def put(self, key: str, item: PutItem) -> bool:
+        """Have the tier store `item`."""
+        return self.tier.put(key, item[0], item[1], expected=item[2])
+
+    def walk(self, prefix: str) -> Iterator[str]:
+        """The tier's keys that begin with `prefix`; ends early where the tier fails."""
+        if not self.breaker.allows():
+            return
+        try:
+            if not self._opened:
+                self._reopen()
+            yield from self.tier.scan(prefix)
+        except Exception as error:
+            self._failed("scan", None, error)
+            if self._strict:
+                raise
+        else:
+            self.breaker.succeeded()
+
+    def _not_asked(self, operation: str, key: str | None, now_s: float) -> Reply:
+        reason = f"the breaker is open: {self.fault}"
+        if self._strict:
+            raise TierUnavailableError(reason, tier=self.name, operation=operation, key=key)
+        return Reply(SKIPPED, None, 0.0, now_s, reason)
+
+    def _reopen(self) -> None:
+        if self._context is not None:
+            self.tier.open(self._context)
+        self._opened = True
+
+    def _failed(self, operation: str, key: str | None, error: Exception) -> str:
+        """Count a fault against the tier as a whole, or against one record only."""
+        if isinstance(error, RecordRefusedError | RecordError):
+            self.breaker.succeeded()
+            status = REFUSED if isinstance(error, RecordRefusedError) else UNREADABLE
+        elif isinstance(error, OSError):
+            status = FAILED
+            self.fault = str(error)
+            self.breaker.failed()
+        else:
+            # A bug in a tier, or a payload that trips one: not a reason to stop asking it.
+            status = FAILED
+            self.breaker.succeeded()
+        self._faults.warn(
+            self.name,
+            f"{operation}:{type(error).__name__}",
+            f"Tier {self.name!r}: {operation} {status}: {type(error).__name__}: {error}",
+        )
+        self._note(Event(EventKind.ERROR, self.name, key or "", 0.0, 0, f"{operation} {status}"))
+        return status
+
+    def _breaker_changed(self, state: BreakerState) -> None:
+        if state is BreakerState.CLOSED:
+            self.fault = ""
+        self._note(Event(EventKind.BREAKER, self.name, "", 0.0, 0, state.value))
+
+
+def _no_token(key: str) -> object:
+    raise NotImplementedError(key)

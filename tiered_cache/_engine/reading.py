@@ -1,0 +1,243 @@
+"""The read plans: fall through the tiers, and promote what was found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tiered_cache._engine.effects import OK, Delete, Plan, Put, PutMany, Read, ReadMany, Reply
+from tiered_cache._engine.findings import UNKNOWN, Finding, judge
+from tiered_cache.contracts import PutItem
+from tiered_cache.entry import (
+    TOMBSTONE_LIFETIME_S,
+    Entry,
+    make_tombstone,
+)
+from tiered_cache.errors import SerializationError
+from tiered_cache.events import Event, EventKind
+from tiered_cache_policies.contracts import FoundBelow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tiered_cache._engine.level import Level
+    from tiered_cache._engine.stack import Stack
+
+__all__ = ["Sought", "look_up", "look_up_many", "peek"]
+
+_EVENTS = {
+    "hits": EventKind.HIT,
+    "stale_hits": EventKind.STALE_HIT,
+    "misses": EventKind.MISS,
+    "errors": EventKind.ERROR,
+    "skips": EventKind.SKIP,
+}
+
+
+class Sought(NamedTuple):
+    """The result of a lookup.
+
+    Attributes:
+        level: Which tier answered; `None` for a miss.
+        finding: What it holds, if one answered.
+        tokens: For each tier that was asked, what a fill of it must still find.
+        unsure: Whether a tier could not say if it holds the key.
+        epoch: The stack's epoch when the lookup began: a `clear` since then refuses fills.
+    """
+
+    level: Level | None
+    finding: Finding | None
+    tokens: tuple[object, ...]
+    unsure: bool
+    epoch: int
+
+
+def look_up(stack: Stack, key: str) -> Plan[Sought]:
+    """Look `key` up, tier by tier; promote what is found as the policy says."""
+    epoch = stack.epoch
+    tokens: list[object] = []
+    unsure = False
+    for level in stack.levels:
+        if key in level.suspects:
+            finding = yield from _consult_suspect(stack, level, key)
+        elif level.lacks(key):
+            finding = Finding("misses", level.live_token(key), "not there")
+            _count(stack, level, key, finding, 0.0)
+        else:
+            reply = yield Read(level.index, key)
+            finding = judge(level, stack.codec, key, reply)
+            _count(stack, level, key, finding, reply.seconds)
+            if finding.corrupt:
+                finding = yield from _quarantine(stack, level, key, finding)
+        if finding.entry is not None:
+            if finding.outcome == "hits":
+                stack.count_lookups(1, 0, 0)
+                if tokens and stack.epoch == epoch:
+                    for into, item in _promotions(stack, key, level, finding, tokens):
+                        yield Put(into.index, key, item, "promotions")
+            else:
+                stack.count_lookups(0, 1, 0)
+                tokens.append(finding.token)
+            return Sought(level, finding, tuple(tokens), unsure, epoch)
+        tokens.append(finding.token)
+        unsure = unsure or finding.outcome != "misses"
+    stack.count_lookups(0, 0, 1)
+    return Sought(None, None, tuple(tokens), unsure, epoch)
+
+
+def look_up_many(stack: Stack, keys: Sequence[str]) -> Plan[dict[str, Sought]]:
+    """Look `keys` up; each tier is asked once, for what is still missing."""
+    epoch = stack.epoch
+    found: dict[str, Sought] = {}
+    tokens: dict[str, list[object]] = {key: [] for key in keys}
+    unsure: set[str] = set()
+    for level in stack.levels:
+        pending = [key for key in tokens if key not in found]
+        if not pending:
+            break
+        findings = yield from _consult_many(stack, level, pending)
+        for key, finding in findings.items():
+            if finding.entry is not None:
+                found[key] = Sought(level, finding, tuple(tokens[key]), key in unsure, epoch)
+                continue
+            tokens[key].append(finding.token)
+            if finding.outcome in ("errors", "skips"):
+                unsure.add(key)
+    fresh = {key: each for key, each in found.items() if each.finding and each.finding.fresh_s > 0}
+    missing = len(tokens) - len(found)
+    stack.count_lookups(len(fresh), len(found) - len(fresh), missing)
+    yield from _promote_many(stack, fresh)
+    return {
+        key: found.get(key) or Sought(None, None, tuple(tokens[key]), key in unsure, epoch)
+        for key in tokens
+    }
+
+
+def peek(stack: Stack, level: Level, key: str) -> Plan[Finding]:
+    """What one tier holds for `key`; counts nothing and changes nothing."""
+    if key in level.suspects:
+        return Finding("misses", why="outdated: a change did not reach this tier")
+    reply = yield Read(level.index, key)
+    return judge(level, stack.codec, key, reply)
+
+
+def _consult_suspect(stack: Stack, level: Level, key: str) -> Plan[Finding]:
+    """Ask a tier that missed a change of `key`, after that has been made up for."""
+    if not (yield from _clear_suspicion(level, key)):
+        finding = Finding("skips", why="outdated: a change did not reach this tier")
+        _count(stack, level, key, finding, 0.0)
+        return finding
+    reply = yield Read(level.index, key)
+    finding = judge(level, stack.codec, key, reply)
+    _count(stack, level, key, finding, reply.seconds)
+    return finding
+
+
+def _consult_many(stack: Stack, level: Level, keys: Sequence[str]) -> Plan[dict[str, Finding]]:
+    findings: dict[str, Finding] = {}
+    asked: list[str] = []
+    for key in keys:
+        if key not in level.suspects or (yield from _clear_suspicion(level, key)):
+            asked.append(key)
+        else:
+            findings[key] = Finding("skips", why="outdated: a change did not reach this tier")
+            _count(stack, level, key, findings[key], 0.0)
+    if not asked:
+        return findings
+    reply = yield ReadMany(level.index, asked)
+    share_s = reply.seconds / len(asked)
+    for key in asked:
+        value = reply.value.get(key) if reply.status == OK else None
+        one = Reply(reply.status, value, share_s, reply.now_s, reply.reason)
+        finding = findings[key] = judge(level, stack.codec, key, one)
+        _count(stack, level, key, finding, share_s)
+        if finding.corrupt:
+            findings[key] = yield from _quarantine(stack, level, key, finding)
+    return findings
+
+
+def _clear_suspicion(level: Level, key: str) -> Plan[bool]:
+    """Delete what a tier must not be believed; whether it could be."""
+    ticket = level.suspects.ticket(key)
+    reply = yield Delete(level.index, key)
+    if reply.status != OK:
+        return False
+    level.suspects.clear(key, ticket)
+    return True
+
+
+def _quarantine(stack: Stack, level: Level, key: str, finding: Finding) -> Plan[Finding]:
+    """Take bytes that nobody can use out of the tier, unless they were replaced meanwhile.
+
+    The finding that is returned has the token of what is there now, so that a fill can land.
+    """
+    level.recorder.count("corrupt")
+    stack.faults.warn(
+        level.name,
+        "corrupt",
+        f"Tier {level.name!r} held a record that can't be used; it was removed: {finding.why}",
+    )
+    if finding.token is UNKNOWN:
+        yield Delete(level.index, key)
+    else:
+        item = PutItem(make_tombstone(), TOMBSTONE_LIFETIME_S, finding.token)
+        yield Put(level.index, key, item, "deletes")
+    reply = yield Read(level.index, key)
+    token = reply.value.token if reply.status == OK else UNKNOWN
+    return Finding("misses", token, finding.why)
+
+
+def _count(stack: Stack, level: Level, key: str, finding: Finding, seconds: float) -> None:
+    saved_s = 0.0
+    if finding.entry is not None and finding.outcome == "hits" and not level.is_live:
+        saved_s = finding.entry.cost_s - seconds
+    level.recorder.looked_up(finding.outcome, seconds, finding.size_bytes, saved_s)
+    if stack.listeners:
+        kind = _EVENTS[finding.outcome]
+        stack.note(Event(kind, level.name, key, seconds, finding.size_bytes, finding.why))
+
+
+def _promote_many(stack: Stack, found: dict[str, Sought]) -> Plan[None]:
+    batches: dict[int, dict[str, PutItem]] = {}
+    for key, sought in found.items():
+        if sought.level is None or sought.finding is None or stack.epoch != sought.epoch:
+            continue
+        for into, item in _promotions(stack, key, sought.level, sought.finding, sought.tokens):
+            batches.setdefault(into.index, {})[key] = item
+    for index in sorted(batches, reverse=True):
+        yield PutMany(index, batches[index], "promotions")
+
+
+def _promotions(
+    stack: Stack, key: str, source: Level, finding: Finding, tokens: Sequence[object]
+) -> list[tuple[Level, PutItem]]:
+    """What goes where: the tiers above `source` that answered, slowest first."""
+    entry = finding.entry
+    if entry is None:
+        return []
+    found = FoundBelow(
+        key, source.facts, finding.size_bytes, finding.age_s, finding.fresh_s, entry.cost_s
+    )
+    promote = stack.options.promotion.promote
+    chosen = []
+    for index in range(len(tokens) - 1, -1, -1):
+        into, token = stack.levels[index], tokens[index]
+        if token is UNKNOWN or not stack.decide(promote, found, into.facts, otherwise=True):
+            continue
+        item = _item_for(stack, into, key, entry, finding.record)
+        if item is not None:
+            chosen.append((into, PutItem(item, finding.gone_s, token)))
+    return chosen
+
+
+def _item_for(
+    stack: Stack, into: Level, key: str, entry: Entry, record: bytes | None
+) -> Entry | bytes | None:
+    """What a tier is given: the same bytes where it holds bytes, the live entry elsewhere."""
+    if not into.holds_records:
+        return entry
+    if record is not None:
+        return record
+    try:
+        return stack.codec.encode(key, entry, into.tier.reach)
+    except SerializationError:
+        return None

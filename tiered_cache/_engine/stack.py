@@ -1,0 +1,174 @@
+"""A stack: the levels, fastest first, and everything that they share."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from tiered_cache._engine.faultlog import FaultLog
+from tiered_cache._engine.level import Level
+from tiered_cache.contracts import EvictionReason, TierContext
+from tiered_cache.events import Event, EventKind, Listeners
+from tiered_cache.forking import call_in_child
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+
+    from tiered_cache.clock import Clock
+    from tiered_cache.contracts import Codec, Recorder, Tier
+    from tiered_cache_policies.contracts import PromotionPolicy, WritePolicy
+
+__all__ = ["Stack", "StackOptions"]
+
+_log = logging.getLogger("tiered_cache")
+
+_STRIPES = 256
+_LOCK_WAIT_S = 10.0
+_MAX_PENDING_EVENTS = 100_000
+
+T = TypeVar("T")
+
+
+class StackOptions(NamedTuple):
+    """What a stack is made of, beside its tiers."""
+
+    namespace: str
+    codec: Codec
+    writing: WritePolicy
+    promotion: PromotionPolicy
+    clock: Clock
+    default_lifetime_s: float
+    failures_to_open: int
+    probe_interval_s: float
+    strict: bool
+
+
+class Stack:
+    """The levels of one cache, and what plans know of it."""
+
+    def __init__(
+        self,
+        tiers: Sequence[Tier],
+        options: StackOptions,
+        recorders: Sequence[Recorder],
+        *,
+        count_lookups: Callable[[int, int, int], None],
+        count_computed: Callable[[float, bool], None],
+    ) -> None:
+        self.options = options
+        self.codec = options.codec
+        self.clock = options.clock
+        self.listeners = Listeners()
+        self.faults = FaultLog(options.clock.monotonic)
+        self.count_lookups = count_lookups
+        self.count_computed = count_computed
+        self.epoch = 0
+        self._pending: deque[Event] = deque(maxlen=_MAX_PENDING_EVENTS)
+        self._start_locks()
+        call_in_child(self._start_locks)
+        self.levels = tuple(
+            Level(
+                index,
+                tier,
+                recorder,
+                clock=options.clock,
+                faults=self.faults,
+                note=self.note,
+                failures_to_open=options.failures_to_open,
+                probe_interval_s=options.probe_interval_s,
+                strict=options.strict,
+            )
+            for index, (tier, recorder) in enumerate(zip(tiers, recorders, strict=True))
+        )
+        self.facts = tuple(level.facts for level in self.levels)
+
+    def open(self) -> None:
+        """Open every tier. The only one must come up; of several, those that don't come later."""
+        required = len(self.levels) == 1
+        try:
+            for level in self.levels:
+                level.open(self._context(level), required=required)
+        except Exception:
+            self.close_tiers()
+            raise
+
+    def _context(self, level: Level) -> TierContext:
+        def evicted(key: str, size_bytes: int, reason: EvictionReason) -> None:
+            expired = reason is EvictionReason.EXPIRED
+            level.recorder.count("expirations" if expired else "evictions")
+            self.note(Event(EventKind.EVICTION, level.name, key, 0.0, size_bytes, reason.value))
+
+        def mutated(key: str) -> None:
+            self.faults.warn(
+                level.name,
+                "mutation",
+                f"A caller changed the cached value of {key!r} in place; it was dropped. Copy a "
+                "value before you change it, or use MemoryTier(copy='deep').",
+            )
+            self.note(Event(EventKind.MUTATION, level.name, key))
+
+        return TierContext(
+            namespace=self.options.namespace,
+            clock=self.clock,
+            evicted=evicted,
+            fingerprint=self.codec.fingerprint,
+            mutated=mutated,
+        )
+
+    def note(self, event: Event) -> None:
+        """Keep an event for the listeners until the locks are let go."""
+        if self.listeners:
+            self._pending.append(event)
+
+    def tell(self) -> None:
+        """Give the kept events to the listeners; to be called without a lock held."""
+        while self._pending:
+            try:
+                event = self._pending.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            self.listeners.emit(event)
+
+    def decide(self, question: Callable[..., T], *facts: Any, otherwise: T) -> T:
+        """What a policy answers, or `otherwise` if it raises: law 1."""
+        try:
+            return question(*facts)
+        except Exception as error:
+            self.faults.warn(
+                "policy", type(error).__name__, f"A policy failed: {question!r}: {error!r}"
+            )
+            return otherwise
+
+    def _start_locks(self) -> None:
+        self._locks = [threading.Lock() for _ in range(_STRIPES)]
+
+    @contextlib.contextmanager
+    def changing(self, keys: Iterable[str]) -> Generator[None]:
+        """Let the changes of a key in this process happen one after the other.
+
+        Without it, two writers could leave different values in different tiers. It is held over
+        I/O, which has its deadlines; if a lock can't be had, the change goes ahead without it.
+        """
+        stripes = sorted({hash(key) % _STRIPES for key in keys})
+        with contextlib.ExitStack() as held:
+            for stripe in stripes:
+                lock = self._locks[stripe]
+                if lock.acquire(timeout=_LOCK_WAIT_S):
+                    held.callback(lock.release)
+                else:
+                    self.faults.warn("engine", "lock", "A write waited too long for another one")
+            yield
+
+    def close_tiers(self) -> list[str]:
+        """Close every tier; the names of those that failed to."""
+        failed = []
+        for level in self.levels:
+            try:
+                level.tier.close()
+            except Exception:
+                failed.append(level.name)
+                _log.warning("Tier %r failed to close", level.name, exc_info=True)
+        return failed

@@ -1,0 +1,463 @@
+"""The cache: a stack of tiers behind one face."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
+
+from tiered_cache._engine.asking import exists, explain
+from tiered_cache._engine.computing import Terms, get_or_compute, get_or_compute_many, make_entry
+from tiered_cache._engine.reading import Sought, look_up, look_up_many
+from tiered_cache._engine.stack import StackOptions
+from tiered_cache._engine.writing import clear, delete, delete_many, store, store_many, touch
+from tiered_cache.clock import SYSTEM_CLOCK
+from tiered_cache.codec import RecordCodec
+from tiered_cache.core import MISSING, NO_NODES, Core, CoreSource
+from tiered_cache.decorators import cached
+from tiered_cache.errors import ConfigurationError, InvalidKeyError
+from tiered_cache.keys import VIEW_SEPARATOR, check_key, check_namespace
+from tiered_cache.outcomes import Explanation, Lookup, LookupStatus, WriteResult
+from tiered_cache.units import Duration, parse_duration, parse_lifetime
+from tiered_cache_policies.promotion.always import Always
+from tiered_cache_policies.writing.write_through import WriteThrough
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from tiered_cache.clock import Clock
+    from tiered_cache.contracts import Codec, Tier
+    from tiered_cache.decorators import Cached
+    from tiered_cache.events import Event
+    from tiered_cache.stats.snapshot import CacheStats
+    from tiered_cache_policies.contracts import PromotionPolicy, WritePolicy
+
+__all__ = ["TieredCache"]
+
+T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class TieredCache:
+    """A read-through cache over one or more tiers, fastest first.
+
+    A lookup asks the tiers from the first to the last; the first that holds a fresh value answers,
+    and the value is copied into the tiers above, with the lifetime that it has left. A value that
+    no tier holds is computed once and written by the write policy.
+
+    What a tier does wrong never reaches the caller: it is a miss, a counter and a log line. A key
+    is a non-empty `str` of at most 64 KiB; anything else raises `InvalidKeyError`. A `ttl` is
+    seconds, a `timedelta` or a string such as `"10m"`; `None` is the cache's default, which by
+    default is no limit; zero, negative numbers and NaN raise `InvalidDurationError`.
+
+    Args:
+        tiers: The tiers, such as `[MemoryTier(), DiskTier()]`. A tier belongs to one cache.
+        namespace: Keeps this cache's keys apart in stores that others use too.
+        writing: The write policy; by default `WriteThrough()`.
+        promotion: The promotion policy; by default `Always()`.
+        default_ttl: The lifetime of values that are stored without one.
+        codec: Turns values into records; by default the `auto` serializer with a signing key of
+            this host.
+        strict: Raise the faults of tiers instead of counting them.
+        clock: Where the time comes from.
+        failures_to_open: Faults in a row after which a tier is skipped.
+        probe_interval: How long it is skipped before it is tried again.
+
+    Raises:
+        ConfigurationError: The options don't make a cache; the message says what to change.
+        TierUnavailableError: The only tier can't be reached. With several, the cache starts
+            without those that can't, says so once, and takes them in when they come.
+
+    All methods are safe to call from any thread, and after a fork.
+    """
+
+    __slots__ = ("__weakref__", "_hits", "_live", "_now", "_prefix", "_source")
+
+    def __init__(
+        self,
+        tiers: Sequence[Tier],
+        *,
+        namespace: str = "default",
+        writing: WritePolicy | None = None,
+        promotion: PromotionPolicy | None = None,
+        default_ttl: Duration | None = None,
+        codec: Codec | None = None,
+        strict: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
+        failures_to_open: int = 5,
+        probe_interval: Duration = "5s",
+    ) -> None:
+        if failures_to_open < 1:
+            msg = f"failures_to_open={failures_to_open!r} must be at least 1"
+            raise ConfigurationError(msg)
+        check_namespace(namespace)
+        options = StackOptions(
+            namespace=namespace,
+            codec=RecordCodec(namespace) if codec is None else codec,
+            writing=WriteThrough() if writing is None else writing,
+            promotion=Always() if promotion is None else promotion,
+            clock=clock,
+            default_lifetime_s=parse_lifetime(default_ttl, name="default_ttl"),
+            failures_to_open=failures_to_open,
+            probe_interval_s=parse_duration(probe_interval, name="probe_interval"),
+            strict=strict,
+        )
+        self._join(CoreSource(lambda: Core(tiers, options)), "")
+        self._source.core()
+
+    @classmethod
+    def from_settings(cls, name: str = "default") -> TieredCache:
+        """The stack called `name` in the settings: variables, files, defaults.
+
+        Raises:
+            ConfigurationError: The settings are wrong; it lists every mistake.
+        """
+        from tiered_cache.config import build_stack
+
+        return build_stack(name)
+
+    @classmethod
+    def deferred(cls, build: Callable[[], TieredCache]) -> Self:
+        """A cache that is built when it is first used, and can be replaced by `rebuild`."""
+        cache = cls.__new__(cls)
+        cache._join(CoreSource(lambda: _core_of(build())), "")
+        return cache
+
+    def rebuild(self, build: Callable[[], TieredCache]) -> None:
+        """Close what there is, and become what `build` makes, at the next use."""
+        self._source.replace(lambda: _core_of(build()))
+
+    def _join(self, source: CoreSource, prefix: str) -> None:
+        self._source = source
+        self._prefix = prefix
+        self._live = NO_NODES
+        self._now = SYSTEM_CLOCK.monotonic
+        source.add(self)
+
+    def refresh(self, core: Core | None) -> None:
+        """Take the live nodes of `core` for the inlined hits: for the core's own use."""
+        if core is None:
+            self._live = NO_NODES
+            return
+        self._now = core.monotonic
+        self._hits = core.live_hits.counter
+        self._live = NO_NODES if self._prefix else core.live
+
+    def namespace(self, name: str) -> TieredCache:
+        """A view with keys of its own, in the same tiers and with the same settings and statistics.
+
+        Args:
+            name: Letters, digits, `_`, `-` and `.`, at most 64 of them.
+        """
+        check_namespace(name)
+        view = TieredCache.__new__(TieredCache)
+        separator = VIEW_SEPARATOR
+        view._join(self._source, f"{self._prefix}{separator}{name}{separator}")
+        return view
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of `key`, or `default` where no tier holds a fresh one.
+
+        Cost: a hit in a memory tier takes no lock and no call into the tier.
+        """
+        try:
+            node = self._live[key]
+            held = node.value
+            if self._now() < held.until:
+                node.visits += 1
+                next(self._hits)
+                return held.value
+        except (KeyError, TypeError):
+            pass
+        core, key = self._core_and_key(key)
+        value = core.live_hit(key) if self._prefix else MISSING
+        if value is MISSING:
+            found = core.run(look_up(core.stack, key)).finding
+            fresh = found is not None and found.outcome == "hits"
+            value = found.entry.value if fresh and found and found.entry else default
+        return value
+
+    def get_or_compute(
+        self,
+        key: str,
+        compute: Callable[[], T],
+        *,
+        ttl: Duration | None = None,
+        tags: Iterable[str] = (),
+    ) -> T:
+        """The value of `key`; where no tier holds a fresh one, what `compute()` returns.
+
+        The result is stored under `ttl` and `tags`, and the seconds that it took are kept with it.
+        What `compute` raises is raised, and nothing is stored. A value that changed while it was
+        computed is not overwritten (law 4).
+
+        Cost: like `get`; on a miss, what the tiers, `compute` and the write policy take.
+        """
+        try:
+            node = self._live[key]
+            held = node.value
+            if self._now() < held.until:
+                node.visits += 1
+                next(self._hits)
+                hit: T = held.value
+                return hit
+        except (KeyError, TypeError):
+            pass
+        core, key = self._core_and_key(key)
+        terms = _terms(core, ttl, tags)
+        if self._prefix:
+            hit = core.live_hit(key)
+            if hit is not MISSING:
+                return hit
+        return core.run(get_or_compute(core.stack, key, compute, terms))
+
+    def lookup(self, key: str) -> Lookup:
+        """How a lookup of `key` ends: status, value, tier, age and remaining lifetime.
+
+        It counts and promotes like `get`. Only here a stored `None`, a miss and an error can be
+        told apart, and a stale value is handed out.
+        """
+        core, key = self._core_and_key(key)
+        return _to_lookup(core.run(look_up(core.stack, key)))
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
+        """The values of those of `keys` that some tier holds fresh.
+
+        Each tier is asked once, for the keys that are still missing.
+        """
+        core, full = self._core_and_keys(keys)
+        sought = core.run(look_up_many(core.stack, full))
+        return {self._short(key): value for key, value in _fresh_values(sought)}
+
+    def get_or_compute_many(
+        self,
+        keys: Iterable[str],
+        compute_many: Callable[[Sequence[str]], Mapping[str, T]],
+        *,
+        ttl: Duration | None = None,
+        tags: Iterable[str] = (),
+    ) -> dict[str, T]:
+        """The values of `keys`; those that no tier holds fresh are computed in one call.
+
+        Args:
+            keys: The keys.
+            compute_many: Given the missing keys, returns their values by key; keys that it leaves
+                out are left out of the result.
+            ttl: The lifetime of the computed values.
+            tags: The tags of the computed values.
+        """
+        core, full = self._core_and_keys(keys)
+
+        def compute(missing: Sequence[str]) -> dict[str, T]:
+            asked = [self._short(key) for key in missing]
+            made = compute_many(asked)
+            return {self._prefix + key: made[key] for key in asked if key in made}
+
+        plan = get_or_compute_many(core.stack, full, compute, _terms(core, ttl, tags))
+        return {self._short(key): value for key, value in core.run(plan).items()}
+
+    def set(
+        self,
+        key: str,
+        value: Any,
+        *,
+        ttl: Duration | None = None,
+        tags: Iterable[str] = (),
+    ) -> WriteResult:
+        """Store `value` under `key`, and say what became of it in each tier.
+
+        Where it does not land, because a tier is away or does not take it, an older value is not
+        served either.
+        """
+        core, key = self._core_and_key(key)
+        entry = make_entry(value, _terms(core, ttl, tags), core.stack.clock.wall())
+        return core.change([key], store(core.stack, key, entry))
+
+    def set_many(
+        self,
+        values: Mapping[str, Any],
+        *,
+        ttl: Duration | None = None,
+        tags: Iterable[str] = (),
+    ) -> dict[str, WriteResult]:
+        """Store each of `values` as `set` does, each tier in one go."""
+        core, full = self._core_and_keys(values)
+        terms, now_s = _terms(core, ttl, tags), core.stack.clock.wall()
+        entries = {key: make_entry(values[self._short(key)], terms, now_s) for key in full}
+        results = core.change(full, store_many(core.stack, entries))
+        return {self._short(key): result for key, result in results.items()}
+
+    def delete(self, key: str) -> bool:
+        """Remove `key` from every tier; whether any held it."""
+        core, key = self._core_and_key(key)
+        return core.change([key], delete(core.stack, key))
+
+    def delete_many(self, keys: Iterable[str]) -> int:
+        """Remove `keys` from every tier; the most that any one tier held."""
+        core, full = self._core_and_keys(keys)
+        return core.change(full, delete_many(core.stack, full)) if full else 0
+
+    def exists(self, key: str) -> bool:
+        """Whether some tier holds a fresh value; promotes nothing and counts nothing."""
+        core, key = self._core_and_key(key)
+        return core.run(exists(core.stack, key))
+
+    def __contains__(self, key: str) -> bool:
+        return self.exists(key)
+
+    def touch(self, key: str, ttl: Duration | None) -> bool:
+        """Give `key` the lifetime `ttl` from now on; whether some tier held it fresh.
+
+        `None` is no limit.
+        """
+        lifetime_s = parse_lifetime(ttl)
+        core, key = self._core_and_key(key)
+        return core.change([key], touch(core.stack, key, lifetime_s, core.stack.clock.wall()))
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The keys that begin with `prefix` and that some tier holds, each once.
+
+        Costs a walk over every tier, and memory for the keys seen. Views have their own keys.
+        """
+        core = self._source.core()
+        seen: set[str] = set()
+        start = len(self._prefix)
+        for level in core.stack.levels:
+            for key in level.walk(self._prefix + prefix):
+                if key not in seen and not key.startswith(VIEW_SEPARATOR, start):
+                    seen.add(key)
+                    yield key[start:]
+        core.stack.tell()
+
+    def clear(self) -> int:
+        """Remove every key of this cache or view, views of it included.
+
+        Only this namespace is touched, whatever else the stores hold. Returns the most keys that
+        any one tier held.
+        """
+        core = self._source.core()
+        return core.change([], clear(core.stack, self._prefix))
+
+    def explain(self, key: str) -> list[Explanation]:
+        """What each tier says of `key`, fastest first; promotes nothing and counts nothing."""
+        core, key = self._core_and_key(key)
+        return core.run(explain(core.stack, key))
+
+    @overload
+    def cached(self, function: Callable[P, R], /) -> Cached[P, R]: ...
+    @overload
+    def cached(
+        self,
+        *,
+        ttl: Duration | None = None,
+        tags: Iterable[str] = (),
+        key: Callable[..., str] | None = None,
+        version: str = "",
+        ignore: Iterable[str] = (),
+    ) -> Callable[[Callable[P, R]], Cached[P, R]]: ...
+
+    def cached(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+        """Keep the results of a function here: `@cache.cached` or `@cache.cached(ttl="1d")`.
+
+        The options are those of `tiered_cache.decorators.cached`, which also tells what the key
+        is. The function gets `key_for(…)`, `invalidate(…)` and `uncached`.
+        """
+        if function is not None:
+            return cached(self, function)
+        return functools.partial(cached, self, **options)
+
+    def stats(self) -> CacheStats:
+        """What the cache and each tier did so far. Asks each tier how full it is."""
+        return self._source.core().stats()
+
+    get_stats = stats
+
+    def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `listener` for each event; what is returned takes it off again.
+
+        While there are listeners, a hit in a memory tier costs a call into it. A listener that
+        raises is logged once and changes nothing.
+        """
+        return self._source.core().listen(listener)
+
+    def flush(self, timeout: Duration | None = None) -> bool:
+        """Wait until queued writes have been written; whether they all were.
+
+        Write-through queues nothing, so there is nothing to wait for.
+        """
+        if timeout is not None:
+            parse_duration(timeout, name="timeout")
+        self._source.core().stack.tell()
+        return True
+
+    def close(self, timeout: Duration | None = None) -> None:
+        """Flush within `timeout` and let go of everything; using the cache again raises."""
+        self.flush(timeout)
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        view = self._prefix.replace(VIEW_SEPARATOR, "/").strip("/")
+        return f"<TieredCache {view}>" if view else "<TieredCache>"
+
+    def _core_and_key(self, key: str) -> tuple[Core, str]:
+        return self._source.core(), self._prefix + check_key(key)
+
+    def _core_and_keys(self, keys: Iterable[str]) -> tuple[Core, list[str]]:
+        if isinstance(keys, str):
+            msg = "keys must be several keys, not one string: write [key]"
+            raise InvalidKeyError(msg)
+        unique = dict.fromkeys([check_key(key) for key in keys])
+        return self._source.core(), [self._prefix + key for key in unique]
+
+    def _short(self, key: str) -> str:
+        return key[len(self._prefix) :]
+
+
+def _core_of(cache: TieredCache) -> Core:
+    return cache._source.core()
+
+
+def _terms(core: Core, ttl: Duration | None, tags: Iterable[str]) -> Terms:
+    lifetime_s = core.stack.options.default_lifetime_s if ttl is None else parse_lifetime(ttl)
+    if not tags:
+        return Terms(lifetime_s)
+    wanted = () if isinstance(tags, str) else (*tags,)
+    if not wanted or not all(isinstance(tag, str) and tag for tag in wanted):
+        msg = "tags must be non-empty strings in a set, list or tuple, such as tags={'repo:x'}"
+        raise InvalidKeyError(msg)
+    return Terms(lifetime_s, frozenset(wanted))
+
+
+def _fresh_values(sought: Mapping[str, Sought]) -> Iterator[tuple[str, Any]]:
+    for key, each in sought.items():
+        finding = each.finding
+        if finding is not None and finding.entry is not None and finding.outcome == "hits":
+            yield key, finding.entry.value
+
+
+def _to_lookup(sought: Sought) -> Lookup:
+    finding, level = sought.finding, sought.level
+    if finding is None or finding.entry is None or level is None:
+        return Lookup(LookupStatus.ERROR if sought.unsure else LookupStatus.MISS)
+    entry = finding.entry
+    return Lookup(
+        LookupStatus.HIT if finding.outcome == "hits" else LookupStatus.STALE,
+        entry.value,
+        level.name,
+        age_s=finding.age_s,
+        remaining_s=finding.fresh_s,
+        cost_s=entry.cost_s,
+        tags=entry.tags,
+    )

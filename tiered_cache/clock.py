@@ -1,0 +1,38 @@
+"""Time, injected: everything that asks for the time asks a `Clock`."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+__all__ = ["SYSTEM_CLOCK", "Clock", "SystemClock"]
+
+
+class Clock(Protocol):
+    """Where a cache gets its time from.
+
+    Implementers must make both callable from any thread, without blocking. Callers compare
+    `monotonic()` only within a process, and `wall()` across processes and hosts.
+    """
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start; never goes back."""
+        ...
+
+    def wall(self) -> float:
+        """Seconds since the Unix epoch; may be stepped by the administrator."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks.
+
+    Both are the standard library's functions themselves, because the L1 hit path calls one for
+    every lookup and a Python frame around it would cost as much as the lookup.
+    """
+
+    monotonic = staticmethod(time.monotonic)
+    wall = staticmethod(time.time)
+
+
+SYSTEM_CLOCK = SystemClock()

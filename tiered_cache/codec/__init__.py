@@ -1,0 +1,9 @@
+"""Records: entries as bytes, in an envelope that tells damage and forgery."""
+
+from __future__ import annotations
+
+from tiered_cache.codec.codec import RecordCodec
+from tiered_cache.codec.hostkey import default_host_key_path
+from tiered_cache.codec.registry import TypeRegistry
+
+__all__ = ["RecordCodec", "TypeRegistry", "default_host_key_path"]

@@ -1,0 +1,235 @@
+"""The envelope of a record: everything around the payload, byte by byte.
+
+`docs/reference/record-format.md` has the table of the fields. Here are its two halves: `seal`
+puts a record together, `read_head` and `read_fields` take one apart, before and after its
+checksum was verified.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from tiered_cache.errors import (
+    CorruptRecordError,
+    ForeignRecordError,
+    SerializationError,
+    UnsupportedRecordError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tiered_cache.entry import Entry
+
+__all__ = [
+    "HEADER_BYTES",
+    "MAGIC",
+    "PLAIN",
+    "SERIALIZER_AUTO",
+    "SERIALIZER_PICKLE",
+    "VERSION",
+    "Fields",
+    "Head",
+    "read_fields",
+    "read_head",
+    "seal",
+    "sealed_parts",
+]
+
+MAGIC = b"\x89TCR"
+"""A byte that no text begins with, so that no text is mistaken for a record."""
+
+VERSION = 1
+SERIALIZER_AUTO = 1
+SERIALIZER_PICKLE = 2
+FLAG_SIGNED = 1
+NO_KEY_ID = bytes(8)
+
+_HEAD = struct.Struct("<4sBBBB8s")
+_FIELDS = struct.Struct("<qqqdQIIIIQ")
+_pack_length = struct.Struct("<Q").pack
+_FIELDS_AT = 48
+HEADER_BYTES = _FIELDS_AT + _FIELDS.size
+"""The fixed part of a record; the key, tags, dependencies and payload follow."""
+
+_NO_LIMIT = 2**63 - 1
+_MICROSECONDS = 1_000_000
+_MAX_CREATED_US = 253_402_300_800 * _MICROSECONDS
+"""The year 10000: a clock that says so is broken, or the bytes are."""
+
+_VIEW_FROM_BYTES = 16_384
+"""Below this a copy of the bytes is cheaper than a view of them; above, the view is."""
+
+_encode_tags = msgspec.msgpack.Encoder().encode
+_decode_tags = msgspec.msgpack.Decoder(list[tuple[str, int]]).decode
+
+
+class Head(NamedTuple):
+    """What a record says of itself before its checksum can be verified."""
+
+    serializer: int
+    signed: bool
+    key_id: bytes
+
+
+PLAIN = Head(SERIALIZER_AUTO, signed=False, key_id=NO_KEY_ID)
+_PLAIN_START = _HEAD.pack(MAGIC, VERSION, SERIALIZER_AUTO, 0, 0, NO_KEY_ID)
+
+Fields = tuple[float, float, float, float, frozenset[str], int, bytes | memoryview]
+"""Created, fresh until, stale until, cost, tags, generation, payload. A plain tuple: making a
+named one takes a tenth of the time that reading a small record takes."""
+
+
+def seal(
+    key: str,
+    entry: Entry,
+    payload: bytes,
+    head: Head,
+    checksum: Callable[[Iterable[bytes | memoryview]], bytes],
+) -> bytes:
+    """The record of `entry`, whose value is `payload`.
+
+    Args:
+        key: The key that is echoed in the record.
+        entry: Where the metadata come from.
+        payload: The serialized value.
+        head: Which serializer made it, and which key signs it.
+        checksum: The 32 bytes that stand for the parts that it is given.
+
+    Raises:
+        SerializationError: The metadata are such that `read_fields` would refuse them.
+    """
+    echo = key.encode("utf-8", "surrogatepass")
+    try:
+        tags = _encode_tags([(tag, 0) for tag in sorted(entry.tags)]) if entry.tags else b""
+        first = _HEAD.pack(MAGIC, VERSION, head.serializer, 0, int(head.signed), head.key_id)
+        fields = _FIELDS.pack(
+            *_instants(entry), entry.generation, len(echo), len(tags), 0, 0, len(payload)
+        )
+    except (struct.error, ValueError, TypeError, OverflowError) as error:
+        msg = f"The metadata of the entry do not fit into a record: {error}"
+        raise SerializationError(msg) from error
+    size = HEADER_BYTES + len(echo) + len(tags) + len(payload)
+    rest = (fields, echo, tags, payload)
+    return b"".join((first, checksum((first, _pack_length(size - _FIELDS_AT), *rest)), *rest))
+
+
+def read_head(record: bytes) -> Head:
+    """What a record says of itself; nothing of it is to be trusted before the checksum is.
+
+    Raises:
+        ForeignRecordError: The bytes don't begin as a record does.
+        CorruptRecordError: They end before the header does, or contradict themselves.
+        UnsupportedRecordError: They need a newer reader; the message says in what.
+    """
+    if record[:16] == _PLAIN_START and len(record) >= HEADER_BYTES:
+        return PLAIN
+    if record[:4] != MAGIC:
+        msg = "The bytes do not begin as a record of tiered_cache does"
+        raise ForeignRecordError(msg)
+    if len(record) < HEADER_BYTES:
+        msg = f"The record is truncated: {len(record)} bytes are less than its header"
+        raise CorruptRecordError(msg)
+    _, version, serializer, compression, flags, key_id = _HEAD.unpack_from(record)
+    if version != VERSION:
+        raise _unsupported("format version", version)
+    if serializer not in (SERIALIZER_AUTO, SERIALIZER_PICKLE):
+        raise _unsupported("serializer", serializer)
+    if compression:
+        raise _unsupported("compression", compression)
+    if flags & ~FLAG_SIGNED:
+        raise _unsupported("flags", flags)
+    if not flags and key_id != NO_KEY_ID:
+        msg = "The record names a signing key, but it is not signed"
+        raise CorruptRecordError(msg)
+    return Head(serializer, bool(flags), key_id)
+
+
+def sealed_parts(record: bytes) -> tuple[bytes, tuple[bytes | memoryview, ...]]:
+    """A record's checksum, and the parts that it must be the checksum of."""
+    size = len(record)
+    rest = record[_FIELDS_AT:] if size < _VIEW_FROM_BYTES else memoryview(record)[_FIELDS_AT:]
+    return record[16:_FIELDS_AT], (record[:16] + _pack_length(size - _FIELDS_AT), rest)
+
+
+def read_fields(key: str, record: bytes) -> Fields:
+    """The metadata and the payload of a record whose checksum fits.
+
+    Raises:
+        ForeignRecordError: It is the record of another key.
+        CorruptRecordError: Its lengths don't agree, or its times can't be.
+        UnsupportedRecordError: A reserved field is in use.
+    """
+    (
+        created,
+        fresh,
+        stale,
+        cost_s,
+        generation,
+        echo_size,
+        tags_size,
+        dependencies_size,
+        reserved,
+        payload_size,
+    ) = _FIELDS.unpack_from(record, _FIELDS_AT)
+    tags_at = HEADER_BYTES + echo_size
+    payload_at = tags_at + tags_size + dependencies_size
+    size = len(record)
+    if payload_at + payload_size != size:
+        msg = f"The lengths in the record add up to {payload_at + payload_size}, not to its {size} bytes"
+        raise CorruptRecordError(msg)
+    if reserved:
+        raise _unsupported("reserved field", reserved)
+    if record[HEADER_BYTES:tags_at] != key.encode("utf-8", "surrogatepass"):
+        msg = "The record belongs to another key"
+        raise ForeignRecordError(msg)
+    if not 0 <= created <= _MAX_CREATED_US or fresh > stale or not 0.0 <= cost_s < math.inf:
+        msg = "The record's times or its cost are impossible"
+        raise CorruptRecordError(msg)
+    return (
+        created / _MICROSECONDS,
+        math.inf if fresh == _NO_LIMIT else fresh / _MICROSECONDS,
+        math.inf if stale == _NO_LIMIT else stale / _MICROSECONDS,
+        cost_s,
+        _read_tags(record[tags_at : tags_at + tags_size]) if tags_size else frozenset(),
+        generation,
+        record[payload_at:] if size < _VIEW_FROM_BYTES else memoryview(record)[payload_at:],
+    )
+
+
+def _instants(entry: Entry) -> tuple[int, int, int, float]:
+    created = _microseconds(entry.created_s)
+    fresh = _microseconds(entry.fresh_until_s)
+    stale = _microseconds(entry.stale_until_s)
+    if not 0 <= created <= _MAX_CREATED_US or fresh > stale or not 0.0 <= entry.cost_s < math.inf:
+        msg = (
+            "it must be created between 1970 and the year 10000, be fresh no longer than it may "
+            "be stale, and cost a finite number of seconds of zero or more"
+        )
+        raise ValueError(msg)
+    return created, fresh, stale, entry.cost_s
+
+
+def _microseconds(instant_s: float) -> int:
+    """Microseconds that never say later than `instant_s` (law 3), and read back the same."""
+    if instant_s >= _NO_LIMIT / _MICROSECONDS:
+        return _NO_LIMIT
+    microseconds = round(instant_s * _MICROSECONDS)
+    return microseconds if microseconds / _MICROSECONDS <= instant_s else microseconds - 1
+
+
+def _read_tags(encoded: bytes) -> frozenset[str]:
+    try:
+        return frozenset([name for name, _ in _decode_tags(encoded)])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        msg = "The record's tags can't be read"
+        raise CorruptRecordError(msg) from error
+
+
+def _unsupported(what: str, found: int) -> UnsupportedRecordError:
+    msg = f"The record's {what} {found} is unknown here: it was written by a newer tiered_cache"
+    return UnsupportedRecordError(msg)

@@ -1,0 +1,129 @@
+"""Checksums and signatures: what tells a record that was written from one that was changed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import struct
+from typing import TYPE_CHECKING
+
+import xxhash
+
+from tiered_cache.errors import ConfigurationError, CorruptRecordError, SignatureError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["MIN_SECRET_BYTES", "Checksum", "Keyring", "Signature", "SigningKey"]
+
+MIN_SECRET_BYTES = 16
+"""Shorter secrets can be found by trying."""
+
+_PADDING = bytes(16)
+
+
+class SigningKey:
+    """A secret that signs records, and the 8 bytes that name it in them.
+
+    Args:
+        secret: At least 16 bytes, best 32 random ones. It is used through BLAKE2b only.
+
+    Attributes:
+        key_id: The first 8 bytes of a personalised BLAKE2b digest of the secret. Each id stands
+            for one algorithm, keyed BLAKE2b-256 (RFC 7693), so a record can't choose a weaker one.
+
+    Raises:
+        ConfigurationError: The secret is too short.
+    """
+
+    __slots__ = ("_secret", "key_id")
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) < MIN_SECRET_BYTES:
+            msg = (
+                f"The signing key has {len(secret)} bytes, and needs at least {MIN_SECRET_BYTES}: "
+                "make one with `python -c 'import secrets; print(secrets.token_hex(32))'`"
+            )
+            raise ConfigurationError(msg)
+        self._secret = hashlib.blake2b(secret, digest_size=32, person=b"tcache secret").digest()
+        self.key_id = hashlib.blake2b(secret, digest_size=8, person=b"tcache key id").digest()
+
+    def __repr__(self) -> str:
+        return f"SigningKey(id={self.key_id.hex()})"
+
+    def signature(self, namespace: str) -> Signature:
+        """What signs the records of `namespace` with this key."""
+        return Signature(hashlib.blake2b(key=self._secret, digest_size=32), namespace)
+
+
+class Keyring:
+    """The keys that records of one namespace may be signed with, by their id.
+
+    Adding a key replaces the mapping, so that it may be read from any thread without a lock.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        self._signatures: dict[bytes, Signature] = {}
+
+    def __repr__(self) -> str:
+        return f"Keyring({', '.join(sorted(each.hex() for each in self._signatures))})"
+
+    def add(self, key: SigningKey) -> Signature:
+        """Accept what `key` has signed; what signs with it."""
+        signature = key.signature(self._namespace)
+        self._signatures = {**self._signatures, key.key_id: signature}
+        return signature
+
+    def get(self, key_id: bytes) -> Signature | None:
+        """What verifies records that name `key_id`; `None` for an unknown key."""
+        return self._signatures.get(key_id)
+
+
+class Checksum:
+    """XXH3-128 of a record and its namespace, in canonical byte order, padded to 32 bytes.
+
+    It tells damage, not malice: anyone can compute it.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self._start = xxhash.xxh3_128(_prefixed(namespace))
+
+    def __call__(self, parts: Iterable[bytes | memoryview]) -> bytes:
+        """The checksum of `parts`."""
+        state = self._start.copy()
+        for part in parts:
+            state.update(part)
+        return state.digest() + _PADDING
+
+    def verify(self, found: bytes, parts: Iterable[bytes | memoryview]) -> None:
+        """Raise `CorruptRecordError` unless `found` is the checksum of `parts`."""
+        if self(parts) != found:
+            msg = "The record's checksum does not fit: it is damaged, or of another namespace"
+            raise CorruptRecordError(msg)
+
+
+class Signature:
+    """Keyed BLAKE2b-256 of a record and its namespace."""
+
+    def __init__(self, start: hashlib.blake2b, namespace: str) -> None:
+        start.update(_prefixed(namespace))
+        self._start = start
+
+    def __call__(self, parts: Iterable[bytes | memoryview]) -> bytes:
+        """The signature of `parts`."""
+        state = self._start.copy()
+        for part in parts:
+            state.update(part)
+        return state.digest()
+
+    def verify(self, found: bytes, parts: Iterable[bytes | memoryview]) -> None:
+        """Raise `SignatureError` unless `found` is the signature of `parts`; in constant time."""
+        if not hmac.compare_digest(self(parts), found):
+            msg = "The record's signature does not fit: it was changed after it was signed"
+            raise SignatureError(msg)
+
+
+def _prefixed(namespace: str) -> bytes:
+    encoded = namespace.encode("utf-8", "surrogatepass")
+    return struct.pack("<Q", len(encoded)) + encoded

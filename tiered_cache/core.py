@@ -1,0 +1,241 @@
+"""The inside of a cache, shared by its faces and views: a stack, its driver and its counters."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from tiered_cache._engine.driver import SyncDriver
+from tiered_cache._engine.stack import Stack, StackOptions
+from tiered_cache.contracts import LiveTier
+from tiered_cache.errors import CacheClosedError, ConfigurationError
+from tiered_cache.forking import fork_safe_lock
+from tiered_cache.stats.counters import CacheCounters, LiveHits, TierCounters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tiered_cache._engine.effects import Plan
+    from tiered_cache._engine.level import Level
+    from tiered_cache.contracts import Tier
+    from tiered_cache.events import Event
+    from tiered_cache.stats.snapshot import CacheStats, TierStats
+    from tiered_cache_policies.contracts import Node
+
+__all__ = ["MISSING", "NO_NODES", "Core", "CoreSource", "Face"]
+
+MISSING: Any = object()
+
+_TIMED_HITS = 100
+
+NO_NODES: Mapping[str, Node] = {}
+"""The live nodes of a cache that has none."""
+
+T = TypeVar("T")
+
+
+class Core:
+    """An open stack with its driver and counters. Thread-safe."""
+
+    def __init__(self, tiers: Sequence[Tier], options: StackOptions) -> None:
+        _check_order(tiers)
+        self._tier_counters = [TierCounters(tier.name) for tier in tiers]
+        self._counters = CacheCounters()
+        self.live_hits = LiveHits()
+        self.monotonic = options.clock.monotonic
+        self.stack = Stack(
+            tiers,
+            options,
+            self._tier_counters,
+            count_lookups=self._counters.looked_up,
+            count_computed=self._counters.computed,
+        )
+        self.stack.open()
+        self._driver = SyncDriver(self.stack)
+        self._faces: weakref.WeakSet[Face] = weakref.WeakSet()
+        self._lock = fork_safe_lock()
+        self._closed = False
+
+    @property
+    def live(self) -> Mapping[str, Node]:
+        """The nodes for inlined hits; empty while listeners want to hear of each hit."""
+        if self._closed or self.stack.listeners:
+            return NO_NODES
+        return self.stack.levels[0].live
+
+    def join(self, face: Face) -> None:
+        """Keep the live nodes that `face` reads up to date from now on."""
+        with self._lock:
+            self._faces.add(face)
+        face.refresh(self)
+
+    def _refresh(self) -> None:
+        with self._lock:
+            faces = list(self._faces)
+        for face in faces:
+            face.refresh(self)
+
+    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Add a listener; what is returned takes it off again."""
+        self.stack.listeners.add(listener)
+        self._refresh()
+
+        def remove() -> None:
+            self.stack.listeners.remove(listener)
+            self._refresh()
+
+        return remove
+
+    def run(self, plan: Plan[T]) -> T:
+        """Run a plan and tell the listeners."""
+        if self._closed:
+            plan.close()
+            msg = "the cache is closed: make a new one, or don't close it while it is in use"
+            raise CacheClosedError(msg)
+        try:
+            return self._driver.run(plan)
+        finally:
+            self.stack.tell()
+
+    def change(self, keys: Sequence[str], plan: Plan[T]) -> T:
+        """Run a plan that changes `keys`, one after the other in this process."""
+        try:
+            with self.stack.changing(keys):
+                if self._closed:
+                    return self.run(plan)
+                return self._driver.run(plan)
+        finally:
+            self.stack.tell()
+
+    def live_hit(self, key: str) -> Any:
+        """The value of an inlined hit on `key`, or `MISSING`."""
+        node = self.live.get(key)
+        if node is None:
+            return MISSING
+        held = node.value
+        if self.monotonic() >= held.until:
+            return MISSING
+        node.visits += 1
+        next(self.live_hits.counter)
+        return held.value
+
+    def _time_live_hit(self) -> float:
+        """The seconds of an inlined hit, measured now: timing each would cost more than the hit."""
+        live = self.stack.levels[0].live
+        key = next(iter(dict(live)), "")
+        started = time.perf_counter()
+        for _ in range(_TIMED_HITS):
+            node = live.get(key)
+            if node is not None and self.monotonic() < node.value.until:
+                node.visits += 0
+        return (time.perf_counter() - started) / _TIMED_HITS
+
+    def stats(self) -> CacheStats:
+        """All counters. Asks each tier how full it is."""
+        live_hits = self.live_hits.read()
+        tiers = [
+            self._tier_stats(level, counters, 0 if level.index else live_hits)
+            for level, counters in zip(self.stack.levels, self._tier_counters, strict=True)
+        ]
+        return self._counters.snapshot(tuple(tiers), live_hits=live_hits)
+
+    def _tier_stats(self, level: Level, counters: TierCounters, live_hits: int) -> TierStats:
+        saved_s = level.tier.live_seconds_saved() if isinstance(level.tier, LiveTier) else 0.0
+        live_s = live_hits * self._time_live_hit() if live_hits else 0.0
+        stats = counters.snapshot(live_hits=live_hits, live_s=live_s, live_saved_s=saved_s)
+        reply = level.call("info", None, level.tier.info)
+        fields: dict[str, Any] = {} if reply.value is None else reply.value._asdict()
+        if level.fault:
+            fields["detail"] = level.fault
+        return stats.standing(breaker=level.breaker.state.value, **fields)
+
+    def close(self) -> None:
+        """Close the tiers; operations fail from now on."""
+        if not self._closed:
+            self._closed = True
+            self._refresh()
+            self.stack.close_tiers()
+
+
+class Face(Protocol):
+    """Whatever keeps a reference of a core's live nodes for its inlined hits."""
+
+    def refresh(self, core: Core | None) -> None:
+        """Take the live nodes of `core`; none if there is no open core."""
+        ...
+
+
+class CoreSource:
+    """The current core of a cache, built when it is first used, and replaceable.
+
+    Args:
+        build: Makes the core.
+    """
+
+    def __init__(self, build: Callable[[], Core]) -> None:
+        self._build = build
+        self._core: Core | None = None
+        self._lock = fork_safe_lock()
+        self._faces: weakref.WeakSet[Face] = weakref.WeakSet()
+
+    def add(self, face: Face) -> None:
+        """Have `face` join the core, this one and every later one."""
+        with self._lock:
+            self._faces.add(face)
+            core = self._core
+        if core is not None:
+            core.join(face)
+
+    def core(self) -> Core:
+        """The core, built now if this is the first use."""
+        core = self._core
+        return core if core is not None else self._make()
+
+    def _make(self) -> Core:
+        # Built outside the lock, which must not be held over I/O. Of two threads that come at
+        # the same time, one builds in vain.
+        made = self._build()
+        with self._lock:
+            core = self._core = self._core or made
+            faces = list(self._faces)
+        if core is not made:
+            made.close()
+        for face in faces:
+            core.join(face)
+        return core
+
+    def replace(self, build: Callable[[], Core]) -> None:
+        """Build anew at the next use; the current core is closed."""
+        with self._lock:
+            old, self._core = self._core, None
+            self._build = build
+            faces = list(self._faces)
+        for face in faces:
+            face.refresh(None)
+        if old is not None:
+            old.close()
+
+    def close(self) -> None:
+        """Close the core; using it again raises."""
+        self.core().close()
+
+
+def _check_order(tiers: Sequence[Tier]) -> None:
+    if not tiers:
+        msg = "a cache needs at least one tier, such as MemoryTier()"
+        raise ConfigurationError(msg)
+    names = [tier.name for tier in tiers]
+    for name in names:
+        if names.count(name) > 1:
+            msg = f"two tiers are called {name!r}: give one of them another name="
+            raise ConfigurationError(msg)
+    for upper, lower in itertools.pairwise(tiers):
+        if upper.reach > lower.reach:
+            msg = (
+                f"tier {lower.name!r} ({lower.reach.name.lower()} reach) stands below {upper.name!r} "
+                f"({upper.reach.name.lower()} reach): a lookup falls from the fast tiers that few "
+                f"share to the slow ones that many share, so put {lower.name!r} first"
+            )
+            raise ConfigurationError(msg)

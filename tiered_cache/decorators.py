@@ -1,0 +1,173 @@
+"""`cached`: a function whose results are kept in a cache."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeVar,
+    cast,
+    overload,
+)
+
+from tiered_cache.errors import ConfigurationError
+from tiered_cache.keys import FunctionKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tiered_cache.cache import TieredCache
+    from tiered_cache.units import Duration
+
+__all__ = ["Cached", "cached"]
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+_MAX_MEMOS = 16_384
+"""How many keys a function remembers by its raw argument; past that it starts over."""
+
+
+class Cached(Protocol[P, R_co]):
+    """A function whose results are kept in a cache."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """The function's result, kept or computed."""
+        ...
+
+    @overload
+    def __get__(self, instance: None, owner: type, /) -> Self: ...
+    @overload
+    def __get__(
+        self: Cached[Concatenate[Any, Q], R], instance: object, owner: type | None = None, /
+    ) -> Callable[Q, R]: ...
+
+    def key_for(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """The key under which the result of this call is stored."""
+        ...
+
+    def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Remove the result of this call from every tier; whether any held it."""
+        ...
+
+    @property
+    def uncached(self) -> Callable[P, R_co]:
+        """The function itself."""
+        ...
+
+
+def cached(
+    cache: TieredCache,
+    function: Callable[P, R],
+    *,
+    ttl: Duration | None = None,
+    tags: Iterable[str] = (),
+    key: Callable[P, str] | None = None,
+    version: str = "",
+    ignore: Iterable[str] = (),
+) -> Cached[P, R]:
+    """`function`, with its results kept in `cache`.
+
+    The key is the function's qualified name and a digest of its arguments, the same in every
+    process: `1`, `1.0` and `True` are apart, the order of keyword arguments and of dictionaries is
+    not. Arguments without a stable encoding raise `InvalidKeyError`, which names them. Of a method
+    the object is an argument like the others: give it `__cache_key__()`, or ignore it.
+
+    Args:
+        cache: Where the results are kept.
+        function: A function or method; not a coroutine function or generator function.
+        ttl: The lifetime of a result.
+        tags: The tags of a result.
+        key: Makes the key from the arguments, instead of the digest.
+        version: Becomes part of the key; change it when the function's results change.
+        ignore: The names of arguments that don't change the result.
+
+    Cost: a hit of a function of one `str` argument in a memory tier needs no digest, as long as
+    the function has seen the argument before.
+    """
+    if (
+        inspect.iscoroutinefunction(function)
+        or inspect.isgeneratorfunction(function)
+        or inspect.isasyncgenfunction(function)
+    ):
+        msg = f"{function.__qualname__} is a coroutine or generator function: its result can be used once only, so it can't be cached"
+        raise ConfigurationError(msg)
+    ignored = tuple(ignore)
+    tags = frozenset(tags) if not isinstance(tags, str) else tags
+    make_key = _key_maker(function, key, version, ignored)
+    memo: dict[str, str] = {}
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        full = make_key(args, kwargs)
+        if len(args) == 1 and not kwargs and type(args[0]) is str:
+            if len(memo) >= _MAX_MEMOS:
+                memo.clear()
+            memo[args[0]] = full
+        if args or kwargs:
+            return cache.get_or_compute(
+                full, functools.partial(function, *args, **kwargs), ttl=ttl, tags=tags
+            )
+        return cache.get_or_compute(full, function, ttl=ttl, tags=tags)
+
+    def hit_or_call(argument: Any) -> Any:
+        if type(argument) is str:
+            try:
+                full = memo[argument]
+                held = (node := cache._live[full]).value  # noqa: SLF001 - the inlined hit
+                if cache._now() < held.until:  # noqa: SLF001
+                    node.visits += 1
+                    next(cache._hits)  # noqa: SLF001
+                    return held.value
+            except KeyError:
+                pass
+        return call(argument)  # type: ignore[call-arg] # it has one parameter
+
+    one = _only_parameter(function)
+    wrapper: Any = call if one is None else _with_parameter(hit_or_call, one)
+    functools.update_wrapper(wrapper, function)
+    wrapper.key_for = lambda *args, **kwargs: make_key(args, kwargs)
+    wrapper.invalidate = lambda *args, **kwargs: cache.delete(make_key(args, kwargs))
+    wrapper.uncached = function
+    return cast("Cached[P, R]", wrapper)
+
+
+def _key_maker(
+    function: Callable[..., Any],
+    key: Callable[..., str] | None,
+    version: str,
+    ignored: tuple[str, ...],
+) -> Callable[[tuple[Any, ...], dict[str, Any]], str]:
+    if key is None:
+        return FunctionKey(function, version=version, ignore=ignored)
+    name = f"{function.__module__}.{function.__qualname__}:{version}"
+    return lambda args, kwargs: f"{name}:{key(*args, **kwargs)}"
+
+
+def _only_parameter(function: Callable[..., Any]) -> inspect.Parameter | None:
+    """The parameter of a function that has exactly one, and takes it by position or name."""
+    parameters = list(inspect.signature(function).parameters.values())
+    if len(parameters) != 1 or parameters[0].kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+        return None
+    return parameters[0]
+
+
+def _with_parameter(wrapper: Any, parameter: inspect.Parameter) -> Any:
+    """`wrapper`, whose one parameter gets the name and default of `parameter`.
+
+    A wrapper that takes `*args, **kwargs` makes a tuple and a dictionary for each call, which
+    alone costs as much as the hit.
+    """
+    code = wrapper.__code__
+    names = (parameter.name, *code.co_varnames[1:])
+    wrapper.__code__ = code.replace(co_varnames=names)
+    if parameter.default is not inspect.Parameter.empty:
+        wrapper.__defaults__ = (parameter.default,)
+    return wrapper

@@ -1,0 +1,76 @@
+"""Which strings are keys and which are names of namespaces."""
+
+from __future__ import annotations
+
+import re
+
+from tiered_cache.errors import InvalidKeyError
+
+__all__ = ["MAX_KEY_BYTES", "VIEW_SEPARATOR", "check_key", "check_namespace", "view_key"]
+
+MAX_KEY_BYTES = 65_536
+"""The longest key, in bytes of UTF-8. What is longer belongs into a digest of it."""
+
+VIEW_SEPARATOR = "\x1f"
+"""Begins the keys of namespace views, and only them."""
+
+# Not with a dot in front: the disk tier names a directory after it.
+_NAMESPACE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", re.ASCII)
+
+
+def check_key(key: str) -> str:
+    """`key` itself, as an exact `str`, if it can be used as a key.
+
+    Raises:
+        InvalidKeyError: It is not a string, is empty, is longer than `MAX_KEY_BYTES`, begins with
+            `VIEW_SEPARATOR`, or has lone surrogates, which no shared store can hold as text.
+    """
+    if not isinstance(key, str):
+        msg = (
+            f"A key must be a string, not {type(key).__name__}: convert it yourself, so that it is "
+            "clear that 1 and '1' are different keys"
+        )
+        raise InvalidKeyError(msg)
+    if type(key) is not str:
+        key = str.__str__(key)  # a StrEnum member, say, whose class other stores don't know
+    if not key:
+        msg = "A key must not be empty"
+        raise InvalidKeyError(msg)
+    if key[0] == VIEW_SEPARATOR:
+        msg = "A key must not begin with U+001F, which sets namespaces apart: use namespace()"
+        raise InvalidKeyError(msg, key=key)
+    if len(key) > MAX_KEY_BYTES or not key.isascii():
+        _check_encoded(key)
+    return key
+
+
+def check_namespace(name: str) -> str:
+    """`name` itself if it can be the name of a namespace.
+
+    Raises:
+        InvalidKeyError: It is anything but 1 to 64 ASCII letters, digits, `_`, `-` and, not in front, `.`.
+    """
+    if not isinstance(name, str) or _NAMESPACE.fullmatch(name) is None:  # type: ignore[redundant-expr] # callers without a type checker
+        msg = "A namespace's name must be 1 to 64 ASCII letters, digits, '_', '-' and, not in front, '.'"
+        raise InvalidKeyError(msg)
+    return str.__str__(name)
+
+
+def view_key(name: str, key: str) -> str:
+    """What the view of the namespace `name` stores `key` as; both must have been checked.
+
+    Names can't contain the separator, so no two pairs give the same string. A view of a view
+    gives its own keys to this function again.
+    """
+    return f"{VIEW_SEPARATOR}{name}{VIEW_SEPARATOR}{key}"
+
+
+def _check_encoded(key: str) -> None:
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        msg = "A key must be text that UTF-8 can hold: it has lone surrogates (an undecodable file name?)"
+        raise InvalidKeyError(msg, key=key) from None
+    if size > MAX_KEY_BYTES:
+        msg = f"A key must not be longer than {MAX_KEY_BYTES} bytes of UTF-8, and this has {size}: use a digest of it"
+        raise InvalidKeyError(msg, key=key)

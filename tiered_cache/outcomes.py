@@ -1,0 +1,105 @@
+"""What operations report: the result of a lookup, of a write, and the explanation of a key."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, NamedTuple
+
+__all__ = ["Explanation", "Lookup", "LookupStatus", "TierWrite", "WriteOutcome", "WriteResult"]
+
+
+class LookupStatus(enum.StrEnum):
+    """How a lookup ended; the four are never confused with each other or with a stored `None`."""
+
+    HIT = "hit"
+    """A fresh value was found."""
+    STALE = "stale"
+    """A value was found that is past its freshness but not yet gone."""
+    MISS = "miss"
+    """Every tier was asked, and none holds the key."""
+    ERROR = "error"
+    """No tier that answered holds the key, but at least one failed or was skipped."""
+
+
+class Lookup(NamedTuple):
+    """The answer of `TieredCache.lookup`.
+
+    Attributes:
+        status: How the lookup ended.
+        value: The stored value for a hit or a stale hit, else `None`.
+        tier: The name of the tier that answered, `None` for a miss or an error.
+        age_s: Seconds since the value was written, by this host's clock; never negative.
+        remaining_s: Seconds for which the value stays fresh; `inf` without a limit, 0.0 when stale.
+        cost_s: The seconds that computing the value once took; 0.0 where nobody measured.
+        tags: The tags it is stored under.
+    """
+
+    status: LookupStatus
+    value: Any = None
+    tier: str | None = None
+    age_s: float = 0.0
+    remaining_s: float = 0.0
+    cost_s: float = 0.0
+    tags: frozenset[str] = frozenset()
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a value, fresh or stale."""
+        return self.status is LookupStatus.HIT or self.status is LookupStatus.STALE
+
+
+class WriteOutcome(enum.StrEnum):
+    """What became of a write in one tier."""
+
+    WRITTEN = "written"
+    """The tier holds it."""
+    QUEUED = "queued"
+    """It will be written later, at the durability that the write policy promised."""
+    REFUSED = "refused"
+    """A healthy tier does not take this record: too large, not serializable, or overtaken."""
+    FAILED = "failed"
+    """The tier could not be reached or broke; what it held for the key is no longer served."""
+    SKIPPED = "skipped"
+    """The write policy leaves this tier out."""
+
+
+class TierWrite(NamedTuple):
+    """What became of a write in one tier, and why."""
+
+    tier: str
+    outcome: WriteOutcome
+    reason: str = ""
+
+
+class WriteResult(NamedTuple):
+    """What a write did, tier by tier, fastest tier first. It is true when no tier failed."""
+
+    tiers: tuple[TierWrite, ...]
+
+    def __bool__(self) -> bool:
+        return all(each.outcome is not WriteOutcome.FAILED for each in self.tiers)
+
+    @property
+    def stored(self) -> bool:
+        """Whether at least one tier holds the value."""
+        return any(each.outcome is WriteOutcome.WRITTEN for each in self.tiers)
+
+
+class Explanation(NamedTuple):
+    """What one tier says of one key; `TieredCache.explain` gives one for each tier.
+
+    Attributes:
+        tier: The tier's name.
+        present: Whether a lookup would be answered here.
+        age_s: Seconds since the value was written, where there is one.
+        remaining_s: Seconds for which it stays fresh, `inf` without a limit.
+        bytes: The size of the record.
+        why: Why it is not present, or what is special about it.
+    """
+
+    tier: str
+    present: bool
+    age_s: float | None = None
+    remaining_s: float | None = None
+    bytes: int | None = None
+    why: str = ""

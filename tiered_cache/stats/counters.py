@@ -1,0 +1,139 @@
+"""The default statistics policy: counters, exact under threads."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from tiered_cache.forking import fork_safe_lock
+from tiered_cache.stats.snapshot import CacheStats, TierStats
+
+__all__ = ["CacheCounters", "LiveHits", "TierCounters"]
+
+
+class LiveHits:
+    """A count that costs one C call to add to, and no lock: `next(live.counter)`.
+
+    `itertools.count` hands every number out exactly once, to one thread. Reading takes a number
+    as well, which is then subtracted again.
+    """
+
+    __slots__ = ("_lock", "_taken", "counter")
+
+    def __init__(self) -> None:
+        self.counter = itertools.count(1)
+        self._taken = 0
+        self._lock = fork_safe_lock()
+
+    def read(self) -> int:
+        """How often somebody else advanced the counter."""
+        with self._lock:
+            self._taken += 1
+            return next(self.counter) - self._taken
+
+
+class TierCounters:
+    """What one tier did so far. Implements `contracts.Recorder`.
+
+    Thread-safe: each count takes one uncontended lock, about 0.2 µs.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = fork_safe_lock()
+        self._counts: dict[str, Any] = {}
+        self._read_seconds = 0.0
+        self._timed_reads = 0
+        self._read_bytes = 0
+        self._write_seconds = 0.0
+        self._written_bytes = 0
+        self._saved_s = 0.0
+
+    def looked_up(self, outcome: str, seconds: float, size_bytes: int, saved_s: float) -> None:
+        """Count one lookup."""
+        counts = self._counts
+        with self._lock:
+            counts[outcome] = counts.get(outcome, 0) + 1
+            self._saved_s += saved_s
+            if outcome != "skips":
+                self._read_seconds += seconds
+                self._timed_reads += 1
+                self._read_bytes += size_bytes
+
+    def wrote(self, outcome: str, seconds: float, size_bytes: int) -> None:
+        """Count one write."""
+        with self._lock:
+            self._counts[outcome] = self._counts.get(outcome, 0) + 1
+            self._write_seconds += seconds
+            self._written_bytes += size_bytes
+
+    def count(self, counter: str) -> None:
+        """Add one to a counter."""
+        with self._lock:
+            self._counts[counter] = self._counts.get(counter, 0) + 1
+
+    def snapshot(
+        self, *, live_hits: int = 0, live_s: float = 0.0, live_saved_s: float = 0.0
+    ) -> TierStats:
+        """All counters at one instant, and the hits that were counted elsewhere.
+
+        Args:
+            live_hits: How many those are.
+            live_s: How long they took together.
+            live_saved_s: The computing seconds that they made unnecessary.
+        """
+        with self._lock:
+            counts = dict(self._counts)
+            return TierStats(
+                name=self._name,
+                hits=counts.pop("hits", 0) + live_hits,
+                timed_reads=self._timed_reads + live_hits,
+                read_seconds=self._read_seconds + live_s,
+                read_bytes=self._read_bytes,
+                write_seconds=self._write_seconds,
+                written_bytes=self._written_bytes,
+                seconds_saved=self._saved_s + live_saved_s - live_s,
+                **counts,
+            )
+
+
+class CacheCounters:
+    """What a cache did as a whole. Thread-safe like `TierCounters`."""
+
+    def __init__(self) -> None:
+        self._lock = fork_safe_lock()
+        self._hits = 0
+        self._stale_hits = 0
+        self._misses = 0
+        self._computes = 0
+        self._compute_errors = 0
+        self._compute_seconds = 0.0
+
+    def looked_up(self, hits: int, stale_hits: int, misses: int) -> None:
+        """Count lookups by how they ended."""
+        with self._lock:
+            self._hits += hits
+            self._stale_hits += stale_hits
+            self._misses += misses
+
+    def computed(self, seconds: float, failed: bool) -> None:
+        """Count one computation."""
+        with self._lock:
+            self._compute_seconds += seconds
+            if failed:
+                self._compute_errors += 1
+            else:
+                self._computes += 1
+
+    def snapshot(self, tiers: tuple[TierStats, ...], *, live_hits: int = 0) -> CacheStats:
+        """All counters at one instant, with the hits that were counted elsewhere."""
+        with self._lock:
+            return CacheStats(
+                hits=self._hits + live_hits,
+                stale_hits=self._stale_hits,
+                misses=self._misses,
+                computes=self._computes,
+                compute_errors=self._compute_errors,
+                compute_seconds=self._compute_seconds,
+                tiers=tiers,
+            )

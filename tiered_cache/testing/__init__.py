@@ -1,0 +1,81 @@
+"""What you need to test your own tiers, policies, and code that uses a cache.
+
+The conformance suites are pytest classes: subclass one in a test module, say how to make what it
+is to check, and run pytest. Names are imported when they are first used, so that whoever wants a
+clock needs no pytest.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tiered_cache.testing.chaos import ChaosProxy
+    from tiered_cache.testing.clock import FakeClock
+    from tiered_cache.testing.contexts import ContextRecord, make_context
+    from tiered_cache.testing.eviction_contract import (
+        CachetoolsContract,
+        EvictionContract,
+        LockFreeReadsContract,
+    )
+    from tiered_cache.testing.forks import in_forked_child
+    from tiered_cache.testing.policy_contracts import PromotionContract, WritingContract
+    from tiered_cache.testing.threads import race
+    from tiered_cache.testing.tier_contract import TierContract
+    from tiered_cache.testing.valkey import ValkeyServer
+    from tiered_cache.testing.waiting import wait_until
+
+__all__ = [
+    "CachetoolsContract",
+    "ChaosProxy",
+    "ContextRecord",
+    "EvictionContract",
+    "FakeClock",
+    "LockFreeReadsContract",
+    "PromotionContract",
+    "TierContract",
+    "ValkeyServer",
+    "WritingContract",
+    "in_forked_child",
+    "make_context",
+    "race",
+    "wait_until",
+]
+
+_MODULES = {
+    "CachetoolsContract": "eviction_contract",
+    "ChaosProxy": "chaos",
+    "ContextRecord": "contexts",
+    "EvictionContract": "eviction_contract",
+    "FakeClock": "clock",
+    "LockFreeReadsContract": "eviction_contract",
+    "PromotionContract": "policy_contracts",
+    "TierContract": "tier_contract",
+    "ValkeyServer": "valkey",
+    "WritingContract": "policy_contracts",
+    "in_forked_child": "forks",
+    "make_context": "contexts",
+    "race": "threads",
+    "wait_until": "waiting",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    module = f"{__name__}.{_MODULES[name]}"
+    if module not in sys.modules and _MODULES[name].endswith(("_contract", "_contracts")):
+        import pytest
+
+        # Without it a failed assertion of a suite would not say what it compared.
+        pytest.register_assert_rewrite(module)
+    found = getattr(importlib.import_module(module), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,45 @@
+"""A `TierContext` for a tier that is tested without a stack around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tiered_cache.contracts import EvictionReason, TierContext
+
+if TYPE_CHECKING:
+    from tiered_cache.clock import Clock
+
+from tiered_cache.clock import SYSTEM_CLOCK
+
+__all__ = ["ContextRecord", "make_context"]
+
+
+class ContextRecord:
+    """What a tier told its context.
+
+    Attributes:
+        evicted: The (key, size in bytes, reason) of each entry that it let go.
+        mutated: The keys whose values it found changed.
+    """
+
+    def __init__(self) -> None:
+        self.evicted: list[tuple[str, int, EvictionReason]] = []
+        self.mutated: list[str] = []
+
+
+def make_context(
+    namespace: str = "test", clock: Clock = SYSTEM_CLOCK
+) -> tuple[TierContext, ContextRecord]:
+    """A context, and the record of what it is told.
+
+    Its `fingerprint` is the value's `repr`: good enough for plain data, and needs no codec.
+    """
+    record = ContextRecord()
+    context = TierContext(
+        namespace=namespace,
+        clock=clock,
+        evicted=lambda key, size, reason: record.evicted.append((key, size, reason)),
+        fingerprint=lambda value: repr(value).encode(),
+        mutated=record.mutated.append,
+    )
+    return context, record

@@ -1,0 +1,80 @@
+"""The conformance suites of promotion and write policies."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tiered_cache_policies.contracts import (
+    FoundBelow,
+    PromotionPolicy,
+    TierFacts,
+    WritePlan,
+    WritePolicy,
+    WriteRequest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["PromotionContract", "WritingContract"]
+
+STACK = (
+    TierFacts("memory", 0, durable=False, shared=False),
+    TierFacts("disk", 1, durable=True, shared=False),
+    TierFacts("near", 2, durable=True, shared=True),
+    TierFacts("far", 3, durable=True, shared=True),
+)
+_LIFETIMES = (math.inf, 1e-3, 3600.0)
+_COSTS = (0.0, 1e-6, 1e4)
+
+
+class PromotionContract:
+    """What the engine expects of a promotion policy, as a pytest class to subclass."""
+
+    def make_policy(self) -> PromotionPolicy:
+        """The policy. Override it."""
+        raise NotImplementedError
+
+    def test_it_is_a_promotion_policy(self) -> None:
+        assert isinstance(self.make_policy(), PromotionPolicy)
+
+    def test_it_answers_yes_or_no_to_everything(self) -> None:
+        policy = self.make_policy()
+        for source, size, remaining, cost in product(STACK[1:], (0, 1, 2**40), _LIFETIMES, _COSTS):
+            found = FoundBelow("key", source, size, 0.0, remaining, cost)
+            for into in STACK[: source.level]:
+                assert policy.promote(found, into) in (True, False)
+
+
+class WritingContract:
+    """What the engine expects of a write policy, as a pytest class to subclass."""
+
+    def make_policy(self) -> WritePolicy:
+        """The policy. Override it."""
+        raise NotImplementedError
+
+    def test_it_is_a_write_policy(self) -> None:
+        assert isinstance(self.make_policy(), WritePolicy)
+
+    @pytest.mark.parametrize("depth", range(1, len(STACK) + 1))
+    def test_it_names_levels_of_the_stack_at_most_once(self, depth: int) -> None:
+        for plan in self._plans(STACK[:depth]):
+            named = [*plan.now, *plan.later]
+            assert len(named) == len(set(named))
+            assert set(named) <= set(range(depth))
+
+    @pytest.mark.parametrize("depth", range(1, len(STACK) + 1))
+    def test_a_write_goes_somewhere(self, depth: int) -> None:
+        for plan in self._plans(STACK[:depth]):
+            assert plan.now or plan.later
+
+    def _plans(self, tiers: tuple[TierFacts, ...]) -> Iterator[WritePlan]:
+        policy = self.make_policy()
+        for lifetime, cost, computed in product(_LIFETIMES, _COSTS, (True, False)):
+            plan = policy.plan(WriteRequest("key", lifetime, cost, computed), tiers)
+            assert isinstance(plan, WritePlan)
+            yield plan

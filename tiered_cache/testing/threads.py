@@ -1,0 +1,49 @@
+"""Running one function in many threads that start at the same instant."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["race"]
+
+T = TypeVar("T")
+
+
+def race(count: int, function: Callable[[int], T], timeout_s: float = 60.0) -> list[T]:
+    """The results of `function(0)` to `function(count - 1)`, each called in a thread of its own.
+
+    A barrier holds the threads back until all of them run.
+
+    Raises:
+        AssertionError: A thread did not end in time; it is left behind as a daemon.
+        BaseException: What a call raised; the first, where several did.
+    """
+    barrier = threading.Barrier(count)
+    results: dict[int, T] = {}
+    errors: list[BaseException] = []
+
+    def run(number: int) -> None:
+        try:
+            barrier.wait(timeout_s)
+            results[number] = function(number)
+        except BaseException as error:  # noqa: BLE001 - it is raised below, in the caller's thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(n,), daemon=True) for n in range(count)]
+    deadline = time.monotonic() + timeout_s
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    if errors:
+        raise errors[0]
+    stuck = sum(thread.is_alive() for thread in threads)
+    if stuck:
+        msg = f"{stuck} of {count} threads did not end within {timeout_s:g} s"
+        raise AssertionError(msg)
+    return [results[number] for number in range(count)]

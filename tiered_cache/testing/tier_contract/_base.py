@@ -1,0 +1,134 @@
+"""How the suite makes tiers, writes into them and reads from them."""
+
+from __future__ import annotations
+
+import math
+import os
+import uuid
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from tiered_cache.contracts import ANY, Absent, Found, Reach
+from tiered_cache.entry import TOKEN_BYTES, Entry
+from tiered_cache.testing.clock import FakeClock
+from tiered_cache.testing.contexts import ContextRecord, make_context
+from tiered_cache.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tiered_cache.contracts import Tier
+
+__all__ = ["TierContractBase"]
+
+SHORT_S = 0.3
+"""A lifetime that a test may wait for where the tier keeps time by a clock of its own."""
+
+
+class TierContractBase:
+    """The hooks of the suite, and what its tests have in common."""
+
+    native_time: ClassVar[bool] = False
+    """Whether the tier keeps time by a clock that the suite can't move: the store's own, say."""
+
+    store: Any
+    clock: FakeClock
+    namespace: str
+    told: ContextRecord
+
+    def make_tier(self) -> Tier:
+        """A tier that is not open yet. Override it.
+
+        Within one test, each call gives a tier over the same store (`self.store`), as another
+        process would have it; a tier that lives in its process gives an independent one. Between
+        tests, nothing is shared that the namespace does not keep apart.
+        """
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self) -> Any:  # type: ignore[no-redef] # noqa: F811 - the fixture sets the attribute
+        """What the tiers of one test have in common; override it where there is something."""
+        return None
+
+    @pytest.fixture(autouse=True)
+    def _life_of_a_test(self, store: Any) -> Iterator[None]:
+        self.store = store
+        self.clock = FakeClock()
+        self.namespace = f"test-{uuid.uuid4().hex[:12]}"
+        self._opened: list[Tier] = []
+        self._namespaces: set[str] = set()
+        yield
+        for tier in self._opened:
+            tier.close()
+        if self._opened and self._opened[0].reach is not Reach.PROCESS:
+            self._clean_up()
+
+    @pytest.fixture
+    def tier(self) -> Tier:
+        """An open, empty tier."""
+        return self.open_tier()
+
+    def open_tier(self, namespace: str | None = None) -> Tier:
+        """Another tier, open on this test's namespace or the one that is named."""
+        namespace = namespace or self.namespace
+        context, self.told = make_context(namespace, self.clock)
+        tier = self.make_tier()
+        tier.open(context)
+        self._opened.append(tier)
+        self._namespaces.add(namespace)
+        return tier
+
+    def _clean_up(self) -> None:
+        """Leave nothing in a store that other tests, or people, use as well."""
+        for namespace in self._namespaces:
+            tier = self.make_tier()
+            tier.open(make_context(namespace, self.clock)[0])
+            tier.clear()
+            tier.close()
+
+    def make_item(self, tier: Tier, payload: bytes) -> Entry | bytes:
+        """Something that `tier` takes. A record begins with 48 bytes that no other one has."""
+        if tier.holds_records:
+            return b"\x00" + os.urandom(TOKEN_BYTES - 1) + payload
+        return Entry(payload, created_s=self.clock.wall(), size_bytes=max(1, len(payload)))
+
+    def put(
+        self,
+        tier: Tier,
+        key: str,
+        payload: bytes = b"x",
+        lifetime_s: float = math.inf,
+        *,
+        expected: object = ANY,
+    ) -> bool:
+        """Put an item with `payload`."""
+        return tier.put(key, self.make_item(tier, payload), lifetime_s, expected=expected)
+
+    def read(self, tier: Tier, key: str) -> bytes | None:
+        """The payload that `tier` holds for `key`, `None` where that is absent."""
+        return self.payload(tier.get(key))
+
+    @staticmethod
+    def payload(answer: Found | Absent) -> bytes | None:
+        """The payload in an answer."""
+        if isinstance(answer, Absent):
+            return None
+        assert isinstance(answer, Found), f"a tier answers Found or Absent, not {answer!r}"
+        if isinstance(answer.item, Entry):
+            assert isinstance(answer.item.value, bytes)
+            return answer.item.value
+        assert type(answer.item) is bytes
+        return answer.item[TOKEN_BYTES:]
+
+    def outlive(self, tier: Tier, lifetime_s: float) -> None:
+        """Let `lifetime_s` pass by the tier's clock."""
+        if not self.native_time:
+            self.clock.advance(lifetime_s + 0.001)
+            return
+        self.put(tier, "outlive", lifetime_s=lifetime_s)
+        wait_until(
+            lambda: self.read(tier, "outlive") is None,
+            f"a record with {lifetime_s:g} s to live is gone",
+            lifetime_s + 10.0,
+        )

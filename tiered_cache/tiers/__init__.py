@@ -1,0 +1,1 @@
+"""The tiers: memory, disk, Redis, and one that holds nothing."""

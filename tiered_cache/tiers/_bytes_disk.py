@@ -1,0 +1,120 @@
+"""How diskcache stores our records: text keys and bytes, and nothing else, ever.
+
+`diskcache` 5.6.3 pickles what it does not know, and unpickles whatever a row of its database says
+is a pickle (CVE-2025-69872). Here a row can only be handed out as bytes, and a file only from
+inside the cache's own directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+import diskcache
+
+from tiered_cache.errors import CorruptRecordError, RecordRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+__all__ = ["BytesDisk"]
+
+_MODE_RAW = 1
+_MODE_BINARY = 2
+_VALUE_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val", re.ASCII)
+
+
+class BytesDisk(diskcache.Disk):  # type: ignore[misc] # diskcache has no types
+    """The `diskcache.Disk` that takes `str` keys and `bytes` values only.
+
+    Args:
+        directory: The cache's directory; files are read from below it only.
+        max_value_bytes: The longest value that is stored or read.
+        options: What `diskcache.Disk` takes.
+    """
+
+    def __init__(self, directory: str, max_value_bytes: int = 2**28, **options: Any) -> None:
+        super().__init__(directory, **options)
+        self.max_value_bytes = int(max_value_bytes)
+        self._local = threading.local()
+
+    def put(self, key: object) -> tuple[str, bool]:
+        """The database key of `key`."""
+        if type(key) is not str:
+            msg = f"a disk tier's key must be a str, not {type(key).__name__}"
+            raise RecordRefusedError(msg)
+        return key, True
+
+    def get(self, key: object, raw: object) -> str:
+        """The key of a database key; a row with a pickled key is not one of ours."""
+        if type(key) is not str or not raw:
+            msg = "a row's key is not text"
+            raise CorruptRecordError(msg)
+        return key
+
+    def store(self, value: Any, read: bool, key: object = None) -> Any:
+        """The columns in which `value` is stored."""
+        if type(value) is not bytes or read:
+            msg = f"a disk tier holds bytes, not {type(value).__name__}"
+            raise RecordRefusedError(msg)
+        if len(value) > self.max_value_bytes:
+            msg = f"the record's {len(value)} bytes are more than max_value_bytes={self.max_value_bytes}"
+            raise RecordRefusedError(msg)
+        columns = super().store(value, read, key=key)
+        written = getattr(self._local, "written", None)
+        if written is not None and columns[2] is not None:
+            written.append(columns[2])
+        return columns
+
+    @contextlib.contextmanager
+    def undo_files(self) -> Generator[None]:
+        """Remove the files that this thread writes in the block, if the block raises.
+
+        Rows name them only once their transaction has been committed.
+        """
+        written: list[str] = []
+        self._local.written = written
+        try:
+            yield
+        except BaseException:
+            for filename in written:
+                self.remove(filename)
+            raise
+        finally:
+            self._local.written = None
+
+    def fetch(self, mode: object, filename: object, value: object, read: object) -> bytes:
+        """The bytes of a row, from the row itself or from its file."""
+        if mode == _MODE_RAW and type(value) is bytes and not read:
+            return value
+        if mode != _MODE_BINARY or read:
+            msg = f"a row holds mode {mode!r} instead of bytes"
+            raise CorruptRecordError(msg)
+        return self._read_file(filename)
+
+    def _read_file(self, filename: object) -> bytes:
+        found = self.read_head(filename, self.max_value_bytes + 1)
+        if len(found) > self.max_value_bytes:
+            msg = f"a file is longer than max_value_bytes={self.max_value_bytes}"
+            raise CorruptRecordError(msg)
+        return found
+
+    def read_head(self, filename: object, size: int) -> bytes:
+        """The first `size` bytes of a row's file.
+
+        Raises:
+            CorruptRecordError: The file name is not one that diskcache makes.
+            OSError: There is no such file: diskcache's own sign of a row that was just removed.
+        """
+        if type(filename) is not str or _VALUE_FILE.fullmatch(filename) is None:
+            msg = "a row's file lies outside the cache directory"
+            raise CorruptRecordError(msg)
+        # O_NOFOLLOW and O_NONBLOCK: whoever can write the directory could have put a link or a
+        # pipe there.
+        path = os.path.join(self._directory, filename)  # noqa: PTH118 - it runs on every hit
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(handle, "rb") as file:  # noqa: PTH123 - of a descriptor
+            return file.read(size)

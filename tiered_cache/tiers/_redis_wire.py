@@ -1,0 +1,228 @@
+"""A connection to a Redis server on which every exchange has one deadline, and a pool of them.
+
+`redis-py`'s own timeouts hold for one `recv` each, so that a server that sends a byte a second is
+waited for without end, and its pool and retries take most of the time of a GET. Here its
+connection and parser are used as they are, on a socket that knows when the exchange must be over.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from redis.backoff import NoBackoff
+from redis.connection import Connection, parse_url
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from tiered_cache.errors import ConfigurationError, TierTimeoutError, TierUnavailableError
+from tiered_cache.forking import call_in_child
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+__all__ = ["RedisWire"]
+
+Command = tuple[Any, ...]
+
+
+class _Deadline:
+    """When the exchange that a connection is in must be over, on the monotonic clock."""
+
+    __slots__ = ("at",)
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def left(self) -> float:
+        left = self.at - time.monotonic()
+        if left <= 0:
+            msg = "the deadline of the exchange has passed"
+            raise TimeoutError(msg)
+        return left
+
+
+class _DeadlineSocket:
+    """A socket whose every operation gets what is left of the exchange's time."""
+
+    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Ignore what redis-py sets: the deadline is what counts."""
+
+    def recv(self, *args: Any) -> bytes:
+        self._sock.settimeout(self._deadline.left())
+        return self._sock.recv(*args)
+
+    def recv_into(self, *args: Any) -> int:
+        self._sock.settimeout(self._deadline.left())
+        return self._sock.recv_into(*args)
+
+    def sendall(self, *args: Any) -> None:
+        self._sock.settimeout(self._deadline.left())
+        self._sock.sendall(*args)
+
+
+class RedisWire:
+    """Exchanges of commands and replies with one server.
+
+    Args:
+        url: `redis://`, `rediss://` (TLS) or `unix://`, as redis-py reads it.
+        timeout_s: The longest an exchange takes, waiting for a connection included.
+        connect_timeout_s: The longest that connecting takes, the handshake included.
+        max_connections: How many connections there are at most, so how many threads are served
+            at the same time.
+
+    Thread-safe. A forked child makes its own connections.
+    """
+
+    def __init__(
+        self, url: str, *, timeout_s: float, connect_timeout_s: float, max_connections: int
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._connect_timeout_s = connect_timeout_s
+        self._max_connections = max_connections
+        self._connection_class, self._options = _parse(url, timeout_s, connect_timeout_s)
+        self._start()
+        call_in_child(self._start)
+
+    def _start(self) -> None:
+        self._free: deque[Any] = deque()
+        self._slots = threading.BoundedSemaphore(self._max_connections)
+
+    @property
+    def address(self) -> str:
+        """Where the server is, without the password."""
+        options = self._options
+        if "path" in options:
+            return f"unix://{options['path']}"
+        return f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
+
+    def exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies to `commands`, sent in one go; a `ResponseError` stands for its reply.
+
+        An idle connection that turns out to be closed is replaced once: a server that restarted
+        is no fault.
+
+        Raises:
+            TierTimeoutError: The deadline passed.
+            TierUnavailableError: The server can't be reached, refused the connection, or does not
+                speak its protocol.
+        """
+        at = time.monotonic() + self._timeout_s
+        if not self._slots.acquire(timeout=self._timeout_s):
+            msg = f"all {self._max_connections} connections to {self.address} were busy for {self._timeout_s:g} s"
+            raise TierTimeoutError(msg)
+        try:
+            return self._exchange(commands, at)
+        finally:
+            self._slots.release()
+
+    def _exchange(self, commands: Sequence[Command], at: float) -> list[Any]:
+        while True:
+            connection, is_new = self._take(at)
+            try:
+                replies = self._converse(connection, commands, at)
+            except TierTimeoutError:
+                raise
+            except TierUnavailableError:
+                if is_new:
+                    raise
+                self._drop_idle()
+            else:
+                self._free.append(connection)
+                return replies
+
+    def _converse(self, connection: Any, commands: Sequence[Command], at: float) -> list[Any]:
+        connection.deadline.at = at
+        try:
+            packed = connection.pack_commands(commands)
+            connection.send_packed_command(packed, check_health=False)
+            return [_read(connection) for _ in commands]
+        except Exception as error:
+            connection.disconnect()
+            raise self._translate(error) from error
+
+    def _take(self, at: float) -> tuple[Any, bool]:
+        try:
+            return self._free.pop(), False
+        except IndexError:
+            pass
+        connection = self._connection_class(**self._options)
+        connection.deadline.at = min(at, time.monotonic() + self._connect_timeout_s)
+        try:
+            connection.connect()
+        except Exception as error:
+            connection.disconnect()
+            raise self._translate(error) from error
+        return connection, True
+
+    def _drop_idle(self) -> None:
+        while self._free:
+            self._free.pop().disconnect()
+
+    def _translate(self, error: Exception) -> TierUnavailableError:
+        if isinstance(error, RedisTimeoutError | TimeoutError):
+            msg = f"no answer from {self.address} within its deadline of {self._timeout_s:g} s"
+            return TierTimeoutError(msg)
+        if isinstance(error, RedisError | OSError):
+            return TierUnavailableError(f"{self.address}: {_without_secrets(error)}")
+        return TierUnavailableError(
+            f"{self.address} does not answer in the Redis protocol ({type(error).__name__})"
+        )
+
+    def close(self) -> None:
+        """Close the idle connections; those in use are closed when they are given back late."""
+        self._drop_idle()
+
+
+def _read(connection: Any) -> Any:
+    try:
+        return connection.read_response(disable_decoding=True)
+    except ResponseError as error:
+        return error
+
+
+def _without_secrets(error: Exception) -> str:
+    # redis-py's messages name addresses, users and commands, never passwords.
+    return str(error) or type(error).__name__
+
+
+def _parse(
+    url: str, timeout_s: float, connect_timeout_s: float
+) -> tuple[type[Any], dict[str, Any]]:
+    try:
+        options: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call] # redis-py has no type for it
+    except ValueError as error:
+        msg = f"the Redis URL is not usable: {error}. Write redis://, rediss:// or unix://, then [user:password@]host:port/database"
+        raise ConfigurationError(msg) from error
+    base = options.pop("connection_class", None) or Connection
+    options |= {
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": connect_timeout_s,
+        "retry": Retry(NoBackoff(), 0),
+        "health_check_interval": 0,
+        "decode_responses": False,
+    }
+    return _with_deadline(base), options
+
+
+def _with_deadline(base: type[Any]) -> type[Any]:
+    class DeadlineConnection(base):  # type: ignore[misc] # a class by argument
+        def __init__(self, **options: Any) -> None:
+            self.deadline = _Deadline()
+            super().__init__(**options)
+
+        def _connect(self) -> Any:
+            return _DeadlineSocket(super()._connect(), self.deadline)
+
+    return DeadlineConnection

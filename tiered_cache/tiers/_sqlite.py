@@ -1,0 +1,108 @@
+"""A `diskcache.Cache` that keeps its deadlines, and a look at a database before it is opened."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import diskcache
+from diskcache.core import DBNAME, DEFAULT_SETTINGS, METADATA
+
+from tiered_cache.errors import CorruptRecordError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BoundedCache", "inspect_database"]
+
+_KNOWN_SETTINGS = {*DEFAULT_SETTINGS, *METADATA, "disk_max_value_bytes", "tag_index"}
+_abandoned: list[object] = []
+"""Connections that a forked child inherited. SQLite forbids even to close them there."""
+
+
+class BoundedCache(diskcache.Cache):  # type: ignore[misc] # diskcache has no types
+    """A `diskcache.Cache` whose constructor gives up in time, and whose connections are closed.
+
+    `diskcache` retries for 60 seconds while it sets itself up, and leaves the connection of each
+    thread that ended to the garbage collector, which complains about it since Python 3.13.
+    """
+
+    def __init__(self, directory: str, *, timeout: float, **options: Any) -> None:
+        self._setup_deadline = time.monotonic() + timeout
+        self._closers = threading.local()
+        super().__init__(directory, timeout=timeout, **options)
+
+    @property
+    def _sql_retry(self) -> Callable[..., Any]:
+        return self._execute_until_deadline
+
+    def _execute_until_deadline(self, statement: str, *args: Any, **kwargs: Any) -> Any:
+        while True:
+            try:
+                return self._sql(statement, *args, **kwargs)
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > self._setup_deadline:
+                    raise
+                time.sleep(0.001)
+
+    @property
+    def _con(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "con", None)
+        if connection is None:
+            connection = super()._con
+            self._closers.closer = _Closer(connection)
+        return connection
+
+    def abandon(self) -> None:
+        """Never touch this object's connections again: called in a forked child."""
+        _abandoned.append((self._local, self._closers))
+
+
+class _Closer:
+    """Closes a thread's connection when the thread ends and its locals are let go."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._pid = os.getpid()
+
+    def __del__(self) -> None:
+        if os.getpid() != self._pid:
+            _abandoned.append(self._connection)
+            return
+        # Another thread may be the one that collects it, which sqlite3 refuses.
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+
+
+def inspect_database(directory: str, timeout_s: float) -> None:
+    """Make sure that the database in `directory` can be written, and holds settings of ours only.
+
+    `diskcache` takes settings from the database over its own defaults and sets what they name as
+    attributes and pragmas, so a foreign database must not get that far.
+
+    Raises:
+        sqlite3.DatabaseError: It is locked, read-only, or not a database.
+        CorruptRecordError: It holds settings that `diskcache` does not know.
+    """
+    connection = sqlite3.connect(
+        os.path.join(directory, DBNAME),  # noqa: PTH118 - sqlite3 takes a string
+        timeout=timeout_s,
+        isolation_level=None,
+    )
+    with contextlib.closing(connection):
+        connection.execute("PRAGMA journal_mode = wal").fetchall()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+        tables = connection.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name = 'Settings' AND type = 'table'"
+        ).fetchone()
+        if not tables[0]:
+            return
+        keys = {key for (key,) in connection.execute("SELECT key FROM Settings")}
+        if not keys <= _KNOWN_SETTINGS:
+            msg = "the database holds settings that a disk tier never writes"
+            raise CorruptRecordError(msg)

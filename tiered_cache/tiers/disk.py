@@ -1,0 +1,363 @@
+"""The disk tier: records in files and an SQLite index, kept by `diskcache`."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import math
+import os
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import diskcache
+import platformdirs
+
+from tiered_cache.contracts import ANY, Absent, Found, PutItem, Reach, TierContext, TierInfo
+from tiered_cache.entry import (
+    TOKEN_BYTES,
+    TOMBSTONE_LIFETIME_S,
+    is_tombstone,
+    make_tombstone,
+)
+from tiered_cache.errors import (
+    ConfigurationError,
+    CorruptRecordError,
+    RecordRefusedError,
+    TierError,
+    TierTimeoutError,
+    TierUnavailableError,
+)
+from tiered_cache.forking import ForkGate, call_in_child
+from tiered_cache.tiers._bytes_disk import BytesDisk
+from tiered_cache.tiers._sqlite import BoundedCache, inspect_database
+from tiered_cache.units import Duration, Size, parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping, Sequence
+
+    from tiered_cache.entry import Entry
+
+__all__ = ["DiskTier"]
+
+_log = logging.getLogger("tiered_cache.tiers.disk")
+
+_MIN_BYTES = 2**20
+_BATCH = 500
+_TOMBSTONE_TAG = "tombstone"
+_NOTHING = b""
+"""The token of a key for which there is neither a record nor a tombstone."""
+
+
+_SELECT = (
+    "SELECT mode, filename, value, expire_time FROM Cache"
+    " WHERE key = ? AND raw = 1 AND (expire_time IS NULL OR expire_time > ?)"
+)
+
+
+class DiskTier:
+    """Records on this host's disk, shared by all its processes, kept across restarts.
+
+    A read costs one SQLite lookup, and an open and read of a file for records of 32 KiB and more.
+    A write is one transaction; it is on disk, in the sense that it survives the process but not a
+    power failure, when the call returns. When the directory outgrows `max_bytes`, the records
+    that were stored first are let go first: any order that counts reads would make each read a
+    write.
+
+    Args:
+        path: Where to keep it, one directory for each namespace below; by default the user's
+            cache directory. `~` is expanded.
+        max_bytes: The most bytes on disk, such as `"1GiB"`; at least 1 MiB. While records of 32
+            KiB and more are replaced, it may be exceeded by ten of them.
+        timeout: How long a call waits for another process that holds the database.
+        max_value_bytes: The longest record that it takes.
+        name: Its name in statistics and events.
+
+    Thread-safe and fork-safe. What can't be bounded is a file system that blocks inside the
+    kernel, a network share that went away, say: keep the directory on a local disk.
+    """
+
+    reach = Reach.HOST
+    holds_records = True
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        max_bytes: Size = "1GiB",
+        *,
+        timeout: Duration = "1s",
+        max_value_bytes: Size = "256MiB",
+        name: str = "disk",
+    ) -> None:
+        self.name = name
+        self._root = Path(
+            platformdirs.user_cache_path("tiered-cache") if path is None else path
+        ).expanduser()
+        self._max_bytes = parse_size(max_bytes, name="max_bytes")
+        if self._max_bytes < _MIN_BYTES:
+            msg = f"max_bytes={max_bytes!r} of the disk tier must be at least 1MiB: an empty database alone takes 32 KiB"
+            raise ConfigurationError(msg)
+        self._timeout_s = parse_duration(timeout, name="timeout")
+        self._max_value_bytes = parse_size(max_value_bytes, name="max_value_bytes")
+        self._cache: BoundedCache | None = None
+        self._gate = ForkGate()
+        self._directory = self._root
+        call_in_child(self._forget_connections)
+
+    @property
+    def directory(self) -> Path:
+        """Where this namespace's records are."""
+        return self._directory
+
+    def open(self, context: TierContext) -> None:
+        """Create or open the directory of the namespace."""
+        self._directory = self._root / context.namespace
+        if self._root.exists() and not self._root.is_dir():
+            msg = f"the disk tier's path {self._root} is a file: name a directory"
+            raise ConfigurationError(msg, tier=self.name)
+        with self._in_store("open"):
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                self._open_cache()
+            except (CorruptRecordError, sqlite3.DatabaseError, TypeError) as error:
+                if isinstance(error, sqlite3.OperationalError):
+                    raise
+                self._quarantine(error)
+                self._open_cache()
+
+    def _open_cache(self) -> BoundedCache:
+        directory = str(self._directory)
+        inspect_database(directory, self._timeout_s)
+        self._cache = BoundedCache(
+            directory,
+            timeout=self._timeout_s,
+            disk=BytesDisk,
+            disk_max_value_bytes=self._max_value_bytes,
+            size_limit=self._max_bytes,
+            eviction_policy="least-recently-stored",
+            statistics=0,
+            tag_index=1,
+            cull_limit=10,
+        )
+        return self._cache
+
+    def _quarantine(self, error: Exception) -> None:
+        """Put a database that can't be read aside, for somebody to look at, and start anew."""
+        name = f"{self._directory.name}.quarantined"
+        for earlier in self._root.glob(f"{name}-*"):
+            shutil.rmtree(earlier, ignore_errors=True)
+        aside = self._directory.with_name(f"{name}-{time.time_ns()}")
+        self._directory.rename(aside)
+        self._directory.mkdir(mode=0o700)
+        _log.warning(
+            "The disk tier %r could not read its database (%s). It was put aside as %s, and the "
+            "tier starts empty; delete that directory when you have looked at it.",
+            self.name,
+            type(error).__name__,
+            aside,
+        )
+
+    def _forget_connections(self) -> None:
+        if self._cache is not None:
+            self._cache.abandon()
+            self._cache = None
+
+    def _store(self) -> BoundedCache:
+        return self._cache if self._cache is not None else self._open_cache()
+
+    @contextlib.contextmanager
+    def _in_store(self, operation: str, key: str | None = None) -> Generator[None]:
+        with self._gate:
+            try:
+                yield
+            except TierError:
+                raise
+            except (sqlite3.Error, OSError, diskcache.Timeout) as error:
+                self._fail(error, operation, key)
+
+    def _fail(self, error: Exception, operation: str, key: str | None) -> NoReturn:
+        """Say what a failure of the store is in our words, and leave the connection clean."""
+        cache = self._cache
+        if cache is not None:
+            # A COMMIT that failed, on a full disk say, leaves its transaction open.
+            with contextlib.suppress(sqlite3.Error):
+                cache.close()
+        details = {"tier": self.name, "operation": operation, "key": key}
+        if isinstance(error, diskcache.Timeout) or "locked" in str(error):
+            msg = f"the disk tier's database was locked for {self._timeout_s:g} s, or can't be written: {self._directory}"
+            raise TierTimeoutError(msg, **details) from error
+        full = getattr(error, "errno", None) == errno.ENOSPC or "full" in str(error)
+        hint = "the disk is full" if full else str(error)
+        msg = f"the disk tier at {self._directory} failed: {hint}"
+        raise TierUnavailableError(msg, **details) from error
+
+    def get(self, key: str) -> Found | Absent:
+        """The record of `key`."""
+        with self._gate:
+            now = time.time()
+            try:
+                cache = self._store()
+                # diskcache's own get() takes half as long again to find out how it is set up.
+                row = cache._sql(_SELECT, (key, now)).fetchone()
+                if row is None:
+                    return Absent(_NOTHING)
+                mode, filename, value, expires = row
+                try:
+                    record = cache.disk.fetch(mode, filename, value, False)
+                except FileNotFoundError:  # the row was removed since
+                    return Absent(_NOTHING)
+            except (sqlite3.Error, OSError) as error:
+                self._fail(error, "get", key)
+        if is_tombstone(record):
+            return Absent(record[:TOKEN_BYTES])
+        remaining = math.inf if expires is None else expires - now
+        return Found(record, remaining, record[:TOKEN_BYTES])
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
+        """The records of `keys`, read one after the other: SQLite has no round trips to save."""
+        answers: dict[str, Found | Absent] = {}
+        for key in keys:
+            try:
+                answers[key] = self.get(key)
+            except CorruptRecordError:
+                self.delete(key)
+                answers[key] = Absent(_NOTHING)
+        return answers
+
+    def put(
+        self,
+        key: str,
+        item: Entry | bytes,
+        lifetime_s: float,
+        *,
+        expected: object = ANY,
+    ) -> bool:
+        """Store the record `item`, in one transaction."""
+        with self._in_store("put", key):
+            cache = self._store()
+            with cache.disk.undo_files():
+                return self._put(cache, key, PutItem(item, lifetime_s, expected))
+
+    def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
+        """Store each of `items`, all in one transaction."""
+        stored = set()
+        with self._in_store("put_many"):
+            cache = self._store()
+            with cache.disk.undo_files(), cache.transact():
+                for key, item in items.items():
+                    with contextlib.suppress(RecordRefusedError):
+                        if self._put(cache, key, item):
+                            stored.add(key)
+        return stored
+
+    def _put(self, cache: BoundedCache, key: str, item: PutItem) -> bool:
+        record, lifetime_s, expected = item
+        expire = None if lifetime_s == math.inf else lifetime_s
+        tag = _TOMBSTONE_TAG if isinstance(record, bytes) and is_tombstone(record) else None
+        if expected is ANY:
+            cache.set(key, record, expire=expire, tag=tag)
+            return True
+        if expected == _NOTHING:
+            return bool(cache.add(key, record, expire=expire, tag=tag))
+        with cache.transact():
+            if self._token(cache, key) != expected:
+                return False
+            cache.set(key, record, expire=expire, tag=tag)
+            return True
+
+    def delete(self, key: str) -> bool:
+        """Put a tombstone in the place of `key`."""
+        with self._in_store("delete", key):
+            cache = self._store()
+            with cache.transact():
+                return self._delete(cache, key)
+
+    def delete_many(self, keys: Sequence[str]) -> int:
+        """Put tombstones in the places of `keys`, all in one transaction."""
+        with self._in_store("delete_many"):
+            cache = self._store()
+            with cache.transact():
+                return sum([self._delete(cache, key) for key in keys])
+
+    def _delete(self, cache: BoundedCache, key: str) -> bool:
+        row = self._row(cache, key, "tag")
+        cache.set(key, make_tombstone(), expire=TOMBSTONE_LIFETIME_S, tag=_TOMBSTONE_TAG)
+        return row is not None and row[0] != _TOMBSTONE_TAG
+
+    def clear(self, prefix: str = "") -> int:
+        """Remove every key that begins with `prefix`, in transactions of 500 keys."""
+        count = 0
+        while True:
+            keys = self._keys_after("", prefix)
+            with self._in_store("clear"):
+                cache = self._store()
+                with cache.transact():
+                    count += sum([bool(cache.delete(key)) for key in keys])
+            if len(keys) < _BATCH:
+                break
+        if not prefix:
+            with self._in_store("clear"):
+                self._store().clear()
+        return count
+
+    def scan(self, prefix: str = "") -> Iterator[str]:
+        """The keys that begin with `prefix`, in order, read 500 at a time."""
+        last = ""
+        while keys := self._keys_after(last, prefix):
+            yield from keys
+            last = keys[-1]
+
+    def _keys_after(self, last: str, prefix: str) -> list[str]:
+        with self._in_store("scan"):
+            rows = (
+                self._store()
+                ._sql(
+                    "SELECT key FROM Cache WHERE raw = 1 AND key > ? AND key >= ?"
+                    " AND substr(key, 1, ?) = ? AND tag IS NULL"
+                    " AND (expire_time IS NULL OR expire_time > ?) ORDER BY key LIMIT ?",
+                    (last, prefix, len(prefix), prefix, time.time(), _BATCH),
+                )
+                .fetchall()
+            )
+        return [key for (key,) in rows if type(key) is str]
+
+    def info(self) -> TierInfo:
+        """Live records and bytes on disk; costs a walk over the expired ones in an index."""
+        with self._in_store("info"):
+            cache = self._store()
+            now = time.time()
+            ((gone,),) = cache._sql(
+                "SELECT (SELECT count(*) FROM Cache WHERE expire_time <= ?)"
+                " + (SELECT count(*) FROM Cache WHERE tag = ? AND expire_time > ?)",
+                (now, _TOMBSTONE_TAG, now),
+            ).fetchall()
+            return TierInfo(
+                entries=max(0, len(cache) - gone),
+                bytes=cache.volume(),
+                max_bytes=self._max_bytes,
+                detail=str(self._directory),
+            )
+
+    def close(self) -> None:
+        """Close this thread's connection; other threads' are closed when they end."""
+        with self._gate, contextlib.suppress(sqlite3.Error):
+            if self._cache is not None:
+                self._cache.close()
+
+    def _row(self, cache: BoundedCache, key: str, columns: str) -> tuple[Any, ...] | None:
+        rows = cache._sql(
+            f"SELECT {columns} FROM Cache WHERE key = ? AND raw = 1"  # noqa: S608 - constants
+            " AND (expire_time IS NULL OR expire_time > ?)",
+            (key, time.time()),
+        ).fetchall()
+        return rows[0] if rows else None
+
+    def _token(self, cache: BoundedCache, key: str) -> bytes:
+        row = self._row(cache, key, f"substr(value, 1, {TOKEN_BYTES}), filename")
+        if row is None:
+            return _NOTHING
+        head, filename = row
+        return bytes(head) if filename is None else cache.disk.read_head(filename, TOKEN_BYTES)

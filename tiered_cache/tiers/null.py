@@ -1,0 +1,77 @@
+"""A tier that holds nothing: a place in a stack that is switched off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tiered_cache.contracts import ANY, Absent, Found, PutItem, Reach, TierContext, TierInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tiered_cache.entry import Entry
+
+__all__ = ["NullTier"]
+
+
+class NullTier:
+    """Takes every write and holds none; every lookup is a miss.
+
+    Args:
+        name: Its name in statistics and events.
+    """
+
+    reach = Reach.PROCESS
+    holds_records = False
+
+    def __init__(self, *, name: str = "null") -> None:
+        self.name = name
+
+    def open(self, context: TierContext) -> None:
+        """Need nothing."""
+
+    def get(self, key: str) -> Found | Absent:
+        """Nothing."""
+        return Absent(None)
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
+        """Nothing, for each key."""
+        return dict.fromkeys(keys, Absent(None))
+
+    def put(
+        self,
+        key: str,
+        item: Entry | bytes,
+        lifetime_s: float,
+        *,
+        expected: object = ANY,
+    ) -> bool:
+        """Take it and forget it."""
+        return True
+
+    def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
+        """Take them and forget them."""
+        return set(items)
+
+    def delete(self, key: str) -> bool:
+        """There was nothing."""
+        return False
+
+    def delete_many(self, keys: Sequence[str]) -> int:
+        """There was nothing."""
+        return 0
+
+    def clear(self, prefix: str = "") -> int:
+        """There was nothing."""
+        return 0
+
+    def scan(self, prefix: str = "") -> Iterator[str]:
+        """There is nothing."""
+        return iter(())
+
+    def info(self) -> TierInfo:
+        """Empty."""
+        return TierInfo(entries=0, bytes=0, max_entries=0, max_bytes=0)
+
+    def close(self) -> None:
+        """Have nothing to let go of."""
