@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from tiered_cache.policies import (
     FIFO,
@@ -39,7 +39,7 @@ class TestFIFO(CachetoolsContract):
 
 class TestTTL(CachetoolsContract):
     policy_class = TTL
-    options = {"ttl": 3600.0}
+    options: ClassVar[dict[str, Any]] = {"ttl": 3600.0}
 
 
 class TestSieve(CachetoolsContract):

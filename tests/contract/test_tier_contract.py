@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import redis
 
 from tiered_cache.contracts import Absent, PutItem, Tier
 from tiered_cache.policies import TTL
-from tiered_cache.testing import TierContract, make_context, wait_until
+from tiered_cache.testing import TierContract, ValkeyServer, make_context
 from tiered_cache.tiers.disk import DiskTier
 from tiered_cache.tiers.memory import MemoryTier
 from tiered_cache.tiers.null import NullTier
@@ -26,42 +24,42 @@ _HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-tier.md"
 
 
 class TestMemoryTierSieve(TierContract):
-    def make_tier(self) -> Tier:
+    def make_tier(self, store: Any) -> Tier:
         return MemoryTier(eviction="sieve")
 
 
 class TestMemoryTierLRU(TierContract):
-    def make_tier(self) -> Tier:
+    def make_tier(self, store: Any) -> Tier:
         return MemoryTier(eviction="lru")
 
 
 class TestMemoryTierLFU(TierContract):
-    def make_tier(self) -> Tier:
+    def make_tier(self, store: Any) -> Tier:
         return MemoryTier(eviction="lfu")
 
 
 class TestMemoryTierFIFO(TierContract):
-    def make_tier(self) -> Tier:
+    def make_tier(self, store: Any) -> Tier:
         return MemoryTier(eviction="fifo")
 
 
 class TestMemoryTierTTL(TierContract):
-    def make_tier(self) -> Tier:
+    def make_tier(self, store: Any) -> Tier:
         return MemoryTier(eviction=lambda maxsize: TTL(maxsize, ttl=3600.0))
 
 
 class TestMemoryTierInBytes(TierContract):
-    def make_tier(self) -> Tier:
+    def make_tier(self, store: Any) -> Tier:
         return MemoryTier(max_bytes="64MiB")
 
 
 class TestMemoryTierDeepCopies(TierContract):
-    def make_tier(self) -> Tier:
+    def make_tier(self, store: Any) -> Tier:
         return MemoryTier(copy="deep")
 
 
 class TestMemoryTierChecksCallers(TierContract):
-    def make_tier(self) -> Tier:
+    def make_tier(self, store: Any) -> Tier:
         return MemoryTier(copy="check")
 
 
@@ -72,8 +70,8 @@ class TestDiskTier(TierContract):
     def store(self, tmp_path: Path) -> Path:
         return tmp_path / "cache"
 
-    def make_tier(self) -> Tier:
-        return DiskTier(self.store)
+    def make_tier(self, store: Any) -> Tier:
+        return DiskTier(store)
 
 
 class TestRedisTierOnValkey(TierContract):
@@ -83,38 +81,33 @@ class TestRedisTierOnValkey(TierContract):
     def store(self, redis_url: str) -> str:
         return redis_url
 
-    def make_tier(self) -> Tier:
-        return RedisTier(self.store)
+    def make_tier(self, store: Any) -> Tier:
+        return RedisTier(store)
 
 
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis of its own, where one is installed: no wheel brings it."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        pytest.skip("no redis-server on this machine")
-    path = tmp_path_factory.mktemp("redis") / "s"
-    command = [binary, "--port", "0", "--unixsocket", str(path), "--save", ""]
-    process = subprocess.Popen(command, cwd=path.parent, stdout=subprocess.DEVNULL)
-    try:
-        wait_until(path.exists, "redis-server listens")
-        with redis.Redis(unix_socket_path=str(path)) as client:
-            wait_until(client.ping, "redis-server answers")
-        yield f"unix://{path}"
-    finally:
-        process.kill()
-        process.wait(10)
+_REDIS = shutil.which("redis-server")
 
+if _REDIS is None:
 
-class TestRedisTierOnRedis(TierContract):
-    native_time = True
+    @pytest.mark.skip("no redis-server on this machine, and no wheel brings one")
+    def test_redis_tier_on_redis() -> None: ...
 
-    @pytest.fixture
-    def store(self, redis_server: str) -> str:
-        return redis_server
+else:
 
-    def make_tier(self) -> Tier:
-        return RedisTier(self.store)
+    @pytest.fixture(scope="module")
+    def redis_server() -> Iterator[str]:
+        with ValkeyServer(_REDIS) as server:
+            yield server.url
+
+    class TestRedisTierOnRedis(TierContract):
+        native_time = True
+
+        @pytest.fixture
+        def store(self, redis_server: str) -> str:
+            return redis_server
+
+        def make_tier(self, store: Any) -> Tier:
+            return RedisTier(store)
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +125,8 @@ class TestDocumentedTier(TierContract):
     def store(self, dict_tier: Any) -> Any:
         return dict_tier
 
-    def make_tier(self) -> Tier:
-        tier: Tier = self.store()
+    def make_tier(self, store: Any) -> Tier:
+        tier: Tier = store()
         return tier
 
 

@@ -107,7 +107,12 @@ def test_a_listener_may_add_and_remove_listeners() -> None:
 def test_law_12_threads_may_emit_at_once() -> None:
     listeners, heard = Listeners(), list[Event]()
     listeners.add(heard.append)
-    race(8, lambda _: [listeners.emit(_HIT) for _ in range(500)])
+
+    def emit(_: int) -> None:
+        for _ in range(500):
+            listeners.emit(_HIT)
+
+    race(8, emit)
     assert len(heard) == 4000
 
 

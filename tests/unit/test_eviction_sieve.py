@@ -225,7 +225,9 @@ class _Model:
 
 @given(
     st.integers(1, 6),
-    st.lists(st.tuples(st.sampled_from(["use", "use", "use", "delete", "evict"]), st.integers(0, 9))),
+    st.lists(
+        st.tuples(st.sampled_from(["use", "use", "use", "delete", "evict"]), st.integers(0, 9))
+    ),
 )
 def test_it_does_what_the_model_does(maxsize: int, steps: list[tuple[str, int]]) -> None:
     sieve, model = Sieve[int, int](maxsize), _Model(maxsize)

@@ -19,7 +19,8 @@ from tiered_cache.outcomes import Lookup, LookupStatus, TierWrite, WriteOutcome,
 def test_law_6_a_lookup_is_found_by_its_status_and_not_by_its_value(
     status: LookupStatus, found: bool
 ) -> None:
-    for value in (None, 0, "", {}, "value"):
+    values: tuple[object, ...] = (None, 0, "", {}, "value")
+    for value in values:
         assert Lookup(status, value).found is found
 
 

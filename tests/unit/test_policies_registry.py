@@ -68,7 +68,9 @@ def test_case_dashes_and_blanks_do_not_matter(name: str) -> None:
     assert write_policy(name) is policies.WriteThrough
 
 
-@pytest.mark.parametrize("name", ["", "sieve2", "si", "write_through", "sieve\x00", "__init__", ".."])
+@pytest.mark.parametrize(
+    "name", ["", "sieve2", "si", "write_through", "sieve\x00", "__init__", ".."]
+)
 def test_an_unknown_name_is_told_what_there_is(name: str) -> None:
     with pytest.raises(PolicyLookupError) as caught:
         eviction_policy(name)
@@ -94,9 +96,9 @@ def test_an_installed_package_adds_policies(installed: Callable[[str, str], None
         "eviction.acme = acme_policies:Acme\nwriting.acme-too = acme_policies:Too",
         "class Acme: pass\nclass Too: pass\n",
     )
-    assert eviction_policy("acme").__name__ == "Acme"  # type: ignore[attr-defined] # a class
+    assert eviction_policy("acme").__name__ == "Acme"
     assert eviction_policy("ACME") is eviction_policy("acme")
-    assert write_policy("acme_too").__name__ == "Too"  # type: ignore[attr-defined] # a class
+    assert write_policy("acme_too").__name__ == "Too"
     assert "acme" in policy_names("eviction")
     with pytest.raises(PolicyLookupError, match="acme_too"):
         write_policy("acme")

@@ -46,7 +46,7 @@ def decode(record: bytes, key: str = KEY) -> Entry:
     return RecordCodec(NAMESPACE).decode(key, record)
 
 
-def with_field(index: int, value: object) -> bytes:
+def with_field(index: int, value: Any) -> bytes:
     """A record with one field of its header replaced, and a checksum that fits again."""
     record = encode(an_entry())
     fields = list(struct.unpack_from(FORMAT, record))

@@ -63,7 +63,7 @@ def read_host_key(path: Path) -> SigningKey | None:
     try:
         # Without O_NONBLOCK a FIFO in the key's place would hang the open.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         msg = (

@@ -1,5 +1,6 @@
 """The conformance suites of eviction policies."""
 
+# ruff: noqa: D102 - the name of a test says what it checks
 from __future__ import annotations
 
 import copy
@@ -93,8 +94,9 @@ class EvictionContract:
             assert set(policy) == left
             assert policy.currsize == len(left)
 
-    def test_every_eviction_goes_through_popitem(self) -> None:
-        policy = self.make_policy(10, _as_size)
+    @pytest.mark.parametrize(("maxsize", "getsizeof"), [(10, _as_size), (2, None)])
+    def test_every_eviction_goes_through_popitem(self, maxsize: int, getsizeof: Any) -> None:
+        policy = self.make_policy(maxsize, getsizeof)
         pop, evicted = policy.popitem, []
 
         def popitem() -> tuple[str, Any]:
@@ -157,7 +159,8 @@ class EvictionContract:
 
     def test_it_agrees_with_a_dictionary_about_everything_but_what_goes(self) -> None:
         policy = self.make_policy(40, _as_size)
-        pop, rng, model = policy.popitem, random.Random(0), {}  # noqa: S311 - repeatable
+        pop, rng = policy.popitem, random.Random(0)  # noqa: S311 - repeatable
+        model: dict[str, int] = {}
 
         def popitem() -> tuple[str, Any]:
             key, value = pop()
@@ -294,9 +297,11 @@ class LockFreeReadsContract:
         """An empty policy of the class that is checked."""
         raise NotImplementedError
 
+    def test_it_says_that_its_reads_need_no_lock(self) -> None:
+        assert isinstance(self.make_policy(2), LockFreeReads)
+
     def test_nodes_are_live_and_the_same_for_ever(self) -> None:
         policy = self.make_policy(2)
-        assert isinstance(policy, LockFreeReads)
         nodes = policy.nodes
         policy["a"] = 1
         assert nodes["a"].value == 1

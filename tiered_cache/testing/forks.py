@@ -60,7 +60,7 @@ def _answer(writing: int, function: Callable[[], Any]) -> None:
     try:
         try:
             answer = json.dumps([function(), None])
-        except BaseException:  # noqa: BLE001 - the parent raises it
+        except BaseException:
             answer = json.dumps([None, traceback.format_exc()])
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(answer.encode())
@@ -70,7 +70,7 @@ def _answer(writing: int, function: Callable[[], Any]) -> None:
 
 def _read_to_end(reading: int, deadline: float) -> bytes | None:
     """All that the child wrote, or `None` when the deadline has come first."""
-    chunks = []
+    chunks: list[bytes] = []
     while True:
         ready, _, _ = select.select([reading], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:

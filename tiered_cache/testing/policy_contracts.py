@@ -1,5 +1,6 @@
 """The conformance suites of promotion and write policies."""
 
+# ruff: noqa: D102 - the name of a test says what it checks
 from __future__ import annotations
 
 import math

@@ -31,7 +31,7 @@ def race(count: int, function: Callable[[int], T], timeout_s: float = 60.0) -> l
         try:
             barrier.wait(timeout_s)
             results[number] = function(number)
-        except BaseException as error:  # noqa: BLE001 - it is raised below, in the caller's thread
+        except BaseException as error:
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=(n,), daemon=True) for n in range(count)]

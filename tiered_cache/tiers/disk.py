@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import logging
 import math
 import os
 import shutil
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -72,7 +74,7 @@ class DiskTier:
             cache directory. `~` is expanded.
         max_bytes: The most bytes on disk, such as `"1GiB"`; at least 1 MiB. While records of 32
             KiB and more are replaced, it may be exceeded by ten of them.
-        timeout: How long a call waits for another process that holds the database.
+        timeout: How long a write waits for other threads, and again for other processes.
         max_value_bytes: The longest record that it takes.
         name: Its name in statistics and events.
 
@@ -88,7 +90,7 @@ class DiskTier:
         path: str | os.PathLike[str] | None = None,
         max_bytes: Size = "1GiB",
         *,
-        timeout: Duration = "1s",
+        timeout: Duration = "2s",
         max_value_bytes: Size = "256MiB",
         name: str = "disk",
     ) -> None:
@@ -104,6 +106,7 @@ class DiskTier:
         self._max_value_bytes = parse_size(max_value_bytes, name="max_value_bytes")
         self._cache: BoundedCache | None = None
         self._gate = ForkGate()
+        self._queue = threading.Lock()
         self._directory = self._root
         call_in_child(self._forget_connections)
 
@@ -161,6 +164,7 @@ class DiskTier:
         )
 
     def _forget_connections(self) -> None:
+        self._queue = threading.Lock()
         if self._cache is not None:
             self._cache.abandon()
             self._cache = None
@@ -177,6 +181,20 @@ class DiskTier:
                 raise
             except (sqlite3.Error, OSError, diskcache.Timeout) as error:
                 self._fail(error, operation, key)
+
+    @contextlib.contextmanager
+    def _writing(self, operation: str, key: str | None = None) -> Generator[BoundedCache]:
+        # SQLite lets writers poll for its lock, and a busy process starves some of its threads:
+        # these queue up here instead.
+        queue = self._queue
+        if not queue.acquire(timeout=self._timeout_s):
+            msg = f"other threads wrote to the disk tier for {self._timeout_s:g} s"
+            raise TierTimeoutError(msg, tier=self.name, operation=operation, key=key)
+        try:
+            with self._in_store(operation, key):
+                yield self._store()
+        finally:
+            queue.release()
 
     def _fail(self, error: Exception, operation: str, key: str | None) -> NoReturn:
         """Say what a failure of the store is in our words, and leave the connection clean."""
@@ -236,21 +254,17 @@ class DiskTier:
         expected: object = ANY,
     ) -> bool:
         """Store the record `item`, in one transaction."""
-        with self._in_store("put", key):
-            cache = self._store()
-            with cache.disk.undo_files():
-                return self._put(cache, key, PutItem(item, lifetime_s, expected))
+        with self._writing("put", key) as cache, cache.disk.undo_files():
+            return self._put(cache, key, PutItem(item, lifetime_s, expected))
 
     def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
         """Store each of `items`, all in one transaction."""
         stored = set()
-        with self._in_store("put_many"):
-            cache = self._store()
-            with cache.disk.undo_files(), cache.transact():
-                for key, item in items.items():
-                    with contextlib.suppress(RecordRefusedError):
-                        if self._put(cache, key, item):
-                            stored.add(key)
+        with self._writing("put_many") as cache, cache.disk.undo_files(), cache.transact():
+            for key, item in items.items():
+                with contextlib.suppress(RecordRefusedError):
+                    if self._put(cache, key, item):
+                        stored.add(key)
         return stored
 
     def _put(self, cache: BoundedCache, key: str, item: PutItem) -> bool:
@@ -270,17 +284,13 @@ class DiskTier:
 
     def delete(self, key: str) -> bool:
         """Put a tombstone in the place of `key`."""
-        with self._in_store("delete", key):
-            cache = self._store()
-            with cache.transact():
-                return self._delete(cache, key)
+        with self._writing("delete", key) as cache, cache.transact():
+            return self._delete(cache, key)
 
     def delete_many(self, keys: Sequence[str]) -> int:
         """Put tombstones in the places of `keys`, all in one transaction."""
-        with self._in_store("delete_many"):
-            cache = self._store()
-            with cache.transact():
-                return sum([self._delete(cache, key) for key in keys])
+        with self._writing("delete_many") as cache, cache.transact():
+            return sum([self._delete(cache, key) for key in keys])
 
     def _delete(self, cache: BoundedCache, key: str) -> bool:
         row = self._row(cache, key, "tag")
@@ -292,15 +302,13 @@ class DiskTier:
         count = 0
         while True:
             keys = self._keys_after("", prefix)
-            with self._in_store("clear"):
-                cache = self._store()
-                with cache.transact():
-                    count += sum([bool(cache.delete(key)) for key in keys])
+            with self._writing("clear") as cache, cache.transact():
+                count += sum([bool(cache.delete(key)) for key in keys])
             if len(keys) < _BATCH:
                 break
         if not prefix:
-            with self._in_store("clear"):
-                self._store().clear()
+            with self._writing("clear") as cache:
+                cache.clear()
         return count
 
     def scan(self, prefix: str = "") -> Iterator[str]:
@@ -315,14 +323,15 @@ class DiskTier:
             rows = (
                 self._store()
                 ._sql(
-                    "SELECT key FROM Cache WHERE raw = 1 AND key > ? AND key >= ?"
-                    " AND substr(key, 1, ?) = ? AND tag IS NULL"
+                    "SELECT key FROM Cache WHERE raw = 1 AND key > ? AND key >= ? AND tag IS NULL"
                     " AND (expire_time IS NULL OR expire_time > ?) ORDER BY key LIMIT ?",
-                    (last, prefix, len(prefix), prefix, time.time(), _BATCH),
+                    (last, prefix, time.time(), _BATCH),
                 )
                 .fetchall()
             )
-        return [key for (key,) in rows if type(key) is str]
+        # Python compares the prefix: SQLite's text functions end at a NUL.
+        keys = [key for (key,) in rows if type(key) is str]
+        return list(itertools.takewhile(lambda key: key.startswith(prefix), keys))
 
     def info(self) -> TierInfo:
         """Live records and bytes on disk; costs a walk over the expired ones in an index."""

@@ -17,6 +17,6 @@ class Always:
     threads and caches may share one.
     """
 
-    def promote(self, found: FoundBelow, into: TierFacts) -> bool:  # noqa: ARG002 - the protocol's
+    def promote(self, found: FoundBelow, into: TierFacts) -> bool:
         """Always true."""
         return True

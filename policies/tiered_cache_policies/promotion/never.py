@@ -18,6 +18,6 @@ class Never:
     share one.
     """
 
-    def promote(self, found: FoundBelow, into: TierFacts) -> bool:  # noqa: ARG002 - the protocol's
+    def promote(self, found: FoundBelow, into: TierFacts) -> bool:
         """Always false."""
         return False

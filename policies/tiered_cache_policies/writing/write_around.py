@@ -23,6 +23,6 @@ class WriteAround:
     share one.
     """
 
-    def plan(self, request: WriteRequest, tiers: Sequence[TierFacts]) -> WritePlan:  # noqa: ARG002 - the protocol's
+    def plan(self, request: WriteRequest, tiers: Sequence[TierFacts]) -> WritePlan:
         """The lowest level alone."""
         return WritePlan(now=(tiers[-1].level,))

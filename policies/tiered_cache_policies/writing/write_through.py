@@ -22,6 +22,6 @@ class WriteThrough:
     has no state, so any number of threads and caches may share one.
     """
 
-    def plan(self, request: WriteRequest, tiers: Sequence[TierFacts]) -> WritePlan:  # noqa: ARG002 - the protocol's
+    def plan(self, request: WriteRequest, tiers: Sequence[TierFacts]) -> WritePlan:
         """All levels, from the lowest tier up."""
         return WritePlan(now=tuple(tier.level for tier in reversed(tiers)))

@@ -23,8 +23,8 @@ class TierContract(
             def store(self, tmp_path):  # whatever the tiers of one test have in common
                 return tmp_path
 
-            def make_tier(self):
-                return MyTier(self.store)
+            def make_tier(self, store):
+                return MyTier(store)
 
     The suite opens and closes what `make_tier` returns, gives each test a namespace of its own,
     and hands the tier a `FakeClock`. Where a tier keeps time by a clock of its own, set

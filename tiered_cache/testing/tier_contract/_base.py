@@ -32,28 +32,28 @@ class TierContractBase:
     native_time: ClassVar[bool] = False
     """Whether the tier keeps time by a clock that the suite can't move: the store's own, say."""
 
-    store: Any
     clock: FakeClock
     namespace: str
     told: ContextRecord
 
-    def make_tier(self) -> Tier:
+    def make_tier(self, store: Any) -> Tier:
         """A tier that is not open yet. Override it.
 
-        Within one test, each call gives a tier over the same store (`self.store`), as another
-        process would have it; a tier that lives in its process gives an independent one. Between
-        tests, nothing is shared that the namespace does not keep apart.
+        Args:
+            store: What the fixture `store` gave for this test. Each call makes another tier over
+                it, as another process would have one; a tier that lives in its process ignores
+                it. Between tests, only what the namespace keeps apart may be shared.
         """
         raise NotImplementedError
 
     @pytest.fixture
-    def store(self) -> Any:  # type: ignore[no-redef] # noqa: F811 - the fixture sets the attribute
+    def store(self) -> Any:
         """What the tiers of one test have in common; override it where there is something."""
         return None
 
     @pytest.fixture(autouse=True)
     def _life_of_a_test(self, store: Any) -> Iterator[None]:
-        self.store = store
+        self._store = store
         self.clock = FakeClock()
         self.namespace = f"test-{uuid.uuid4().hex[:12]}"
         self._opened: list[Tier] = []
@@ -73,7 +73,7 @@ class TierContractBase:
         """Another tier, open on this test's namespace or the one that is named."""
         namespace = namespace or self.namespace
         context, self.told = make_context(namespace, self.clock)
-        tier = self.make_tier()
+        tier = self.make_tier(self._store)
         tier.open(context)
         self._opened.append(tier)
         self._namespaces.add(namespace)
@@ -82,7 +82,7 @@ class TierContractBase:
     def _clean_up(self) -> None:
         """Leave nothing in a store that other tests, or people, use as well."""
         for namespace in self._namespaces:
-            tier = self.make_tier()
+            tier = self.make_tier(self._store)
             tier.open(make_context(namespace, self.clock)[0])
             tier.clear()
             tier.close()

@@ -1,5 +1,6 @@
 """Any non-empty string is a key, and a prefix is just the beginning of a string."""
 
+# ruff: noqa: D102 - the name of a test says what it checks
 from __future__ import annotations
 
 import math

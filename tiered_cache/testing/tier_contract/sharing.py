@@ -1,5 +1,6 @@
 """A tier stands threads, forks, other tiers over its store, and being closed."""
 
+# ruff: noqa: D102 - the name of a test says what it checks
 from __future__ import annotations
 
 import random

@@ -1,5 +1,6 @@
 """What is put can be got, once and many at a time, until it is deleted."""
 
+# ruff: noqa: D102 - the name of a test says what it checks
 from __future__ import annotations
 
 import math

@@ -1,13 +1,14 @@
 """A fill lands only where nothing happened since it was read: compare-and-set by tokens."""
 
+# ruff: noqa: D102 - the name of a test says what it checks
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
 from tiered_cache.contracts import ANY, Absent, Found, PutItem
-from tiered_cache.testing.tier_contract._base import TierContractBase
 from tiered_cache.testing.threads import race
+from tiered_cache.testing.tier_contract._base import TierContractBase
 
 if TYPE_CHECKING:
     from tiered_cache.contracts import Tier

@@ -1,0 +1,100 @@
+"""The conformance suites find what is broken, and pass what is not."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+_ROOT = Path(__file__).parents[2]
+_PAGE = _ROOT / "docs" / "how-to" / "write-a-tier.md"
+
+_BROKEN_TIERS = {
+    "IgnoresTokens": ("if expected is not ANY and", "if False and"),
+    "ForgetsDeletions": ("self._deletions += 1", "pass"),
+    "ReusesTokens": ("next(self._numbers)", "0"),
+    "NeverExpires": ("if gone > self._now():", "if gone > -math.inf:"),
+    "LengthensLifetimes": ("return Found(record, gone - self._now(), token)", "return Found(record, 1e9, token)"),
+    "ScansByGlob": ("key.startswith(prefix)", "__import__('fnmatch').fnmatch(key, prefix + '*')"),
+    "ListsWhatIsExpired": ("if isinstance(self._get(key), Found)]", "]"),
+    "ForgetsPrefixes": ("list(self.scan(prefix))", "list(self.scan())"),
+    "FoldsCase": ("self._held[key] = (item", "self._held[key.lower()] = (item"),
+    "StripsKeys": ("self._held.get(key,", "self._held.get(key.strip() or key,"),
+    "DeletesWhatWasNotThere": ("return was_there", "return True"),
+    "LeavesKeysOut": ("return {key: self.get(key) for key in keys}", "return {k: f for k in keys if isinstance(f := self.get(k), Found)}"),
+    "StoresNothingOfMany": ("for key, (item, lifetime_s, expected) in items.items()", "for key, (item, lifetime_s, expected) in ()"),
+    "ForgetsTokensOfMany": ("expected=expected)\n        }", "expected=ANY)\n        }"),
+    "ChangesBytes": ("self._held[key] = (item,", "self._held[key] = (item.rstrip(b'\\x00'),"),
+    "CountsWhatIsGone": ("entries=len(self._held)", "entries=next(self._numbers)"),
+    "ClosesOnce": ("    def close(self):\n        pass", "    def close(self):\n        del self._held"),
+    "SharesNamespaces": ("self._held = {}  #", "self._held = SHARED  #"),
+}  # fmt: skip
+
+_BROKEN_POLICIES = {
+    "EvictsBehindPopitem": "def __setitem__(self, key, value):\n"
+    "        while len(self) >= self.maxsize and key not in self: del self[next(iter(self))]\n"
+    "        super().__setitem__(key, value)",
+    "EvictsWhatIsInserted": "def popitem(self):\n"
+    "        key = list(self)[-1]\n"
+    "        return key, self.pop(key)",
+    "ForgetsToClear": "def clear(self): pass",
+    "GrowsWithoutEnd": "def __init__(self, maxsize, getsizeof=None): super().__init__(1e9, getsizeof)",
+    "IsACopyOfItself": "def __copy__(self): return self",
+}
+
+_HEAD = """
+from cachetools import LRUCache
+from tiered_cache.testing import CachetoolsContract, TierContract
+SHARED = {}
+"""
+_TIER_TEST = """
+class Test{name}(TierContract):
+    def make_tier(self, store):
+        return {name}()
+"""
+_POLICY = """
+class {name}(LRUCache):
+    {method}
+
+class Test{name}(CachetoolsContract):
+    policy_class = {name}
+"""
+
+
+def _documented_code() -> str:
+    found = re.search(r"```python\n(.*?)```", _PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def _tier(name: str, old: str, new: str) -> str:
+    code = _documented_code()
+    assert old in code, f"the page has changed: {old!r} is gone"
+    return code.replace(old, new).replace("class DictTier", f"class {name}")
+
+
+def test_a_suite_fails_for_each_that_is_broken(tmp_path: Path) -> None:
+    parts = [_HEAD, _tier("Sound", "", ""), _TIER_TEST.format(name="Sound")]
+    for name, (old, new) in _BROKEN_TIERS.items():
+        parts += [_tier(name, old, new), _TIER_TEST.format(name=name)]
+    parts += [_POLICY.format(name=name, method=it) for name, it in _BROKEN_POLICIES.items()]
+    parts.append(_POLICY.format(name="SoundPolicy", method="pass"))
+    module = tmp_path / "test_broken.py"
+    module.write_text("\n".join(parts))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rf", "--tb=no", "-k", "not fork", "-p",
+         "no:cacheprovider", "--rootdir", str(tmp_path), str(module)],
+        capture_output=True, text=True, env=os.environ, cwd=tmp_path, timeout=100,
+    )  # fmt: skip
+    failed = set(re.findall(r"^FAILED .*::Test(\w+)::", done.stdout, re.MULTILINE))
+    assert failed == {*_BROKEN_TIERS, *_BROKEN_POLICIES}, done.stdout[-3000:]
+
+
+def test_a_clock_needs_no_pytest() -> None:
+    program = (
+        "import sys; from tiered_cache.testing import FakeClock, make_context, race, wait_until;"
+        "sys.exit('pytest' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
