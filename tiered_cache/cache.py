@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from tiered_cache._engine.asking import exists, explain
@@ -357,15 +356,28 @@ class TieredCache:
         ignore: Iterable[str] = (),
     ) -> Callable[[Callable[P, R]], Cached[P, R]]: ...
 
-    def cached(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    def cached(
+        self,
+        function: Callable[P, R] | None = None,
+        *,
+        ttl: Duration | None = None,
+        tags: Iterable[str] = (),
+        key: Callable[..., str] | None = None,
+        version: str = "",
+        ignore: Iterable[str] = (),
+    ) -> Cached[P, R] | Callable[[Callable[P, R]], Cached[P, R]]:
         """Keep the results of a function here: `@cache.cached` or `@cache.cached(ttl="1d")`.
 
         The options are those of `tiered_cache.decorators.cached`, which also tells what the key
         is. The function gets `key_for(…)`, `invalidate(…)` and `uncached`.
         """
-        if function is not None:
-            return cached(self, function)
-        return functools.partial(cached, self, **options)
+
+        def decorate(function: Callable[P, R]) -> Cached[P, R]:
+            return cached(
+                self, function, ttl=ttl, tags=tags, key=key, version=version, ignore=ignore
+            )
+
+        return decorate if function is None else decorate(function)
 
     def stats(self) -> CacheStats:
         """What the cache and each tier did so far. Asks each tier how full it is."""
@@ -433,11 +445,12 @@ def _terms(core: Core, ttl: Duration | None, tags: Iterable[str]) -> Terms:
     lifetime_s = core.stack.options.default_lifetime_s if ttl is None else parse_lifetime(ttl)
     if not tags:
         return Terms(lifetime_s)
-    wanted = () if isinstance(tags, str) else (*tags,)
-    if not wanted or not all(isinstance(tag, str) and tag for tag in wanted):
+    wanted: tuple[object, ...] = () if isinstance(tags, str) else (*tags,)
+    names = frozenset([tag for tag in wanted if isinstance(tag, str) and tag])
+    if len(names) < len({*wanted}) or not wanted:
         msg = "tags must be non-empty strings in a set, list or tuple, such as tags={'repo:x'}"
         raise InvalidKeyError(msg)
-    return Terms(lifetime_s, frozenset(wanted))
+    return Terms(lifetime_s, names)
 
 
 def _fresh_values(sought: Mapping[str, Sought]) -> Iterator[tuple[str, Any]]:

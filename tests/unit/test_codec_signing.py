@@ -54,13 +54,13 @@ def test_the_namespace_and_all_parts_are_covered() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     signature = SigningKey(SECRET).signature("n")
-    signature.verify(signature([b"x"]), [b"x"])
+    signature.verify(signature([b"ab"]), b"a", b"b")
     with pytest.raises(SignatureError):
-        signature.verify(signature([b"x"]), [b"y"])
+        signature.verify(signature([b"ab"]), b"a", b"c")
     checksum = Checksum("n")
-    checksum.verify(checksum([b"x"]), [b"x"])
+    checksum.verify(checksum([b"ab"]), b"a", b"b")
     with pytest.raises(CorruptRecordError):
-        checksum.verify(checksum([b"x"]), [b"y"])
+        checksum.verify(checksum([b"ab"]), b"a", b"c")
 
 
 def test_the_ring_finds_keys_by_id() -> None:

@@ -57,6 +57,7 @@ HEADER_BYTES = _FIELDS_AT + _FIELDS.size
 """The fixed part of a record; the key, tags, dependencies and payload follow."""
 
 _NO_LIMIT = 2**63 - 1
+_INF = math.inf
 _MICROSECONDS = 1_000_000
 _MAX_CREATED_US = 253_402_300_800 * _MICROSECONDS
 """The year 10000: a clock that says so is broken, or the bytes are."""
@@ -64,6 +65,7 @@ _MAX_CREATED_US = 253_402_300_800 * _MICROSECONDS
 _VIEW_FROM_BYTES = 16_384
 """Below this a copy of the bytes is cheaper than a view of them; above, the view is."""
 
+_NO_TAGS: frozenset[str] = frozenset()
 _encode_tags = msgspec.msgpack.Encoder().encode
 _decode_tags = msgspec.msgpack.Decoder(list[tuple[str, int]]).decode
 
@@ -149,11 +151,11 @@ def read_head(record: bytes) -> Head:
     return Head(serializer, bool(flags), key_id)
 
 
-def sealed_parts(record: bytes) -> tuple[bytes, tuple[bytes | memoryview, ...]]:
-    """A record's checksum, and the parts that it must be the checksum of."""
+def sealed_parts(record: bytes) -> tuple[bytes, bytes, bytes | memoryview]:
+    """A record's checksum, and the two parts that it must be the checksum of."""
     size = len(record)
     rest = record[_FIELDS_AT:] if size < _VIEW_FROM_BYTES else memoryview(record)[_FIELDS_AT:]
-    return record[16:_FIELDS_AT], (record[:16] + _pack_length(size - _FIELDS_AT), rest)
+    return record[16:_FIELDS_AT], record[:16] + _pack_length(size - _FIELDS_AT), rest
 
 
 def read_fields(key: str, record: bytes) -> Fields:
@@ -187,15 +189,15 @@ def read_fields(key: str, record: bytes) -> Fields:
     if record[HEADER_BYTES:tags_at] != key.encode("utf-8", "surrogatepass"):
         msg = "The record belongs to another key"
         raise ForeignRecordError(msg)
-    if not 0 <= created <= _MAX_CREATED_US or fresh > stale or not 0.0 <= cost_s < math.inf:
+    if not 0 <= created <= _MAX_CREATED_US or fresh > stale or not 0.0 <= cost_s < _INF:
         msg = "The record's times or its cost are impossible"
         raise CorruptRecordError(msg)
     return (
         created / _MICROSECONDS,
-        math.inf if fresh == _NO_LIMIT else fresh / _MICROSECONDS,
-        math.inf if stale == _NO_LIMIT else stale / _MICROSECONDS,
+        _INF if fresh == _NO_LIMIT else fresh / _MICROSECONDS,
+        _INF if stale == _NO_LIMIT else stale / _MICROSECONDS,
         cost_s,
-        _read_tags(record[tags_at : tags_at + tags_size]) if tags_size else frozenset(),
+        _read_tags(record[tags_at : tags_at + tags_size]) if tags_size else _NO_TAGS,
         generation,
         record[payload_at:] if size < _VIEW_FROM_BYTES else memoryview(record)[payload_at:],
     )
@@ -205,7 +207,7 @@ def _instants(entry: Entry) -> tuple[int, int, int, float]:
     created = _microseconds(entry.created_s)
     fresh = _microseconds(entry.fresh_until_s)
     stale = _microseconds(entry.stale_until_s)
-    if not 0 <= created <= _MAX_CREATED_US or fresh > stale or not 0.0 <= entry.cost_s < math.inf:
+    if not 0 <= created <= _MAX_CREATED_US or fresh > stale or not 0.0 <= entry.cost_s < _INF:
         msg = (
             "it must be created between 1970 and the year 10000, be fresh no longer than it may "
             "be stale, and cost a finite number of seconds of zero or more"

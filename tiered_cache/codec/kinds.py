@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Mechanism", "mechanism_for"]
 
+_ATTRS_HASH = "_attrs_cached_hash"
+
 
 class Mechanism(NamedTuple):
     """Both ways between an object of one class and plain data."""
@@ -93,8 +95,7 @@ def _for_named_tuple(cls: type[Any]) -> Mechanism:
 def _for_fields(cls: type[Any], fields: Iterable[str]) -> Mechanism:
     names = tuple(fields)
     check = _checker(cls, names)
-    hash_slot = "_attrs_cached_hash"  # attrs(cache_hash=True) expects it to be there
-    blank = names if not hasattr(cls, hash_slot) else (*names, hash_slot)
+    written = (*names, _ATTRS_HASH) if _caches_its_hash(cls) else names
     try:
         object.__new__(cls)
     except TypeError as error:
@@ -104,11 +105,17 @@ def _for_fields(cls: type[Any], fields: Iterable[str]) -> Mechanism:
     def from_plain(plain: Any) -> object:
         check(plain)
         made = object.__new__(cls)
-        for name in blank:
+        for name in written:
             object.__setattr__(made, name, plain.get(name))
         return made
 
     return Mechanism(lambda value: {name: getattr(value, name) for name in names}, from_plain)
+
+
+def _caches_its_hash(cls: type[Any]) -> bool:
+    """Whether it is an attrs class with `cache_hash=True`, whose `__hash__` expects the cache."""
+    code = getattr(cls.__hash__, "__code__", None)
+    return code is not None and _ATTRS_HASH in code.co_names
 
 
 def _for_struct(cls: type[msgspec.Struct]) -> Mechanism:

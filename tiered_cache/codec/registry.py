@@ -71,7 +71,7 @@ class TypeRegistry:
             ConfigurationError: The kind of class needs `to_plain` and `from_plain`, the name
                 stands for another class, or the class already has another name.
         """
-        if not isinstance(cls, type) or cls in _BUILT_IN:  # type: ignore[redundant-expr] # list[int] is no type
+        if not isinstance(cls, type) or cls in _BUILT_IN:
             msg = f"{cls!r} can't be registered: only user-defined classes can, and need to"
             raise ConfigurationError(msg)
         ways = _ways(cls, to_plain, from_plain)

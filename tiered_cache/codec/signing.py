@@ -96,9 +96,12 @@ class Checksum:
             state.update(part)
         return state.digest() + _PADDING
 
-    def verify(self, found: bytes, parts: Iterable[bytes | memoryview]) -> None:
-        """Raise `CorruptRecordError` unless `found` is the checksum of `parts`."""
-        if self(parts) != found:
+    def verify(self, found: bytes, start: bytes, rest: bytes | memoryview) -> None:
+        """Raise `CorruptRecordError` unless `found` is the checksum of `start` and `rest`."""
+        state = self._start.copy()
+        state.update(start)
+        state.update(rest)
+        if state.digest() + _PADDING != found:
             msg = "The record's checksum does not fit: it is damaged, or of another namespace"
             raise CorruptRecordError(msg)
 
@@ -117,9 +120,9 @@ class Signature:
             state.update(part)
         return state.digest()
 
-    def verify(self, found: bytes, parts: Iterable[bytes | memoryview]) -> None:
-        """Raise `SignatureError` unless `found` is the signature of `parts`; in constant time."""
-        if not hmac.compare_digest(self(parts), found):
+    def verify(self, found: bytes, start: bytes, rest: bytes | memoryview) -> None:
+        """Raise `SignatureError` unless `found` is that of `start` and `rest`; in constant time."""
+        if not hmac.compare_digest(self((start, rest)), found):
             msg = "The record's signature does not fit: it was changed after it was signed"
             raise SignatureError(msg)
 

@@ -9,7 +9,6 @@ from tiered_cache.keys.names import (
     VIEW_SEPARATOR,
     check_key,
     check_namespace,
-    view_key,
 )
 
 __all__ = [
@@ -20,5 +19,4 @@ __all__ = [
     "arguments_key",
     "check_key",
     "check_namespace",
-    "view_key",
 ]

@@ -6,13 +6,14 @@ import re
 
 from tiered_cache.errors import InvalidKeyError
 
-__all__ = ["MAX_KEY_BYTES", "VIEW_SEPARATOR", "check_key", "check_namespace", "view_key"]
+__all__ = ["MAX_KEY_BYTES", "VIEW_SEPARATOR", "check_key", "check_namespace"]
 
 MAX_KEY_BYTES = 65_536
 """The longest key, in bytes of UTF-8. What is longer belongs into a digest of it."""
 
 VIEW_SEPARATOR = "\x1f"
-"""Begins the keys of namespace views, and only them."""
+"""Begins the keys of namespace views, and only them: the separator, the view's name, the separator
+again, and the key within the view. Names can't contain it, so no two views share a key."""
 
 # Not with a dot in front: the disk tier names a directory after it.
 _NAMESPACE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", re.ASCII)
@@ -50,19 +51,10 @@ def check_namespace(name: str) -> str:
     Raises:
         InvalidKeyError: It is anything but 1 to 64 ASCII letters, digits, `_`, `-` and, not in front, `.`.
     """
-    if not isinstance(name, str) or _NAMESPACE.fullmatch(name) is None:  # type: ignore[redundant-expr] # callers without a type checker
+    if not isinstance(name, str) or _NAMESPACE.fullmatch(name) is None:
         msg = "A namespace's name must be 1 to 64 ASCII letters, digits, '_', '-' and, not in front, '.'"
         raise InvalidKeyError(msg)
     return str.__str__(name)
-
-
-def view_key(name: str, key: str) -> str:
-    """What the view of the namespace `name` stores `key` as; both must have been checked.
-
-    Names can't contain the separator, so no two pairs give the same string. A view of a view
-    gives its own keys to this function again.
-    """
-    return f"{VIEW_SEPARATOR}{name}{VIEW_SEPARATOR}{key}"
 
 
 def _check_encoded(key: str) -> None:

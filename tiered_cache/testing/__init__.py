@@ -12,15 +12,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tiered_cache.testing.cachetools_contract import CachetoolsContract
     from tiered_cache.testing.chaos import ChaosProxy
     from tiered_cache.testing.clock import FakeClock
     from tiered_cache.testing.contexts import ContextRecord, make_context
-    from tiered_cache.testing.eviction_contract import (
-        CachetoolsContract,
-        EvictionContract,
-        LockFreeReadsContract,
-    )
+    from tiered_cache.testing.eviction_contract import EvictionContract
     from tiered_cache.testing.forks import in_forked_child
+    from tiered_cache.testing.lock_free_contract import LockFreeReadsContract
     from tiered_cache.testing.policy_contracts import PromotionContract, WritingContract
     from tiered_cache.testing.threads import race
     from tiered_cache.testing.tier_contract import TierContract
@@ -45,12 +43,12 @@ __all__ = [
 ]
 
 _MODULES = {
-    "CachetoolsContract": "eviction_contract",
+    "CachetoolsContract": "cachetools_contract",
     "ChaosProxy": "chaos",
     "ContextRecord": "contexts",
     "EvictionContract": "eviction_contract",
     "FakeClock": "clock",
-    "LockFreeReadsContract": "eviction_contract",
+    "LockFreeReadsContract": "lock_free_contract",
     "PromotionContract": "policy_contracts",
     "TierContract": "tier_contract",
     "ValkeyServer": "valkey",

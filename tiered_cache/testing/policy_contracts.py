@@ -68,11 +68,6 @@ class WritingContract:
             assert len(named) == len(set(named))
             assert set(named) <= set(range(depth))
 
-    @pytest.mark.parametrize("depth", range(1, len(STACK) + 1))
-    def test_a_write_goes_somewhere(self, depth: int) -> None:
-        for plan in self._plans(STACK[:depth]):
-            assert plan.now or plan.later
-
     def _plans(self, tiers: tuple[TierFacts, ...]) -> Iterator[WritePlan]:
         policy = self.make_policy()
         for lifetime, cost, computed in product(_LIFETIMES, _COSTS, (True, False)):

@@ -63,11 +63,15 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc] # diskcache has no types
         if len(value) > self.max_value_bytes:
             msg = f"the record's {len(value)} bytes are more than max_value_bytes={self.max_value_bytes}"
             raise RecordRefusedError(msg)
-        columns = super().store(value, read, key=key)
+        return super().store(value, read, key=key)
+
+    def filename(self, key: object = None, value: object = None) -> tuple[str, str]:
+        """The name and the path of a new file."""
+        name, path = super().filename(key, value)
         written = getattr(self._local, "written", None)
-        if written is not None and columns[2] is not None:
-            written.append(columns[2])
-        return columns
+        if written is not None:
+            written.append(name)
+        return name, path
 
     @contextlib.contextmanager
     def undo_files(self) -> Generator[None]:

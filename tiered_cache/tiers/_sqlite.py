@@ -94,6 +94,8 @@ def inspect_database(directory: str, timeout_s: float) -> None:
         isolation_level=None,
     )
     with contextlib.closing(connection):
+        # Before anything is written, or the file never shrinks and its bound can't be kept.
+        connection.execute("PRAGMA auto_vacuum = 1").fetchall()
         connection.execute("PRAGMA journal_mode = wal").fetchall()
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")

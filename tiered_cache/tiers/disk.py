@@ -217,22 +217,38 @@ class DiskTier:
         with self._gate:
             now = time.time()
             try:
-                cache = self._store()
-                # diskcache's own get() takes half as long again to find out how it is set up.
-                row = cache._sql(_SELECT, (key, now)).fetchone()
-                if row is None:
-                    return Absent(_NOTHING)
-                mode, filename, value, expires = row
-                try:
-                    record = cache.disk.fetch(mode, filename, value, False)
-                except FileNotFoundError:  # the row was removed since
-                    return Absent(_NOTHING)
+                row = self._select(key, now)
             except (sqlite3.Error, OSError) as error:
                 self._fail(error, "get", key)
+        if row is None:
+            return Absent(_NOTHING)
+        record, expires = row
         if is_tombstone(record):
             return Absent(record[:TOKEN_BYTES])
         remaining = math.inf if expires is None else expires - now
         return Found(record, remaining, record[:TOKEN_BYTES])
+
+    def _select(self, key: str, now: float) -> tuple[bytes, float | None] | None:
+        cache = self._store()
+        last = None
+        while True:
+            # diskcache's own get() takes half as long again to find out how it is set up.
+            row = cache._sql(_SELECT, (key, now)).fetchone()
+            if row is None:
+                return None
+            mode, filename, value, expires = row
+            try:
+                record: bytes = cache.disk.fetch(mode, filename, value, False)
+            except FileNotFoundError:
+                # It was replaced in between, unless the row stays as it is.
+                if filename != last:
+                    last = filename
+                    continue
+                record = b""
+            if not record:
+                msg = "the file of a row is gone or empty"
+                raise CorruptRecordError(msg, tier=self.name, operation="get", key=key)
+            return record, expires
 
     def get_many(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
         """The records of `keys`, read one after the other: SQLite has no round trips to save."""

@@ -304,10 +304,11 @@ class MemoryTier:
         """Remove every key that begins with `prefix`; all pending fills are refused."""
         with self._lock:
             self._generations = [each + 1 for each in self._generations]
+            now = self._now()
             found = self._begin_with(prefix)
             for key, held in found:
                 self._remove(key, held)
-            return len(found)
+            return sum([held.gone > now for _, held in found])
 
     def scan(self, prefix: str = "") -> Iterator[str]:
         """The keys that begin with `prefix`, as of now."""

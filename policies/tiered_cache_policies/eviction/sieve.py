@@ -16,13 +16,13 @@ V = TypeVar("V")
 T = TypeVar("T")
 
 _REQUIRED: Any = object()
-_QUEUE = frozenset({"nodes", "_newest", "_oldest", "_hand"})
+_QUEUE = frozenset({"nodes", "_sentinel", "_hand", "_used"})
 """The attributes that refer to nodes. Chained nodes are neither shared by a copy nor pickled: a
 pickle would recurse from neighbour to neighbour."""
 
 
 class SieveNode(Generic[K, V]):
-    """An entry's place in the queue.
+    """An entry's place in the queue, a ring that is closed by a sentinel.
 
     Attributes:
         key: The key.
@@ -30,20 +30,24 @@ class SieveNode(Generic[K, V]):
         size: What it takes, in the unit of the policy's `getsizeof`.
         visits: Its visits since the hand passed it; readers without the lock add to it.
         total_visits: Its visits before that.
-        newer: The neighbour that was inserted next, `None` for the newest.
-        older: The neighbour that was inserted before, `None` for the oldest.
+        newer: The neighbour that was inserted next; the newest's is the sentinel.
+        older: The neighbour that was inserted before; the oldest's is the sentinel.
     """
 
     __slots__ = ("key", "newer", "older", "size", "total_visits", "value", "visits")
 
-    def __init__(self, key: K, value: V, size: float, older: SieveNode[K, V] | None) -> None:
+    newer: SieveNode[K, V]
+    older: SieveNode[K, V]
+
+    def __init__(self, key: K, value: V, size: float, sentinel: SieveNode[K, V]) -> None:
         self.key = key
         self.value = value
         self.size = size
         self.visits = 0
         self.total_visits = 0
-        self.newer: SieveNode[K, V] | None = None
-        self.older = older
+        self.newer = sentinel
+        self.older = newest = sentinel.older
+        newest.newer = sentinel.older = self
 
 
 class Sieve(Cache[K, V]):
@@ -78,13 +82,13 @@ class Sieve(Cache[K, V]):
         self.nodes: dict[K, SieveNode[K, V]] = {}
         self._limit = maxsize
         self._sized = self.getsizeof is not Cache.getsizeof
+        self._sentinel: SieveNode[K, V] = SieveNode.__new__(SieveNode)
         self._forget()
 
     def _forget(self) -> None:
+        sentinel = self._sentinel
+        sentinel.newer = sentinel.older = self._hand = sentinel
         self._used: float = 0
-        self._newest: SieveNode[K, V] | None = None
-        self._oldest: SieveNode[K, V] | None = None
-        self._hand: SieveNode[K, V] | None = None
 
     @property
     def currsize(self) -> float:
@@ -101,28 +105,16 @@ class Sieve(Cache[K, V]):
 
     def __setitem__(self, key: K, value: V) -> None:
         size = self.getsizeof(value) if self._sized else 1
-        if size > self._limit:
-            msg = "value too large"
-            raise ValueError(msg)
-        if size < 0:
-            msg = "value size must be non-negative"
+        if not 0 <= size <= self._limit:
+            msg = "value too large" if size > self._limit else "value size must be non-negative"
             raise ValueError(msg)
         held = self.nodes.get(key)
         if held is not None and self._replace(held, value, size):
             return
         while self._used + size > self._limit:
             self.popitem()
-        self._append(key, value, size)
+        self.nodes[key] = SieveNode(key, value, size, self._sentinel)
         self._used += size
-
-    def _append(self, key: K, value: V, size: float) -> SieveNode[K, V]:
-        newest = self._newest
-        self.nodes[key] = self._newest = node = SieveNode(key, value, size, newest)
-        if newest is None:
-            self._oldest = node
-        else:
-            newest.newer = node
-        return node
 
     def _replace(self, node: SieveNode[K, V], value: V, size: float) -> bool:
         """Whether `node` still was there when there was room for its new value."""
@@ -137,41 +129,41 @@ class Sieve(Cache[K, V]):
         return True
 
     def __delitem__(self, key: K) -> None:
-        self._unlink(self.nodes[key])
+        self._remove(self.nodes[key])
 
-    def _unlink(self, node: SieveNode[K, V]) -> None:
-        newer, older = node.newer, node.older
-        if newer is None:
-            self._newest = older
-        else:
-            newer.older = older
-        if older is None:
-            self._oldest = newer
-        else:
-            older.newer = newer
+    def _remove(self, node: SieveNode[K, V]) -> None:
+        node.newer.older, node.older.newer = node.older, node.newer
         if node is self._hand:
-            self._hand = newer
+            self._hand = node.newer
         del self.nodes[node.key]
         self._used -= node.size
 
     def popitem(self) -> tuple[K, V]:
         """Remove and return the next `(key, value)` that the hand finds unvisited."""
-        node = self._hand or self._oldest
-        if node is None:
-            msg = f"{type(self).__name__} is empty"
-            raise KeyError(msg) from None
+        sentinel = self._sentinel
+        node = self._hand
+        if node is sentinel:
+            node = sentinel.newer
+            if node is sentinel:
+                msg = f"{type(self).__name__} is empty"
+                raise KeyError(msg) from None
         if node.visits:
             # One round clears every mark, so by then the hand has found its entry. Counting the
             # steps bounds it where other threads keep visiting everything.
             for _ in range(len(self.nodes)):
                 node.total_visits += node.visits
                 node.visits = 0
-                node = node.newer or self._oldest
-                assert node is not None
+                node = node.newer
+                if node is sentinel:
+                    node = sentinel.newer
                 if not node.visits:
                     break
-        self._hand = node
-        self._unlink(node)
+        # As _remove does, without the call: half of every insertion into a full cache is here.
+        self._hand = newer = node.newer
+        newer.older = older = node.older
+        older.newer = newer
+        del self.nodes[node.key]
+        self._used -= node.size
         return node.key, node.value
 
     def __contains__(self, key: object) -> bool:
@@ -209,7 +201,7 @@ class Sieve(Cache[K, V]):
         """Remove `key` and return its value, or `default`."""
         node = self.nodes.get(key)
         if node is not None:
-            self._unlink(node)
+            self._remove(node)
             return node.value
         if default is _REQUIRED:
             raise KeyError(key)
@@ -220,7 +212,7 @@ class Sieve(Cache[K, V]):
         # Neighbours refer to each other: unlinked, the values go now, and not when the garbage
         # collector finds the cycles.
         for node in self.nodes.values():
-            node.newer = node.older = None
+            node.newer = node.older = self._sentinel
         self.nodes.clear()
         self._forget()
 
@@ -238,11 +230,13 @@ class Sieve(Cache[K, V]):
 
     def __setstate__(self, state: tuple[dict[str, Any], list[tuple[Any, ...]], int | None]) -> None:
         attributes, rows, hand = state
-        self.nodes = {}
-        self._forget()
         self.__dict__.update(attributes)
+        self.nodes = {}
+        self._sentinel = SieveNode.__new__(SieveNode)
+        self._forget()
+        self._used = sum(size for _, _, size, _, _ in rows)
         for place, (key, value, size, visits, total_visits) in enumerate(rows):
-            node = self._append(key, value, size)
+            self.nodes[key] = node = SieveNode(key, value, size, self._sentinel)
             node.visits, node.total_visits = visits, total_visits
             if place == hand:
                 self._hand = node

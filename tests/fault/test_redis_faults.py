@@ -1,0 +1,307 @@
+"""Redis down, frozen, or answering garbage: at the start, later, and back again."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tiered_cache import (
+    ConfigurationError,
+    Event,
+    EventKind,
+    LookupStatus,
+    MemoryTier,
+    RedisTier,
+    TieredCache,
+    TierTimeoutError,
+    TierUnavailableError,
+    WriteOutcome,
+)
+from tiered_cache.testing import ChaosProxy, FakeClock, ValkeyServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tiered_cache.stats.snapshot import TierStats
+
+DEADLINE_S = 0.2
+GENEROUS_S = 5.0
+"""Far above the deadline, for a busy machine; far below the minute that redis-py would take."""
+
+
+@pytest.fixture
+def server() -> Iterator[ValkeyServer]:
+    with ValkeyServer(port=0) as started:
+        yield started
+
+
+def stack(url: str, clock: FakeClock, namespace: str = "faults") -> TieredCache:
+    return TieredCache(
+        [MemoryTier(), RedisTier(url, timeout=DEADLINE_S, connect_timeout=DEADLINE_S)],
+        namespace=namespace,
+        clock=clock,
+        failures_to_open=3,
+        probe_interval="10s",
+    )
+
+
+def redis_stats(cache: TieredCache) -> TierStats:
+    return cache.stats().tier("redis")
+
+
+def use(cache: TieredCache, prefix: str, times: int = 10) -> None:
+    for number in range(times):
+        key = f"{prefix}-{number}"
+        assert cache.get_or_compute(key, lambda: "computed") == "computed"
+        assert cache.get(key) == "computed"
+
+
+SICKNESSES: list[Callable[[ChaosProxy], None]] = [
+    ChaosProxy.refuse,
+    ChaosProxy.blackhole,
+    ChaosProxy.garbage,
+    lambda proxy: proxy.dribble(0.05),
+    lambda proxy: proxy.cut(3),
+    lambda proxy: proxy.delay(2.0),
+]
+NAMES = ["refuse", "blackhole", "garbage", "dribble", "cut", "delay"]
+
+
+@pytest.mark.parametrize("sicken", SICKNESSES, ids=NAMES)
+def test_law_8_each_call_keeps_its_deadline_whatever_the_server_does(
+    sicken: Callable[[ChaosProxy], None],
+    valkey: ValkeyServer,
+    chaos_proxy: Callable[[str], ChaosProxy],
+    clock: FakeClock,
+    namespace: str,
+) -> None:
+    proxy = chaos_proxy(valkey.url)
+    with stack(proxy.url, clock, namespace) as cache:
+        use(cache, "before")
+        assert redis_stats(cache).errors == 0
+        sicken(proxy)
+        started = time.monotonic()
+        use(cache, "sick")
+        assert time.monotonic() - started < GENEROUS_S
+        sick = redis_stats(cache)
+        assert sick.breaker == "open"
+        assert sick.errors >= 1
+        assert sick.skips > 0
+        assert sick.lookups == 20, "each of the computations asked once, hits asked memory only"
+        proxy.forward()
+        use(cache, "still open")
+        assert redis_stats(cache).breaker == "open"
+        clock.advance(10)
+        use(cache, "back")
+        assert redis_stats(cache).breaker == "closed"
+        assert redis_stats(cache).detail == proxy.url.split("//")[1].split("/")[0]
+
+
+@pytest.mark.parametrize("sicken", SICKNESSES[:5], ids=NAMES[:5])
+def test_a_stack_starts_without_its_redis_and_takes_it_in_when_it_comes(
+    sicken: Callable[[ChaosProxy], None],
+    valkey: ValkeyServer,
+    chaos_proxy: Callable[[str], ChaosProxy],
+    clock: FakeClock,
+    namespace: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    proxy = chaos_proxy(valkey.url)
+    sicken(proxy)
+    started = time.monotonic()
+    with stack(proxy.url, clock, namespace) as cache:
+        use(cache, "without")
+        assert time.monotonic() - started < GENEROUS_S
+        stats = redis_stats(cache)
+        assert stats.breaker == "open"
+        assert stats.detail
+        assert len([r for r in caplog.records if "starts without its tier 'redis'" in r.message]) == 1
+        proxy.forward()
+        clock.advance(10)
+        use(cache, "with")
+        assert redis_stats(cache).breaker == "closed"
+        assert redis_stats(cache).writes > 0
+
+
+def test_a_frozen_server_and_its_thaw(server: ValkeyServer, clock: FakeClock) -> None:
+    with stack(server.url, clock) as cache:
+        events: list[Event] = []
+        use(cache, "before")
+        cache.on_event(events.append)
+        server.freeze()
+        started = time.monotonic()
+        use(cache, "frozen")
+        assert time.monotonic() - started < GENEROUS_S
+        assert redis_stats(cache).breaker == "open"
+        clock.advance(10)
+        use(cache, "probing")
+        assert redis_stats(cache).breaker == "open", "the probe failed"
+        server.thaw()
+        clock.advance(10)
+        use(cache, "thawed")
+        assert redis_stats(cache).breaker == "closed"
+        states = [each.detail for each in events if each.kind is EventKind.BREAKER]
+        assert states == ["open", "half_open", "open", "half_open", "closed"]
+
+
+def test_a_server_that_restarts_costs_no_error(server: ValkeyServer, clock: FakeClock) -> None:
+    with stack(server.url, clock) as cache:
+        use(cache, "before")
+        server.restart()
+        use(cache, "after")
+        stats = redis_stats(cache)
+        assert (stats.errors, stats.breaker) == (0, "closed")
+
+
+def test_law_4_a_change_that_redis_missed_does_not_come_back_with_it(
+    server: ValkeyServer, clock: FakeClock
+) -> None:
+    with stack(server.url, clock) as cache, stack(server.url, clock) as elsewhere:
+        cache.set_many({"set": "old", "deleted": "old", "many": "old", "untouched": "kept"})
+        server.freeze()
+        result = cache.set("set", "new")
+        assert result.tiers[1].outcome is WriteOutcome.FAILED
+        assert not result
+        cache.delete("deleted")
+        cache.delete_many(["many"])
+        for key in ("set", "deleted", "many"):
+            cache._source.core().stack.levels[0].tier.delete(key)  # as if memory had let go
+        assert cache.get("set") is None
+        assert cache.lookup("deleted").status is LookupStatus.ERROR
+        server.thaw()
+        clock.advance(10)
+        assert cache.get("untouched") == "kept"  # the probe: Redis is back
+        assert cache.get("set") is None
+        assert cache.get("deleted") is None
+        assert cache.get_many(["many", "untouched"]) == {"untouched": "kept"}
+        assert elsewhere.get("deleted") is None, "it was deleted in Redis, too"
+
+
+def test_law_4_a_clear_that_redis_missed_holds_for_older_records(
+    server: ValkeyServer, clock: FakeClock
+) -> None:
+    with stack(server.url, clock) as cache:
+        cache.set("key", "old")
+        server.freeze()
+        clock.advance(1)
+        cache.clear()
+        server.thaw()
+        clock.advance(10)
+        assert cache.get("key") is None
+        cache.set("key", "new")
+        cache._source.core().stack.levels[0].tier.delete("key")
+        assert cache.get("key") == "new"
+
+
+def test_an_error_is_not_a_miss(server: ValkeyServer, clock: FakeClock) -> None:
+    with stack(server.url, clock) as cache:
+        assert cache.lookup("key").status is LookupStatus.MISS
+        server.kill()
+        assert cache.lookup("key").status is LookupStatus.ERROR
+        assert redis_stats(cache).errors == 1
+
+
+def test_strict_raises_what_the_tier_raised(server: ValkeyServer) -> None:
+    with TieredCache(
+        [MemoryTier(), RedisTier(server.url, timeout=DEADLINE_S)], strict=True
+    ) as cache:
+        cache.set("key", 1)
+        server.freeze()
+        with pytest.raises(TierTimeoutError) as caught:
+            cache.get("absent")
+        assert (caught.value.tier, caught.value.operation, caught.value.key) == (
+            "redis",
+            "get",
+            "absent",
+        )
+        server.thaw()
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("redis://127.0.0.1:1/0", "127.0.0.1:1"),
+        ("unix:///nowhere/at/all.sock", "/nowhere/at/all.sock"),
+        ("rediss://127.0.0.1:{port}/0", "127.0.0.1:{port}"),
+        ("redis://127.0.0.1:{port}/4711", "DB index"),
+    ],
+)
+def test_a_redis_that_cannot_be_used_is_a_clear_error_where_it_is_the_only_tier(
+    url: str, told: str, server: ValkeyServer
+) -> None:
+    port = server.url.rsplit(":", 1)[1].split("/")[0]
+    started = time.monotonic()
+    with pytest.raises(TierUnavailableError) as caught:
+        TieredCache([RedisTier(url.format(port=port), timeout="1s")])
+    assert time.monotonic() - started < GENEROUS_S
+    assert told.format(port=port) in str(caught.value)
+
+
+def test_a_wrong_password_is_told_without_it() -> None:
+    with ValkeyServer(
+        port=0, options=["--requirepass", "right-secret"], password="right-secret"
+    ) as server:
+        TieredCache([RedisTier(server.url)]).close()
+        wrong = server.url.replace("right-secret", "wrong-secret")
+        with pytest.raises(TierUnavailableError, match=r"(?i)password") as caught:
+            TieredCache([RedisTier(wrong)])
+        assert "-secret" not in str(caught.value)
+        assert "-secret" not in repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("url", ["http://localhost", "localhost:6379", "", "redis://host:port/0"])
+def test_a_url_that_is_none_is_a_configuration_error(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="Redis URL"):
+        RedisTier(url)
+
+
+def test_a_full_server_refuses_writes_and_still_answers(server: ValkeyServer) -> None:
+    with TieredCache([MemoryTier(), RedisTier(server.url)]) as cache:
+        cache.set("key", "small")
+        import redis
+
+        with redis.Redis.from_url(server.url) as admin:
+            admin.config_set("maxmemory", 1)
+        result = cache.set("other", "value")
+        assert result.tiers[1].outcome is WriteOutcome.REFUSED
+        assert "maxmemory" in result.tiers[1].reason
+        assert redis_stats(cache).breaker == "closed"
+
+
+def test_a_foreign_type_under_our_key_is_removed_and_no_fault_of_the_tier(
+    server: ValkeyServer,
+) -> None:
+    import redis
+
+    with (
+        TieredCache([MemoryTier(), RedisTier(server.url)]) as cache,
+        redis.Redis.from_url(server.url) as admin,
+    ):
+        admin.rpush("tiered-cache:default:list", "a", "b")
+        admin.set("tiered-cache:default:text", "not a record")
+        for key in ("list", "text"):
+            assert cache.get_or_compute(key, lambda: "computed") == "computed"
+            assert [each.present for each in cache.explain(key)] == [True, True]
+        stats = redis_stats(cache)
+        assert (stats.corrupt, stats.errors, stats.misses, stats.breaker) == (2, 0, 2, "closed")
+
+
+def test_law_12_nothing_outside_the_namespace_is_touched(server: ValkeyServer) -> None:
+    import redis
+
+    with redis.Redis.from_url(server.url) as admin:
+        admin.set("somebody:else", "1")
+        admin.set("tiered-cache:other:key", "2")
+        admin.set("tiered-cache:a*:key", "3")
+        with TieredCache([RedisTier(server.url)], namespace="a") as cache:
+            cache.set_many({"x": 1, "y": 2})
+            cache.clear()
+            assert not list(cache.keys())
+        with TieredCache([RedisTier(server.url)], namespace="other") as cache:
+            cache.delete("nothing")
+        left = {bytes(key) for key in admin.scan_iter()}  # type: ignore[union-attr] # sync client
+        assert {b"somebody:else", b"tiered-cache:other:key", b"tiered-cache:a*:key"} <= left
+        commands = admin.info("commandstats")
+        assert not [each for each in commands if "flush" in each or each == "cmdstat_keys"]

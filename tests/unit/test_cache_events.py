@@ -1,0 +1,140 @@
+"""Events and log lines."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tiered_cache import DiskTier, Event, EventKind, MemoryTier, TieredCache
+from tiered_cache.testing import FakeClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def kinds(events: list[Event]) -> list[tuple[str, str, str]]:
+    return [(each.kind.value, each.tier, each.key) for each in events]
+
+
+def test_listeners_hear_what_happens_in_order(tmp_path: Path, namespace: str) -> None:
+    with TieredCache([MemoryTier(), DiskTier(tmp_path)], namespace=namespace) as cache:
+        events: list[Event] = []
+        remove = cache.on_event(events.append)
+        cache.get_or_compute("key", lambda: "v")
+        assert kinds(events) == [
+            ("miss", "memory", "key"),
+            ("miss", "disk", "key"),
+            ("compute", "", "key"),
+            ("write", "disk", "key"),
+            ("write", "memory", "key"),
+        ]
+        assert events[3].bytes > 100
+        assert all(each.seconds >= 0 for each in events)
+        events.clear()
+        cache.get("key")
+        cache.delete("key")
+        assert kinds(events) == [
+            ("hit", "memory", "key"),
+            ("delete", "disk", "key"),
+            ("delete", "memory", "key"),
+        ]
+        remove()
+        cache.set("key", 1)
+        cache.get("key")
+        assert len(events) == 3
+
+
+def test_promotions_evictions_and_expirations_are_events(tmp_path: Path, namespace: str) -> None:
+    clock = FakeClock()
+    with TieredCache(
+        [MemoryTier(max_entries=2), DiskTier(tmp_path)], namespace=namespace, clock=clock
+    ) as cache:
+        events: list[Event] = []
+        cache.on_event(events.append)
+        for key in "abc":
+            cache.set(key, key, ttl=10)
+        assert [each.kind for each in events if each.tier == "memory"].count(EventKind.EVICTION) == 1
+        cache.get("a")
+        assert EventKind.PROMOTION in [each.kind for each in events]
+        clock.advance(11)
+        cache.set("d", "d")
+        details = {each.detail for each in events if each.kind is EventKind.EVICTION}
+        assert details == {"size", "expired"}
+        memory = cache.stats().tier("memory")
+        assert (memory.evictions, memory.expirations) == (2, 2)
+
+
+def test_law_1_a_listener_that_raises_is_logged_once_and_changes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def bad(event: Event) -> None:
+        raise RuntimeError("in the listener")
+
+    heard: list[Event] = []
+    with TieredCache([MemoryTier()]) as cache:
+        cache.on_event(bad)
+        cache.on_event(heard.append)
+        for _ in range(3):
+            cache.set("key", 1)
+            assert cache.get("key") == 1
+    assert len(heard) == 6
+    assert len([each for each in caplog.records if "listener" in each.message]) == 1
+
+
+def test_a_listener_may_use_the_cache() -> None:
+    with TieredCache([MemoryTier()]) as cache:
+
+        def count(event: Event) -> None:
+            if event.kind is EventKind.WRITE and event.key == "key":
+                cache.set("written", cache.get("written", 0) + 1)
+
+        cache.on_event(count)
+        cache.set("key", 1)
+        cache.set("key", 2)
+        assert cache.get("written") == 2
+
+
+def test_no_value_and_no_secret_is_logged(
+    tmp_path: Path, namespace: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    from tiered_cache import RedisTier
+
+    with (
+        caplog.at_level(logging.DEBUG),
+        TieredCache(
+            [
+                MemoryTier(),
+                DiskTier(tmp_path, max_value_bytes=200),
+                RedisTier("redis://user:the-password@127.0.0.1:1/0"),
+            ],
+            namespace=namespace,
+        ) as cache,
+    ):
+        cache.set("key", "the-value " * 100)
+        cache.set("lock", {"the-value": __import__("threading").Lock()})
+        cache.get("absent")
+        (tmp_path / namespace / "cache.db").write_bytes(b"garbage, the-value")
+        with TieredCache([MemoryTier(), DiskTier(tmp_path)], namespace=namespace) as other:
+            other.get("key")
+    assert caplog.records
+    assert "the-value" not in caplog.text
+    assert "the-password" not in caplog.text
+
+
+def test_repeated_faults_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    from tiered_cache._engine.faultlog import FaultLog
+
+    clock = FakeClock()
+    log = FaultLog(clock.monotonic)
+    for _ in range(100):
+        log.warn("disk", "get", "it broke")
+    assert [each.getMessage() for each in caplog.records] == ["it broke"]
+    clock.advance(61)
+    log.warn("disk", "get", "it broke")
+    log.warn("disk", "put", "something else broke")
+    assert [each.getMessage() for each in caplog.records][1:] == [
+        "it broke (99 more like this since the last line)",
+        "something else broke",
+    ]

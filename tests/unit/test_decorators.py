@@ -1,0 +1,232 @@
+"""`cached`: keys, methods, invalidation, and the hit from the raw argument."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tiered_cache import ConfigurationError, InvalidKeyError, MemoryTier, TieredCache
+from tiered_cache.testing import FakeClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def cache(clock: FakeClock) -> Iterator[TieredCache]:
+    with TieredCache([MemoryTier()], clock=clock) as made:
+        yield made
+
+
+def test_a_function_of_one_argument(cache: TieredCache, clock: FakeClock) -> None:
+    calls: list[Any] = []
+
+    @cache.cached(ttl="1m", tags={"tag"})
+    def analyze(path: Any = "default") -> str:
+        """Says what it does."""
+        calls.append(path)
+        return f"report of {path!r}"
+
+    assert [analyze("a"), analyze("a"), analyze(path="a")] == ["report of 'a'"] * 3
+    assert calls == ["a"]
+    assert [analyze(1), analyze(1.0), analyze(True), analyze("1"), analyze(b"1")] == [
+        "report of 1",
+        "report of 1.0",
+        "report of True",
+        "report of '1'",
+        "report of b'1'",
+    ]
+    assert len(calls) == 6
+    assert analyze() == analyze("default") == "report of 'default'"
+    assert len(calls) == 7
+    assert cache.lookup(analyze.key_for("a")).tags == {"tag"}
+    clock.advance(61)
+    analyze("a")
+    assert len(calls) == 8
+    assert analyze.__doc__ == "Says what it does."
+    assert analyze.__name__ == "analyze"
+    assert str(inspect.signature(analyze)) == "(path: 'Any' = 'default') -> 'str'"
+    with pytest.raises(TypeError):
+        analyze("a", "b")  # type: ignore[call-arg] # on purpose
+    with pytest.raises(TypeError):
+        analyze(other="a")  # type: ignore[call-arg] # on purpose
+
+
+def test_invalidation_deletion_and_replacement_are_seen(cache: TieredCache) -> None:
+    calls: list[str] = []
+
+    @cache.cached
+    def double(text: str) -> str:
+        calls.append(text)
+        return text * 2
+
+    double("a")
+    double("a")
+    assert double.invalidate("a")
+    assert not double.invalidate("a")
+    assert double("a") == "aa"
+    assert calls == ["a", "a"]
+    cache.delete(double.key_for("a"))
+    double("a")
+    assert len(calls) == 3
+    cache.set(double.key_for("a"), "replaced")
+    assert double("a") == "replaced"
+    cache.clear()
+    assert double("a") == "aa"
+    assert double.uncached("b") == "bb"
+    assert cache.lookup(double.key_for("b")).found is False
+
+
+def test_several_arguments_in_any_order(cache: TieredCache) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    @cache.cached
+    def measure(path: str, *options: str, depth: int = 1, **more: Any) -> tuple[Any, ...]:
+        calls.append((path, options, depth, more))
+        return calls[-1]
+
+    measure("a", "x", depth=1, q=1, p={"b": 1, "a": 2})
+    measure("a", "x", p={"a": 2, "b": 1}, q=1)
+    assert len(calls) == 1
+    measure("a", depth=1)
+    measure("a")
+    measure(path="a")
+    assert len(calls) == 2
+    measure("a", depth=2)
+    measure("a", "1")
+    measure("a", q=None)
+    assert len(calls) == 5
+
+
+def test_a_method_and_its_object(cache: TieredCache) -> None:
+    class Linter:
+        def __init__(self, config: str) -> None:
+            self.config = config
+            self.calls = 0
+
+        def __cache_key__(self) -> str:
+            return self.config
+
+        @cache.cached
+        def lint(self, path: str) -> str:
+            self.calls += 1
+            return f"{path} with {self.config}"
+
+        @cache.cached(ignore=["self"])
+        def size(self, path: str) -> int:
+            self.calls += 1
+            return len(path)
+
+        @cache.cached
+        def name(self) -> str:
+            self.calls += 1
+            return self.config
+
+    strict, lax = Linter("strict"), Linter("lax")
+    assert (strict.lint("a"), lax.lint("a")) == ("a with strict", "a with lax")
+    assert Linter("strict").lint(path="a") == "a with strict"
+    assert (strict.size("abc"), lax.size("abc")) == (3, 3)
+    assert (strict.name(), strict.name(), Linter("strict").name()) == ("strict",) * 3
+    assert (strict.calls, lax.calls) == (3, 1)
+    assert Linter.lint.invalidate(strict, "a")
+    strict.lint("a")
+    assert strict.calls == 4
+
+
+def test_arguments_without_a_stable_key_name_themselves(cache: TieredCache) -> None:
+    class Opaque:
+        pass
+
+    @cache.cached
+    def analyze(path: str, config: Any) -> None: ...
+
+    with pytest.raises(InvalidKeyError, match=r"config.*Opaque") as caught:
+        analyze("a", {"x": [Opaque()]})
+    assert "__cache_key__" in str(caught.value)
+
+    @cache.cached(key=lambda path, config: path)
+    def by_path(path: str, config: Any) -> str:
+        return path
+
+    assert by_path("a", Opaque()) == "a"
+    assert "a" in by_path.key_for("a", None)
+
+
+def test_version_changes_the_key(cache: TieredCache) -> None:
+    def function(text: str) -> str:
+        return text
+
+    keys = {cache.cached(version=version)(function).key_for("a") for version in ("", "1", "2")}
+    assert len(keys) == 3
+
+
+def test_what_can_be_used_once_only_is_refused(cache: TieredCache) -> None:
+    async def coroutine() -> None: ...
+    def generator() -> Iterator[int]:
+        yield 1
+
+    for function in (coroutine, generator):
+        with pytest.raises(ConfigurationError, match="can't be cached"):
+            cache.cached(function)
+
+
+def test_none_and_exceptions(cache: TieredCache) -> None:
+    calls: list[str] = []
+
+    @cache.cached
+    def find(text: str) -> str | None:
+        calls.append(text)
+        if text == "bad":
+            raise ValueError(text)
+        return None
+
+    assert find("a") is None
+    assert find("a") is None
+    for _ in range(2):
+        with pytest.raises(ValueError, match="bad"):
+            find("bad")
+    assert calls == ["a", "bad", "bad"]
+
+
+def test_the_memo_of_raw_arguments_is_bounded(
+    cache: TieredCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tiered_cache.decorators._MAX_MEMOS", 10)
+
+    @cache.cached
+    def double(text: str) -> str:
+        return text * 2
+
+    for number in range(100):
+        assert double(str(number)) == str(number) * 2
+        assert double(str(number)) == str(number) * 2
+    inner = inspect.getclosurevars(double).nonlocals["memo"]
+    assert len(inner) <= 10
+
+
+SAME_KEY = """
+from tiered_cache import MemoryTier, TieredCache
+cache = TieredCache([MemoryTier()])
+@cache.cached
+def function(a, b=2, **more): ...
+function.__module__ = "m"
+print(function.key_for({"x": {1, 2, 3}, "y": frozenset("abc")}, z=[(1, 1.5), None], y=b"b"))
+"""
+
+
+def test_the_same_call_has_the_same_key_in_every_process() -> None:
+    keys = {
+        subprocess.run(
+            [sys.executable, "-c", SAME_KEY],
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "4711")
+    }
+    assert len(keys) == 1
