@@ -134,9 +134,13 @@ class MemoryTier:
             factory = eviction
         else:
             return eviction
-        if self._max_bytes is None:
-            return factory(self._max_entries)
-        return factory(self._max_bytes, getsizeof=_size_of)
+        try:
+            if self._max_bytes is None:
+                return factory(self._max_entries)
+            return factory(self._max_bytes, getsizeof=_size_of)
+        except TypeError as error:
+            msg = f"eviction={eviction!r} can't be made from a maxsize and a getsizeof alone ({error}): pass an object of it"
+            raise ConfigurationError(msg) from error
 
     @property
     def live(self) -> Mapping[str, Node]:

@@ -1,0 +1,36 @@
+"""`make bench`: all benchmarks, or those named as arguments; fails where a promise is missed."""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+from tests.bench.churn import bench_churn
+from tests.bench.hits import bench_l1, bench_l2, bench_l3
+from tests.bench.imports import bench_imports
+
+BENCHMARKS = {
+    "l1": bench_l1,
+    "l2": bench_l2,
+    "l3": bench_l3,
+    "churn": bench_churn,
+    "imports": bench_imports,
+}
+
+
+def main() -> int:
+    """Run the benchmarks; 1 if a promised ratio is missed."""
+    names = sys.argv[1:] or list(BENCHMARKS)
+    unknown = set(names) - set(BENCHMARKS)
+    if unknown:
+        print(f"no benchmark is called {', '.join(unknown)}: there are {', '.join(BENCHMARKS)}")
+        return 2
+    print(f"Python {platform.python_version()}, {platform.machine()}; ratios within this run")
+    missed = [each for name in names for each in BENCHMARKS[name]()]
+    for each in missed:
+        print(f"\nMISSED  {each}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Eviction churn: a million requests with Zipf's distribution over a million keys."""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import itertools
+import random
+
+from tests.bench.report import print_ratios
+from tests.bench.timing import measure, per_call
+from tiered_cache import MemoryTier, TieredCache
+
+__all__ = ["bench_churn"]
+
+REQUESTS = 1_000_000
+KEYS = 1_000_000
+CAPACITY = 10_000
+EXPONENT = 0.99
+
+
+def zipf_keys(requests: int, keys: int, exponent: float, seed: int = 1) -> list[str]:
+    """Keys drawn with a probability that falls with the power `exponent` of their rank."""
+    weights = itertools.accumulate(1.0 / rank**exponent for rank in range(1, keys + 1))
+    cumulative = list(weights)
+    rng = random.Random(seed)
+    total = cumulative[-1]
+    return [
+        f"key:{bisect.bisect_left(cumulative, rng.random() * total)}" for _ in range(requests)
+    ]
+
+
+def bench_churn() -> list[str]:
+    """A request: a lookup, and on a miss a computation and an eviction."""
+    keys = zipf_keys(REQUESTS, KEYS, EXPONENT)
+
+    @functools.lru_cache(maxsize=CAPACITY)
+    def lru(key: str) -> str:
+        return key
+
+    with TieredCache([MemoryTier(CAPACITY)]) as cache:
+        names = {"lru": lru, "cache": cache, "compute": lambda: 1}
+        measured = measure(
+            {
+                "functools.lru_cache": per_call("lru(k)", names, keys),
+                "cache.get_or_compute": per_call(
+                    "cache.get_or_compute(k, compute, ttl=3600)", names, keys
+                ),
+            },
+            before=lambda: (lru.cache_clear(), cache.clear(), None)[-1],
+            rounds=3,
+        )
+        stats = cache.stats()
+        print(f"\n  hit rate of the churn: {stats.hit_rate:.3f}")
+    return print_ratios(
+        "Churn, per request", measured, "functools.lru_cache", {"cache.get_or_compute": 3.0}
+    )

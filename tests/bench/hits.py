@@ -1,0 +1,212 @@
+"""What a hit costs in each tier, as multiples of the peers in the same run."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import random
+import tempfile
+import time
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+import cachetools
+import diskcache
+import redis
+
+from tests.bench.report import print_ratios
+from tests.bench.timing import measure, per_call
+from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tiered_cache.testing import ValkeyServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["bench_l1", "bench_l2", "bench_l3"]
+
+REPORT = {
+    "path": "package/module.py",
+    "complexity": [["function", 12, 3], ["method", 40, 11]],
+    "maintainability": 71.25,
+    "messages": ["12:1 'os' imported but unused"] * 3,
+}
+"""Of the shape and size (about 350 bytes as a record) of one analysis of one file."""
+
+
+def bench_l1() -> list[str]:
+    """A hit in memory, with a lifetime, statistics and thread safety."""
+    keys = [f"package.module.analyze:{number:032x}" for number in range(100)]
+    with TieredCache([MemoryTier()]) as cache:
+        cache.set_many(dict.fromkeys(keys, REPORT), ttl="1h")
+
+        @functools.lru_cache(maxsize=1000)
+        def lru(key: str) -> str:
+            return key
+
+        @cache.cached(ttl="1h")
+        def cached(text: str) -> str:
+            return text
+
+        for key in keys:
+            lru(key)
+            cached(key)
+        view = cache.namespace("view")
+        view.set_many(dict.fromkeys(keys, REPORT), ttl="1h")
+        names: dict[str, Any] = {
+            "cache": cache,
+            "view": view,
+            "lru": lru,
+            "cached": cached,
+            "compute": lambda: REPORT,
+            **_l1_peers(keys),
+        }
+        statements = {
+            "functools.lru_cache": "lru(k)",
+            "cache.get": "cache.get(k)",
+            "cache.get_or_compute": "cache.get_or_compute(k, compute)",
+            "@cache.cached, one string": "cached(k)",
+            "view.get (a namespace)": "view.get(k)",
+            "cachetools.TTLCache + RLock": "ttl_get(k)",
+            "@cachetools.cached, TTL + lock": "cachetools_cached(k)",
+        }
+        if "cachebox_get" in names:
+            statements["cachebox raw get"] = "cachebox_get(k)"
+        if "moka_get" in names:
+            statements["moka-py get"] = "moka_get(k)"
+        if "dogpile" in names:
+            statements["dogpile get"] = "dogpile.get(k)"
+        subjects = {
+            name: per_call(statement, names, keys, 200) for name, statement in statements.items()
+        }
+        measured = measure(subjects)
+    return print_ratios(
+        "L1 hit",
+        measured,
+        "functools.lru_cache",
+        {"cache.get": 3.5, "cache.get_or_compute": 3.5, "@cache.cached, one string": 4.0},
+    )
+
+
+def _l1_peers(keys: list[str]) -> dict[str, Any]:
+    ttl_cache: Any = cachetools.TTLCache(1000, 3600)
+    lock = RLock()
+
+    def ttl_get(key: str) -> Any:
+        with lock:
+            return ttl_cache.get(key)
+
+    @cachetools.cached(cachetools.TTLCache(1000, 3600), lock=RLock())
+    def cachetools_cached(key: str) -> str:
+        return key
+
+    peers: dict[str, Any] = {"ttl_get": ttl_get, "cachetools_cached": cachetools_cached}
+    with contextlib.suppress(ImportError):
+        import cachebox
+
+        box: Any = cachebox.TTLCache(1000, 3600)
+        for key in keys:
+            box[key] = REPORT
+        peers["cachebox_get"] = box.get
+    with contextlib.suppress(ImportError):
+        import moka_py
+
+        moka: Any = moka_py.Moka(1000, ttl=3600)
+        for key in keys:
+            moka.set(key, REPORT)
+        peers["moka_get"] = moka.get
+    with contextlib.suppress(ImportError):
+        from dogpile.cache import make_region
+
+        region = make_region().configure("dogpile.cache.memory", expiration_time=3600)
+        for key in keys:
+            region.set(key, REPORT)
+        peers["dogpile"] = region
+    for key in keys:
+        ttl_cache[key] = REPORT
+        cachetools_cached(key)
+    return peers
+
+
+def bench_l2() -> list[str]:
+    """A hit on disk, decoded and promoted, beside a raw read of the same bytes."""
+    rng = random.Random(4)
+    keys = [f"package.module.analyze:{rng.getrandbits(128):032x}" for _ in range(5000)]
+    with tempfile.TemporaryDirectory() as folder:
+        with TieredCache([MemoryTier(), DiskTier(folder)], namespace="bench") as cache:
+            cache.set_many(dict.fromkeys(keys, REPORT), ttl="1h")
+            forget, record = _inside(cache, keys[0])
+            raw = diskcache.Cache(str(Path(folder) / "raw"))
+            with raw.transact():
+                for key in keys:
+                    raw.set(key, record, expire=3600)
+            rng.shuffle(keys)
+            names = {"cache": cache, "raw": raw}
+            measured = measure(
+                {
+                    "diskcache.Cache.get": per_call("raw.get(k)", names, keys[:2000]),
+                    "cache.get": per_call("cache.get(k)", names, keys[:2000]),
+                },
+                before=forget,
+            )
+            raw.close()
+    return print_ratios(
+        f"L2 hit, a record of {len(record)} bytes",
+        measured,
+        "diskcache.Cache.get",
+        {"cache.get": 1.5},
+    )
+
+
+def bench_l3() -> list[str]:
+    """A hit in Redis, decoded and promoted, beside a GET as clients do it."""
+    keys = [f"package.module.analyze:{number:032x}" for number in range(1000)]
+    with ValkeyServer(port=0) as server, redis.Redis.from_url(server.url) as client:
+        with TieredCache([MemoryTier(), RedisTier(server.url)], namespace="bench") as cache:
+            cache.set_many(dict.fromkeys(keys, REPORT), ttl="1h")
+            forget, record = _inside(cache, keys[0])
+            for key in keys:
+                client.set(key, record, ex=3600)
+            names = {"cache": cache, "client": client}
+            measured = measure(
+                {
+                    "redis-py GET": per_call("client.get(k)", names, keys[:500]),
+                    "cache.get": per_call("cache.get(k)", names, keys[:500]),
+                },
+                before=forget,
+            )
+            missed = print_ratios(
+                f"L3 hit over loopback TCP, a record of {len(record)} bytes",
+                measured,
+                "redis-py GET",
+                {"cache.get": 1.2},
+            )
+            batches = [keys[start : start + 100] for start in range(0, 500, 100)]
+            measured = measure(
+                {
+                    "redis-py MGET of 100": per_call("client.mget(k)", names, batches),
+                    "cache.get_many of 100": per_call("cache.get_many(k)", names, batches),
+                },
+                before=forget,
+            )
+            missed += print_ratios("100 keys from L3", measured, "redis-py MGET of 100", {})
+    return missed
+
+
+def _inside(cache: TieredCache, key: str) -> tuple[Callable[[], None], bytes]:
+    """What makes memory forget, and the record of a key as the codec writes it."""
+    from tiered_cache.contracts import Reach
+    from tiered_cache.entry import Entry
+
+    stack = cache._source.core().stack
+    memory = stack.levels[0].tier
+    now = time.time()
+    entry = Entry(REPORT, created_s=now, fresh_until_s=now + 3600)
+    record = stack.codec.encode(key, entry, Reach.HOST)
+    assert math.isfinite(entry.fresh_until_s)
+
+    def forget() -> None:
+        memory.clear()
+
+    return forget, record

@@ -1,0 +1,222 @@
+"""Plans, driven by hand: no tier is called, whatever the order of events."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tiered_cache import MemoryTier, TieredCache
+from tiered_cache._engine.computing import Terms, get_or_compute
+from tiered_cache._engine.driver import SyncDriver
+from tiered_cache._engine.effects import (
+    FAILED,
+    OK,
+    SKIPPED,
+    UNREADABLE,
+    Compute,
+    Effect,
+    Plan,
+    Put,
+    Read,
+    Reply,
+)
+from tiered_cache._engine.reading import look_up
+from tiered_cache._engine.writing import delete, store
+from tiered_cache.contracts import ANY, Absent, Found
+from tiered_cache.entry import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tiered_cache._engine.stack import Stack
+
+NOW = 1_700_000_000.0
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    """Three tiers that keep entries, none of them live, so that each read is an effect."""
+    tiers = [MemoryTier(name=name, eviction="lru") for name in ("l1", "l2", "l3")]
+    with TieredCache(tiers) as cache:
+        yield cache._source.core().stack
+
+
+def found(value: object, *, fresh_s: float = 60.0, grace_s: float = 0.0) -> Reply:
+    entry = Entry(
+        value, created_s=NOW, fresh_until_s=NOW + fresh_s, stale_until_s=NOW + fresh_s + grace_s
+    )
+    return Reply(OK, Found(entry, math.inf, "seen"), 0.0, NOW)
+
+
+def absent(token: object = "nothing") -> Reply:
+    return Reply(OK, Absent(token), 0.0, NOW)
+
+
+def run(plan: Plan[Any], replies: list[Any]) -> tuple[list[Effect], Any]:
+    """The effects that the plan asked for, given the replies in order, and its result."""
+    effects: list[Effect] = []
+    try:
+        effect = next(plan)
+        while True:
+            effects.append(effect)
+            effect = plan.send(replies[len(effects) - 1])
+    except StopIteration as stop:
+        return effects, stop.value
+
+
+def test_a_hit_below_is_promoted_slowest_tier_first_with_the_tokens_seen(stack: Stack) -> None:
+    stored = Reply(OK, True, 0.0, NOW)
+    effects, sought = run(
+        look_up(stack, "key"), [absent("t1"), absent("t2"), found(5), stored, stored]
+    )
+    assert [type(each) for each in effects] == [Read, Read, Read, Put, Put]
+    puts = [each for each in effects if isinstance(each, Put)]
+    assert [(put.level, put.item.expected, put.item.lifetime_s) for put in puts] == [
+        (1, "t2", 60.0),
+        (0, "t1", 60.0),
+    ]
+    assert sought.finding.entry.value == 5
+
+
+@pytest.mark.parametrize("status", [FAILED, SKIPPED])
+def test_nothing_is_filled_into_a_tier_that_did_not_answer(stack: Stack, status: str) -> None:
+    broken = Reply(status, None, 0.0, NOW, "broken")
+    computed = ("value", 1.0, NOW)
+    stored = Reply(OK, True, 0.0, NOW)
+    plan = get_or_compute(stack, "key", lambda: "value", Terms())
+    effects, value = run(plan, [absent("t1"), broken, absent("t3"), computed, stored, stored])
+    assert value == "value"
+    assert [each.level for each in effects if isinstance(each, Put)] == [2, 0]
+
+
+def test_every_combination_of_answers_ends_with_the_first_fresh_value(stack: Stack) -> None:
+    """Law 1: whatever three tiers answer, the function's value or a fresh one is returned."""
+    answers = {
+        "hit": lambda: found("kept"),
+        "stale": lambda: found("old", fresh_s=-5, grace_s=60),
+        "expired": lambda: found("old", fresh_s=-5),
+        "absent": absent,
+        "failed": lambda: Reply(FAILED, None, 0.0, NOW, "broken"),
+        "skipped": lambda: Reply(SKIPPED, None, 0.0, NOW, "open"),
+        "unreadable": lambda: Reply(UNREADABLE, None, 0.0, NOW, "corrupt"),
+        "nonsense": lambda: Reply(OK, "nonsense", 0.0, NOW),
+    }
+    for combination in itertools.product(answers, repeat=3):
+        plan = get_or_compute(stack, "key", lambda: "computed", Terms())
+        asked: list[int] = []
+        computes = 0
+        effect: Any = next(plan)
+        value: object = None
+        quarantined: set[int] = set()
+        while True:
+            reply: Any
+            if isinstance(effect, Read) and effect.level in quarantined:
+                reply = absent()
+            elif isinstance(effect, Read):
+                asked.append(effect.level)
+                reply = answers[combination[effect.level]]()
+                if combination[effect.level] == "unreadable":
+                    quarantined.add(effect.level)
+            elif isinstance(effect, Compute):
+                computes += 1
+                reply = ("computed", 0.1, NOW)
+            else:
+                reply = Reply(OK, True, 0.0, NOW)
+            try:
+                effect = plan.send(reply)
+            except StopIteration as stop:
+                value = stop.value
+                break
+        answering = [n for n, each in enumerate(combination) if each in ("hit", "stale")]
+        first = answering[0] if answering else None
+        assert asked == list(range(3 if first is None else first + 1)), combination
+        hit = first is not None and combination[first] == "hit"
+        assert value == ("kept" if hit else "computed"), combination
+        assert computes == (0 if hit else 1), combination
+
+
+def test_law_3_the_smaller_lifetime_counts(stack: Stack) -> None:
+    entry = Entry("v", created_s=NOW, fresh_until_s=NOW + 60)
+    short = Reply(OK, Found(entry, 5.0, "t"), 0.0, NOW)
+    stored = Reply(OK, True, 0.0, NOW)
+    effects, sought = run(look_up(stack, "key"), [absent(), short, stored])
+    assert sought.finding.fresh_s == 5.0
+    assert [each.item.lifetime_s for each in effects if isinstance(each, Put)] == [5.0]
+
+
+def test_a_set_goes_lowest_tier_first_and_unconditionally(stack: Stack) -> None:
+    entry = Entry("v", created_s=NOW, fresh_until_s=NOW + 60)
+    effects, result = run(store(stack, "key", entry), [Reply(OK, True, 0.0, NOW)] * 3)
+    assert [(each.level, each.item.expected) for each in effects if isinstance(each, Put)] == [
+        (2, ANY),
+        (1, ANY),
+        (0, ANY),
+    ]
+    assert result
+
+
+def test_law_4_no_interleaving_of_a_fill_and_a_deletion_leaves_the_old_value(stack: Stack) -> None:
+    """Every order in which the steps of the two plans can follow each other, over three tiers."""
+    driver = SyncDriver(stack)
+
+    def perform(effect: Effect) -> Any:
+        return driver._performers[type(effect)](effect)  # type: ignore[operator] # by its type
+
+    def steps(order: list[int]) -> bool:
+        """Run both plans; `order` says whose step is next. Whether the deletion ended last."""
+        for level in stack.levels:
+            level.tier.clear()
+        plans: list[Any] = [
+            get_or_compute(stack, "key", lambda: "older", Terms()),
+            delete(stack, "key"),
+        ]
+        pending: list[Any] = [next(plan) for plan in plans]
+        ended: list[int] = []
+        for which in [*order, *[0] * 20, *[1] * 20]:
+            if pending[which] is None:
+                continue
+            try:
+                pending[which] = plans[which].send(perform(pending[which]))
+            except StopIteration:
+                pending[which] = None
+                ended.append(which)
+        return ended == [0, 1]
+
+    # 3 reads, 1 computation and 3 fills against 3 deletions.
+    orders = _orders(7, 3)
+    tried = 0
+    for order in orders:
+        steps(order)
+        tried += 1
+        values = [level.tier.get("key") for level in stack.levels]
+        held = [each for each in values if isinstance(each, Found)]
+        began_before = _fill_read_before_deletion_ended(order)
+        if began_before:
+            assert not held, (order, values)
+    assert tried == 120
+
+
+def _orders(fills: int, deletions: int) -> list[list[int]]:
+    total = fills + deletions
+    return [
+        [1 if place in places else 0 for place in range(total)]
+        for places in itertools.combinations(range(total), deletions)
+    ]
+
+
+def _fill_read_before_deletion_ended(order: list[int]) -> bool:
+    """Whether the fill had read every tier's token before the deletion had changed it."""
+    reads = 0
+    deleted = 0
+    for which in order:
+        if which == 0:
+            reads += 1
+        else:
+            deleted += 1
+            level = 3 - deleted  # the deletion goes from the slowest tier up
+            if reads <= level:
+                return False
+    return True

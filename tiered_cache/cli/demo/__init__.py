@@ -1,0 +1,92 @@
+"""The demo: real analyses of a real source tree, cold, warm, after a restart, on a second machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["add_arguments", "run"]
+
+_MAX_JOBS = 64
+_INTERRUPTED = 130
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the demo's arguments. Imports nothing."""
+    parser.add_argument(
+        "path",
+        nargs="?",
+        type=Path,
+        metavar="PATH",
+        help="the source tree, or one file, to analyse; by default the running Python's library",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON document instead of the table"
+    )
+    parser.add_argument(
+        "--no-redis", action="store_true", help="without the third tier and the second machine"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=min(2, os.cpu_count() or 1),
+        metavar="N",
+        help="processes in each run, each with its own memory tier, sharing the lower tiers "
+        "(default: %(default)s)",
+    )
+
+
+def _jobs(text: str) -> int:
+    from argparse import ArgumentTypeError
+
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_JOBS:
+        msg = f"{text!r} is not a number of processes: give one from 1 to {_MAX_JOBS}"
+        raise ArgumentTypeError(msg)
+    return int(text)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; the exit code is 0, 1 if some run gave other answers, 130 if interrupted.
+
+    Raises:
+        MissingExtraError: The `[demo]` extra is not installed.
+        ConfigurationError: There is nothing to analyse.
+        TieredCacheError: A process of the demo ended too early.
+    """
+    _need_extra()
+    from tiered_cache.cli.demo.ending import ended_in_order
+    from tiered_cache.cli.demo.report import Report
+    from tiered_cache.cli.demo.runs import conduct, first_difference
+    from tiered_cache.cli.demo.tree import find_sources, standard_library
+
+    tree = standard_library() if args.path is None else find_sources(args.path)
+    report = Report(as_json=args.json)
+    try:
+        with ended_in_order():
+            report.introduce(tree, args.jobs)
+            with report.progress() as watcher:
+                demo = conduct(tree, jobs=args.jobs, redis=not args.no_redis, watcher=watcher)
+    except KeyboardInterrupt:
+        print("Interrupted: the server is stopped, the directories are removed.", file=sys.stderr)
+        return _INTERRUPTED
+    difference = first_difference(demo.runs)
+    report.conclude(demo, difference)
+    return 0 if difference is None else 1
+
+
+def _need_extra() -> None:
+    from importlib.util import find_spec
+
+    from tiered_cache.errors import MissingExtraError
+
+    missing = [name for name in ("rich", "radon", "pyflakes") if find_spec(name) is None]
+    if missing:
+        msg = (
+            f"the demo needs {' and '.join(missing)}: pip install 'tiered-cache[demo]'"
+        )
+        raise MissingExtraError(msg)

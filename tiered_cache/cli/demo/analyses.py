@@ -1,0 +1,111 @@
+"""The analyses that the demo caches: from the bytes of a source file to plain data."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.util
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tiered_cache.cli.demo.nesting import nesting_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["ANALYSES", "Analysis", "Source", "analyze"]
+
+
+class Source(NamedTuple):
+    """What an analysis may look at; whatever it looks at is part of its key.
+
+    Attributes:
+        content: The bytes of the file.
+        is_package: Whether it is an `__init__.py`, which pyflakes judges by other rules.
+    """
+
+    content: bytes
+    is_package: bool
+
+
+class Analysis(NamedTuple):
+    """One kind of question about a source file.
+
+    Attributes:
+        name: What it is called in keys and reports.
+        package: The distribution that answers it, `None` if the code is our own.
+        answer: Makes plain data of a source's text and syntax tree.
+    """
+
+    name: str
+    package: str | None
+    answer: Callable[[str, ast.Module, Source], dict[str, Any]]
+
+
+def analyze(analysis: Analysis, source: Source) -> dict[str, Any]:
+    """What `analysis` says about `source`, or `{"failed": why}`.
+
+    That a file can't be decoded or parsed depends on its bytes alone, so it is an answer like any
+    other, and worth caching. The same goes for an analyzer's own failure on odd code: one file
+    must not end the run.
+    """
+    try:
+        # Warnings are about the code that is analysed, and would end up in the user's terminal.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            text, tree = _parse(source.content)
+            return analysis.answer(text, tree, source)
+    except Exception as error:
+        return {"failed": _describe(error)}
+
+
+# Four analyses ask for the tree of the same file one after the other. None of them changes it.
+@functools.lru_cache(maxsize=1)
+def _parse(content: bytes) -> tuple[str, ast.Module]:
+    text = importlib.util.decode_source(content)
+    return text, ast.parse(text)
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError: {error.msg} (line {error.lineno})"
+    return f"{type(error).__name__}: {error}"
+
+
+def _complexity(text: str, tree: ast.Module, source: Source) -> dict[str, Any]:
+    from radon.complexity import cc_visit
+
+    blocks = [(block.fullname, block.lineno, block.complexity) for block in cc_visit(text)]
+    return {"blocks": blocks, "highest": max((each[2] for each in blocks), default=0)}
+
+
+def _maintainability(text: str, tree: ast.Module, source: Source) -> dict[str, Any]:
+    from radon.metrics import mi_visit
+
+    return {"index": float(mi_visit(text, multi=True))}
+
+
+def _messages(text: str, tree: ast.Module, source: Source) -> dict[str, Any]:
+    from pyflakes.checker import Checker
+
+    name = "__init__.py" if source.is_package else "module.py"
+    # All that the user's environment could change is given here, or kept from the process.
+    checker = Checker(tree, name, builtins=None, withDoctest=False)
+    messages = [
+        (each.lineno, each.col, type(each).__name__, each.message % each.message_args)
+        for each in checker.messages
+    ]
+    return {"messages": sorted(messages)}
+
+
+def _nesting(text: str, tree: ast.Module, source: Source) -> dict[str, Any]:
+    scores = [tuple(score) for score in nesting_scores(tree)]
+    return {"functions": scores, "total": sum(score[2] for score in scores)}
+
+
+ANALYSES = (
+    Analysis("complexity", "radon", _complexity),
+    Analysis("maintainability", "radon", _maintainability),
+    Analysis("pyflakes", "pyflakes", _messages),
+    Analysis("nesting", None, _nesting),
+)

@@ -1,0 +1,107 @@
+"""What the demo prints: an introduction, progress, one table and what it means."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from tiered_cache.cli.demo.analyses import ANALYSES
+from tiered_cache.cli.demo.document import document
+from tiered_cache.cli.demo.tree import printable
+from tiered_cache.cli.demo.wording import conclusion, runs_table, size, titles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.progress import TaskID
+
+    from tiered_cache.cli.demo.runs import Demo, Watcher
+    from tiered_cache.cli.demo.tree import Tree
+
+__all__ = ["Report"]
+
+
+class Report:
+    """Prints what goes to people on the standard output, or one JSON document there.
+
+    Progress goes to the standard error, and only to a terminal. Colours too only go to terminals,
+    and not where `NO_COLOR` is set.
+
+    Args:
+        as_json: Print the document.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._console = Console(highlight=False, emoji=False, markup=False, soft_wrap=False)
+
+    def introduce(self, tree: Tree, jobs: int) -> None:
+        """Say what is about to happen."""
+        if self._as_json:
+            return
+        total = sum(size for _, size in tree.files)
+        names = ", ".join(analysis.name for analysis in ANALYSES)
+        self._console.print(
+            f"Analysing {tree.name}: {len(tree.files):,} files, {size(total)}"
+            + (f" (left out: {tree.note})" if tree.note else "")
+            + f".\nFor each file: {names}. {titles(jobs)}\n"
+        )
+
+    @contextlib.contextmanager
+    def progress(self) -> Iterator[Watcher]:
+        """A progress bar while the block runs."""
+        console = Console(stderr=True, highlight=False, emoji=False)
+        with Progress(
+            TextColumn("{task.description:<10}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.completed:,.0f} of {task.total:,.0f} files", markup=False),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ) as bars:
+            yield _Bars(bars)
+
+    def conclude(self, demo: Demo, difference: tuple[str, str] | None) -> None:
+        """Say what came of it."""
+        if self._as_json:
+            json.dump(document(demo, difference), sys.stdout, indent=2)
+            print()
+            return
+        utf8 = self._console.encoding.lower().startswith("utf")
+        self._console.print(runs_table(demo, microseconds="µs" if utf8 else "us"))
+        for paragraph in conclusion(demo):
+            self._console.print(paragraph)
+        self._console.print()
+        if difference is None:
+            answers = f"{demo.runs[0].lookups:,} answers"
+            self._console.print(f"Identical in all {len(demo.runs)} runs: {answers}.", style="green")
+        else:
+            name, run = difference
+            self._console.print(
+                f"NOT IDENTICAL: {printable(name)} has other answers in the run {run!r} than in "
+                f"{demo.runs[0].name!r}.",
+                style="bold red",
+            )
+
+
+class _Bars:
+    """Shows each run as a bar. Implements `runs.Watcher`."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+
+    def begin(self, title: str, files: int) -> None:
+        self._task = self._progress.add_task(title, total=files)
+
+    def advance(self, files: int) -> None:
+        if self._task is not None:
+            self._progress.update(self._task, completed=files)

@@ -1,0 +1,128 @@
+"""The source tree that the demo analyses: which files, and which not."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sysconfig
+from pathlib import Path
+from typing import NamedTuple
+
+from tiered_cache.errors import ConfigurationError
+
+__all__ = ["MAX_FILE_BYTES", "Tree", "find_sources", "printable", "standard_library"]
+
+MAX_FILE_BYTES = 1024 * 1024
+"""Longer files are left out: they are data in Python's clothes, and take minutes to measure."""
+
+_NEVER = frozenset({"__pycache__", "site-packages", "dist-packages", "node_modules"})
+_NOT_IN_THE_LIBRARY = frozenset(
+    {
+        "distutils",
+        "encodings",
+        "ensurepip",
+        "idlelib",
+        "lib2to3",
+        "pydoc_data",
+        "test",
+        "tests",
+        "tkinter",
+        "turtledemo",
+    }
+)
+
+
+class Tree(NamedTuple):
+    """What is analysed.
+
+    Attributes:
+        name: What to call it.
+        root: The directory that the files' paths are relative to.
+        files: The paths, sorted, with the size in bytes of each.
+        note: What was left out, in words; empty if nothing was.
+    """
+
+    name: str
+    root: Path
+    files: list[tuple[str, int]]
+    note: str
+
+
+def standard_library() -> Tree:
+    """The library of the running Python, without the parts that only its own tests, tools and data are."""
+    root = Path(sysconfig.get_paths()["stdlib"])
+    found, too_long = _walk(root, _NEVER | _NOT_IN_THE_LIBRARY)
+    left_out = ", ".join(sorted(name for name in _NOT_IN_THE_LIBRARY if (root / name).is_dir()))
+    name = f"the standard library of Python {sysconfig.get_python_version()}"
+    return Tree(name, root, found, _in_words([f"{left_out}"], too_long))
+
+
+def find_sources(path: Path) -> Tree:
+    """The Python files below `path`, or the one file that it is.
+
+    Directories whose names begin with a dot, `site-packages`, `node_modules` and virtual
+    environments are left out, and so is what is not a regular file. Links to directories are not
+    followed, so that a loop of them is no trap.
+
+    Raises:
+        ConfigurationError: There is no such path, or no Python file in it.
+    """
+    if path.is_file():
+        found = [(path.name, path.stat().st_size)]
+        return Tree(printable(str(path)), path.parent, found, "")
+    if not path.is_dir():
+        msg = f"there is no file or directory {printable(str(path))!r} to analyse"
+        raise ConfigurationError(msg)
+    found, too_long = _walk(path, _NEVER)
+    if not found:
+        msg = f"no Python file to analyse in {printable(str(path))!r}: name a directory with *.py files"
+        raise ConfigurationError(msg)
+    return Tree(printable(str(path)), path, found, _in_words([], too_long))
+
+
+def printable(path: str) -> str:
+    """`path` on one line that any terminal can show, whatever bytes the file's name has."""
+    text = path.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def _in_words(left_out: list[str], too_long: int) -> str:
+    if too_long:
+        left_out.append(f"{too_long} of more than {MAX_FILE_BYTES // 1024} KiB")
+    return "; ".join(each for each in left_out if each)
+
+
+def _walk(root: Path, skipped: frozenset[str]) -> tuple[list[tuple[str, int]], int]:
+    found: list[tuple[str, int]] = []
+    too_long = 0
+    for directory, names, filenames in os.walk(root):
+        names[:] = [name for name in names if not _skips(directory, name, skipped)]
+        for filename in filenames:
+            if not filename.endswith(".py"):
+                continue
+            place = os.path.join(directory, filename)  # noqa: PTH118 - names may not be text
+            size = _regular_size(place)
+            if size is None:
+                continue
+            if size > MAX_FILE_BYTES:
+                too_long += 1
+                continue
+            found.append((os.path.relpath(place, root), size))
+    return sorted(found), too_long
+
+
+def _skips(directory: str, name: str, skipped: frozenset[str]) -> bool:
+    return (
+        name in skipped
+        or name.startswith(".")
+        or (Path(directory) / name / "pyvenv.cfg").exists()
+    )
+
+
+def _regular_size(place: str) -> int | None:
+    """The size of a regular file, 0 of one that can't be looked at, `None` of anything else."""
+    try:
+        status = os.stat(place)  # noqa: PTH116
+    except OSError:
+        return 0  # a dangling link, say: the run reports it as unreadable
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
