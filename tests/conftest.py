@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -69,6 +70,16 @@ def isolated_home(
         monkeypatch.setenv(name, str(place))
     monkeypatch.chdir(work)
     return home
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Give the package's logger back its settings: an example may change them, as users do."""
+    logger = logging.getLogger("tiered_cache")
+    level, propagate, handlers = logger.level, logger.propagate, logger.handlers[:]
+    yield
+    logger.setLevel(level)
+    logger.propagate, logger.handlers[:] = propagate, handlers
 
 
 @pytest.fixture(autouse=True)

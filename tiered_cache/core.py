@@ -53,7 +53,7 @@ class Core:
             count_computed=self._counters.computed,
         )
         self.stack.open()
-        self._driver = SyncDriver(self.stack)
+        self._run = SyncDriver(self.stack).run
         self._faces: weakref.WeakSet[Face] = weakref.WeakSet()
         self._lock = fork_safe_lock()
         self._closed = False
@@ -61,7 +61,7 @@ class Core:
     @property
     def live(self) -> Mapping[str, Node]:
         """The nodes for inlined hits; empty while listeners want to hear of each hit."""
-        if self._closed or self.stack.listeners:
+        if self._closed or self.stack.listeners.active:
             return NO_NODES
         return self.stack.levels[0].live
 
@@ -95,9 +95,10 @@ class Core:
             msg = "the cache is closed: make a new one, or don't close it while it is in use"
             raise CacheClosedError(msg)
         try:
-            return self._driver.run(plan)
+            return self._run(plan)
         finally:
-            self.stack.tell()
+            if self.stack.pending:
+                self.stack.tell()
 
     def change(self, keys: Sequence[str], plan: Plan[T]) -> T:
         """Run a plan that changes `keys`, one after the other in this process."""
@@ -105,9 +106,10 @@ class Core:
             with self.stack.changing(keys):
                 if self._closed:
                     return self.run(plan)
-                return self._driver.run(plan)
+                return self._run(plan)
         finally:
-            self.stack.tell()
+            if self.stack.pending:
+                self.stack.tell()
 
     def live_hit(self, key: str) -> Any:
         """The value of an inlined hit on `key`, or `MISSING`."""

@@ -124,6 +124,7 @@ class SignatureError(RecordError):
 
 
 def show_key(key: str) -> str:
-    """`key` for a message or a log line: escaped, on one line, and at most 80 characters."""
-    shown = repr(key[: _KEY_SHOWN + 1])
-    return shown if len(key) <= _KEY_SHOWN else f"{shown[:-2]}…' ({len(key)} characters)"
+    """`key` for a message or a log line: escaped, on one line, and its first 80 characters."""
+    if len(key) <= _KEY_SHOWN:
+        return repr(key)
+    return f"{key[:_KEY_SHOWN]!r}… ({len(key)} characters)"

@@ -65,17 +65,19 @@ class Listeners:
     def __init__(self) -> None:
         self._listeners: tuple[Callable[[Event], None], ...] = ()
         self._failed: set[int] = set()
-
-    def __bool__(self) -> bool:
-        return bool(self._listeners)
+        self.active = False
+        """Whether there are any: an attribute, because every step of a lookup asks."""
 
     def add(self, listener: Callable[[Event], None]) -> None:
         """Call `listener` for every event from now on."""
         self._listeners = (*self._listeners, listener)
+        self.active = True
 
     def remove(self, listener: Callable[[Event], None]) -> None:
         """Call `listener` no more; unknown ones are ignored."""
         self._listeners = tuple(each for each in self._listeners if each != listener)
+        self._failed.discard(id(listener))
+        self.active = bool(self._listeners)
 
     def emit(self, event: Event) -> None:
         """Tell every listener. One that raises is logged once and changes nothing."""

@@ -81,6 +81,8 @@ def parse_lifetime(value: Duration | None, *, name: str = "ttl") -> float:
         InvalidDurationError: As `parse_duration`, and for zero: an entry that is gone when it
             arrives is a mistake in nearly every program that asks for it.
     """
+    if type(value) is float and 0.0 < value <= _MAX_SECONDS:
+        return value
     if value is None or value == math.inf:
         return math.inf
     seconds = parse_duration(value, name=name)

@@ -29,11 +29,11 @@ def test_every_listener_hears_every_event_in_order() -> None:
 
 def test_there_is_something_to_emit_for_only_with_listeners() -> None:
     listeners, heard = Listeners(), list[Event]()
-    assert not listeners
+    assert not listeners.active
     listeners.add(heard.append)
-    assert listeners
+    assert listeners.active
     listeners.remove(heard.append)
-    assert not listeners
+    assert not listeners.active
     listeners.emit(_HIT)
     assert heard == []
 

@@ -53,6 +53,8 @@ class Breaker:
         self._failures = 0
         self._probe_at = 0.0
         self.state = BreakerState.CLOSED
+        self.failing = False
+        """Whether there is a failure that a success would forget."""
 
     def allows(self) -> bool:
         """Whether a call may be made now; after a yes, report how it went."""
@@ -70,11 +72,12 @@ class Breaker:
 
     def succeeded(self) -> None:
         """A call went well: close."""
-        if self.state is BreakerState.CLOSED and not self._failures:
+        if not self.failing:
             return
         with self._lock:
             was_closed = self.state is BreakerState.CLOSED
             self._failures = 0
+            self.failing = False
             self.state = BreakerState.CLOSED
         if not was_closed:
             self._changed(BreakerState.CLOSED)
@@ -83,6 +86,7 @@ class Breaker:
         """A call failed: open, if it was the probe or one too many."""
         with self._lock:
             self._failures += 1
+            self.failing = True
             opens = self.state is BreakerState.HALF_OPEN or self._failures >= self._failures_to_open
             changes = opens and self.state is not BreakerState.OPEN
             if opens:
@@ -95,5 +99,6 @@ class Breaker:
         """Open at once, because it is known that calls would fail."""
         with self._lock:
             self._failures = self._failures_to_open
+            self.failing = True
             self.state = BreakerState.OPEN
             self._probe_at = self._monotonic() + self._probe_interval_s

@@ -10,6 +10,7 @@ from tiered_cache._engine.effects import (
     REFUSED,
     Clear,
     Compute,
+    ComputeFailedError,
     Delete,
     DeleteMany,
     Effect,
@@ -23,6 +24,8 @@ from tiered_cache._engine.effects import (
 from tiered_cache.events import Event, EventKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.stack import Stack
     from tiered_cache.contracts import PutItem
@@ -55,18 +58,23 @@ class SyncDriver:
     def run(self, plan: Plan[T]) -> T:
         """Run `plan` to its end; its result, or what its computation raised."""
         performers: dict[type, Any] = self._performers
+        send = plan.send
         try:
             effect: Effect = next(plan)
             while True:
                 try:
-                    reply = performers[type(effect)](effect)
+                    reply = performers[effect.__class__](effect)
                 except BaseException as error:
                     effect = plan.throw(error)
                 else:
-                    effect = plan.send(reply)
+                    effect = send(reply)
         except StopIteration as stop:
             result: T = stop.value
             return result
+        except ComputeFailedError as failed:
+            error = failed.error
+        # Outside the handler: the caller is to see the function's own exception, as it was.
+        raise error
 
     def _read(self, effect: Read) -> Reply:
         level = self._levels[effect.level]
@@ -103,7 +111,7 @@ class SyncDriver:
         value = item.item
         size = len(value) if isinstance(value, bytes) else value.size_bytes
         level.recorder.wrote(counter, reply.seconds, size)
-        if self._listeners:
+        if self._listeners.active:
             kind = EventKind.PROMOTION if counter == "promotions" else EventKind.WRITE
             self._note(Event(kind, level.name, key, reply.seconds, size))
 
@@ -136,15 +144,20 @@ class SyncDriver:
         return reply
 
     def _compute(self, effect: Compute) -> tuple[Any, float, float]:
+        function, keys = effect
         started = time.perf_counter()
-        failure = "raised"
         try:
-            result = effect.function()
-            failure = ""
-        finally:
-            seconds = time.perf_counter() - started
-            self._count_computed(seconds, bool(failure))
-            each_s = seconds / len(effect.keys)
-            for key in effect.keys:
-                self._note(Event(EventKind.COMPUTE, "", key, each_s, 0, failure))
-        return result, each_s, self._clock.wall()
+            result = function()
+        except BaseException as error:
+            self._computed(keys, time.perf_counter() - started, failed=True)
+            raise ComputeFailedError(error) from None
+        seconds = time.perf_counter() - started
+        self._computed(keys, seconds, failed=False)
+        return result, seconds / len(keys), self._clock.wall()
+
+    def _computed(self, keys: Sequence[str], seconds: float, *, failed: bool) -> None:
+        self._count_computed(seconds, failed)
+        if self._listeners.active:
+            for key in keys:
+                detail = "raised" if failed else ""
+                self._note(Event(EventKind.COMPUTE, "", key, seconds / len(keys), 0, detail))

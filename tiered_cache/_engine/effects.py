@@ -19,6 +19,7 @@ __all__ = [
     "UNREADABLE",
     "Clear",
     "Compute",
+    "ComputeFailedError",
     "Delete",
     "DeleteMany",
     "Effect",
@@ -116,11 +117,22 @@ class Clear(NamedTuple):
 class Compute(NamedTuple):
     """Call the caller's function: (its result, the seconds for each key, the wall clock after it).
 
-    What it raises is thrown into the plan.
+    What it raises is thrown into the plan inside a `ComputeFailedError`.
     """
 
     function: Callable[[], Any]
     keys: Sequence[str]
+
+
+class ComputeFailedError(Exception):
+    """Carries what the caller's function raised through a plan.
+
+    By itself it could not pass: a generator turns a `StopIteration` into something else.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
 
 
 Effect = Read | ReadMany | Put | PutMany | Delete | DeleteMany | Clear | Compute

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.breaker import Breaker, BreakerState
@@ -81,7 +81,7 @@ class Level:
             failures_to_open, probe_interval_s, clock.monotonic, self._breaker_changed
         )
         self.fault = ""
-        self._clock = clock
+        self._wall = clock.wall
         self._faults = faults
         self._note = note
         self._strict = strict
@@ -117,24 +117,25 @@ class Level:
         self, operation: str, key: str | None, function: Callable[..., Any], *args: Any
     ) -> Reply:
         """The reply to one call of a method of the tier."""
-        wall = self._clock.wall
         breaker = self.breaker
         if breaker.state is not CLOSED and not breaker.allows():
-            return self._not_asked(operation, key, wall())
-        started = time.perf_counter()
+            return self._not_asked(operation, key, self._wall())
+        started = perf_counter()
         try:
             if not self._opened:
                 self._reopen()
             value = function(*args)
         except Exception as error:
-            seconds = time.perf_counter() - started
+            seconds = perf_counter() - started
             status = self._failed(operation, key, error)
             if self._strict and isinstance(error, TierUnavailableError):
                 raise
-            return Reply(status, None, seconds, wall(), f"{type(error).__name__}: {error}")
-        seconds = time.perf_counter() - started
-        breaker.succeeded()
-        return Reply(OK, value, seconds, wall())
+            reason = f"{type(error).__name__}: {error}"
+            return Reply(status, None, seconds, self._wall(), reason)
+        seconds = perf_counter() - started
+        if breaker.failing:
+            breaker.succeeded()
+        return Reply(OK, value, seconds, self._wall())
 
     def put(self, key: str, item: PutItem) -> bool:
         """Have the tier store `item`."""

@@ -191,7 +191,7 @@ def _count(stack: Stack, level: Level, key: str, finding: Finding, seconds: floa
     if finding.entry is not None and finding.outcome == "hits" and not level.is_live:
         saved_s = finding.entry.cost_s - seconds
     level.recorder.looked_up(finding.outcome, seconds, finding.size_bytes, saved_s)
-    if stack.listeners:
+    if stack.listeners.active:
         kind = _EVENTS[finding.outcome]
         stack.note(Event(kind, level.name, key, seconds, finding.size_bytes, finding.why))
 

@@ -13,6 +13,7 @@ from tiered_cache._engine.level import Level
 from tiered_cache.contracts import EvictionReason, TierContext
 from tiered_cache.events import Event, EventKind, Listeners
 from tiered_cache.forking import call_in_child
+from tiered_cache_policies.contracts import WritePlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -66,7 +67,7 @@ class Stack:
         self.count_lookups = count_lookups
         self.count_computed = count_computed
         self.epoch = 0
-        self._pending: deque[Event] = deque(maxlen=_MAX_PENDING_EVENTS)
+        self.pending: deque[Event] = deque(maxlen=_MAX_PENDING_EVENTS)
         self._start_locks()
         call_in_child(self._start_locks)
         self.levels = tuple(
@@ -84,6 +85,10 @@ class Stack:
             for index, (tier, recorder) in enumerate(zip(tiers, recorders, strict=True))
         )
         self.facts = tuple(level.facts for level in self.levels)
+        self.everywhere = WritePlan(tuple(reversed(range(len(self.levels)))))
+        self.widest_reach = max(
+            (level.tier.reach for level in self.levels if level.holds_records), default=None
+        )
 
     def open(self) -> None:
         """Open every tier. The only one must come up; of several, those that don't come later."""
@@ -120,14 +125,14 @@ class Stack:
 
     def note(self, event: Event) -> None:
         """Keep an event for the listeners until the locks are let go."""
-        if self.listeners:
-            self._pending.append(event)
+        if self.listeners.active:
+            self.pending.append(event)
 
     def tell(self) -> None:
         """Give the kept events to the listeners; to be called without a lock held."""
-        while self._pending:
+        while self.pending:
             try:
-                event = self._pending.popleft()
+                event = self.pending.popleft()
             except IndexError:  # another thread was quicker
                 return
             self.listeners.emit(event)

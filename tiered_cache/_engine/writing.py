@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from tiered_cache._engine.effects import (
@@ -44,11 +43,8 @@ class Records:
         self._key = key
         self._entry = entry
         self._made: dict[Reach, bytes | str] = {}
-        widest = max(
-            (level.tier.reach for level in stack.levels if level.holds_records), default=None
-        )
-        if widest is not None:
-            record = self._of(widest)
+        if stack.widest_reach is not None:
+            record = self._of(stack.widest_reach)
             entry.size_bytes = len(record) if isinstance(record, bytes) else 0
 
     def item(self, level: Level) -> Entry | bytes | str:
@@ -197,9 +193,9 @@ def clear(stack: Stack, prefix: str) -> Plan[int]:
 
 
 def _write_plan(stack: Stack, key: str, entry: Entry, *, computed: bool) -> WritePlan:
-    everywhere = WritePlan(tuple(range(len(stack.levels) - 1, -1, -1)))
     request = WriteRequest(key, _lifetime_s(entry), entry.cost_s, computed)
-    return stack.decide(stack.options.writing.plan, request, stack.facts, otherwise=everywhere)
+    plan = stack.options.writing.plan
+    return stack.decide(plan, request, stack.facts, otherwise=stack.everywhere)
 
 
 def _write(
@@ -250,4 +246,4 @@ def _trust(level: Level, key: str, reply: Reply, ticket: int | None) -> None:
 
 
 def _lifetime_s(entry: Entry) -> float:
-    return entry.stale_until_s - entry.created_s if entry.stale_until_s < math.inf else math.inf
+    return entry.stale_until_s - entry.created_s

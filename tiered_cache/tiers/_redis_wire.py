@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from redis.backoff import NoBackoff
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisWire"]
 
-Command = tuple[Any, ...]
+Command = tuple[object, ...]
 
 
 class _Deadline:
@@ -96,8 +96,8 @@ class RedisWire:
         call_in_child(self._start)
 
     def _start(self) -> None:
-        self._free: deque[Any] = deque()
-        self._slots = threading.BoundedSemaphore(self._max_connections)
+        self._idle: SimpleQueue[Any] = SimpleQueue()
+        self._unmade = threading.BoundedSemaphore(self._max_connections)
 
     @property
     def address(self) -> str:
@@ -119,19 +119,11 @@ class RedisWire:
                 speak its protocol.
         """
         at = time.monotonic() + self._timeout_s
-        if not self._slots.acquire(timeout=self._timeout_s):
-            msg = f"all {self._max_connections} connections to {self.address} were busy for {self._timeout_s:g} s"
-            raise TierTimeoutError(msg)
-        try:
-            return self._exchange(commands, at)
-        finally:
-            self._slots.release()
-
-    def _exchange(self, commands: Sequence[Command], at: float) -> list[Any]:
+        request = _pack(commands)
         while True:
             connection, is_new = self._take(at)
             try:
-                replies = self._converse(connection, commands, at)
+                replies = self._converse(connection, request, len(commands), at)
             except TierTimeoutError:
                 raise
             except TierUnavailableError:
@@ -139,36 +131,53 @@ class RedisWire:
                     raise
                 self._drop_idle()
             else:
-                self._free.append(connection)
+                self._idle.put(connection)
                 return replies
 
-    def _converse(self, connection: Any, commands: Sequence[Command], at: float) -> list[Any]:
+    def _converse(self, connection: Any, request: bytes, count: int, at: float) -> list[Any]:
         connection.deadline.at = at
         try:
-            packed = connection.pack_commands(commands)
-            connection.send_packed_command(packed, check_health=False)
-            return [_read(connection) for _ in commands]
-        except Exception as error:
-            connection.disconnect()
-            raise self._translate(error) from error
+            connection.send_packed_command([request], check_health=False)
+            return [_read(connection) for _ in range(count)]
+        except BaseException as error:
+            self._drop(connection)
+            if isinstance(error, Exception):
+                raise self._translate(error) from error
+            raise
 
     def _take(self, at: float) -> tuple[Any, bool]:
+        """An idle connection, or a new one; waits for one where there are as many as may be."""
         try:
-            return self._free.pop(), False
-        except IndexError:
+            return self._idle.get_nowait(), False
+        except Empty:
             pass
+        if not self._unmade.acquire(blocking=False):
+            try:
+                return self._idle.get(timeout=max(0.0, at - time.monotonic())), False
+            except Empty:
+                msg = f"all {self._max_connections} connections to {self.address} were busy for {self._timeout_s:g} s"
+                raise TierTimeoutError(msg) from None
         connection = self._connection_class(**self._options)
         connection.deadline.at = min(at, time.monotonic() + self._connect_timeout_s)
         try:
             connection.connect()
-        except Exception as error:
-            connection.disconnect()
-            raise self._translate(error) from error
+        except BaseException as error:
+            self._drop(connection)
+            if isinstance(error, Exception):
+                raise self._translate(error) from error
+            raise
         return connection, True
 
+    def _drop(self, connection: Any) -> None:
+        connection.disconnect()
+        self._unmade.release()
+
     def _drop_idle(self) -> None:
-        while self._free:
-            self._free.pop().disconnect()
+        while True:
+            try:
+                self._drop(self._idle.get_nowait())
+            except Empty:
+                return
 
     def _translate(self, error: Exception) -> TierUnavailableError:
         if isinstance(error, RedisTimeoutError | TimeoutError):
@@ -183,6 +192,20 @@ class RedisWire:
     def close(self) -> None:
         """Close the idle connections; those in use are closed when they are given back late."""
         self._drop_idle()
+
+
+def _pack(commands: Sequence[Command]) -> bytes:
+    """Commands as RESP arrays: redis-py's general packer takes a fifth of the time of a GET.
+
+    Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
+    """
+    parts = []
+    for command in commands:
+        parts.append(b"*%d\r\n" % len(command))
+        for argument in command:
+            data = argument if isinstance(argument, bytes) else str(argument).encode()
+            parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
+    return b"".join(parts)
 
 
 def _read(connection: Any) -> Any:

@@ -248,7 +248,8 @@ class MemoryTier:
                 raise RecordRefusedError(msg, tier=self.name, operation="put", key=key) from error
         size = entry.size_bytes or (estimate_bytes(value) if self._max_bytes else 0)
         gone = self._now() + lifetime_s
-        held = _Held(entry, value, gone - entry.grace_s, gone, size)
+        fresh = gone if entry.stale_until_s == entry.fresh_until_s else gone - entry.grace_s
+        held = _Held(entry, value, fresh, gone, size)
         if self._copy == "check":
             try:
                 held.digest = self._context.fingerprint(value)

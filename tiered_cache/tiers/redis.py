@@ -27,7 +27,7 @@ from tiered_cache.tiers._redis_wire import RedisWire
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tiered_cache.tiers._redis_wire import Command
 
@@ -243,7 +243,9 @@ class RedisTier:
         """Remove every key that begins with `prefix`, some 500 keys a round trip."""
         count = 0
         for names in self._names(prefix):
-            count += sum([not dead for dead in self._are_tombstones("clear", names)])
+            heads = self._heads("clear", names)
+            # SCAN may give a key twice: the second time there is nothing.
+            count += sum([bool(head) and head != TOMBSTONE_MAGIC for head in heads])
             self._ask("clear", None, ("UNLINK", *names))
         return count
 
@@ -256,8 +258,8 @@ class RedisTier:
         for found in self._names(prefix):
             names = [name for name in dict.fromkeys(found) if name not in seen]
             seen.update(names)
-            for name, dead in zip(names, self._are_tombstones("scan", names), strict=True):
-                if not dead:
+            for name, head in zip(names, self._heads("scan", names), strict=True):
+                if head != TOMBSTONE_MAGIC:
                     yield name[len(self._prefix) :].decode("utf-8", "surrogatepass")
 
     def _names(self, prefix: str) -> Iterator[list[bytes]]:
@@ -272,12 +274,10 @@ class RedisTier:
             if cursor == b"0":
                 return
 
-    def _are_tombstones(self, operation: str, names: Iterable[bytes]) -> list[bool]:
+    def _heads(self, operation: str, names: Sequence[bytes]) -> list[Any]:
         size = len(TOMBSTONE_MAGIC)
-        commands: list[Command] = [("GETRANGE", name, 0, size - 1) for name in names]
-        if not commands:
-            return []
-        return [reply == TOMBSTONE_MAGIC for reply in self._exchange(operation, None, commands)]
+        commands = [("GETRANGE", name, 0, size - 1) for name in names]
+        return self._exchange(operation, None, commands) if commands else []
 
     def info(self) -> TierInfo:
         """Where it is. A server does not know how many keys a prefix has without a walk."""

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     report = Report(as_json=args.json)
     try:
         with ended_in_order():
-            report.introduce(tree, args.jobs)
+            report.introduce(tree, args.jobs, redis=not args.no_redis)
             with report.progress() as watcher:
                 demo = conduct(tree, jobs=args.jobs, redis=not args.no_redis, watcher=watcher)
     except KeyboardInterrupt:
@@ -86,7 +86,5 @@ def _need_extra() -> None:
 
     missing = [name for name in ("rich", "radon", "pyflakes") if find_spec(name) is None]
     if missing:
-        msg = (
-            f"the demo needs {' and '.join(missing)}: pip install 'tiered-cache[demo]'"
-        )
+        msg = f"the demo needs {' and '.join(missing)}: pip install 'tiered-cache[demo]'"
         raise MissingExtraError(msg)

@@ -1,3 +1,8 @@
-import argparse, sys
+import argparse
+import sys
+
 from tiered_cache.cli.demo import add_arguments, run
-p = argparse.ArgumentParser(); add_arguments(p); sys.exit(run(p.parse_args()))
+
+p = argparse.ArgumentParser()
+add_arguments(p)
+sys.exit(run(p.parse_args()))

@@ -13,7 +13,13 @@ from tiered_cache.cli.demo.nesting import nesting_scores
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ANALYSES", "Analysis", "Source", "analyze"]
+__all__ = ["ANALYSES", "MAX_STATEMENT_LINES", "Analysis", "Source", "analyze"]
+
+
+MAX_STATEMENT_LINES = 1500
+"""The longest statement whose maintainability is measured. radon tries whether a statement is
+complete after each of its lines, so its time grows with their square: a table of data of 20,000
+lines would take 20 minutes."""
 
 
 class Source(NamedTuple):
@@ -48,6 +54,9 @@ def analyze(analysis: Analysis, source: Source) -> dict[str, Any]:
     That a file can't be decoded or parsed depends on its bytes alone, so it is an answer like any
     other, and worth caching. The same goes for an analyzer's own failure on odd code: one file
     must not end the run.
+
+    Raises:
+        MemoryError: There was none left, which says nothing about the file: not an answer.
     """
     try:
         # Warnings are about the code that is analysed, and would end up in the user's terminal.
@@ -55,11 +64,14 @@ def analyze(analysis: Analysis, source: Source) -> dict[str, Any]:
             warnings.simplefilter("ignore")
             text, tree = _parse(source.content)
             return analysis.answer(text, tree, source)
+    except MemoryError:
+        raise
     except Exception as error:
         return {"failed": _describe(error)}
 
 
-# Four analyses ask for the tree of the same file one after the other. None of them changes it.
+# Four analyses ask for the tree of the same file one after the other. pyflakes adds attributes to
+# it, which none of the others looks at.
 @functools.lru_cache(maxsize=1)
 def _parse(content: bytes) -> tuple[str, ast.Module]:
     text = importlib.util.decode_source(content)
@@ -68,7 +80,8 @@ def _parse(content: bytes) -> tuple[str, ast.Module]:
 
 def _describe(error: Exception) -> str:
     if isinstance(error, SyntaxError):
-        return f"SyntaxError: {error.msg} (line {error.lineno})"
+        where = f" (line {error.lineno})" if error.lineno else ""
+        return f"SyntaxError: {error.msg}{where}"
     return f"{type(error).__name__}: {error}"
 
 
@@ -82,7 +95,19 @@ def _complexity(text: str, tree: ast.Module, source: Source) -> dict[str, Any]:
 def _maintainability(text: str, tree: ast.Module, source: Source) -> dict[str, Any]:
     from radon.metrics import mi_visit
 
+    longest = max(
+        (_lines(node) for node in ast.walk(tree) if isinstance(node, ast.stmt)), default=0
+    )
+    if longest > MAX_STATEMENT_LINES:
+        return {"failed": f"a statement of {longest} lines would take too long to measure"}
     return {"index": float(mi_visit(text, multi=True))}
+
+
+def _lines(statement: ast.stmt) -> int:
+    """The lines of a statement that has no statements in it; 0 for one that has."""
+    if hasattr(statement, "body") or statement.end_lineno is None:
+        return 0
+    return statement.end_lineno - statement.lineno + 1
 
 
 def _messages(text: str, tree: ast.Module, source: Source) -> dict[str, Any]:

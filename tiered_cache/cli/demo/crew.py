@@ -53,8 +53,9 @@ class Crew:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_FOR_WORKERS)}
         try:
             for task in self._tasks:
+                # -P: the directory that the user happens to be in must not be imported from.
                 worker = subprocess.Popen(
-                    [sys.executable, "-m", "tiered_cache.cli.demo.worker"],
+                    [sys.executable, "-P", "-m", "tiered_cache.cli.demo.worker"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     env=environment,
@@ -86,7 +87,9 @@ class Crew:
         finally:
             self._kill()
 
-    def run(self, on_progress: Callable[[int], None], on_answered: Callable[[], None]) -> list[Outcome]:
+    def run(
+        self, on_progress: Callable[[int], None], on_answered: Callable[[], None]
+    ) -> list[Outcome]:
         """Let every process answer all its questions once.
 
         Args:

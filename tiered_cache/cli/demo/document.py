@@ -35,8 +35,7 @@ def document(demo: Demo, difference: tuple[str, str] | None) -> dict[str, Any]:
         "no_redis": demo.no_redis or None,
         "runs": [_run(run, cold) for run in demo.runs],
         "identical": difference is None,
-        "first_difference": difference
-        and {"file": printable(difference[0]), "run": difference[1]},
+        "first_difference": difference and {"file": printable(difference[0]), "run": difference[1]},
     }
 
 

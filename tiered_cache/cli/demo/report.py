@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from tiered_cache.cli.demo.analyses import ANALYSES
 from tiered_cache.cli.demo.document import document
 from tiered_cache.cli.demo.tree import printable
-from tiered_cache.cli.demo.wording import conclusion, runs_table, size, titles
+from tiered_cache.cli.demo.wording import conclusion, introduction, runs_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,17 +39,11 @@ class Report:
         self._as_json = as_json
         self._console = Console(highlight=False, emoji=False, markup=False, soft_wrap=False)
 
-    def introduce(self, tree: Tree, jobs: int) -> None:
+    def introduce(self, tree: Tree, jobs: int, *, redis: bool) -> None:
         """Say what is about to happen."""
-        if self._as_json:
-            return
-        total = sum(size for _, size in tree.files)
-        names = ", ".join(analysis.name for analysis in ANALYSES)
-        self._console.print(
-            f"Analysing {tree.name}: {len(tree.files):,} files, {size(total)}"
-            + (f" (left out: {tree.note})" if tree.note else "")
-            + f".\nFor each file: {names}. {titles(jobs)}\n"
-        )
+        if not self._as_json:
+            for line in introduction(tree, jobs, redis=redis):
+                self._console.print(line)
 
     @contextlib.contextmanager
     def progress(self) -> Iterator[Watcher]:
@@ -77,12 +70,15 @@ class Report:
             return
         utf8 = self._console.encoding.lower().startswith("utf")
         self._console.print(runs_table(demo, microseconds="µs" if utf8 else "us"))
+        self._console.print()
         for paragraph in conclusion(demo):
             self._console.print(paragraph)
         self._console.print()
         if difference is None:
             answers = f"{demo.runs[0].lookups:,} answers"
-            self._console.print(f"Identical in all {len(demo.runs)} runs: {answers}.", style="green")
+            self._console.print(
+                f"Identical in all {len(demo.runs)} runs: {answers}.", style="green"
+            )
         else:
             name, run = difference
             self._console.print(

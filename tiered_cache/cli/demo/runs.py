@@ -38,7 +38,7 @@ class Run(NamedTuple):
     """One run over all files.
 
     Attributes:
-        name: One of `cold`, `warm`, `restart`, `machine 2`.
+        name: `cold`, `warm`, `restart` or `machine 2`.
         wall_s: Seconds from the first process's start, or from the word to run, to the last answer.
         lookups: Questions that were asked of the cache.
         computes: Answers that had to be computed.
@@ -132,9 +132,7 @@ def _run_anew(name: str, tasks: Sequence[Task], watcher: Watcher) -> Run:
         return _timed(name, crew, tasks, watcher, started)
 
 
-def _timed(
-    name: str, crew: Crew, tasks: Sequence[Task], watcher: Watcher, started: float
-) -> Run:
+def _timed(name: str, crew: Crew, tasks: Sequence[Task], watcher: Watcher, started: float) -> Run:
     watcher.begin(name, sum(len(task["files"]) for task in tasks))
     ended = started
 
@@ -171,5 +169,7 @@ def _merge_tiers(same: Sequence[dict[str, Any]]) -> TierStats:
     if first["name"] != "memory":
         # One store that all see: who looked last saw how full it is.
         for level in ("entries", "bytes", "max_entries", "max_bytes"):
-            merged[level] = max((each[level] for each in same if each[level] is not None), default=None)
+            merged[level] = max(
+                (each[level] for each in same if each[level] is not None), default=None
+            )
     return TierStats(**merged)

@@ -49,12 +49,12 @@ class Tree(NamedTuple):
 
 
 def standard_library() -> Tree:
-    """The library of the running Python, without the parts that only its own tests, tools and data are."""
+    """The library of the running Python, without its tests, its tools and its tables of data."""
     root = Path(sysconfig.get_paths()["stdlib"])
     found, too_long = _walk(root, _NEVER | _NOT_IN_THE_LIBRARY)
     left_out = ", ".join(sorted(name for name in _NOT_IN_THE_LIBRARY if (root / name).is_dir()))
     name = f"the standard library of Python {sysconfig.get_python_version()}"
-    return Tree(name, root, found, _in_words([f"{left_out}"], too_long))
+    return Tree(name, root, found, _in_words([left_out], too_long))
 
 
 def find_sources(path: Path) -> Tree:
@@ -113,9 +113,7 @@ def _walk(root: Path, skipped: frozenset[str]) -> tuple[list[tuple[str, int]], i
 
 def _skips(directory: str, name: str, skipped: frozenset[str]) -> bool:
     return (
-        name in skipped
-        or name.startswith(".")
-        or (Path(directory) / name / "pyvenv.cfg").exists()
+        name in skipped or name.startswith(".") or (Path(directory) / name / "pyvenv.cfg").exists()
     )
 
 

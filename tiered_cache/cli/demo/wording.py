@@ -1,4 +1,4 @@
-"""The demo's outcome for people: the table, and what it shows in plain words."""
+"""The demo's words for people: the introduction, the table, and what it shows."""
 
 from __future__ import annotations
 
@@ -7,31 +7,51 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
+from tiered_cache.cli.demo.analyses import ANALYSES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tiered_cache import TierStats
     from tiered_cache.cli.demo.runs import Demo, Run
+    from tiered_cache.cli.demo.tree import Tree
 
-__all__ = ["conclusion", "runs_table", "seconds", "size", "titles"]
+__all__ = ["conclusion", "introduction", "runs_table"]
 
 _COLUMNS = (
-    "Wall",
-    "Speed\nup",
+    "Wall\ntime",
+    "Speed-\nup",
     "Tier",
-    "Look-\nups",
+    "Lookups",
     "Hits",
     "Hit\nrate",
     "Mean\nread",
     "Bytes\nmoved",
-    "Seconds\nsaved",
+    "Time\nsaved",
 )
+_LEGEND = (
+    "Mean read: one lookup in the tier. Bytes moved: records read and written. Time saved: the "
+    "computing, summed over the processes, that hits made unnecessary, less the time they took."
+)
+_SUBJECTS = {"warm": "warm run", "restart": "restart", "machine 2": "second machine"}
+_PLACES = {"memory": "in memory", "disk": "on disk", "redis": "in the Valkey server"}
 
 
-def titles(jobs: int) -> str:
-    """What the runs are, in a sentence."""
-    how = "one process" if jobs == 1 else f"{jobs} processes"
-    return f"Each run uses {how}."
+def introduction(tree: Tree, jobs: int, *, redis: bool) -> Iterator[str]:
+    """What is about to happen."""
+    total = sum(length for _, length in tree.files)
+    yield f"Analysing {tree.name}: {_count(len(tree.files), 'Python file')}, {_size(total)}."
+    if tree.note:
+        yield f"Left out: {tree.note}."
+    names = [analysis.name for analysis in ANALYSES]
+    yield f"About each file: {', '.join(names[:-1])} and {names[-1]}."
+    yield ""
+    yield f"  cold       nothing is cached yet; {_count(jobs, 'process', 'processes')}"
+    yield "  warm       the same again in the same process: answered by L1, memory"
+    yield "  restart    a new process on the same machine: L2, disk"
+    if redis:
+        yield "  machine 2  a new process with an empty disk: L3, a Valkey server that is shared"
+    yield ""
 
 
 def runs_table(demo: Demo, *, microseconds: str) -> Table:
@@ -41,87 +61,98 @@ def runs_table(demo: Demo, *, microseconds: str) -> Table:
         demo: What to show.
         microseconds: How to write the unit.
     """
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column("Run", no_wrap=True, style="bold")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0), pad_edge=False, show_edge=False)
+    table.add_column("Run", no_wrap=True, style="bold", vertical="bottom")
     for name in _COLUMNS:
-        table.add_column(
-            name, justify="left" if name == "Tier" else "right", no_wrap=True, vertical="bottom"
-        )
+        justify = "left" if name == "Tier" else "right"
+        table.add_column(name, justify=justify, no_wrap=True, vertical="bottom")
     cold = demo.runs[0]
     for run in demo.runs:
         table.add_section()
-        for row, tier in enumerate(run.tiers):
-            wall, speed = seconds(run.wall_s), _times(cold.wall_s / run.wall_s)
-            begin = (run.name, wall, speed) if row == 0 else ("", "", "")
+        begin = (run.name, _seconds(run.wall_s), _times(cold.wall_s / run.wall_s))
+        for tier in run.tiers:
             table.add_row(*begin, *_cells(tier, microseconds))
+            begin = ("", "", "")
     return table
 
 
 def _cells(tier: TierStats, microseconds: str) -> tuple[str, ...]:
+    if not tier.lookups:
+        return (f" {tier.name}", "0", "0", "-", "-", "-", "-")
     return (
-        tier.name,
+        f" {tier.name}",
         f"{tier.lookups:,}",
         f"{tier.hits:,}",
-        f"{tier.hit_rate:.0%}" if tier.lookups else "-",
-        _latency(tier.mean_read_s, microseconds) if tier.timed_reads else "-",
-        size(tier.read_bytes + tier.written_bytes),
-        f"{max(tier.seconds_saved, 0.0):,.1f}",
+        f"{tier.hit_rate:.0%}",
+        _latency(tier.mean_read_s, microseconds) if tier.mean_read_s else "-",
+        _size(tier.read_bytes + tier.written_bytes),
+        _seconds(tier.seconds_saved) if tier.hits else "-",
     )
 
 
 def conclusion(demo: Demo) -> Iterator[str]:
-    """What the table shows, one sentence for each run, taken from its numbers."""
+    """What the table means, and what it shows: a sentence for each run, made of its numbers."""
     cold, *later = demo.runs
+    yield _LEGEND
+    yield ""
+    repeated = sum(tier.hits for tier in cold.tiers)
     yield (
-        f"Cold: {seconds(cold.wall_s)} to read {cold.lines:,} lines and compute "
-        f"{cold.computes:,} answers."
+        f"The cold run took {_seconds(cold.wall_s)} to read {_count(cold.lines, 'line')} and to "
+        f"compute {_count(cold.computes, 'answer')}"
+        + (f"; {repeated:,} more were about files with the same content." if repeated else ".")
     )
     for run in later:
-        yield f"{_BEGIN[run.name]} {seconds(run.wall_s)} instead of {seconds(cold.wall_s)}: {_why(run)}"
-    if cold.failed:
-        yield f"{cold.failed:,} files could not be read, parsed or measured: that is their answer."
+        yield (
+            f"The {_SUBJECTS[run.name]} took {_seconds(run.wall_s)} instead of {_seconds(cold.wall_s)}: "
+            f"{_where_found(run)}"
+        )
+    yield from _remarks(demo)
+
+
+def _where_found(run: Run) -> str:
+    by_hits = sorted((tier for tier in run.tiers if tier.hits), key=lambda tier: -tier.hits)
+    found = [f"{tier.hits:,} answers were {_PLACES[tier.name]}" for tier in by_hits[:1]]
+    found += [f"{tier.hits:,} {_PLACES[tier.name]}" for tier in by_hits[1:]]
+    found.append(f"{run.computes:,} were computed" if run.computes else "none was computed")
+    return ", ".join(found) + "."
+
+
+def _remarks(demo: Demo) -> Iterator[str]:
+    faults = sum(tier.errors + tier.skips for run in demo.runs for tier in run.tiers)
+    if demo.runs[0].failed:
+        files = _count(demo.runs[0].failed, "file")
+        yield f"{files} could not be read, parsed or measured in full; the answer then says why."
+    if faults:
+        yield f"{_count(faults, 'lookup')} found a tier that was too slow or away, and went on below it."
     if demo.no_redis:
-        yield f"Without Redis ({demo.no_redis}), so without a second machine."
+        yield f"There was no third tier and no second machine: {demo.no_redis}."
 
 
-_BEGIN = {
-    "warm": "The same processes again took",
-    "restart": "The restart took",
-    "machine 2": "The second machine took",
-}
-_PLACES = {
-    "memory": "in its memory",
-    "disk": "on the disk",
-    "redis": "in the Valkey server",
-}
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def _why(run: Run) -> str:
-    found = [f"{tier.hits:,} {_PLACES[tier.name]}" for tier in run.tiers if tier.hits]
-    computed = f"{run.computes:,} were computed anew" if run.computes else "nothing was computed"
-    return f"it found {', '.join(found) or 'no answers'}; {computed}."
+def _seconds(value: float) -> str:
+    if value >= 99.95:
+        return f"{value:,.0f} s"
+    return f"{value:.1f} s" if value >= 9.995 else f"{value:.2f} s"
 
 
-def seconds(value: float) -> str:
-    """Seconds, with the digits that matter."""
-    return f"{value:,.1f} s" if value >= 10 else f"{value:.2f} s"
-
-
-def size(value: int) -> str:
-    """A number of bytes in a unit that suits it."""
-    if value < 1024:
+def _size(value: int) -> str:
+    if value < 1000:
         return f"{value} B"
-    if value < 1024 * 1024:
+    if value < 1000 * 1024:
         return f"{value / 1024:.0f} KiB"
-    return f"{value / 1024 / 1024:,.1f} MiB"
+    mebi = value / 1024 / 1024
+    return f"{mebi:,.0f} MiB" if mebi >= 99.95 else f"{mebi:.1f} MiB"
 
 
 def _times(value: float) -> str:
-    return f"{value:,.0f}x" if value >= 10 else f"{value:.1f}x"
+    return f"{value:.0f}x" if value >= 9.95 else f"{value:.1f}x"
 
 
 def _latency(value: float, microseconds: str) -> str:
     micro = value * 1e6
-    if micro >= 1000:
+    if micro >= 999.5:
         return f"{micro / 1000:.1f} ms"
-    return f"{micro:.0f} {microseconds}" if micro >= 10 else f"{micro:.1f} {microseconds}"
+    return f"{micro:.0f} {microseconds}" if micro >= 9.95 else f"{micro:.1f} {microseconds}"

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -105,12 +106,14 @@ def _read(root: str, name: str) -> Source | str:
 
 def _ask(cache: TieredCache, source: Source) -> dict[str, Any]:
     """All answers about one file. This is what a program that uses the cache looks like."""
-    return {
-        analysis.name: cache.get_or_compute(
-            answer_key(analysis, source), lambda analysis=analysis: analyze(analysis, source)
-        )
-        for analysis in ANALYSES
-    }
+    answers: dict[str, Any] = {}
+    for analysis in ANALYSES:
+        key = answer_key(analysis, source)
+        try:
+            answers[analysis.name] = cache.get_or_compute(key, partial(analyze, analysis, source))
+        except MemoryError:
+            answers[analysis.name] = {"failed": "out of memory"}
+    return answers
 
 
 def _run(cache: TieredCache, task: Task, report: _Reporter) -> Outcome:
