@@ -29,7 +29,8 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_preserve_defaults = True
+autodoc_default_options = {"members": True}
 
 # The build needs no network, so names of other projects lead nowhere; ours must lead somewhere,
 # type variables excepted.
@@ -47,6 +48,14 @@ def unlink_builtins(_app: Sphinx, doctree: Any) -> None:
             reference.replace_self(reference.children)
 
 
+def skip_fields(
+    _app: Sphinx, _what: str, _name: str, found: object, skip: bool, _options: object
+) -> bool:
+    """Leave out the fields of a NamedTuple, which its own docstring describes."""
+    return skip or str(getattr(found, "__doc__", "")).startswith("Alias for field number")
+
+
 def setup(app: Sphinx) -> None:
     """What Sphinx calls first."""
     app.connect("doctree-read", unlink_builtins)
+    app.connect("autodoc-skip-member", skip_fields)

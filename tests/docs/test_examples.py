@@ -1,4 +1,7 @@
-"""Every Python block in the README and in the documentation runs, from top to bottom of its page."""
+"""Every Python block in the README and in the documentation runs, from top to bottom of its page.
+
+A TOML block that begins with the name of a file is that file for the Python blocks below it.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+
+from tiered_cache import _default
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sybil.example import Example
+
 _ROOT = Path(__file__).parents[2]
-_BLOCK = re.compile(r"^```python", re.MULTILINE)
+_BLOCK = re.compile(r"^```(?:python|toml)$", re.MULTILINE)
 
 
 def _pages() -> list[str]:
@@ -26,13 +33,21 @@ def _pages() -> list[str]:
     return [str(page.relative_to(_ROOT)) for page in pages if _BLOCK.search(page.read_text())]
 
 
+def _write_file(example: Example) -> None:
+    first, _, _ = example.parsed.partition("\n")
+    if first.startswith("# ") and first.endswith(".toml"):
+        Path(first.removeprefix("# ")).write_text(example.parsed)
+
+
 @pytest.fixture
-def program(request: pytest.FixtureRequest) -> Iterator[types.ModuleType]:
+def program() -> Iterator[types.ModuleType]:
     """A module for the blocks of a page, so that functions and classes in it have a home."""
     module = types.ModuleType("an_example")
     sys.modules[module.__name__] = module
     yield module
     del sys.modules[module.__name__]
+    # A page may have used the default stack, which keeps the settings of that time.
+    _default.tiered.rebuild(_default._from_settings)
 
 
 @pytest.mark.parametrize("page", _pages())
@@ -45,7 +60,7 @@ def test_every_example_runs(
     path = _ROOT / page
     if "REDIS_URL" in path.read_text():
         monkeypatch.setenv("REDIS_URL", request.getfixturevalue("redis_url"))
-    document = Sybil([PythonCodeBlockParser()]).parse(path)
+    document = Sybil([PythonCodeBlockParser(), CodeBlockParser("toml", _write_file)]).parse(path)
     document.namespace = vars(program)
     examples = list(document.examples())
     assert len(examples) == len(_BLOCK.findall(path.read_text()))

@@ -13,6 +13,7 @@ import pytest
 
 from tiered_cache import (
     DiskTier,
+    InvalidKeyError,
     LookupStatus,
     MemoryTier,
     NullTier,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tiered_cache import Lookup
-    from tiered_cache.contracts import Absent, Found
+    from tiered_cache.contracts import Absent, Found, Tier
     from tiered_cache.testing import ChaosProxy
 
 
@@ -75,21 +76,19 @@ def test_law_1_a_policy_that_raises_is_logged_and_the_default_is_taken(
         def plan(self, request: object, tiers: object) -> Any:
             raise ZeroDivisionError
 
-    for _ in range(2):
-        with (
-            caplog.at_level(logging.WARNING, "tiered_cache"),
-            TieredCache(
-                [MemoryTier(), DiskTier(tmp_path)],
-                namespace=namespace,
-                writing=Undecided(),
-                promotion=Undecided(),
-            ) as cache,
-        ):
-            found = cache.lookup("key")
+    def stack() -> TieredCache:
+        policy = Undecided()
+        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+        return TieredCache(tiers, namespace=namespace, writing=policy, promotion=policy)
+
+    with caplog.at_level(logging.WARNING, "tiered_cache"):
+        with stack() as cache:
             cache.set("key", 1)
             assert [each.present for each in cache.explain("key")] == [True, True]
-    assert outcome(found) == (LookupStatus.HIT, "disk")
-    assert "A policy failed" in caplog.text
+        with stack() as cache:
+            assert outcome(cache.lookup("key")) == (LookupStatus.HIT, "disk")
+            assert outcome(cache.lookup("key")) == (LookupStatus.HIT, "memory")
+    assert caplog.text.count("A policy failed") == 2
 
 
 def test_of_two_that_compute_at_once_the_first_fill_lands(cache: TieredCache) -> None:
@@ -185,7 +184,7 @@ def test_an_open_breaker_is_a_skip(
     redis_url: str, chaos_proxy: Callable[[str], ChaosProxy], namespace: str
 ) -> None:
     proxy = chaos_proxy(redis_url)
-    tiers = [MemoryTier(), RedisTier(proxy.url)]
+    tiers: list[Tier] = [MemoryTier(), RedisTier(proxy.url)]
     with TieredCache(tiers, namespace=namespace, clock=FakeClock(), failures_to_open=1) as cache:
         proxy.refuse()
         for _ in range(3):
@@ -228,7 +227,7 @@ def test_explain_promotes_removes_and_counts_nothing(tmp_path: Path, namespace: 
 
 
 def test_a_promotion_that_is_refused_is_still_a_hit(tmp_path: Path, namespace: str) -> None:
-    tiers = [MemoryTier(max_bytes="1KB"), DiskTier(tmp_path)]
+    tiers: list[Tier] = [MemoryTier(max_bytes="1KB"), DiskTier(tmp_path)]
     with TieredCache(tiers, namespace=namespace) as cache:
         cache.set("key", "x" * 20_000)
         refused = cache.stats().tier("memory").write_refusals
@@ -238,14 +237,14 @@ def test_a_promotion_that_is_refused_is_still_a_hit(tmp_path: Path, namespace: s
 
 
 def test_infinity_is_no_limit_whatever_the_default(tmp_path: Path, namespace: str) -> None:
-    tiers = [MemoryTier(), DiskTier(tmp_path)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
     with TieredCache(tiers, namespace=namespace, default_ttl="1h") as cache:
         cache.set("key", 1, ttl=math.inf)
         assert [each.remaining_s for each in cache.explain("key")] == [math.inf, math.inf]
 
 
 def test_touch_with_none_is_no_limit(tmp_path: Path, namespace: str) -> None:
-    tiers = [MemoryTier(), DiskTier(tmp_path)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
     with TieredCache(tiers, namespace=namespace, default_ttl="1h") as cache:
         cache.set("key", 1)
         assert cache.touch("key", None)
@@ -267,6 +266,21 @@ def test_clear_removes_a_cache_or_a_view_and_nothing_else(
         assert cache.clear() == 2
         assert [each.get("key") for each in (cache, view)] == [None, None]
         assert neighbour.get("key") == 1
+
+
+def test_no_two_views_share_a_key() -> None:
+    with TieredCache([MemoryTier()]) as cache:
+        views = [cache, cache.namespace("a"), cache.namespace("b"), cache.namespace("a.b")]
+        views += [views[1].namespace("b"), views[2].namespace("a")]
+        keys = ["k", "a", "b", "a.b", "a:k", "b\x1fk", "a\x1fb\x1fk"]
+        for number, view in enumerate(views):
+            view.set_many({key: (number, key) for key in keys})
+        assert cache.stats().size == len(views) * len(keys)
+        for number, view in enumerate(views):
+            assert view.get_many(keys) == {key: (number, key) for key in keys}
+            assert sorted(view.keys()) == sorted(keys)
+        with pytest.raises(InvalidKeyError, match="namespace"):
+            cache.lookup("\x1fa\x1fk")
 
 
 def test_a_cache_counts_lookups_and_its_tiers_what_reached_them(cache: TieredCache) -> None:

@@ -59,6 +59,7 @@ class SyncDriver:
         """Run `plan` to its end; its result, or what its computation raised."""
         performers: dict[type, Any] = self._performers
         send = plan.send
+        raised: BaseException
         try:
             effect: Effect = next(plan)
             while True:
@@ -72,9 +73,9 @@ class SyncDriver:
             result: T = stop.value
             return result
         except ComputeFailedError as failed:
-            error = failed.error
+            raised = failed.error
         # Outside the handler: the caller is to see the function's own exception, as it was.
-        raise error
+        raise raised
 
     def _read(self, effect: Read) -> Reply:
         level = self._levels[effect.level]

@@ -1,6 +1,6 @@
-import argparse
-import sys
+"""For trying"""
 
+import argparse, sys
 from tiered_cache.cli.demo import add_arguments, run
 
 p = argparse.ArgumentParser()

@@ -34,18 +34,24 @@ class Source(NamedTuple):
     is_package: bool
 
 
+class _Code(NamedTuple):
+    text: str
+    tree: ast.Module
+    is_package: bool
+
+
 class Analysis(NamedTuple):
     """One kind of question about a source file.
 
     Attributes:
         name: What it is called in keys and reports.
         package: The distribution that answers it, `None` if the code is our own.
-        answer: Makes plain data of a source's text and syntax tree.
+        answer: Says it of the parsed source, in plain data.
     """
 
     name: str
     package: str | None
-    answer: Callable[[str, ast.Module, Source], dict[str, Any]]
+    answer: Callable[[_Code], dict[str, Any]]
 
 
 def analyze(analysis: Analysis, source: Source) -> dict[str, Any]:
@@ -63,7 +69,7 @@ def analyze(analysis: Analysis, source: Source) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             text, tree = _parse(source.content)
-            return analysis.answer(text, tree, source)
+            return analysis.answer(_Code(text, tree, source.is_package))
     except MemoryError:
         raise
     except Exception as error:
@@ -85,22 +91,22 @@ def _describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _complexity(text: str, tree: ast.Module, source: Source) -> dict[str, Any]:
+def _complexity(code: _Code) -> dict[str, Any]:
     from radon.complexity import cc_visit
 
-    blocks = [(block.fullname, block.lineno, block.complexity) for block in cc_visit(text)]
+    blocks = [(block.fullname, block.lineno, block.complexity) for block in cc_visit(code.text)]
     return {"blocks": blocks, "highest": max((each[2] for each in blocks), default=0)}
 
 
-def _maintainability(text: str, tree: ast.Module, source: Source) -> dict[str, Any]:
+def _maintainability(code: _Code) -> dict[str, Any]:
     from radon.metrics import mi_visit
 
     longest = max(
-        (_lines(node) for node in ast.walk(tree) if isinstance(node, ast.stmt)), default=0
+        (_lines(node) for node in ast.walk(code.tree) if isinstance(node, ast.stmt)), default=0
     )
     if longest > MAX_STATEMENT_LINES:
         return {"failed": f"a statement of {longest} lines would take too long to measure"}
-    return {"index": float(mi_visit(text, multi=True))}
+    return {"index": float(mi_visit(code.text, multi=True))}
 
 
 def _lines(statement: ast.stmt) -> int:
@@ -110,12 +116,12 @@ def _lines(statement: ast.stmt) -> int:
     return statement.end_lineno - statement.lineno + 1
 
 
-def _messages(text: str, tree: ast.Module, source: Source) -> dict[str, Any]:
+def _messages(code: _Code) -> dict[str, Any]:
     from pyflakes.checker import Checker
 
-    name = "__init__.py" if source.is_package else "module.py"
+    name = "__init__.py" if code.is_package else "module.py"
     # All that the user's environment could change is given here, or kept from the process.
-    checker = Checker(tree, name, builtins=None, withDoctest=False)
+    checker = Checker(code.tree, name, builtins=None, withDoctest=False)
     messages = [
         (each.lineno, each.col, type(each).__name__, each.message % each.message_args)
         for each in checker.messages
@@ -123,9 +129,12 @@ def _messages(text: str, tree: ast.Module, source: Source) -> dict[str, Any]:
     return {"messages": sorted(messages)}
 
 
-def _nesting(text: str, tree: ast.Module, source: Source) -> dict[str, Any]:
-    scores = [tuple(score) for score in nesting_scores(tree)]
-    return {"functions": scores, "total": sum(score[2] for score in scores)}
+def _nesting(code: _Code) -> dict[str, Any]:
+    scores = nesting_scores(code.tree)
+    return {
+        "functions": [tuple(each) for each in scores],
+        "total": sum(each.score for each in scores),
+    }
 
 
 ANALYSES = (

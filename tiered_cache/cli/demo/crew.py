@@ -8,7 +8,7 @@ import os
 import selectors
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from tiered_cache.errors import TieredCacheError
 
@@ -78,8 +78,7 @@ class Crew:
             self._kill()
             return
         for worker in self._workers:
-            if worker.stdin is not None:
-                worker.stdin.close()
+            _close(worker.stdin)
         try:
             for worker in self._workers:
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -149,10 +148,8 @@ class Crew:
             worker.kill()
         for worker in self._workers:
             worker.wait()
-            for pipe in (worker.stdin, worker.stdout):
-                if pipe is not None:
-                    with contextlib.suppress(BrokenPipeError):
-                        pipe.close()
+            _close(worker.stdin)
+            _close(worker.stdout)
 
 
 def _send(worker: subprocess.Popen[bytes], command: object) -> None:
@@ -160,3 +157,9 @@ def _send(worker: subprocess.Popen[bytes], command: object) -> None:
     with contextlib.suppress(BrokenPipeError):  # that it ended is found where its words are read
         worker.stdin.write(json.dumps(command).encode() + b"\n")
         worker.stdin.flush()
+
+
+def _close(pipe: IO[bytes] | None) -> None:
+    if pipe is not None:
+        with contextlib.suppress(BrokenPipeError):  # what was not yet sent to one that ended
+            pipe.close()

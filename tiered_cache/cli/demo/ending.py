@@ -34,7 +34,7 @@ def ended_in_order() -> Generator[None]:
     asked = [each for each in _REQUESTS if signal.getsignal(each) is not signal.SIG_IGN]
     before = {each: signal.getsignal(each) for each in asked}
 
-    def leave(number: int, frame: FrameType | None) -> NoReturn:
+    def leave(number: int, _frame: FrameType | None) -> NoReturn:
         for each in asked:
             signal.signal(each, signal.SIG_IGN)
         if number == signal.SIGINT:

@@ -58,6 +58,6 @@ def _python() -> str:
 def _own_code() -> str:
     digest = xxhash.xxh3_64()
     for name in _OWN_CODE:
-        digest.update(files(__package__).joinpath(name).read_bytes())
+        digest.update(files("tiered_cache.cli.demo").joinpath(name).read_bytes())
         digest.update(b"\0")
     return digest.hexdigest()

@@ -46,12 +46,21 @@ def introduction(tree: Tree, jobs: int, *, redis: bool) -> Iterator[str]:
     names = [analysis.name for analysis in ANALYSES]
     yield f"About each file: {', '.join(names[:-1])} and {names[-1]}."
     yield ""
-    yield f"  cold       nothing is cached yet; {_count(jobs, 'process', 'processes')}"
-    yield "  warm       the same again in the same process: answered by L1, memory"
-    yield "  restart    a new process on the same machine: L2, disk"
-    if redis:
-        yield "  machine 2  a new process with an empty disk: L3, a Valkey server that is shared"
+    yield from _plan(min(jobs, len(tree.files)), redis=redis)
     yield ""
+
+
+def _plan(processes: int, *, redis: bool) -> Iterator[str]:
+    same, new = (
+        ("the same process", "a new process")
+        if processes == 1
+        else (f"the same {processes} processes", f"{processes} new processes")
+    )
+    yield f"  cold       {new}, and nothing is cached"
+    yield f"  warm       {same} once more: the answers are in memory (L1)"
+    yield f"  restart    {new}, on the same disk (L2)"
+    if redis:
+        yield f"  machine 2  {new}, on an empty disk, with the same Valkey server (L3)"
 
 
 def runs_table(demo: Demo, *, microseconds: str) -> Table:
@@ -64,8 +73,9 @@ def runs_table(demo: Demo, *, microseconds: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 0), pad_edge=False, show_edge=False)
     table.add_column("Run", no_wrap=True, style="bold", vertical="bottom")
     for name in _COLUMNS:
-        justify = "left" if name == "Tier" else "right"
-        table.add_column(name, justify=justify, no_wrap=True, vertical="bottom")
+        table.add_column(
+            name, justify="left" if name == "Tier" else "right", no_wrap=True, vertical="bottom"
+        )
     cold = demo.runs[0]
     for run in demo.runs:
         table.add_section()
@@ -135,7 +145,9 @@ def _count(number: int, one: str, many: str = "") -> str:
 def _seconds(value: float) -> str:
     if value >= 99.95:
         return f"{value:,.0f} s"
-    return f"{value:.1f} s" if value >= 9.995 else f"{value:.2f} s"
+    if value >= 0.0995:
+        return f"{value:.1f} s" if value >= 9.995 else f"{value:.2f} s"
+    return f"{value * 1000:.1f} ms"
 
 
 def _size(value: int) -> str:

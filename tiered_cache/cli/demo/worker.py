@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -71,6 +72,9 @@ class _Reporter:
         self._pipe = os.fdopen(os.dup(1), "w", encoding="ascii")
         os.dup2(2, 1)
         self._reported = 0.0
+
+    def close(self) -> None:
+        self._pipe.close()
 
     def send(self, kind: str, content: object = None) -> None:
         self._pipe.write(json.dumps({kind: content}) + "\n")
@@ -148,9 +152,11 @@ def main(commands: Callable[[], bytes]) -> None:
     Args:
         commands: Gives the next line, empty when there are no more.
     """
-    report = _Reporter()
-    task: Task = json.loads(commands())
-    with _open_cache(task) as cache:
+    order = commands()
+    if not order:
+        return  # the parent was interrupted before it could say what to do
+    task: Task = json.loads(order)
+    with closing(_Reporter()) as report, _open_cache(task) as cache:
         while commands():
             report.send("outcome", _run(cache, task, report))
 

@@ -1,0 +1,17 @@
+"""Configuration: settings from arguments, variables and files become a built stack."""
+
+from __future__ import annotations
+
+from tiered_cache.config.building import build_stack
+from tiered_cache.config.loading import Resolved, Settings, json_schema, load_settings
+from tiered_cache.config.mistakes import Mistake, SettingsMistakesError
+
+__all__ = [
+    "Mistake",
+    "Resolved",
+    "Settings",
+    "SettingsMistakesError",
+    "build_stack",
+    "json_schema",
+    "load_settings",
+]
