@@ -39,6 +39,9 @@ _MAX_MEMOS = 16_384
 class Cached(Protocol[P, R_co]):
     """A function whose results are kept in a cache."""
 
+    __name__: str
+    __qualname__: str
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """The function's result, kept or computed."""
         ...

@@ -145,7 +145,8 @@ class CacheManager:
         if kind != "tiered":
             options = {"tiers": [kind], **options}
         if kind == "redis" and "redis_url" not in options:
-            settings = load_settings(**options | {"tiers": ["null"]}).stack()
+            others: dict[str, Any] = {**options, "tiers": ["null"]}
+            settings = load_settings(**others).stack()
             options["redis_url"] = settings.redis_address or _DEFAULT_REDIS
         self.backend = kind
         self._options = options
@@ -173,7 +174,8 @@ class CacheManager:
     def _build(self, name: str) -> TieredCache:
         namespace = self._namespace if name == "default" else f"{self._namespace}.{name}"
         check_namespace(namespace)
-        settings = load_settings(**self._options | {"namespace": namespace})
+        options: dict[str, Any] = {**self._options, "namespace": namespace}
+        settings = load_settings(**options)
         return build_stack("default", settings)
 
     def has_cache(self, name: str) -> bool:

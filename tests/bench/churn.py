@@ -25,9 +25,7 @@ def zipf_keys(requests: int, keys: int, exponent: float, seed: int = 1) -> list[
     cumulative = list(weights)
     rng = random.Random(seed)
     total = cumulative[-1]
-    return [
-        f"key:{bisect.bisect_left(cumulative, rng.random() * total)}" for _ in range(requests)
-    ]
+    return [f"key:{bisect.bisect_left(cumulative, rng.random() * total)}" for _ in range(requests)]
 
 
 def bench_churn() -> list[str]:
@@ -39,6 +37,11 @@ def bench_churn() -> list[str]:
         return key
 
     with TieredCache([MemoryTier(CAPACITY)]) as cache:
+
+        def start_empty() -> None:
+            lru.cache_clear()
+            cache.clear()
+
         names = {"lru": lru, "cache": cache, "compute": lambda: 1}
         measured = measure(
             {
@@ -47,7 +50,7 @@ def bench_churn() -> list[str]:
                     "cache.get_or_compute(k, compute, ttl=3600)", names, keys
                 ),
             },
-            before=lambda: (lru.cache_clear(), cache.clear(), None)[-1],
+            before=start_empty,
             rounds=3,
         )
         stats = cache.stats()

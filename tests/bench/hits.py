@@ -103,21 +103,23 @@ def _l1_peers(keys: list[str]) -> dict[str, Any]:
 
     peers: dict[str, Any] = {"ttl_get": ttl_get, "cachetools_cached": cachetools_cached}
     with contextlib.suppress(ImportError):
-        import cachebox
+        import cachebox  # pyright: ignore[reportMissingImports] # in an extra
 
         box: Any = cachebox.TTLCache(1000, 3600)
         for key in keys:
             box[key] = REPORT
         peers["cachebox_get"] = box.get
     with contextlib.suppress(ImportError):
-        import moka_py
+        import moka_py  # pyright: ignore[reportMissingImports] # in an extra
 
         moka: Any = moka_py.Moka(1000, ttl=3600)
         for key in keys:
             moka.set(key, REPORT)
         peers["moka_get"] = moka.get
     with contextlib.suppress(ImportError):
-        from dogpile.cache import make_region
+        from dogpile.cache import (  # pyright: ignore[reportMissingImports] # in an extra
+            make_region,
+        )
 
         region = make_region().configure("dogpile.cache.memory", expiration_time=3600)
         for key in keys:
@@ -133,65 +135,61 @@ def bench_l2() -> list[str]:
     """A hit on disk, decoded and promoted, beside a raw read of the same bytes."""
     rng = random.Random(4)
     keys = [f"package.module.analyze:{rng.getrandbits(128):032x}" for _ in range(5000)]
-    with tempfile.TemporaryDirectory() as folder:
-        with TieredCache([MemoryTier(), DiskTier(folder)], namespace="bench") as cache:
-            cache.set_many(dict.fromkeys(keys, REPORT), ttl="1h")
-            forget, record = _inside(cache, keys[0])
-            raw = diskcache.Cache(str(Path(folder) / "raw"))
-            with raw.transact():
-                for key in keys:
-                    raw.set(key, record, expire=3600)
-            rng.shuffle(keys)
-            names = {"cache": cache, "raw": raw}
-            measured = measure(
-                {
-                    "diskcache.Cache.get": per_call("raw.get(k)", names, keys[:2000]),
-                    "cache.get": per_call("cache.get(k)", names, keys[:2000]),
-                },
-                before=forget,
-            )
-            raw.close()
-    return print_ratios(
-        f"L2 hit, a record of {len(record)} bytes",
-        measured,
-        "diskcache.Cache.get",
-        {"cache.get": 1.5},
-    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        TieredCache([MemoryTier(), DiskTier(folder)]) as cache,
+    ):
+        cache.set_many(dict.fromkeys(keys, REPORT), ttl="1h")
+        forget, record = _inside(cache, keys[0])
+        raw = diskcache.Cache(str(Path(folder) / "raw"))
+        with raw.transact():
+            for key in keys:
+                raw.set(key, record, expire=3600)
+        rng.shuffle(keys)
+        names = {"cache": cache, "raw": raw}
+        measured = measure(
+            {
+                "diskcache.Cache.get": per_call("raw.get(k)", names, keys[:2000]),
+                "cache.get": per_call("cache.get(k)", names, keys[:2000]),
+            },
+            before=forget,
+        )
+        raw.close()
+    title = f"L2 hit, a record of {len(record)} bytes"
+    return print_ratios(title, measured, "diskcache.Cache.get", {"cache.get": 1.5})
 
 
 def bench_l3() -> list[str]:
     """A hit in Redis, decoded and promoted, beside a GET as clients do it."""
     keys = [f"package.module.analyze:{number:032x}" for number in range(1000)]
-    with ValkeyServer(port=0) as server, redis.Redis.from_url(server.url) as client:
-        with TieredCache([MemoryTier(), RedisTier(server.url)], namespace="bench") as cache:
-            cache.set_many(dict.fromkeys(keys, REPORT), ttl="1h")
-            forget, record = _inside(cache, keys[0])
-            for key in keys:
-                client.set(key, record, ex=3600)
-            names = {"cache": cache, "client": client}
-            measured = measure(
-                {
-                    "redis-py GET": per_call("client.get(k)", names, keys[:500]),
-                    "cache.get": per_call("cache.get(k)", names, keys[:500]),
-                },
-                before=forget,
-            )
-            missed = print_ratios(
-                f"L3 hit over loopback TCP, a record of {len(record)} bytes",
-                measured,
-                "redis-py GET",
-                {"cache.get": 1.2},
-            )
-            batches = [keys[start : start + 100] for start in range(0, 500, 100)]
-            measured = measure(
-                {
-                    "redis-py MGET of 100": per_call("client.mget(k)", names, batches),
-                    "cache.get_many of 100": per_call("cache.get_many(k)", names, batches),
-                },
-                before=forget,
-            )
-            missed += print_ratios("100 keys from L3", measured, "redis-py MGET of 100", {})
-    return missed
+    with (
+        ValkeyServer(port=0) as server,
+        redis.Redis.from_url(server.url) as client,
+        TieredCache([MemoryTier(), RedisTier(server.url)]) as cache,
+    ):
+        cache.set_many(dict.fromkeys(keys, REPORT), ttl="1h")
+        forget, record = _inside(cache, keys[0])
+        for key in keys:
+            client.set(key, record, ex=3600)
+        names = {"cache": cache, "client": client}
+        one = measure(
+            {
+                "redis-py GET": per_call("client.get(k)", names, keys[:500]),
+                "cache.get": per_call("cache.get(k)", names, keys[:500]),
+            },
+            before=forget,
+        )
+        batches = [keys[start : start + 100] for start in range(0, 500, 100)]
+        many = measure(
+            {
+                "redis-py MGET of 100": per_call("client.mget(k)", names, batches),
+                "cache.get_many of 100": per_call("cache.get_many(k)", names, batches),
+            },
+            before=forget,
+        )
+    title = f"L3 hit over loopback TCP, a record of {len(record)} bytes"
+    missed = print_ratios(title, one, "redis-py GET", {"cache.get": 1.2})
+    return missed + print_ratios("100 keys from L3", many, "redis-py MGET of 100", {})
 
 
 def _inside(cache: TieredCache, key: str) -> tuple[Callable[[], None], bytes]:

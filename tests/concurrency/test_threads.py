@@ -25,7 +25,11 @@ SECONDS = 10.0
 @pytest.fixture
 def cache(tmp_path: Path, redis_url: str, namespace: str) -> Iterator[TieredCache]:
     with TieredCache(
-        [MemoryTier(max_entries=50), DiskTier(tmp_path, timeout="30s"), RedisTier(redis_url, timeout="30s")],
+        [
+            MemoryTier(max_entries=50),
+            DiskTier(tmp_path, timeout="30s"),
+            RedisTier(redis_url, timeout="30s"),
+        ],
         namespace=namespace,
     ) as made:
         yield made
@@ -33,13 +37,15 @@ def cache(tmp_path: Path, redis_url: str, namespace: str) -> Iterator[TieredCach
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_law_11_the_numbers_add_up_under_32_threads_that_do_everything(cache: TieredCache) -> None:
+def test_law_11_the_numbers_add_up_under_32_threads_that_do_everything(  # noqa: C901 - ditto
+    cache: TieredCache,
+) -> None:
     """Each thread owns the keys that it writes, and reads everybody's."""
     end = time.monotonic() + SECONDS
     done: list[Counter[str]] = [Counter() for _ in range(THREADS)]
 
     def work(number: int) -> None:
-        dice = random.Random(number)  # noqa: S311 - repeatable
+        dice = random.Random(number)
         mine: dict[str, int] = {}
         counts = done[number]
         for turn in itertools.count():
@@ -157,9 +163,7 @@ def busy(cache: TieredCache, done: threading.Event) -> Callable[[int], None]:
 def test_law_12_a_child_forked_from_a_busy_parent_uses_the_cache(cache: TieredCache) -> None:
     cache.set("parents", [1, 2])
     done = threading.Event()
-    threads = [
-        threading.Thread(target=busy(cache, done), args=(n,), daemon=True) for n in range(4)
-    ]
+    threads = [threading.Thread(target=busy(cache, done), args=(n,), daemon=True) for n in range(4)]
     for thread in threads:
         thread.start()
 

@@ -194,7 +194,9 @@ def small_disk(tmp_path: Path) -> Path:
     place.mkdir()
     if not mount or not umount or os.geteuid() != 0:
         pytest.skip("only root can make a small file system")
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=3m", "none", place], check=False).returncode:
+    if subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=3m", "none", place], check=False
+    ).returncode:
         pytest.skip("this machine does not let a test make a file system")
     return place
 

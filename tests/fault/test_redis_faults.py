@@ -117,7 +117,9 @@ def test_a_stack_starts_without_its_redis_and_takes_it_in_when_it_comes(
         stats = redis_stats(cache)
         assert stats.breaker == "open"
         assert stats.detail
-        assert len([r for r in caplog.records if "starts without its tier 'redis'" in r.message]) == 1
+        assert (
+            len([r for r in caplog.records if "starts without its tier 'redis'" in r.message]) == 1
+        )
         proxy.forward()
         clock.advance(10)
         use(cache, "with")
@@ -301,7 +303,7 @@ def test_law_12_nothing_outside_the_namespace_is_touched(server: ValkeyServer) -
             assert not list(cache.keys())
         with TieredCache([RedisTier(server.url)], namespace="other") as cache:
             cache.delete("nothing")
-        left = {bytes(key) for key in admin.scan_iter()}  # type: ignore[union-attr] # sync client
+        left = {bytes(key) for key in admin.scan_iter()}
         assert {b"somebody:else", b"tiered-cache:other:key", b"tiered-cache:a*:key"} <= left
         commands = admin.info("commandstats")
         assert not [each for each in commands if "flush" in each or each == "cmdstat_keys"]

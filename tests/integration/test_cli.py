@@ -119,7 +119,10 @@ assert not heavy & set(sys.modules), heavy & set(sys.modules)
         assert told in done.stdout
 
 
-@pytest.mark.parametrize("command", ["demo", "config", "stats", "get", "set", "delete", "keys", "explain", "clear", "version"])
+@pytest.mark.parametrize(
+    "command",
+    ["demo", "config", "stats", "get", "set", "delete", "keys", "explain", "clear", "version"],
+)
 def test_every_command_has_help_and_json(command: str) -> None:
     assert "--json" in run(command, "--help").stdout
 

@@ -29,7 +29,7 @@ from tiered_cache.contracts import ANY, Absent, Found
 from tiered_cache.entry import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tiered_cache._engine.stack import Stack
 
@@ -94,7 +94,7 @@ def test_nothing_is_filled_into_a_tier_that_did_not_answer(stack: Stack, status:
 
 def test_every_combination_of_answers_ends_with_the_first_fresh_value(stack: Stack) -> None:
     """Law 1: whatever three tiers answer, the function's value or a fresh one is returned."""
-    answers = {
+    answers: dict[str, Callable[[], Reply]] = {
         "hit": lambda: found("kept"),
         "stale": lambda: found("old", fresh_s=-5, grace_s=60),
         "expired": lambda: found("old", fresh_s=-5),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tiered_cache import DiskTier, Event, EventKind, MemoryTier, TieredCache
 from tiered_cache.testing import FakeClock
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def kinds(events: list[Event]) -> list[tuple[str, str, str]]:
@@ -55,7 +55,9 @@ def test_promotions_evictions_and_expirations_are_events(tmp_path: Path, namespa
         cache.on_event(events.append)
         for key in "abc":
             cache.set(key, key, ttl=10)
-        assert [each.kind for each in events if each.tier == "memory"].count(EventKind.EVICTION) == 1
+        assert [each.kind for each in events if each.tier == "memory"].count(
+            EventKind.EVICTION
+        ) == 1
         cache.get("a")
         assert EventKind.PROMOTION in [each.kind for each in events]
         clock.advance(11)
@@ -129,11 +131,11 @@ def test_repeated_faults_are_logged_once_a_minute(caplog: pytest.LogCaptureFixtu
     clock = FakeClock()
     log = FaultLog(clock.monotonic)
     for _ in range(100):
-        log.warn("disk", "get", "it broke")
+        log.report("disk", "get", "it broke")
     assert [each.getMessage() for each in caplog.records] == ["it broke"]
     clock.advance(61)
-    log.warn("disk", "get", "it broke")
-    log.warn("disk", "put", "something else broke")
+    log.report("disk", "get", "it broke")
+    log.report("disk", "put", "something else broke")
     assert [each.getMessage() for each in caplog.records][1:] == [
         "it broke (99 more like this since the last line)",
         "something else broke",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,6 +24,8 @@ from tiered_cache.testing import FakeClock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tiered_cache.contracts import Tier
 
 
 @pytest.fixture
@@ -198,9 +200,7 @@ def test_law_3_a_record_from_the_future_is_a_miss(tmp_path: Path, namespace: str
 def test_touch_gives_a_new_lifetime_in_every_tier(
     tmp_path: Path, namespace: str, clock: FakeClock
 ) -> None:
-    with TieredCache(
-        [MemoryTier(), DiskTier(tmp_path)], namespace=namespace, clock=clock
-    ) as cache:
+    with TieredCache([MemoryTier(), DiskTier(tmp_path)], namespace=namespace, clock=clock) as cache:
         cache.set("key", "value", ttl=10)
         clock.advance(8)
         assert cache.touch("key", "1m")
@@ -247,17 +247,17 @@ def test_keys_lists_each_key_once_and_views_apart(cache: TieredCache) -> None:
 
 
 @pytest.mark.parametrize("key", ["", 5, None, b"bytes", "\x1fview", "\ud800", "x" * 10_000_000])
-def test_a_bad_key_is_a_clear_error_everywhere(cache: TieredCache, key: object) -> None:
+def test_a_bad_key_is_a_clear_error_everywhere(cache: TieredCache, key: Any) -> None:
     calls: list[Callable[[], object]] = [
-        lambda: cache.get(key),  # type: ignore[arg-type] # on purpose
-        lambda: cache.set(key, 1),  # type: ignore[arg-type] # on purpose
-        lambda: cache.get_or_compute(key, never),  # type: ignore[arg-type] # on purpose
-        lambda: cache.delete(key),  # type: ignore[arg-type] # on purpose
-        lambda: cache.exists(key),  # type: ignore[arg-type] # on purpose
-        lambda: cache.get_many(["good", key]),  # type: ignore[list-item] # on purpose
-        lambda: cache.set_many({key: 1}),  # type: ignore[dict-item] # on purpose
-        lambda: cache.touch(key, 1),  # type: ignore[arg-type] # on purpose
-        lambda: cache.explain(key),  # type: ignore[arg-type] # on purpose
+        lambda: cache.get(key),
+        lambda: cache.set(key, 1),
+        lambda: cache.get_or_compute(key, never),
+        lambda: cache.delete(key),
+        lambda: cache.exists(key),
+        lambda: cache.get_many(["good", key]),
+        lambda: cache.set_many({key: 1}),
+        lambda: cache.touch(key, 1),
+        lambda: cache.explain(key),
     ]
     for call in calls:
         with pytest.raises(InvalidKeyError):
@@ -265,13 +265,17 @@ def test_a_bad_key_is_a_clear_error_everywhere(cache: TieredCache, key: object) 
     assert not list(cache.keys())
 
 
-@pytest.mark.parametrize("ttl", [0, -1, float("nan"), 1e300, 10**400, "soon", "-1s", True, object()])
+@pytest.mark.parametrize(
+    "ttl", [0, -1, float("nan"), 1e300, 10**400, "soon", "-1s", True, object()]
+)
 def test_a_bad_ttl_is_a_clear_error_and_stores_nothing(cache: TieredCache, ttl: object) -> None:
-    for call in (
-        lambda: cache.set("key", 1, ttl=ttl),  # type: ignore[arg-type] # on purpose
-        lambda: cache.get_or_compute("key", never, ttl=ttl),  # type: ignore[arg-type] # on purpose
-        lambda: cache.set_many({"key": 1}, ttl=ttl),  # type: ignore[arg-type] # on purpose
-    ):
+    bad: Any = ttl
+    calls: list[Callable[[], object]] = [
+        lambda: cache.set("key", 1, ttl=bad),
+        lambda: cache.get_or_compute("key", never, ttl=bad),
+        lambda: cache.set_many({"key": 1}, ttl=bad),
+    ]
+    for call in calls:
         with pytest.raises(InvalidDurationError, match="ttl"):
             call()
     assert "key" not in cache
@@ -307,7 +311,12 @@ def test_an_order_that_makes_no_sense_is_refused(tmp_path: Path, redis_url: str)
 def test_one_engine_for_any_number_of_tiers(
     count: int, tmp_path: Path, redis_url: str, namespace: str
 ) -> None:
-    tiers = [MemoryTier(name="l0"), MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)]
+    tiers: list[Tier] = [
+        MemoryTier(name="l0"),
+        MemoryTier(),
+        DiskTier(tmp_path),
+        RedisTier(redis_url),
+    ]
     with TieredCache(tiers[4 - count :], namespace=namespace) as cache:
         assert cache.get_or_compute("key", lambda: 5) == 5
         assert cache.get("key") == 5

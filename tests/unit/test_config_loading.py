@@ -285,3 +285,24 @@ def test_the_schema_is_json_and_knows_every_setting() -> None:
     memory = schema["$defs"]["MemorySettings"]
     assert set(memory["properties"]) == {"max_entries", "max_bytes", "eviction", "copy"}
     assert memory["additionalProperties"] is False
+
+
+def test_the_documented_example_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
+    example = page.read_text().split("```toml\n")[1].split("```")[0]
+    Path("tiered-cache.toml").write_text(example)
+    monkeypatch.setenv("LINT_CACHE_KEY", "a key that is long enough")
+    monkeypatch.setenv("REDIS_PASSWORD", "secret")
+    settings = load_settings()
+    unset = [each.field for each in settings.resolved() if each.source == "default"]
+    assert set(unset) == {"redis_url", "custom"}, "the example names every setting"
+    assert settings.stack("ci").memory.max_entries == 100_000
+
+
+def test_the_documented_exit_codes_are_those_there_are() -> None:
+    from tiered_cache.cli.exits import EXIT_CODES
+
+    page = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
+    rows = [line.split("|")[1:3] for line in page.read_text().splitlines() if line.startswith("| ")]
+    told = {int(code): meaning.strip() for code, meaning in rows if code.strip().isdigit()}
+    assert told == EXIT_CODES

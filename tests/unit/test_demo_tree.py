@@ -10,7 +10,7 @@ import pytest
 
 from tiered_cache.cli.demo.analyses import ANALYSES, MAX_STATEMENT_LINES, Analysis, Source, analyze
 from tiered_cache.cli.demo.crew import shares
-from tiered_cache.cli.demo.tree import MAX_FILE_BYTES, find_sources, printable, standard_library
+from tiered_cache.cli.demo.tree import MAX_FILE_BYTES, find_sources, standard_library
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,13 +52,6 @@ def test_the_standard_library_is_there_without_its_tests() -> None:
     names = {name for name, _ in standard_library().files}
     assert {"json/decoder.py", "argparse.py"} <= names
     assert not any(name.startswith(("test/", "site-packages/")) for name in names)
-
-
-def test_a_name_of_any_bytes_can_be_printed() -> None:
-    assert printable("a/b ü.py") == "a/b ü.py"
-    shown = printable(os.fsdecode(b"\xff\x1b[31m\n.py"))
-    assert shown.isprintable()
-    shown.encode("utf-8")
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 50])

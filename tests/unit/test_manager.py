@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(params=["memory", "disk", "redis", "tiered"])
-def manager(request: pytest.FixtureRequest, redis_url: str, namespace: str) -> Iterator[CacheManager]:
+def manager(
+    request: pytest.FixtureRequest, redis_url: str, namespace: str
+) -> Iterator[CacheManager]:
     options: dict[str, Any] = {"namespace": namespace}
     if request.param == "redis":
         options["redis_url"] = redis_url
@@ -154,13 +156,16 @@ def test_a_disk_cache_is_there_in_the_next_process(namespace: str) -> None:
 
 
 def test_an_unknown_backend_lists_those_there_are() -> None:
-    with pytest.raises(ConfigurationError, match="'floppy'.*memory, in_memory, disk, file, file_based, redis, tiered"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"'floppy'.*memory, in_memory, disk, file, file_based, redis, tiered",
+    ):
         CacheManager("floppy")
 
 
 def test_a_redis_that_cannot_be_reached_is_an_error_and_nothing_takes_its_place() -> None:
     manager = CacheManager("redis", redis_url="redis://127.0.0.1:1/0")
-    with pytest.raises(TierUnavailableError, match="127.0.0.1:1"):
+    with pytest.raises(TierUnavailableError, match=r"127\.0\.0\.1:1"):
         manager.get_cache()
     assert manager.list_caches() == []
 

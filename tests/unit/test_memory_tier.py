@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import cachetools
 import pytest
 
 from tiered_cache import ConfigurationError, Event, EventKind, MemoryTier, TieredCache
 from tiered_cache.policies import LFU, LRU, Sieve
-from tiered_cache.testing import FakeClock
+
+if TYPE_CHECKING:
+    from tiered_cache.testing import FakeClock
 
 
 def test_by_default_the_stored_object_itself_is_handed_out() -> None:
@@ -55,7 +58,9 @@ def test_what_cannot_be_copied_is_refused() -> None:
         assert "can't be copied" in result.tiers[0].reason
 
 
-@pytest.mark.parametrize("eviction", ["sieve", "lru", "lfu", "fifo", LRU, Sieve, cachetools.RRCache])
+@pytest.mark.parametrize(
+    "eviction", ["sieve", "lru", "lfu", "fifo", LRU, Sieve, cachetools.RRCache]
+)
 def test_law_10_entries_are_bounded_under_every_policy(eviction: object) -> None:
     with TieredCache([MemoryTier(10, eviction=eviction)]) as cache:  # type: ignore[arg-type] # any kind
         for number in range(100):
@@ -67,8 +72,8 @@ def test_law_10_entries_are_bounded_under_every_policy(eviction: object) -> None
 
 
 def test_a_policy_of_ones_own_making_keeps_its_bound() -> None:
-    policy = LFU(3)
-    with TieredCache([MemoryTier(eviction=policy)]) as cache:  # type: ignore[arg-type] # cachetools' stubs
+    policy: LFU[str, object] = LFU(3)
+    with TieredCache([MemoryTier(eviction=policy)]) as cache:
         for key in "abcdef":
             cache.set(key, key)
             cache.get("a")

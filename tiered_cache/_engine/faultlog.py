@@ -30,7 +30,7 @@ class FaultLog:
         self._lock = fork_safe_lock()
         self._kinds: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def warn(self, tier: str, kind: str, message: str) -> None:
+    def report(self, tier: str, kind: str, message: str) -> None:
         """Write `message` unless one of the same tier and kind was written within the minute."""
         now = self._monotonic()
         with self._lock:

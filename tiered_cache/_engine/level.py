@@ -104,7 +104,7 @@ class Level:
                 raise
             self.fault = error.message
             self.breaker.trip()
-            self._faults.warn(
+            self._faults.report(
                 self.name,
                 "open",
                 f"The cache starts without its tier {self.name!r}, and takes it in when it "
@@ -180,7 +180,7 @@ class Level:
             # A bug in a tier, or a payload that trips one: not a reason to stop asking it.
             status = FAILED
             self.breaker.succeeded()
-        self._faults.warn(
+        self._faults.report(
             self.name,
             f"{operation}:{type(error).__name__}",
             f"Tier {self.name!r}: {operation} {status}: {type(error).__name__}: {error}",

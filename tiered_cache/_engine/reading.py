@@ -171,7 +171,7 @@ def _quarantine(stack: Stack, level: Level, key: str, finding: Finding) -> Plan[
     The finding that is returned has the token of what is there now, so that a fill can land.
     """
     level.recorder.count("corrupt")
-    stack.faults.warn(
+    stack.faults.report(
         level.name,
         "corrupt",
         f"Tier {level.name!r} held a record that can't be used; it was removed: {finding.why}",

@@ -107,7 +107,7 @@ class Stack:
             self.note(Event(EventKind.EVICTION, level.name, key, 0.0, size_bytes, reason.value))
 
         def mutated(key: str) -> None:
-            self.faults.warn(
+            self.faults.report(
                 level.name,
                 "mutation",
                 f"A caller changed the cached value of {key!r} in place; it was dropped. Copy a "
@@ -142,7 +142,7 @@ class Stack:
         try:
             return question(*facts)
         except Exception as error:
-            self.faults.warn(
+            self.faults.report(
                 "policy", type(error).__name__, f"A policy failed: {question!r}: {error!r}"
             )
             return otherwise
@@ -164,7 +164,7 @@ class Stack:
                 if lock.acquire(timeout=_LOCK_WAIT_S):
                     held.callback(lock.release)
                 else:
-                    self.faults.warn("engine", "lock", "A write waited too long for another one")
+                    self.faults.report("engine", "lock", "A write waited too long for another one")
             yield
 
     def close_tiers(self) -> list[str]:

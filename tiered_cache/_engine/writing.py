@@ -227,7 +227,9 @@ def _refuse(stack: Stack, level: Level, key: str, reason: str) -> Plan[TierWrite
 
 def _say_refused(stack: Stack, level: Level, reason: str) -> None:
     level.recorder.wrote("write_refusals", 0.0, 0)
-    stack.faults.warn(level.name, "refused", f"Tier {level.name!r} does not take a value: {reason}")
+    stack.faults.report(
+        level.name, "refused", f"Tier {level.name!r} does not take a value: {reason}"
+    )
 
 
 def _remove(level: Level, key: str) -> Plan[bool]:

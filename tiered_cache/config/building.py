@@ -62,7 +62,8 @@ def _make_tier(kind: str, settings: StackSettings) -> Tier:
     if kind == "redis":
         from tiered_cache.tiers.redis import RedisTier
 
-        return RedisTier(**settings.redis.model_dump() | {"url": settings.redis_address})
+        options: dict[str, Any] = {**settings.redis.model_dump(), "url": settings.redis_address}
+        return RedisTier(**options)
     if kind == "null":
         from tiered_cache.tiers.null import NullTier
 

@@ -160,7 +160,7 @@ def _mistake(layers: list[Layer], name: str, error: ErrorDetails) -> Mistake:
     if error["type"] == "extra_forbidden":
         model = _MODELS.get(path[0], StackSettings) if len(path) > 1 else StackSettings
         fields = [each.alias or key for key, each in model.model_fields.items()]
-        near = difflib.get_close_matches(path[-1], fields, 1)
+        near = difflib.get_close_matches(path[len(path) - 1], fields, 1)
         guess = f"; did you mean {near[0]}?" if near else ""
         allowed = f"no such setting, only {', '.join(fields)}{guess}"
     found = _show(path, error["input"]) if path else "these settings together"
@@ -211,9 +211,10 @@ def _leaves(data: dict[str, Any], path: FieldPath = ()) -> Iterator[tuple[FieldP
 def _show(path: FieldPath, value: Any) -> str:
     if value is None:
         return "none"
-    if (path and path[-1] in _SECRETS) or isinstance(value, SecretStr):
+    name = path[len(path) - 1] if path else ""
+    if name in _SECRETS or isinstance(value, SecretStr):
         return MASK
-    if path and path[-1] in _URLS:
+    if name in _URLS:
         return repr(mask_url(value)) if isinstance(value, str) else MASK
     if isinstance(value, dict) and value:
         return "a table"

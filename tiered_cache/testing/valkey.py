@@ -98,7 +98,7 @@ class ValkeyServer:
             address += ["--unixsocket", str(self._directory / "valkey.sock")]
         command = [self._binary, *address, "--save", "", "--appendonly", "no"]
         command += ["--dir", str(self._directory), "--logfile", str(log), *self._options]
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - a program that the caller names
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

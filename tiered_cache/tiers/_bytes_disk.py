@@ -27,7 +27,10 @@ _MODE_BINARY = 2
 _VALUE_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val", re.ASCII)
 
 
-class BytesDisk(diskcache.Disk):  # type: ignore[misc] # diskcache has no types
+_Disk: Any = diskcache.Disk  # it has no types; what a checker infers of it is wrong
+
+
+class BytesDisk(_Disk):  # type: ignore[misc] # of an untyped class
     """The `diskcache.Disk` that takes `str` keys and `bytes` values only.
 
     Args:

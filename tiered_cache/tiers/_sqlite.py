@@ -24,7 +24,10 @@ _abandoned: list[object] = []
 """Connections that a forked child inherited. SQLite forbids even to close them there."""
 
 
-class BoundedCache(diskcache.Cache):  # type: ignore[misc] # diskcache has no types
+_Cache: Any = diskcache.Cache  # it has no types; what a checker infers of it is wrong
+
+
+class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
     """A `diskcache.Cache` whose constructor gives up in time, and whose connections are closed.
 
     `diskcache` retries for 60 seconds while it sets itself up, and leaves the connection of each
@@ -51,11 +54,12 @@ class BoundedCache(diskcache.Cache):  # type: ignore[misc] # diskcache has no ty
 
     @property
     def _con(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "con", None)
+        connection: Any = getattr(self._local, "con", None)
         if connection is None:
             connection = super()._con
             self._closers.closer = _Closer(connection)
-        return connection
+        made: sqlite3.Connection = connection
+        return made
 
     def abandon(self) -> None:
         """Never touch this object's connections again: called in a forked child."""

@@ -7,7 +7,6 @@ import errno
 import itertools
 import logging
 import math
-import os
 import shutil
 import sqlite3
 import threading
@@ -39,6 +38,7 @@ from tiered_cache.tiers._sqlite import BoundedCache, inspect_database
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from tiered_cache.entry import Entry

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tiered_cache.cli.exits import INTERRUPTED, NO, OK
 
 if TYPE_CHECKING:
     import argparse
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 _MAX_JOBS = 64
-_INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs",
         type=_jobs,
-        default=min(2, os.cpu_count() or 1),
+        default=1,
         metavar="N",
         help="processes in each run, each with its own memory tier, sharing the lower tiers "
         "(default: %(default)s)",
@@ -73,10 +73,10 @@ def run(args: argparse.Namespace) -> int:
                 demo = conduct(tree, jobs=args.jobs, redis=not args.no_redis, watcher=watcher)
     except KeyboardInterrupt:
         print("Interrupted: the server is stopped, the directories are removed.", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     difference = first_difference(demo.runs)
     report.conclude(demo, difference)
-    return 0 if difference is None else 1
+    return OK if difference is None else NO
 
 
 def _need_extra() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from tiered_cache.cli.demo.analyses import ANALYSES
-from tiered_cache.cli.demo.tree import printable
+from tiered_cache.cli.output import printable
 
 if TYPE_CHECKING:
     from tiered_cache.cli.demo.runs import Demo, Run
@@ -23,12 +23,12 @@ def document(demo: Demo, difference: tuple[str, str] | None) -> dict[str, Any]:
         "python": platform.python_version(),
         "tree": {
             "name": demo.tree.name,
-            "root": printable(str(demo.tree.root)),
+            "root": printable(demo.tree.root),
             "left_out": demo.tree.note,
             "files": len(demo.tree.files),
             "bytes": sum(size for _, size in demo.tree.files),
             "lines": cold.lines,
-            "files_without_answers": cold.failed,
+            "not_fully_answered": [printable(name) for name in cold.failed],
         },
         "analyses": [analysis.name for analysis in ANALYSES],
         "jobs": demo.jobs,

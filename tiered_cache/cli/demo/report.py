@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from tiered_cache.cli.demo.document import document
-from tiered_cache.cli.demo.tree import printable
 from tiered_cache.cli.demo.wording import conclusion, introduction, runs_table
+from tiered_cache.cli.output import print_json, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,8 +63,7 @@ class Report:
     def conclude(self, demo: Demo, difference: tuple[str, str] | None) -> None:
         """Say what came of it."""
         if self._as_json:
-            json.dump(document(demo, difference), sys.stdout, indent=2)
-            print()
+            print_json(document(demo, difference))
             return
         utf8 = self._console.encoding.lower().startswith("utf")
         self._console.print(runs_table(demo, microseconds="µs" if utf8 else "us"))

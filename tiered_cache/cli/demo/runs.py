@@ -46,7 +46,7 @@ class Run(NamedTuple):
         tiers: What each tier did, over all processes.
         digests: A digest of the answers about each file.
         lines: How many lines the files have.
-        failed: How many files gave no answer but why there is none.
+        failed: The files that got no full answer, only why there is none.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Run(NamedTuple):
     tiers: list[TierStats]
     digests: dict[str, str]
     lines: int
-    failed: int
+    failed: list[str]
 
 
 class Demo(NamedTuple):
@@ -112,7 +112,9 @@ def _start_server(stack: contextlib.ExitStack) -> tuple[str | None, str]:
     except MissingExtraError as error:
         return None, str(error)
     except (TieredCacheError, OSError) as error:
-        return None, f"the embedded Valkey server does not start here: {error}"
+        # The server's log is part of the message; its last line says why.
+        why = str(error).strip(". \n").splitlines()[-1]
+        return None, f"the embedded Valkey server does not start here: {why}"
 
 
 def _task(tree: Tree, files: list[str], disk: Path, url: str | None) -> Task:
@@ -155,7 +157,7 @@ def _merge(name: str, wall_s: float, outcomes: Sequence[Outcome]) -> Run:
         tiers=[_merge_tiers(same) for same in zip(*(each["tiers"] for each in stats), strict=True)],
         digests={file: digest for each in outcomes for file, digest in each["digests"].items()},
         lines=sum(each["lines"] for each in outcomes),
-        failed=sum(each["failed"] for each in outcomes),
+        failed=sorted(name for each in outcomes for name in each["failed"]),
     )
 
 

@@ -8,9 +8,10 @@ import sysconfig
 from pathlib import Path
 from typing import NamedTuple
 
+from tiered_cache.cli.output import printable
 from tiered_cache.errors import ConfigurationError
 
-__all__ = ["MAX_FILE_BYTES", "Tree", "find_sources", "printable", "standard_library"]
+__all__ = ["MAX_FILE_BYTES", "Tree", "find_sources", "standard_library"]
 
 MAX_FILE_BYTES = 1024 * 1024
 """Longer files are left out: they are data in Python's clothes, and take minutes to measure."""
@@ -69,21 +70,15 @@ def find_sources(path: Path) -> Tree:
     """
     if path.is_file():
         found = [(path.name, path.stat().st_size)]
-        return Tree(printable(str(path)), path.parent, found, "")
+        return Tree(printable(path), path.parent, found, "")
     if not path.is_dir():
-        msg = f"there is no file or directory {printable(str(path))!r} to analyse"
+        msg = f"there is no file or directory {printable(path)!r} to analyse"
         raise ConfigurationError(msg)
     found, too_long = _walk(path, _NEVER)
     if not found:
-        msg = f"no Python file to analyse in {printable(str(path))!r}: name a directory with *.py files"
+        msg = f"no Python file to analyse in {printable(path)!r}: name a directory with *.py files"
         raise ConfigurationError(msg)
-    return Tree(printable(str(path)), path, found, _in_words([], too_long))
-
-
-def printable(path: str) -> str:
-    """`path` on one line that any terminal can show, whatever bytes the file's name has."""
-    text = path.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    return Tree(printable(path), path, found, _in_words([], too_long))
 
 
 def _in_words(left_out: list[str], too_long: int) -> str:

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from tiered_cache.cli.demo.analyses import ANALYSES
+from tiered_cache.cli.output import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,7 @@ _LEGEND = (
     "Mean read: one lookup in the tier. Bytes moved: records read and written. Time saved: the "
     "computing, summed over the processes, that hits made unnecessary, less the time they took."
 )
+_NAMED = 3
 _SUBJECTS = {"warm": "warm run", "restart": "restart", "machine 2": "second machine"}
 _PLACES = {"memory": "in memory", "disk": "on disk", "redis": "in the Valkey server"}
 
@@ -129,9 +131,15 @@ def _where_found(run: Run) -> str:
 
 def _remarks(demo: Demo) -> Iterator[str]:
     faults = sum(tier.errors + tier.skips for run in demo.runs for tier in run.tiers)
-    if demo.runs[0].failed:
-        files = _count(demo.runs[0].failed, "file")
-        yield f"{files} could not be read, parsed or measured in full; the answer then says why."
+    failed = demo.runs[0].failed
+    if failed:
+        named = [printable(name) for name in failed[:_NAMED]]
+        if len(failed) > _NAMED:
+            named.append(f"{len(failed) - _NAMED:,} more")
+        yield (
+            f"{_count(len(failed), 'file')} could not be read, parsed or measured in full, and the "
+            f"answer says why: {', '.join(named)}."
+        )
     if faults:
         yield f"{_count(faults, 'lookup')} found a tier that was too slow or away, and went on below it."
     if demo.no_redis:
@@ -167,4 +175,6 @@ def _latency(value: float, microseconds: str) -> str:
     micro = value * 1e6
     if micro >= 999.5:
         return f"{micro / 1000:.1f} ms"
+    if micro < 0.05:
+        return f"<0.1 {microseconds}"
     return f"{micro:.0f} {microseconds}" if micro >= 9.95 else f"{micro:.1f} {microseconds}"

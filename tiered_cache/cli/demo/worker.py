@@ -54,13 +54,13 @@ class Outcome(TypedDict):
     Attributes:
         digests: A digest of the answers about each file.
         lines: How many lines the files have.
-        failed: How many files could not be read, decoded, parsed or measured.
+        failed: The files that could not be read, decoded, parsed or measured.
         stats: The cache's statistics of this run, as `CacheStats.to_dict` gives them.
     """
 
     digests: dict[str, str]
     lines: int
-    failed: int
+    failed: list[str]
     stats: dict[str, Any]
 
 
@@ -137,7 +137,7 @@ def _run(cache: TieredCache, task: Task, report: _Reporter) -> Outcome:
     return {
         "digests": {name: arguments_key("answers", each) for name, each in answers.items()},
         "lines": lines,
-        "failed": sum(_has_failed(each) for each in answers.values()),
+        "failed": [name for name, each in answers.items() if _has_failed(each)],
         "stats": (cache.stats() - before).to_dict(),
     }
 
