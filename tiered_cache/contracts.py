@@ -261,7 +261,7 @@ class Recorder(Protocol):
 
         Args:
             outcome: One of the counters `hits`, `stale_hits`, `misses`, `errors`, `skips`.
-            seconds: How long the tier took; 0.0 for a skip.
+            seconds: How long the tier took; 0.0 where it was not called.
             size_bytes: The size of the record that was read.
             saved_s: The computing seconds that it made unnecessary.
         """

@@ -55,10 +55,10 @@ class TierCounters:
         with self._lock:
             counts[outcome] = counts.get(outcome, 0) + 1
             self._saved_s += saved_s
-            if outcome != "skips":
+            self._read_bytes += size_bytes
+            if seconds:
                 self._read_seconds += seconds
                 self._timed_reads += 1
-                self._read_bytes += size_bytes
 
     def wrote(self, outcome: str, seconds: float, size_bytes: int) -> None:
         """Count one write."""

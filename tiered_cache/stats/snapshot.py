@@ -77,9 +77,10 @@ class TierStats:
 
     @property
     def mean_read_s(self) -> float:
-        """Mean seconds of a read; 0.0 without one.
+        """Mean seconds of a call that read the tier; 0.0 without one.
 
-        A hit in a memory tier is not timed: its time is measured when the statistics are taken.
+        An inlined hit in a memory tier is not timed by itself: its time is measured when the
+        statistics are taken. A miss that is known without a call has none.
         """
         return self.read_seconds / self.timed_reads if self.timed_reads else 0.0
 
