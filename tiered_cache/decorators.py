@@ -17,7 +17,8 @@ from typing import (
 )
 
 from tiered_cache.errors import ConfigurationError
-from tiered_cache.keys import FunctionKey
+from tiered_cache.keys import FunctionKey, arguments_key
+from tiered_cache.keys.identity import module_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,7 +90,7 @@ def cached(
         function: A function or method; not a coroutine function or generator function.
         ttl: The lifetime of a result.
         tags: The tags of a result.
-        key: Makes the key from the arguments, instead of the digest.
+        key: Makes, from the arguments, the text that stands for them in the key.
         version: Becomes part of the key; change it when the function's results change.
         ignore: The names of arguments that don't change the result.
 
@@ -150,8 +151,15 @@ def _key_maker(
 ) -> Callable[[tuple[Any, ...], dict[str, Any]], str]:
     if key is None:
         return FunctionKey(function, version=version, ignore=ignored)
-    name = f"{function.__module__}.{function.__qualname__}:{version}"
-    return lambda args, kwargs: f"{name}:{key(*args, **kwargs)}"
+    namespace = getattr(function, "__globals__", {})
+    module, rest = module_identity(function.__module__, namespace)
+    prefix = f"{module}.{function.__qualname__}"
+
+    def given_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        parts = {"module": rest, "version": version, "key": key(*args, **kwargs)}
+        return arguments_key(prefix, parts)
+
+    return given_key
 
 
 def _only_parameter(function: Callable[..., Any]) -> inspect.Parameter | None:

@@ -16,8 +16,8 @@ __all__ = [
 ]
 
 TOKEN_BYTES = 48
-"""A record is identified by its first 48 bytes, which hold its creation time, a random part and
-its checksum: that is what a compare-and-set compares, without moving the payload."""
+"""A record is identified by its first 48 bytes, which end with the checksum of all the rest: that
+is what a compare-and-set compares, without moving the payload."""
 
 TOMBSTONE_MAGIC = b"\x89TCT"
 """How the mark of a deletion begins; what follows is random. See `contracts.Tier.delete`."""

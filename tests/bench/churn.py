@@ -7,9 +7,12 @@ import functools
 import itertools
 import random
 
+import cachetools
+
 from tests.bench.report import print_ratios
 from tests.bench.timing import measure, per_call
 from tiered_cache import MemoryTier, TieredCache
+from tiered_cache.policies import Sieve
 
 __all__ = ["bench_churn"]
 
@@ -29,32 +32,50 @@ def zipf_keys(requests: int, keys: int, exponent: float, seed: int = 1) -> list[
 
 
 def bench_churn() -> list[str]:
-    """A request: a lookup, and on a miss a computation and an eviction."""
+    """A request: a lookup, and on a miss an insertion and an eviction.
+
+    The policies by themselves hold no lifetimes, count nothing and are not thread-safe; the cache
+    does all that, and measures the computation.
+    """
     keys = zipf_keys(REQUESTS, KEYS, EXPONENT)
 
     @functools.lru_cache(maxsize=CAPACITY)
     def lru(key: str) -> str:
         return key
 
+    sieve: Sieve[str, str] = Sieve(CAPACITY)
+    peer: cachetools.LRUCache[str, str] = cachetools.LRUCache(CAPACITY)
     with TieredCache([MemoryTier(CAPACITY)]) as cache:
+        names = {
+            "lru": lru,
+            "cache": cache,
+            "sieve": sieve,
+            "peer": peer,
+            "compute": lambda: "value",
+        }
 
         def start_empty() -> None:
             lru.cache_clear()
+            sieve.clear()
+            peer.clear()
             cache.clear()
 
-        names = {"lru": lru, "cache": cache, "compute": lambda: 1}
+        get_or_insert = "if {0}.get(k) is None: {0}[k] = k"
         measured = measure(
             {
                 "functools.lru_cache": per_call("lru(k)", names, keys),
+                "Sieve, get or insert": per_call(get_or_insert.format("sieve"), names, keys),
+                "cachetools.LRUCache, get or insert": per_call(
+                    get_or_insert.format("peer"), names, keys
+                ),
                 "cache.get_or_compute": per_call(
-                    "cache.get_or_compute(k, compute, ttl=3600)", names, keys
+                    "cache.get_or_compute(k, compute, ttl=3600.0)", names, keys
                 ),
             },
             before=start_empty,
             rounds=3,
         )
-        stats = cache.stats()
-        print(f"\n  hit rate of the churn: {stats.hit_rate:.3f}")
+        print(f"\n  hit rate of the churn: {cache.stats().hit_rate:.3f}")
     return print_ratios(
         "Churn, per request", measured, "functools.lru_cache", {"cache.get_or_compute": 3.0}
     )

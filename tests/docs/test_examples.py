@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```(?:python|toml)$", re.MULTILINE)
+_PYTHON = re.compile(r"^```python$", re.MULTILINE)
 
 
 def _pages() -> list[str]:
     docs = (_ROOT / "docs").rglob("*.md")
     found = [page for page in sorted(docs) if "_build" not in page.parts]
     pages = [_ROOT / "README.md", _ROOT / "policies" / "README.md", *found]
-    return [str(page.relative_to(_ROOT)) for page in pages if _BLOCK.search(page.read_text())]
+    return [str(page.relative_to(_ROOT)) for page in pages if _PYTHON.search(page.read_text())]
 
 
 def _write_file(example: Example) -> None:

@@ -154,7 +154,10 @@ def test_arguments_without_a_stable_key_name_themselves(cache: TieredCache) -> N
         return path
 
     assert by_path("a", Opaque()) == "a"
-    assert "a" in by_path.key_for("a", None)
+    assert by_path.key_for("a", None) == by_path.key_for("a", Opaque())
+    assert by_path.key_for("a", None) != by_path.key_for("b", None)
+    other = cache.cached(key=lambda path, config: path, version="2")(by_path.uncached)
+    assert other.key_for("a", None) != by_path.key_for("a", None)
 
 
 def test_version_changes_the_key(cache: TieredCache) -> None:

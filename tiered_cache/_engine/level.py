@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Level"]
 
 CLOSED = BreakerState.CLOSED
+_READS = ("get", "get_many")
+"""Operations whose faults the plans tell the listeners: as the outcome of a lookup."""
 
 
 class Level:
@@ -185,7 +187,9 @@ class Level:
             f"{operation}:{type(error).__name__}",
             f"Tier {self.name!r}: {operation} {status}: {type(error).__name__}: {error}",
         )
-        self._note(Event(EventKind.ERROR, self.name, key or "", 0.0, 0, f"{operation} {status}"))
+        if operation not in _READS:
+            event = Event(EventKind.ERROR, self.name, key or "", 0.0, 0, f"{operation} {status}")
+            self._note(event)
         return status
 
     def _breaker_changed(self, state: BreakerState) -> None:

@@ -6,6 +6,7 @@ Only what parsing needs is imported here: `--help` must not wait for the librari
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from importlib import import_module
@@ -50,6 +51,9 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a key need not fit the locale
     arguments = make_parser().parse_args(argv)
     try:
         module = import_module(arguments.module)
@@ -121,7 +125,14 @@ def _add_stack(parser: argparse.ArgumentParser) -> None:
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from tiered_cache.cli.demo import add_arguments
 
-    parser = commands.add_parser("demo", help="analyse a real source tree through the tiers")
+    parser = commands.add_parser(
+        "demo",
+        help="analyse a real source tree through the tiers",
+        description="Run four analyses of every file of a real source tree: cold, warm in the same\n"
+        "process, after a restart, and on a second machine that shares a Valkey server,\n"
+        "which the demo starts. Shows what each tier saved, and that all answers agree.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.set_defaults(module="tiered_cache.cli.demo", command="demo")
     add_arguments(parser)
 

@@ -48,7 +48,7 @@ DurationText = Annotated[float | str, _checked(parse_duration)]
 LifetimeText = Annotated[float | str, _checked(parse_lifetime)]
 SizeText = Annotated[int | str, _checked(parse_size)]
 Expanded = Annotated[str, AfterValidator(expand)]
-Names = Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)]
+Names = Annotated[list[str] | None, NoDecode, BeforeValidator(_comma_separated)]
 
 
 class _Section(BaseModel):
@@ -109,7 +109,7 @@ class StackSettings(_Section):
         pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$",
         description="Keeps its keys apart in shared stores; a named stack's is its name.",
     )
-    tiers: Names | None = Field(
+    tiers: Names = Field(
         default=None,
         min_length=1,
         description="The tiers, fastest first; by default memory and disk, and redis if it has a URL.",

