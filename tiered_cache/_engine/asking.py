@@ -31,7 +31,7 @@ def explain(stack: Stack, key: str) -> Plan[list[Explanation]]:
         reply = yield Read(level.index, key)
         finding = judge(level, stack.codec, key, reply)
         why = finding.why
-        if key in level.suspects:
+        if key in level.suspected:
             why = "outdated: a change did not reach this tier; it is deleted before it is read"
         elif finding.outcome == "stale_hits":
             why = "stale: past its freshness, not yet gone"

@@ -79,6 +79,7 @@ class Level:
         self.is_live = live_tier is not None and live_tier.counts_live_hits
         self.live_token = live_tier.live_token if live_tier is not None else _no_token
         self.suspects = Suspects()
+        self.suspected = self.suspects.keys
         self.breaker = Breaker(
             failures_to_open, probe_interval_s, clock.monotonic, self._breaker_changed
         )
@@ -89,10 +90,6 @@ class Level:
         self._strict = strict
         self._context: TierContext | None = None
         self._opened = False
-
-    def lacks(self, key: str) -> bool:
-        """Whether it is known without a call that the tier does not hold `key`."""
-        return self.is_live and key not in self.live
 
     def open(self, context: TierContext, *, required: bool) -> None:
         """Open the tier; unless it is required, one that is unavailable is asked again later."""

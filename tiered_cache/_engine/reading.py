@@ -57,9 +57,9 @@ def look_up(stack: Stack, key: str) -> Plan[Sought]:
     tokens: list[object] = []
     unsure = False
     for level in stack.levels:
-        if key in level.suspects:
+        if key in level.suspected:
             finding = yield from _consult_suspect(stack, level, key)
-        elif level.lacks(key):
+        elif level.is_live and key not in level.live:
             finding = Finding("misses", level.live_token(key), "not there")
             _count(stack, level, key, finding, 0.0)
         else:
@@ -114,7 +114,7 @@ def look_up_many(stack: Stack, keys: Sequence[str]) -> Plan[dict[str, Sought]]:
 
 def peek(stack: Stack, level: Level, key: str) -> Plan[Finding]:
     """What one tier holds for `key`; counts nothing and changes nothing."""
-    if key in level.suspects:
+    if key in level.suspected:
         return Finding("misses", why="outdated: a change did not reach this tier")
     reply = yield Read(level.index, key)
     return judge(level, stack.codec, key, reply)
@@ -136,7 +136,7 @@ def _consult_many(stack: Stack, level: Level, keys: Sequence[str]) -> Plan[dict[
     findings: dict[str, Finding] = {}
     asked: list[str] = []
     for key in keys:
-        if key not in level.suspects or (yield from _clear_suspicion(level, key)):
+        if key not in level.suspected or (yield from _clear_suspicion(level, key)):
             asked.append(key)
         else:
             findings[key] = Finding("skips", why="outdated: a change did not reach this tier")

@@ -21,19 +21,17 @@ class Suspects:
 
     def __init__(self) -> None:
         self._lock = fork_safe_lock()
-        self._keys: dict[str, int] = {}
+        self.keys: dict[str, int] = {}
+        """The suspected keys: for `in`, which every lookup asks of every tier."""
         self._serial = 0
         self.not_before_s = float("-inf")
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._keys
 
     def add(self, key: str, now_s: float) -> None:
         """Suspect `key`; `now_s` is the wall clock's time."""
         with self._lock:
             self._serial += 1
-            self._keys[key] = self._serial
-            if len(self._keys) > _MAX_KEYS:
+            self.keys[key] = self._serial
+            if len(self.keys) > _MAX_KEYS:
                 self._suspect_all(now_s)
 
     def add_all(self, now_s: float) -> None:
@@ -42,15 +40,15 @@ class Suspects:
             self._suspect_all(now_s)
 
     def _suspect_all(self, now_s: float) -> None:
-        self._keys.clear()
+        self.keys.clear()
         self.not_before_s = max(self.not_before_s, now_s)
 
     def ticket(self, key: str) -> int | None:
         """What to hand to `clear` after the key was deleted; `None` where it is not suspected."""
-        return self._keys.get(key)
+        return self.keys.get(key)
 
     def clear(self, key: str, ticket: int | None) -> None:
         """Believe the tier again, unless the key was suspected once more meanwhile."""
         with self._lock:
-            if self._keys.get(key) == ticket:
-                self._keys.pop(key, None)
+            if self.keys.get(key) == ticket:
+                self.keys.pop(key, None)
