@@ -208,12 +208,8 @@ def test_the_answers_do_not_depend_on_where_and_by_whom_it_is_run(
     assert len(set(digests)) == 1
 
 
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
-)
-def test_interrupted_it_leaves_nothing_behind(
-    tree: Path, places: Path, number: signal.Signals, status: int
-) -> None:
+def ended_amid_a_run(tree: Path, number: signal.Signals) -> tuple[int, bytes, list[psutil.Process]]:
+    """The status and last words of a demo that a signal ended, and which processes outlived it."""
     for name in ("slow_1.py", "slow_2.py"):
         (tree / name).write_bytes(SLOW)
     with subprocess.Popen(
@@ -226,11 +222,26 @@ def test_interrupted_it_leaves_nothing_behind(
         children = parent.children(recursive=True)
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
-    assert process.returncode == status
-    assert b"Traceback" not in errors
     _, alive = psutil.wait_procs(children, timeout=30)
-    assert alive == []
+    return process.returncode, errors, alive
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
+)
+def test_interrupted_it_leaves_nothing_behind(
+    tree: Path, places: Path, number: signal.Signals, status: int
+) -> None:
+    ended, errors, alive = ended_amid_a_run(tree, number)
+    assert (ended, alive) == (status, [])
+    assert b"Traceback" not in errors
     assert list(places.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+def test_killed_it_leaves_no_process_behind(tree: Path, places: Path) -> None:
+    ended, _, alive = ended_amid_a_run(tree, signal.SIGKILL)
+    assert (ended, alive) == (-signal.SIGKILL, [])
 
 
 def tasks(tree: Path, places: Path) -> list[Task]:

@@ -91,6 +91,13 @@ def test_a_named_file_is_read_instead(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 def test_lists_and_objects_in_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIERED_CACHE_TIERS", "memory, null")
+    assert load_settings().stack().tiers == ["memory", "null"]
+    for text, tiers in [('["memory"]', ["memory"]), ("null", ["null"]), ('["null"]', ["null"])]:
+        monkeypatch.setenv("TIERED_CACHE_TIERS", text)
+        assert load_settings().stack().tiers == tiers
+    monkeypatch.setenv("TIERED_CACHE_TIERS", "[memory")
+    assert "TIERED_CACHE_TIERS: tiers: " in mistakes()[0]
+    monkeypatch.setenv("TIERED_CACHE_TIERS", "memory, null")
     monkeypatch.setenv("TIERED_CACHE_DISK", '{"max_bytes": "5MiB"}')
     stack = load_settings().stack()
     assert stack.tiers == ["memory", "null"]

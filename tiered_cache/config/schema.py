@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -40,15 +41,18 @@ def _checked(parse: Callable[[Any], object]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _comma_separated(value: object) -> object:
-    return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
+def _listed(value: object) -> object:
+    """The list that a variable's text stands for: separated by commas, or JSON."""
+    if not isinstance(value, str):
+        return value
+    return json.loads(value) if value.startswith("[") else [s.strip() for s in value.split(",")]
 
 
 DurationText = Annotated[float | str, _checked(parse_duration)]
 LifetimeText = Annotated[float | str, _checked(parse_lifetime)]
 SizeText = Annotated[int | str, _checked(parse_size)]
 Expanded = Annotated[str, AfterValidator(expand)]
-Names = Annotated[list[str] | None, NoDecode, BeforeValidator(_comma_separated)]
+Names = Annotated[list[str] | None, NoDecode, BeforeValidator(_listed)]
 
 
 class _Section(BaseModel):
