@@ -22,7 +22,6 @@ from tiered_cache_policies.writing.write_through import WriteThrough
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from types import TracebackType
 
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Codec, Tier
@@ -411,12 +410,7 @@ class TieredCache:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 __all__ = ["ForkGate", "call_in_child", "fork_safe_lock"]
 
@@ -80,12 +79,7 @@ class ForkGate:
             mark.depth = 1
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._local.mark.depth -= 1
 
     def close_for_fork(self, deadline: float) -> None:

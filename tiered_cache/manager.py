@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Self
 
-from tiered_cache.config import build_stack, load_settings
-from tiered_cache.errors import CacheClosedError, ConfigurationError
+from tiered_cache.config import Settings, build_stack, load_settings
+from tiered_cache.errors import CacheClosedError, ConfigurationError, InvalidKeyError
+from tiered_cache.forking import fork_safe_lock
 from tiered_cache.keys import check_namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
+    from collections.abc import Callable, Iterable
 
     from tiered_cache.cache import TieredCache
+    from tiered_cache.config.schema import StackSettings
     from tiered_cache.events import Event
     from tiered_cache.stats.snapshot import CacheStats, TierStats
     from tiered_cache.units import Duration
@@ -35,6 +36,8 @@ BACKENDS = {
 
 _DEFAULT_REDIS = "redis://localhost:6379/0"
 _GLOB = "*?["
+_BATCH = 500
+"""How many keys a pattern deletes in one go: no call into a tier gets long."""
 
 
 class Cache:
@@ -78,14 +81,23 @@ class Cache:
         return self.tiered.delete(key)
 
     def delete_pattern(self, pattern: str) -> int:
-        """Remove the keys that match a glob pattern, such as `"user:*"`; how many there were.
+        """Remove the keys that match a glob pattern, such as `"user:*"`; how many matched.
 
-        `*` stands for any text, `?` for one character, `[abc]` for one of these. Upper and lower
-        case differ. Costs a walk over the keys that begin as the pattern does.
+        `*` stands for any text, `?` for one character, `[abc]` for one of these, `[*]` for a star
+        itself. Upper and lower case differ. Costs a walk over the keys that begin as the pattern
+        does up to its first special character, and a call into each tier for 500 of them.
+
+        Raises:
+            InvalidKeyError: The pattern is not a string.
         """
+        if not isinstance(pattern, str):
+            msg = f"A pattern must be a string, not {type(pattern).__name__}"
+            raise InvalidKeyError(msg)
         start = min((pattern.find(each) for each in _GLOB if each in pattern), default=None)
         matching = [key for key in self.tiered.keys(pattern[:start]) if fnmatchcase(key, pattern)]
-        return sum(self.tiered.delete(key) for key in matching)
+        for first in range(0, len(matching), _BATCH):
+            self.tiered.delete_many(matching[first : first + _BATCH])
+        return len(matching)
 
     def clear(self) -> None:
         """Remove everything."""
@@ -128,31 +140,35 @@ class CacheManager:
     Args:
         backend: Where values are kept: `memory` (also `in_memory`), `disk` (also `file`,
             `file_based`), `redis`, or `tiered`, the default, which is what the settings say.
+        settings: Settings that were loaded before; by default they are read.
         options: Settings by name, over variables and files, such as `redis_url="redis://…"` or
             `memory={"max_entries": 100}`.
 
     Raises:
-        ConfigurationError: There is no such backend, or the settings are wrong.
+        ConfigurationError: There is no such backend, the settings are wrong, or arguments
+            contradict each other.
 
-    Thread-safe.
+    Thread-safe, and safe to use after a fork.
     """
 
-    def __init__(self, backend: str | None = None, **options: Any) -> None:
-        kind = BACKENDS.get(backend or "tiered")
+    def __init__(
+        self, backend: str | None = None, *, settings: Settings | None = None, **options: Any
+    ) -> None:
+        wanted = "tiered" if backend is None else backend
+        kind = BACKENDS.get(wanted) if isinstance(wanted, str) else None
         if kind is None:
             msg = f"backend={backend!r} is not a backend: use one of {', '.join(BACKENDS)}"
             raise ConfigurationError(msg)
-        if kind != "tiered":
-            options = {"tiers": [kind], **options}
-        if kind == "redis" and "redis_url" not in options:
-            others: dict[str, Any] = {**options, "tiers": ["null"]}
-            settings = load_settings(**others).stack()
-            options["redis_url"] = settings.redis_address or _DEFAULT_REDIS
+        if settings is not None and options:
+            msg = "CacheManager() takes settings, or options by name: only one of them"
+            raise ConfigurationError(msg)
+        if kind != "tiered" and "tiers" in options:
+            msg = f"backend={backend!r} is a tier by itself: leave tiers= out, or use 'tiered'"
+            raise ConfigurationError(msg)
         self.backend = kind
-        self._options = options
-        self._namespace = load_settings(**options).stack().namespace
+        self._stack = _stack_settings(kind, settings, options)
         self._caches: dict[str, Cache] = {}
-        self._lock = threading.RLock()
+        self._lock = fork_safe_lock()
         self._closed = False
 
     def get_cache(self, name: str = "default") -> Cache:
@@ -161,22 +177,37 @@ class CacheManager:
         Raises:
             InvalidKeyError: The name has other characters than letters, digits, `_`, `-` and `.`.
             TierUnavailableError: Its only tier can't be reached: never another takes its place.
+            CacheClosedError: The manager is closed.
         """
         check_namespace(name)
+        cache = self._find(name)
+        if cache is not None:
+            return cache
+        # Built outside the lock, which must not be held over I/O. Of two threads that come at
+        # the same time, one builds in vain.
+        made = Cache(name, self._build(name))
+        try:
+            cache = self._find(name, made)
+        finally:
+            if cache is not made:
+                made.close()
+        return made if cache is None else cache
+
+    def _find(self, name: str, made: Cache | None = None) -> Cache | None:
+        """The cache called `name`; `made` becomes it, if there is none."""
         with self._lock:
             if self._closed:
                 msg = "the cache manager is closed: make a new one"
                 raise CacheClosedError(msg)
-            if name not in self._caches:
-                self._caches[name] = Cache(name, self._build(name))
-            return self._caches[name]
+            if made is not None:
+                return self._caches.setdefault(name, made)
+            return self._caches.get(name)
 
     def _build(self, name: str) -> TieredCache:
-        namespace = self._namespace if name == "default" else f"{self._namespace}.{name}"
-        check_namespace(namespace)
-        options: dict[str, Any] = {**self._options, "namespace": namespace}
-        settings = load_settings(**options)
-        return build_stack("default", settings)
+        own = self._stack.namespace
+        namespace = check_namespace(own if name == "default" else f"{own}.{name}")
+        stack = self._stack.model_copy(update={"namespace": namespace})
+        return build_stack("default", Settings({"default": stack}, []))
 
     def has_cache(self, name: str) -> bool:
         """Whether the cache called `name` has been made and not been removed."""
@@ -184,13 +215,15 @@ class CacheManager:
             return name in self._caches
 
     def remove_cache(self, name: str) -> bool:
-        """Remove a cache with all its entries; whether it was there."""
+        """Remove a cache with all its entries; whether it was there.
+
+        What another thread stores under this name at the same time may go with it.
+        """
         with self._lock:
             cache = self._caches.pop(name, None)
         if cache is None:
             return False
-        cache.clear()
-        cache.close()
+        _call_each([cache.clear, cache.close])
         return True
 
     def list_caches(self) -> list[str]:
@@ -202,27 +235,41 @@ class CacheManager:
         """Remove the entries of every cache that has been made."""
         with self._lock:
             caches = list(self._caches.values())
-        for cache in caches:
-            cache.clear()
+        _call_each(cache.clear for cache in caches)
 
     def close(self) -> None:
         """Close every cache. May be called again."""
         with self._lock:
             self._closed = True
             caches, self._caches = list(self._caches.values()), {}
-        for cache in caches:
-            cache.close()
+        _call_each(cache.close for cache in caches)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _stack_settings(kind: str, settings: Settings | None, options: dict[str, Any]) -> StackSettings:
+    """The stack that each cache of a manager is made like."""
+    if kind == "tiered":
+        return (load_settings(**options) if settings is None else settings).stack()
+    if settings is None:
+        # The tiers that files name are not asked for, so what they lack is no mistake.
+        settings = load_settings(**{**options, "tiers": ["null"]})
+    stack = settings.stack()
+    chosen: dict[str, Any] = {"tiers": [kind]}
+    if kind == "redis" and stack.redis_address is None:
+        chosen["redis_url"] = _DEFAULT_REDIS
+    return stack.model_copy(update=chosen)
+
+
+def _call_each(calls: Iterable[Callable[[], object]]) -> None:
+    """Make every call, whatever the ones before raise; the last exception is raised."""
+    with ExitStack() as stack:
+        for call in reversed([*calls]):
+            stack.callback(call)
 
 
 def _sized(tier: TierStats, size: int) -> TierStats:

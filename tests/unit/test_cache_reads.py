@@ -167,6 +167,34 @@ def test_law_3_a_promotion_carries_the_remaining_lifetime(
         assert reader.get("key") is None
 
 
+class SlowDisk(DiskTier):
+    """A disk on which a write takes five seconds of a clock."""
+
+    clock: FakeClock
+
+    def put(self, *args: Any, **options: Any) -> bool:
+        self.clock.advance(5)
+        return super().put(*args, **options)
+
+
+@pytest.mark.parametrize("how", ["set", "computed"])
+def test_law_3_the_time_that_a_write_below_takes_is_not_given_to_memory(
+    how: str, tmp_path: Path, namespace: str, clock: FakeClock
+) -> None:
+    disk = SlowDisk(tmp_path)
+    disk.clock = clock
+    with TieredCache([MemoryTier(), disk], namespace=namespace, clock=clock) as cache:
+        if how == "set":
+            cache.set("key", "value", ttl=10)
+        else:
+            cache.get_or_compute("key", lambda: "value", ttl=10)
+        clock.advance(4.9)
+        assert cache.get("key") == "value"
+        clock.advance(0.2)
+        assert cache.get("key") is None
+        assert not cache.exists("key")
+
+
 def test_law_3_a_writer_whose_clock_is_ahead_does_not_lengthen_a_lifetime(
     tmp_path: Path, redis_url: str, namespace: str
 ) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tiered_cache.cli.exits import NO, OK, UNAVAILABLE
-from tiered_cache.cli.output import print_json, print_table
-from tiered_cache.cli.stack import open_stack
+from tiered_cache.cli.output import finite, print_json, print_table
+from tiered_cache.cli.stack import OpenStack
 
 if TYPE_CHECKING:
     import argparse
@@ -18,10 +18,14 @@ __all__ = ["run"]
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command that was parsed."""
-    with open_stack(arguments) as cache:
+    stack = OpenStack(arguments)
+    with stack as cache:
         if arguments.command == "stats":
             return _stats(cache, arguments)
-        return _explain(cache, arguments)
+        present = _explain(cache, arguments)
+        if present:
+            return OK
+        return UNAVAILABLE if stack.unreached() else NO
 
 
 def _stats(cache: TieredCache, arguments: argparse.Namespace) -> int:
@@ -43,10 +47,11 @@ def _stats(cache: TieredCache, arguments: argparse.Namespace) -> int:
     return OK if all(tier.breaker == "closed" for tier in stats.tiers) else UNAVAILABLE
 
 
-def _explain(cache: TieredCache, arguments: argparse.Namespace) -> int:
+def _explain(cache: TieredCache, arguments: argparse.Namespace) -> bool:
+    """Print what the tiers say; whether one has the key."""
     tiers = cache.explain(arguments.key)
     if arguments.json:
-        print_json([{**each._asdict(), "remaining_s": _finite(each.remaining_s)} for each in tiers])
+        print_json([{**each._asdict(), "remaining_s": finite(each.remaining_s)} for each in tiers])
     else:
         rows = [
             (
@@ -60,11 +65,7 @@ def _explain(cache: TieredCache, arguments: argparse.Namespace) -> int:
             for each in tiers
         ]
         print_table(("tier", "present", "age", "remaining", "bytes", "why"), rows)
-    return OK if any(each.present for each in tiers) else NO
-
-
-def _finite(seconds: float | None) -> float | None:
-    return None if seconds == float("inf") else seconds
+    return any(each.present for each in tiers)
 
 
 def _seconds(seconds: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["print_json", "print_table", "printable", "say"]
+__all__ = [
+    "finite",
+    "print_json",
+    "print_table",
+    "printable",
+    "printable_lines",
+    "say",
+    "to_json",
+]
 
 
 def printable(text: object) -> str:
@@ -23,14 +32,53 @@ def printable(text: object) -> str:
     )
 
 
+def printable_lines(text: str) -> str:
+    """`text` with every line made `printable`."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
 def say(text: str) -> None:
     """Print a line to standard error."""
     print(text, file=sys.stderr)
 
 
+def finite(seconds: float | None) -> float | None:
+    """`seconds`, or `None` where there is no limit: JSON has no infinity."""
+    return None if seconds == math.inf else seconds
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document. What JSON has no form for is printed as its `repr`."""
-    print(json.dumps(value, indent=2, default=repr, ensure_ascii=False))
+    print(to_json(_plain(value), indent=2))
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    r"""`value` as JSON that every terminal and locale can show: other characters are `\uXXXX`.
+
+    Raises:
+        TypeError: JSON has no form for it.
+        ValueError: JSON has no form for it: it is not finite, or contains itself.
+    """
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    text = json.dumps(value, indent=indent, ensure_ascii=not unicode, allow_nan=False)
+    lines = text.split("\n")
+    return "\n".join(line if line.isprintable() else _escaped(line) for line in lines)
+
+
+def _escaped(text: str) -> str:
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON can have it."""
+    if isinstance(value, dict):
+        named = {key if isinstance(key, str) else repr(key): _plain(value[key]) for key in value}
+        return named if len(named) == len(value) else repr(value)
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    return value if value is None or isinstance(value, str | int) else repr(value)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -1,19 +1,63 @@
-"""The stack that a command works on."""
+"""The stack that a command works on, and which of its tiers it could not reach."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tiered_cache.config import build_stack, load_settings
+from tiered_cache.events import EventKind
 
 if TYPE_CHECKING:
     import argparse
+    from types import TracebackType
 
     from tiered_cache.cache import TieredCache
+    from tiered_cache.events import Event
 
-__all__ = ["open_stack"]
+__all__ = ["OpenStack"]
 
 
-def open_stack(arguments: argparse.Namespace) -> TieredCache:
-    """The stack that `--stack` and `--config` name."""
-    return build_stack(arguments.stack, load_settings(config_file=arguments.config))
+class OpenStack:
+    """The stack that `--stack` and `--config` name, from `with` to its end.
+
+    A fault of a tier reaches nobody who calls the cache; a command that was to delete or to list
+    must not report success all the same, so this one takes notice.
+
+    Args:
+        arguments: The parsed command line.
+
+    Raises:
+        ConfigurationError: The settings are wrong, or there is no such stack.
+    """
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._name: str = arguments.stack
+        self._settings = load_settings(config_file=arguments.config)
+        chosen = self._settings.stack(self._name)
+        self.namespace = chosen.namespace
+        self.tier_names = chosen.tier_names
+        self._failed: set[str] = set()
+
+    def __enter__(self) -> TieredCache:
+        self._cache = build_stack(self._name, self._settings)
+        self._cache.on_event(self._notice)
+        return self._cache
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._cache.close()
+
+    def _notice(self, event: Event) -> None:
+        if event.kind is EventKind.ERROR:
+            self._failed.add(event.tier)
+
+    def unreached(self) -> list[str]:
+        """The tiers that failed or were skipped since the stack was opened, fastest first."""
+        tiers = self._cache.stats().tiers
+        return [
+            tier.name for tier in tiers if tier.breaker != "closed" or tier.name in self._failed
+        ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from tiered_cache.cli.exits import NO, OK, UNAVAILABLE, USAGE
-from tiered_cache.cli.output import print_json, printable, say
-from tiered_cache.cli.stack import open_stack
-from tiered_cache.outcomes import LookupStatus
+from tiered_cache.cli.exits import FAILED, NO, OK, UNAVAILABLE, USAGE
+from tiered_cache.cli.output import finite, print_json, printable, printable_lines, say, to_json
+from tiered_cache.cli.stack import OpenStack
+from tiered_cache.outcomes import LookupStatus, WriteOutcome
 
 if TYPE_CHECKING:
     import argparse
@@ -24,35 +24,40 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.command == "set" and arguments.json_value:
         try:
             arguments.value = json.loads(arguments.value)
-        except ValueError as error:
-            say(f"tiered-cache: the value is not JSON: {error}")
+        except (ValueError, RecursionError) as error:
+            say(f"tiered-cache: the value is not JSON that can be read: {error}")
             return USAGE
-    if arguments.command == "clear" and not (arguments.yes or _agreed(arguments)):
-        return USAGE
-    with open_stack(arguments) as cache:
-        return _COMMANDS[arguments.command](cache, arguments)
+    stack = OpenStack(arguments)
+    if arguments.command == "clear" and not arguments.yes:
+        if not sys.stdin.isatty():
+            say(
+                "tiered-cache: clear asks before it removes anything, and has no terminal: use --yes"
+            )
+            return USAGE
+        if not _agreed(stack, sys.stderr if arguments.json else sys.stdout):
+            say("nothing was removed")
+            return NO
+    with stack as cache:
+        code = _COMMANDS[arguments.command](cache, arguments)
+        unreached = stack.unreached() if arguments.command in _NEED_EVERY_TIER else []
+    if unreached:
+        say(f"tiered-cache: not done in every tier: {', '.join(unreached)} can't be reached")
+        return UNAVAILABLE
+    return code
 
 
-def _agreed(arguments: argparse.Namespace) -> bool:
-    if not sys.stdin.isatty():
-        say(
-            "tiered-cache: clear asks before it removes anything, and there is no terminal: use --yes"
-        )
-        return False
-    print(
-        f"Remove every key of the stack {printable(arguments.stack)!r}? [y/N] ", end="", flush=True
-    )
-    if sys.stdin.readline().strip().lower() in ("y", "yes"):
-        return True
-    say("nothing was removed")
-    return False
+def _agreed(stack: OpenStack, output: TextIO) -> bool:
+    tiers = printable(", ".join(stack.tier_names))
+    question = f"Remove every key of the namespace {stack.namespace!r} from {tiers}? [y/N] "
+    print(question, end="", file=output, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _get(cache: TieredCache, arguments: argparse.Namespace) -> int:
     found = cache.lookup(arguments.key)
     if arguments.json:
         shown = found._asdict() | {"key": arguments.key, "tags": sorted(found.tags)}
-        print_json({**shown, "remaining_s": _finite(found.remaining_s)})
+        print_json({**shown, "remaining_s": finite(found.remaining_s)})
     elif isinstance(found.value, str) and found.found:
         print(found.value)
     elif found.found:
@@ -69,8 +74,11 @@ def _set(cache: TieredCache, arguments: argparse.Namespace) -> int:
         print_json({"stored": result.stored, "tiers": [each._asdict() for each in result.tiers]})
     for each in result.tiers:
         if each.reason:
-            say(f"{each.tier}: {each.outcome.value}: {each.reason}")
-    return OK if result else UNAVAILABLE
+            say(printable_lines(f"{each.tier}: {each.outcome.value}: {each.reason}"))
+    if not result:
+        return UNAVAILABLE
+    refused = any(each.outcome is WriteOutcome.REFUSED for each in result.tiers)
+    return FAILED if refused else OK
 
 
 def _delete(cache: TieredCache, arguments: argparse.Namespace) -> int:
@@ -106,15 +114,14 @@ def _ttl(text: str | None) -> str | float | None:
         return text
 
 
-def _finite(seconds: float) -> float | None:
-    return None if seconds == float("inf") else seconds
-
-
 def _as_text(value: object) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError):
-        return repr(value)
+        return to_json(value)
+    except (TypeError, ValueError, RecursionError):
+        return printable_lines(repr(value))
 
 
 _COMMANDS = {"get": _get, "set": _set, "delete": _delete, "keys": _keys, "clear": _clear}
+
+_NEED_EVERY_TIER = ("delete", "keys", "clear")
+"""What these do or tell is not true unless every tier was asked."""

@@ -20,7 +20,6 @@ from tiered_cache.errors import MissingExtraError, TierTimeoutError, TierUnavail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
 __all__ = ["ValkeyServer", "valkey_binary"]
 
@@ -195,12 +194,7 @@ class ValkeyServer:
             self.stop()
             raise
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _stop_at_exit(self) -> None:

@@ -166,6 +166,7 @@ class MemoryTier:
         """Take the clock and the callbacks."""
         self._context = context
         self._now = context.clock.monotonic
+        self._wall = context.clock.wall
 
     def get(self, key: str) -> Found | Absent:
         """The live entry of `key`."""
@@ -247,7 +248,8 @@ class MemoryTier:
                 msg = f"a {type(value).__name__} can't be copied: use copy=None or 'check'"
                 raise RecordRefusedError(msg, tier=self.name, operation="put", key=key) from error
         size = entry.size_bytes or (estimate_bytes(value) if self._max_bytes else 0)
-        gone = self._now() + lifetime_s
+        # The entry's own end as well: the tiers below were written first, which took its time.
+        gone = self._now() + min(lifetime_s, entry.stale_until_s - self._wall())
         fresh = gone if entry.stale_until_s == entry.fresh_until_s else gone - entry.grace_s
         held = _Held(entry, value, fresh, gone, size)
         if self._copy == "check":

@@ -1,0 +1,222 @@
+"""The command line's grammar, and its help.
+
+Only what parsing needs is imported here: `--help` must not wait for the libraries.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from tiered_cache.cli.exits import EXIT_CODES
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
+
+__all__ = ["make_parser"]
+
+_DESCRIPTION = """\
+A multi-tier read-through cache: memory, disk and Redis.
+
+The commands below work on the stack that the settings describe: variables
+TIERED_CACHE_*, tiered-cache.toml, [tool.tiered-cache] in pyproject.toml.
+"""
+_EXAMPLES = """\
+examples:
+  tiered-cache demo                        analyse a source tree through all tiers
+  tiered-cache config show                 the settings, and where each comes from
+  tiered-cache set greeting hello --ttl 1h
+  tiered-cache get greeting
+  tiered-cache explain greeting            what each tier says of the key
+  tiered-cache keys user: --stack ci --json
+"""
+_OWN_MEMORY = """\
+The memory tier belongs to this process and ends with it: a value outlives the
+command in the tiers below only.
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    codes = "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES.items())
+    parser = argparse.ArgumentParser(
+        prog="tiered-cache",
+        description=_DESCRIPTION,
+        epilog=f"{_EXAMPLES}\nexit codes:\n{codes}\n\nTIERED_CACHE_DEBUG=1 shows tracebacks.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_config(commands)
+    _add_stats(commands)
+    _add_get(commands)
+    _add_set(commands)
+    _add_delete(commands)
+    _add_keys(commands)
+    _add_explain(commands)
+    _add_clear(commands)
+    _command(commands, "version", "the version of tiered-cache, Python and the libraries", "about")
+    return parser
+
+
+def _command(
+    commands: Commands,
+    name: str,
+    summary: str,
+    module: str,
+    description: str = "",
+    examples: str = "",
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=description or summary[0].upper() + summary[1:] + ".",
+        epilog=f"examples:\n{examples}" if examples else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(module=f"tiered_cache.cli.{module}", command=name)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+def _add_stack(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--stack", default="default", metavar="NAME", help="the stack's name in the settings"
+    )
+    parser.add_argument("--config", metavar="FILE", help="a TOML file instead of tiered-cache.toml")
+
+
+def _add_demo(commands: Commands) -> None:
+    from tiered_cache.cli.demo import add_arguments
+
+    parser = commands.add_parser(
+        "demo",
+        help="analyse a real source tree through the tiers",
+        description="Run four analyses of every file of a real source tree: cold, warm in the same\n"
+        "process, after a restart, and on a second machine that shares a Valkey server,\n"
+        "which the demo starts. Shows what each tier saved, and that all answers agree.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(module="tiered_cache.cli.demo", command="demo")
+    add_arguments(parser)
+
+
+def _add_config(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "config",
+        "show or check the settings, or print their JSON Schema",
+        "settings",
+        "Show every setting of a stack and where it comes from (show), check all of them\n"
+        "(check: prints every mistake at once, exit code 3), or print the JSON Schema of\n"
+        "tiered-cache.toml for an editor (schema). Passwords and keys are never shown.",
+        "  tiered-cache config show --stack ci\n"
+        "  tiered-cache config check --config new.toml && mv new.toml tiered-cache.toml\n"
+        "  tiered-cache config schema > tiered-cache.schema.json",
+    )
+    parser.add_argument("action", choices=["show", "check", "schema"])
+    _add_stack(parser)
+
+
+def _add_stats(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "stats",
+        "how full each tier is, and whether it can be reached",
+        "inspecting",
+        "What each tier of the stack holds now: entries, bytes, bounds, state of its breaker.\n"
+        "Hits and misses are counted by each process for itself, and this process has none:\n"
+        "read those in your program, by cache.stats(). Exit code 4 if a tier is away.",
+        "  tiered-cache stats\n  tiered-cache stats --json | jq '.tiers[].bytes'",
+    )
+    _add_stack(parser)
+
+
+def _add_get(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "get",
+        "print a value; exit code 1 if there is none",
+        "values",
+        "Print the value of a key: a string as it is, other plain data as JSON, anything else\n"
+        "as Python shows it. --json prints the whole lookup: status, value, tier, age,\n"
+        "remaining lifetime (null: no limit), cost and tags. Exit code 1 if there is none.",
+        "  tiered-cache get greeting\n"
+        "  tiered-cache get greeting --json | jq .remaining_s\n"
+        "  tiered-cache get -- -key-that-begins-with-a-dash",
+    )
+    parser.add_argument("key")
+    _add_stack(parser)
+
+
+def _add_set(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "set",
+        "store a value",
+        "values",
+        f"Store a value: the text itself, or with --json-value what it says.\n\n{_OWN_MEMORY}",
+        "  tiered-cache set greeting hello --ttl 1h\n"
+        "  tiered-cache set limits '{\"files\": [1, null]}' --json-value --tag repo:x",
+    )
+    parser.add_argument("key")
+    parser.add_argument("value", help="a string; see --json-value")
+    parser.add_argument("--ttl", help="its lifetime, such as 90, 10m or 1d; default: the stack's")
+    parser.add_argument("--tag", action="append", default=[], help="may be repeated")
+    parser.add_argument("--json-value", action="store_true", help="the value is JSON")
+    _add_stack(parser)
+
+
+def _add_delete(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "delete",
+        "remove keys from every tier; exit code 1 if none was there",
+        "values",
+        examples="  tiered-cache delete greeting limits",
+    )
+    parser.add_argument("key", nargs="+")
+    _add_stack(parser)
+
+
+def _add_keys(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "keys",
+        "list the keys that begin with a prefix",
+        "values",
+        "List the keys that begin with a prefix, or all, each on a line, with control characters\n"
+        "escaped; --json gives them exactly. Walks through every tier.",
+        "  tiered-cache keys user:\n  tiered-cache keys --json | jq length",
+    )
+    parser.add_argument("prefix", nargs="?", default="")
+    _add_stack(parser)
+
+
+def _add_explain(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "explain",
+        "what each tier says of a key; exit code 1 if none has it",
+        "inspecting",
+        "For each tier: whether it would answer a lookup of the key, its age, remaining lifetime\n"
+        f"and size there, and why not. Moves and counts nothing.\n\n{_OWN_MEMORY}",
+        "  tiered-cache explain greeting",
+    )
+    parser.add_argument("key")
+    _add_stack(parser)
+
+
+def _add_clear(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "clear",
+        "remove every key of the stack's namespace; asks first",
+        "values",
+        "Remove every key of the stack's namespace, from every tier. Other namespaces and other\n"
+        "users of the same server are not touched. Asks first, unless --yes is given; exit code 1\n"
+        "if the answer is no, 2 if there is no terminal to ask on.",
+        "  tiered-cache clear --stack ci --yes",
+    )
+    parser.add_argument("--yes", action="store_true", help="don't ask")
+    _add_stack(parser)
