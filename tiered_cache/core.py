@@ -30,6 +30,8 @@ MISSING: Any = object()
 
 _TIMED_HITS = 100
 
+_taken: weakref.WeakSet[Tier] = weakref.WeakSet()
+
 NO_NODES: Mapping[str, Node] = {}
 """The live nodes of a cache that has none."""
 
@@ -41,6 +43,7 @@ class Core:
 
     def __init__(self, tiers: Sequence[Tier], options: StackOptions) -> None:
         _check_order(tiers)
+        _take(tiers)
         self._tier_counters = [TierCounters(tier.name) for tier in tiers]
         self._counters = CacheCounters()
         self.live_hits = LiveHits()
@@ -52,7 +55,11 @@ class Core:
             count_lookups=self._counters.looked_up,
             count_computed=self._counters.computed,
         )
-        self.stack.open()
+        try:
+            self.stack.open()
+        except BaseException:
+            _give_back(tiers)
+            raise
         self._run = SyncDriver(self.stack).run
         self._faces: weakref.WeakSet[Face] = weakref.WeakSet()
         self._lock = fork_safe_lock()
@@ -159,6 +166,7 @@ class Core:
             self._closed = True
             self._refresh()
             self.stack.close_tiers()
+            _give_back([level.tier for level in self.stack.levels])
 
 
 class Face(Protocol):
@@ -241,3 +249,17 @@ def _check_order(tiers: Sequence[Tier]) -> None:
                 f"share to the slow ones that many share, so put {lower.name!r} first"
             )
             raise ConfigurationError(msg)
+
+
+def _take(tiers: Sequence[Tier]) -> None:
+    """Make sure that no tier serves two caches, whose keys it could not tell apart."""
+    for tier in tiers:
+        if tier in _taken:
+            msg = f"the tier {tier.name!r} belongs to another cache already: make one for each"
+            raise ConfigurationError(msg)
+    _taken.update(tiers)
+
+
+def _give_back(tiers: Sequence[Tier]) -> None:
+    for tier in tiers:
+        _taken.discard(tier)

@@ -335,6 +335,17 @@ def test_an_order_that_makes_no_sense_is_refused(tmp_path: Path, redis_url: str)
         TieredCache([MemoryTier(), MemoryTier()])
 
 
+def test_a_tier_belongs_to_one_cache() -> None:
+    tier = MemoryTier()
+    with TieredCache([tier], namespace="one"):
+        with pytest.raises(ConfigurationError, match="belongs to another cache"):
+            TieredCache([tier], namespace="two")
+        with pytest.raises(ConfigurationError, match="two tiers are called"):
+            TieredCache([MemoryTier(), MemoryTier()])
+    with TieredCache([tier], namespace="two") as cache:
+        assert cache.set("key", 1)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_one_engine_for_any_number_of_tiers(
     count: int, tmp_path: Path, redis_url: str, namespace: str
