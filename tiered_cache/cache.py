@@ -142,6 +142,11 @@ class TieredCache:
         self._hits = core.live_hits.counter
         self._live = NO_NODES if self._prefix else core.live
 
+    @property
+    def codec(self) -> Codec:
+        """What turns values into records here: `cache.codec.registry.register(…)` adds a type."""
+        return self._source.core().stack.codec
+
     def namespace(self, name: str) -> TieredCache:
         """A view with keys of its own, in the same tiers and with the same settings and statistics.
 

@@ -16,6 +16,8 @@ from typing import (
     overload,
 )
 
+from tiered_cache.codec import RecordCodec
+from tiered_cache.codec.annotations import register_results
 from tiered_cache.errors import ConfigurationError
 from tiered_cache.keys import FunctionKey, arguments_key
 from tiered_cache.keys.identity import module_identity
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tiered_cache.cache import TieredCache
+    from tiered_cache.contracts import Codec
     from tiered_cache.units import Duration
 
 __all__ = ["Cached", "cached"]
@@ -85,6 +88,9 @@ def cached(
     not. Arguments without a stable encoding raise `InvalidKeyError`, which names them. Of a method
     the object is an argument like the others: give it `__cache_key__()`, or ignore it.
 
+    At the first call the classes in the return annotation, and those of their fields, are
+    registered with the cache's codec, so that records can hold their objects without a pickle.
+
     Args:
         cache: Where the results are kept.
         function: A function or method; not a coroutine function or generator function.
@@ -108,8 +114,12 @@ def cached(
     tags = frozenset(tags) if not isinstance(tags, str) else tags
     make_key = _key_maker(function, key, version, ignored)
     memo: dict[str, str] = {}
+    ready_for: Codec | None = None
 
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        nonlocal ready_for
+        if cache.codec is not ready_for:
+            ready_for = _prepare(cache.codec, function)
         full = make_key(args, kwargs)
         if len(args) == 1 and not kwargs and type(args[0]) is str:
             if len(memo) >= _MAX_MEMOS:
@@ -141,6 +151,13 @@ def cached(
     wrapper.invalidate = lambda *args, **kwargs: cache.delete(make_key(args, kwargs))
     wrapper.uncached = function
     return cast("Cached[P, R]", wrapper)
+
+
+def _prepare(codec: Codec, function: Callable[..., Any]) -> Codec:
+    """Let records hold what `function` says it returns."""
+    if isinstance(codec, RecordCodec):
+        register_results(codec.registry, function)
+    return codec
 
 
 def _key_maker(

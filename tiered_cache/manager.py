@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import ExitStack
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tiered_cache.config import Settings, build_stack, load_settings
 from tiered_cache.errors import CacheClosedError, ConfigurationError, InvalidKeyError
-from tiered_cache.forking import fork_safe_lock
+from tiered_cache.forking import call_in_child, fork_safe_lock
 from tiered_cache.keys import check_namespace
 
 if TYPE_CHECKING:
@@ -168,8 +169,10 @@ class CacheManager:
         self.backend = kind
         self._stack = _stack_settings(kind, settings, options)
         self._caches: dict[str, Cache] = {}
+        self._makers: dict[str, threading.Lock] = {}
         self._lock = fork_safe_lock()
         self._closed = False
+        call_in_child(self._forget_makers)
 
     def get_cache(self, name: str = "default") -> Cache:
         """The cache called `name`; made, if this is the first time.
@@ -183,25 +186,31 @@ class CacheManager:
         cache = self._find(name)
         if cache is not None:
             return cache
-        # Built outside the lock, which must not be held over I/O. Of two threads that come at
-        # the same time, one builds in vain.
-        made = Cache(name, self._build(name))
-        try:
-            cache = self._find(name, made)
-        finally:
-            if cache is not made:
-                made.close()
-        return made if cache is None else cache
+        with self._maker(name):  # one thread makes it, and the others wait for that
+            cache = self._find(name)
+            return self._keep(name, self._build(name)) if cache is None else cache
 
-    def _find(self, name: str, made: Cache | None = None) -> Cache | None:
-        """The cache called `name`; `made` becomes it, if there is none."""
+    def _find(self, name: str) -> Cache | None:
         with self._lock:
             if self._closed:
-                msg = "the cache manager is closed: make a new one"
-                raise CacheClosedError(msg)
-            if made is not None:
-                return self._caches.setdefault(name, made)
+                raise _closed()
             return self._caches.get(name)
+
+    def _maker(self, name: str) -> threading.Lock:
+        with self._lock:
+            return self._makers.setdefault(name, threading.Lock())
+
+    def _keep(self, name: str, tiered: TieredCache) -> Cache:
+        with self._lock:
+            if not self._closed:
+                cache = self._caches[name] = Cache(name, tiered)
+                return cache
+        tiered.close()
+        raise _closed()
+
+    def _forget_makers(self) -> None:
+        """In a forked child: whoever was making a cache is not there any more."""
+        self._makers = {}
 
     def _build(self, name: str) -> TieredCache:
         own = self._stack.namespace
@@ -249,6 +258,10 @@ class CacheManager:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _closed() -> CacheClosedError:
+    return CacheClosedError("the cache manager is closed: make a new one")
 
 
 def _stack_settings(kind: str, settings: Settings | None, options: dict[str, Any]) -> StackSettings:

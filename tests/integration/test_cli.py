@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import pty
+import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tiered_cache.cli.stack import OpenStack
 
-def run(*arguments: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tiered_cache.testing import ChaosProxy
+
+
+def run(
+    *arguments: str, code: int = 0, also: Mapping[str, str] | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "tiered_cache", *arguments],
         capture_output=True,
         text=True,
-        env={**os.environ, **variables},
+        env={**os.environ, **(also or {}), **variables},
         stdin=subprocess.DEVNULL,
     )
     assert done.returncode == code, (done.stdout, done.stderr)
@@ -50,8 +64,32 @@ def test_keys_that_the_locale_cannot_show_are_escaped() -> None:
     shown = run("keys", PYTHONIOENCODING="ascii", PYTHONUTF8="1").stdout
     assert shown == "schl\\xfcssel\n"
     assert json.loads(run("keys", "--json").stdout) == ["schlüssel"]
+    assert json.loads(run("keys", "--json", PYTHONIOENCODING="ascii", PYTHONUTF8="1").stdout) == [
+        "schlüssel"
+    ]
     shown = run("get", "schlüssel", PYTHONIOENCODING="ascii", PYTHONUTF8="1").stdout
     assert shown == "wert \\xfc\n"
+
+
+def on_a_terminal(*arguments: str, answer: str = "", code: int = 0, **variables: str) -> str:
+    """What the command shows on a terminal, standard error included."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "tiered_cache", *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "COLUMNS": "200", "TERM": "xterm", **variables},
+    ) as process:
+        os.close(theirs)
+        os.write(ours, answer.encode())  # the terminal keeps it until it is read
+        shown = b""
+        with suppress(OSError):  # how Linux says that the other side has hung up
+            while part := os.read(ours, 65536):
+                shown += part
+    os.close(ours)
+    assert process.returncode == code, shown
+    return shown.decode()
 
 
 def test_clear_asks() -> None:
@@ -60,6 +98,146 @@ def test_clear_asks() -> None:
     assert run("get", "key").stdout == "1\n"
     assert run("clear", "--yes").stdout == "removed 1 keys\n"
     run("get", "key", code=1)
+
+
+def test_clear_takes_an_answer_from_a_terminal() -> None:
+    run("set", "key", "1", TIERED_CACHE_NAMESPACE="mine")
+    for no in ("n\n", "\n", "yesterday\n", "\x04"):
+        shown = on_a_terminal("clear", answer=no, code=1, TIERED_CACHE_NAMESPACE="mine")
+        assert "namespace 'mine' from memory, disk? [y/N]" in shown
+        assert "nothing was removed" in shown
+    assert run("get", "key", TIERED_CACHE_NAMESPACE="mine").stdout == "1\n"
+    on_a_terminal("clear", answer="y\n", code=3, TIERED_CACHE_NAMESPACE="/")
+    assert "removed 1 keys" in on_a_terminal("clear", answer="Y\n", TIERED_CACHE_NAMESPACE="mine")
+    run("get", "key", code=1, TIERED_CACHE_NAMESPACE="mine")
+
+
+def test_a_question_is_no_part_of_the_json() -> None:
+    run("set", "key", "1")
+    ours, theirs = pty.openpty()
+    os.write(ours, b"y\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "tiered_cache", "clear", "--json"],
+        stdin=theirs,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    os.close(theirs)
+    os.close(ours)
+    assert json.loads(done.stdout) == {"cleared": 1}
+    assert "[y/N]" in done.stderr
+
+
+def test_tables_are_coloured_on_a_terminal_unless_no_colour_is_wanted() -> None:
+    pytest.importorskip("rich")
+    run("set", "key", "1")
+    coloured = on_a_terminal("explain", "key", NO_COLOR="")
+    assert "\x1b[" in coloured
+    plain = on_a_terminal("explain", "key", NO_COLOR="1")
+    assert "\x1b" not in plain
+    assert "\x1b" not in run("explain", "key").stdout
+    for shown in (coloured, plain):
+        assert "disk" in shown
+        assert "no limit" in shown
+
+
+def test_without_rich_tables_are_plain() -> None:
+    run("set", "key", "1")
+    hidden = Path("hidden")
+    hidden.mkdir()
+    (hidden / "rich.py").write_text("raise ImportError('not installed')")
+    shown = on_a_terminal("explain", "key", PYTHONPATH=str(hidden), NO_COLOR="")
+    assert "\x1b" not in shown
+    assert "no limit" in shown
+
+
+def test_text_from_outside_is_no_markup() -> None:
+    Path("tiered-cache.toml").write_text("[disk]\npath = '[bold]cache[/bold] [link=x]'\n")
+    assert "[bold]cache[/bold] [link=x]" in on_a_terminal("stats", NO_COLOR="")
+
+
+AWAY = {"TIERED_CACHE_REDIS_URL": "redis://127.0.0.1:1/0"}
+
+
+def test_what_was_not_done_in_every_tier_is_no_success() -> None:
+    for key in ("one", "two"):
+        run("set", key, "1")
+    assert run("get", "one", also=AWAY).stdout == "1\n"
+    assert run("keys", code=4, also=AWAY).stdout == "one\ntwo\n"
+    assert "redis can't be reached" in run("delete", "one", code=4, also=AWAY).stderr
+    run("get", "one", code=4, also=AWAY)
+    run("explain", "one", code=4, also=AWAY)
+    assert "yes" in run("explain", "two", also=AWAY).stdout
+    assert "redis: failed" in run("set", "three", "1", code=4, also=AWAY).stderr
+    cleared = run("clear", "--yes", "--json", code=4, also=AWAY)
+    assert json.loads(cleared.stdout) == {"cleared": 2}
+    assert run("keys").stdout == ""
+
+
+@pytest.mark.parametrize("fault", ["refuse", "garbage"])
+def test_a_server_that_fails_in_between_is_noticed(
+    redis_url: str,
+    namespace: str,
+    chaos_proxy: Callable[[str], ChaosProxy],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+) -> None:
+    proxy = chaos_proxy(redis_url)
+    monkeypatch.setenv("TIERED_CACHE_REDIS_URL", proxy.url)
+    monkeypatch.setenv("TIERED_CACHE_NAMESPACE", namespace)
+    stack = OpenStack(argparse.Namespace(stack="default", config=None))
+    with stack as cache:
+        cache.set("key", 1)
+        assert stack.unreached() == []
+        getattr(proxy, fault)()
+        cache.clear()
+        assert cache.stats().tier("redis").breaker == "closed", "one fault does not open it"
+        assert stack.unreached() == ["redis"]
+        proxy.forward()
+        cache.delete("key")
+
+
+def test_a_value_that_no_tier_below_takes_is_no_success() -> None:
+    small = {"TIERED_CACHE_DISK__MAX_VALUE_BYTES": "200"}
+    run("set", "key", "old")
+    told = run("set", "key", "x" * 1000, code=5, also=small)
+    assert "disk: refused" in told.stderr
+    run("get", "key", code=1)
+
+
+STORE_ODD_VALUES = """
+from tiered_cache import tiered
+tiered.set("keys that are tuples", {(1, 2): 3})
+tiered.set("not finite", [float("nan"), float("-inf")])
+tiered.set("bytes", b"\\x00")
+tiered.set("invisible", ["\\u202e\\x9b ü"])
+tiered.set("twins", {1: 1, "1": 2})
+tiered.set("too long a number", 10**5000)
+tiered.close()
+"""
+
+
+def test_values_that_json_has_no_form_for() -> None:
+    subprocess.run([sys.executable, "-c", STORE_ODD_VALUES], check=True)
+
+    def shown(key: str, **variables: str) -> object:
+        text = run("get", key, "--json", also=variables).stdout
+        return json.loads(text, parse_constant=pytest.fail)["value"]
+
+    assert shown("keys that are tuples") == {"(1, 2)": 3}
+    assert run("get", "keys that are tuples").stdout == "{(1, 2): 3}\n"
+    assert shown("not finite") == ["nan", "-inf"]
+    assert run("get", "not finite").stdout == "[nan, -inf]\n"
+    assert shown("bytes") == "b'\\x00'"
+    assert shown("twins") == "{1: 1, '1': 2}"
+    for variables in ({}, {"PYTHONIOENCODING": "ascii"}):
+        assert shown("invisible", **variables) == ["\u202e\x9b ü"]
+        for options in ([], ["--json"]):
+            text = run("get", "invisible", *options, also=variables).stdout
+            assert "\u202e" not in text
+            assert "\x9b" not in text
+    assert "ValueError" in run("get", "too long a number", code=5).stderr
 
 
 def test_stats_show_what_is_full_and_what_is_down() -> None:
@@ -92,10 +270,11 @@ def test_mistakes_have_their_exit_code() -> None:
     assert "empty" in run("get", "", code=3).stderr
     assert "ttl" in run("set", "key", "1", "--ttl", "0", code=3).stderr
     assert "JSON" in run("set", "key", "{", "--json-value", code=2).stderr
+    assert "JSON" in run("set", "key", "[" * 100_000, "--json-value", code=2).stderr
     run("frobnicate", code=2)
     run("get", code=2)
     unreachable = {"TIERED_CACHE_TIERS": "redis", "TIERED_CACHE_REDIS_URL": "redis://127.0.0.1:1"}
-    assert "127.0.0.1:1" in run("get", "key", code=4, **unreachable).stderr
+    assert "127.0.0.1:1" in run("get", "key", code=4, also=unreachable).stderr
 
 
 def test_keys_cannot_play_with_the_terminal() -> None:
@@ -109,10 +288,11 @@ def test_keys_cannot_play_with_the_terminal() -> None:
     assert json.loads(run("keys", "--json").stdout) == [hostile]
 
 
-def test_help_waits_for_no_library() -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["get", "--help"], ["demo", "--help"]])
+def test_help_waits_for_no_library(arguments: list[str]) -> None:
     program = """
 import sys
-sys.argv = ["tiered-cache", "--help"]
+sys.argv = ["tiered-cache", *sys.argv[1:]]
 from tiered_cache.cli import main
 try:
     main()
@@ -122,10 +302,20 @@ heavy = {"redis", "diskcache", "pydantic", "cachetools", "msgspec", "rich", "rad
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+        [sys.executable, "-c", program, *arguments], check=True, capture_output=True, text=True
     )
+    assert "usage:" in done.stdout
+
+
+def test_help_says_how_and_what_comes_of_it() -> None:
     for told in ("examples:", "exit codes:", "130", "demo", "explain"):
-        assert told in done.stdout
+        assert told in run("--help").stdout
+    for command in ("config", "stats", "get", "set", "delete", "keys", "explain", "clear"):
+        shown = run(command, "--help").stdout
+        assert f"examples:\n  tiered-cache {command}" in shown
+        assert "--stack NAME" in shown
+        assert "--config FILE" in shown
+    assert "counted by each process for itself" in run("stats", "--help").stdout
 
 
 @pytest.mark.parametrize(
@@ -150,6 +340,55 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait() == 0
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["keys"]])
+def test_output_that_nobody_takes(arguments: list[str]) -> None:
+    run("set", "key", "1")
+    command = shlex.join([sys.executable, "-m", "tiered_cache", *arguments])
+    for shell, code, told in (
+        (f"{command} >/dev/full", 5, "No space left"),
+        (f"{command} >&-", 0, ""),
+    ):
+        done = subprocess.run(["/bin/sh", "-c", shell], stderr=subprocess.PIPE, text=True)
+        assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+        assert "Traceback" not in done.stderr
+        assert bool(done.stderr) == bool(told)
+
+
+def test_help_for_a_reader_that_has_gone() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nobody:
+        done = subprocess.run(
+            [sys.executable, "-m", "tiered_cache", "--help"], stdout=nobody, stderr=subprocess.PIPE
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_debugging_shows_tracebacks() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tiered_cache", "get", ""],
+        env={**os.environ, "TIERED_CACHE_DEBUG": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" in done.stderr
+    assert "InvalidKeyError" in done.stderr
+
+
+def test_a_fault_of_the_program_shows_no_value() -> None:
+    program = """
+import sys
+from tiered_cache.cli import about, main
+def broken(arguments):
+    raise LookupError("the value of somebody")
+about.run = broken
+sys.exit(main(["version"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 5
+    assert done.stderr == "tiered-cache: LookupError: TIERED_CACHE_DEBUG=1 shows where\n"
 
 
 def test_version() -> None:

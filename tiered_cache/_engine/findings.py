@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tiered_cache._engine.effects import OK, SKIPPED, UNREADABLE, Reply
 from tiered_cache.contracts import Absent, Found
 from tiered_cache.entry import Entry
-from tiered_cache.errors import RecordError
+from tiered_cache.errors import RecordError, SignatureError, UnsupportedRecordError
 
 if TYPE_CHECKING:
     from tiered_cache._engine.level import Level
@@ -34,7 +34,9 @@ class Finding:
         age_s: Seconds since it was written, by this host's clock; never negative.
         fresh_s: Seconds for which it stays fresh.
         gone_s: Seconds after which it must not be served at all.
-        corrupt: Whether the tier holds bytes that nobody can use, which are to be removed.
+        corrupt: Whether the tier holds bytes that can't be used here.
+        worthless: Whether nobody can use them, so that they are to be removed. Bytes of a newer
+            release, or with a type or signature that is not known here, may be of use to others.
         why: Why it is not a hit, for people.
     """
 
@@ -49,6 +51,7 @@ class Finding:
         "size_bytes",
         "token",
         "why",
+        "worthless",
     )
 
     def __init__(
@@ -59,6 +62,7 @@ class Finding:
         *,
         record: bytes | None = None,
         corrupt: bool = False,
+        worthless: bool = False,
     ) -> None:
         self.outcome = outcome
         self.token = token
@@ -67,6 +71,7 @@ class Finding:
         self.record = record
         self.size_bytes = 0 if record is None else len(record)
         self.corrupt = corrupt
+        self.worthless = worthless
         self.age_s = self.fresh_s = self.gone_s = 0.0
 
 
@@ -78,7 +83,7 @@ def judge(level: Level, codec: Codec, key: str, reply: Reply) -> Finding:
     """
     if reply.status != OK:
         if reply.status == UNREADABLE:
-            return Finding("misses", why=reply.reason, corrupt=True)
+            return Finding("misses", why=reply.reason, corrupt=True, worthless=True)
         return Finding("skips" if reply.status == SKIPPED else "errors", why=reply.reason)
     found = reply.value
     if type(found) is Absent:
@@ -93,7 +98,8 @@ def judge(level: Level, codec: Codec, key: str, reply: Reply) -> Finding:
             entry = codec.decode(key, item)
         except RecordError as error:
             why = f"{type(error).__name__}: {error.message}"
-            return Finding("misses", token, why, record=item, corrupt=True)
+            worthless = not isinstance(error, UnsupportedRecordError | SignatureError)
+            return Finding("misses", token, why, record=item, corrupt=True, worthless=worthless)
         record, size_bytes = item, len(item)
     now_s = reply.now_s
     gone_s = min(remaining_s, entry.stale_until_s - now_s)

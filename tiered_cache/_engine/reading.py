@@ -171,11 +171,14 @@ def _quarantine(stack: Stack, level: Level, key: str, finding: Finding) -> Plan[
     The finding that is returned has the token of what is there now, so that a fill can land.
     """
     level.recorder.count("corrupt")
+    done = "it was removed" if finding.worthless else "it stays until it is replaced"
     stack.faults.report(
         level.name,
         "corrupt",
-        f"Tier {level.name!r} held a record that can't be used; it was removed: {finding.why}",
+        f"Tier {level.name!r} held a record that can't be used; {done}: {finding.why}",
     )
+    if not finding.worthless:
+        return finding
     if finding.token is UNKNOWN:
         yield Delete(level.index, key)
     else:
