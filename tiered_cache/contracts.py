@@ -5,8 +5,11 @@ The parts below (`_engine`, `tiers`, `codec`, `stats`) never import each other; 
 
 from __future__ import annotations
 
+import contextlib
 import enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from tiered_cache.errors import RecordRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +25,7 @@ __all__ = [
     "EvictionReason",
     "Found",
     "LiveTier",
+    "OneByOne",
     "PutItem",
     "Reach",
     "Recorder",
@@ -225,6 +229,34 @@ class Tier(Protocol):
     def close(self) -> None:
         """Let go of every resource. May be called again."""
         ...
+
+
+class OneByOne:
+    """Gives a tier the methods for many keys, made of those for one.
+
+    For a store where asking for many keys at once saves nothing.
+    """
+
+    def get_many(self: Tier, keys: Sequence[str]) -> dict[str, Found | Absent]:
+        """What the tier holds for each of `keys`."""
+        return {key: self.get(key) for key in keys}
+
+    def put_many(self: Tier, items: Mapping[str, PutItem]) -> set[str]:
+        """Store each of `items`; the keys that were stored."""
+        stored = set()
+        for key, (item, lifetime_s, expected) in items.items():
+            with contextlib.suppress(RecordRefusedError):
+                if self.put(key, item, lifetime_s, expected=expected):
+                    stored.add(key)
+        return stored
+
+    def delete_many(self: Tier, keys: Sequence[str]) -> int:
+        """Remove each of `keys`; how many were there."""
+        return sum([self.delete(key) for key in keys])
+
+    def clear(self: Tier, prefix: str = "") -> int:
+        """Remove every key that begins with `prefix`; how many there were."""
+        return self.delete_many(list(self.scan(prefix)))
 
 
 @runtime_checkable

@@ -11,6 +11,12 @@ from pathlib import Path
 _ROOT = Path(__file__).parents[2]
 _PAGE = _ROOT / "docs" / "how-to" / "write-a-tier.md"
 
+
+def _overriding(method: str) -> tuple[str, str]:
+    """A tier that replaces one of the methods for many keys by a broken one."""
+    return "    def info(self):", f"    def {method}\n\n    def info(self):"
+
+
 _BROKEN_TIERS = {
     "IgnoresTokens": ("if expected is not ANY and", "if False and"),
     "ForgetsDeletions": ("self._deletions += 1", "pass"),
@@ -19,13 +25,13 @@ _BROKEN_TIERS = {
     "LengthensLifetimes": ("return Found(record, gone - self._now(), token)", "return Found(record, 1e9, token)"),
     "ScansByGlob": ("key.startswith(prefix)", "__import__('fnmatch').fnmatch(key, prefix + '*')"),
     "ListsWhatIsExpired": ("if isinstance(self._get(key), Found)]", "]"),
-    "ForgetsPrefixes": ("list(self.scan(prefix))", "list(self.scan())"),
+    "ForgetsPrefixes": _overriding("clear(self, prefix=''): return self.delete_many(list(self.scan()))"),
     "FoldsCase": ("self._held[key] = (item", "self._held[key.lower()] = (item"),
     "StripsKeys": ("self._held.get(key,", "self._held.get(key.strip() or key,"),
     "DeletesWhatWasNotThere": ("return was_there", "return True"),
-    "LeavesKeysOut": ("return {key: self.get(key) for key in keys}", "return {k: f for k in keys if isinstance(f := self.get(k), Found)}"),
-    "StoresNothingOfMany": ("for key, (item, lifetime_s, expected) in items.items()", "for key, (item, lifetime_s, expected) in ()"),
-    "ForgetsTokensOfMany": ("expected=expected)\n        }", "expected=ANY)\n        }"),
+    "LeavesKeysOut": _overriding("get_many(self, keys): return {k: f for k in keys if isinstance(f := self.get(k), Found)}"),
+    "StoresNothingOfMany": _overriding("put_many(self, items): return set()"),
+    "ForgetsTokensOfMany": _overriding("put_many(self, items): return {k for k, (i, l, _) in items.items() if self.put(k, i, l)}"),
     "ChangesBytes": ("self._held[key] = (item,", "self._held[key] = (item.rstrip(b'\\x00'),"),
     "CountsWhatIsGone": ("entries=len(self._held)", "entries=next(self._numbers)"),
     "ClosesOnce": ("    def close(self):\n        pass", "    def close(self):\n        del self._held"),

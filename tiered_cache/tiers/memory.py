@@ -14,7 +14,7 @@ from tiered_cache.contracts import (
     Absent,
     EvictionReason,
     Found,
-    PutItem,
+    OneByOne,
     Reach,
     TierContext,
     TierInfo,
@@ -28,7 +28,7 @@ from tiered_cache_policies.contracts import EvictionPolicy, LockFreeReads, Node
 from tiered_cache_policies.registry import eviction_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["MemoryTier"]
 
@@ -66,7 +66,7 @@ class _Held:
         return 0.0 if node is None else self.entry.cost_s * (node.total_visits + node.visits)
 
 
-class MemoryTier:
+class MemoryTier(OneByOne):
     """Live Python objects in this process.
 
     By default a hit hands out the stored object itself: it is the fastest, and right as long as
@@ -179,10 +179,6 @@ class MemoryTier:
                 self._tell(evicted)
         return answer if held is None else self._hand_out(key, answer, held)
 
-    def get_many(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
-        """The live entries of `keys`."""
-        return {key: self.get(key) for key in keys}
-
     def _get(self, key: str, evicted: Evicted) -> tuple[Found | Absent, _Held | None]:
         try:
             held: _Held = self._policy[key]
@@ -227,17 +223,6 @@ class MemoryTier:
         finally:
             if evicted:
                 self._tell(evicted)
-
-    def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
-        """Hold each of `items`."""
-        stored = set()
-        for key, (item, lifetime_s, expected) in items.items():
-            try:
-                if self.put(key, item, lifetime_s, expected=expected):
-                    stored.add(key)
-            except RecordRefusedError:
-                continue
-        return stored
 
     def _to_held(self, key: str, entry: Entry, lifetime_s: float) -> _Held:
         value = entry.value
@@ -302,10 +287,6 @@ class MemoryTier:
                 return False
             self._remove(key, held)
             return held.gone > self._now()
-
-    def delete_many(self, keys: Sequence[str]) -> int:
-        """Remove each of `keys`."""
-        return sum([self.delete(key) for key in keys])
 
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with `prefix`; all pending fills are refused."""

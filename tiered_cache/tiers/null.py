@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiered_cache.contracts import ANY, Absent, Found, PutItem, Reach, TierContext, TierInfo
+from tiered_cache.contracts import ANY, Absent, Found, OneByOne, Reach, TierContext, TierInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     from tiered_cache.entry import Entry
 
 __all__ = ["NullTier"]
 
 
-class NullTier:
+class NullTier(OneByOne):
     """Takes every write and holds none; every lookup is a miss.
 
     Args:
@@ -34,10 +34,6 @@ class NullTier:
         """Nothing."""
         return Absent(None)
 
-    def get_many(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
-        """Nothing, for each key."""
-        return dict.fromkeys(keys, Absent(None))
-
     def put(
         self,
         key: str,
@@ -49,21 +45,9 @@ class NullTier:
         """Take it and forget it."""
         return True
 
-    def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
-        """Take them and forget them."""
-        return set(items)
-
     def delete(self, key: str) -> bool:
         """There was nothing."""
         return False
-
-    def delete_many(self, keys: Sequence[str]) -> int:
-        """There was nothing."""
-        return 0
-
-    def clear(self, prefix: str = "") -> int:
-        """There was nothing."""
-        return 0
 
     def scan(self, prefix: str = "") -> Iterator[str]:
         """There is nothing."""
