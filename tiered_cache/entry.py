@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 __all__ = [
+    "MIN_VALUE_BYTES",
     "TOKEN_BYTES",
     "TOMBSTONE_LIFETIME_S",
     "TOMBSTONE_MAGIC",
@@ -18,6 +19,9 @@ __all__ = [
 TOKEN_BYTES = 48
 """A record is identified by its first 48 bytes, which end with the checksum of all the rest: that
 is what a compare-and-set compares, without moving the payload."""
+
+MIN_VALUE_BYTES = 128
+"""The smallest limit on records: the header alone has 112 bytes, and a tombstone must fit."""
 
 TOMBSTONE_MAGIC = b"\x89TCT"
 """How the mark of a deletion begins; what follows is random. See `contracts.Tier.delete`."""

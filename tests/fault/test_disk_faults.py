@@ -19,6 +19,7 @@ from tiered_cache import (
     DiskTier,
     LookupStatus,
     MemoryTier,
+    RedisTier,
     TieredCache,
     TierTimeoutError,
     TierUnavailableError,
@@ -272,6 +273,27 @@ def test_law_10_the_directory_stays_within_its_bound(tmp_path: Path) -> None:
         on_disk = sum(f.stat().st_size for f in (tmp_path / "default").rglob("*.val"))
         assert on_disk <= 2 * 2**20 + 10 * 31_000
         assert cache.get("key-299") is not None
+
+
+def test_threads_that_open_a_new_directory_at_once_all_can(tmp_path: Path) -> None:
+    from tiered_cache.testing import race
+
+    def use(number: int) -> object:
+        with TieredCache([DiskTier(tmp_path, timeout="20s")]) as cache:
+            assert cache.set(f"key-{number}", number)
+            return cache.get(f"key-{number}")
+
+    assert race(16, use) == list(range(16))
+
+
+def test_a_limit_on_records_that_nothing_fits_is_refused(tmp_path: Path) -> None:
+    for tier in (DiskTier, RedisTier):
+        with pytest.raises(ConfigurationError, match="at least 128"):
+            tier(max_value_bytes=127)
+    with TieredCache([DiskTier(tmp_path, max_value_bytes=128)]) as cache:
+        cache.set("k", 1)
+        assert cache.delete("k")
+        assert cache.get("k") is None
 
 
 def test_max_bytes_that_hold_nothing_are_refused(tmp_path: Path) -> None:

@@ -89,9 +89,21 @@ def inspect_database(directory: str, timeout_s: float) -> None:
     attributes and pragmas, so a foreign database must not get that far.
 
     Raises:
-        sqlite3.DatabaseError: It is locked, read-only, or not a database.
+        sqlite3.DatabaseError: It is locked for longer than `timeout_s`, read-only, or no database.
         CorruptRecordError: It holds settings that `diskcache` does not know.
     """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            return _inspect(directory, timeout_s)
+        except sqlite3.OperationalError as error:
+            # SQLite does not wait for whoever else turns a new database to WAL right now.
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+
+
+def _inspect(directory: str, timeout_s: float) -> None:
     connection = sqlite3.connect(
         os.path.join(directory, DBNAME),  # noqa: PTH118 - sqlite3 takes a string
         timeout=timeout_s,

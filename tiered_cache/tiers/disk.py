@@ -19,6 +19,7 @@ import platformdirs
 
 from tiered_cache.contracts import ANY, Absent, Found, PutItem, Reach, TierContext, TierInfo
 from tiered_cache.entry import (
+    MIN_VALUE_BYTES,
     TOKEN_BYTES,
     TOMBSTONE_LIFETIME_S,
     is_tombstone,
@@ -104,6 +105,9 @@ class DiskTier:
             raise ConfigurationError(msg)
         self._timeout_s = parse_duration(timeout, name="timeout")
         self._max_value_bytes = parse_size(max_value_bytes, name="max_value_bytes")
+        if self._max_value_bytes < MIN_VALUE_BYTES:
+            msg = f"max_value_bytes={max_value_bytes!r} of the disk tier must be at least {MIN_VALUE_BYTES}: no record is shorter"
+            raise ConfigurationError(msg)
         self._cache: BoundedCache | None = None
         self._gate = ForkGate()
         self._queue = threading.Lock()

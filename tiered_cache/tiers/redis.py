@@ -10,6 +10,7 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 
 from tiered_cache.contracts import ANY, Absent, Found, PutItem, Reach, TierContext, TierInfo
 from tiered_cache.entry import (
+    MIN_VALUE_BYTES,
     TOKEN_BYTES,
     TOMBSTONE_LIFETIME_S,
     TOMBSTONE_MAGIC,
@@ -92,6 +93,9 @@ class RedisTier:
     ) -> None:
         self.name = name
         self._max_value_bytes = parse_size(max_value_bytes, name="max_value_bytes")
+        if self._max_value_bytes < MIN_VALUE_BYTES:
+            msg = f"max_value_bytes={max_value_bytes!r} of the Redis tier must be at least {MIN_VALUE_BYTES}: no record is shorter"
+            raise ConfigurationError(msg)
         if max_connections < 1:
             msg = f"max_connections={max_connections!r} of the Redis tier must be at least 1"
             raise ConfigurationError(msg)
