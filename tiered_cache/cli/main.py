@@ -47,15 +47,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; Python would complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has seen enough
+        _discard_output()
         return OK
     except Exception as error:
+        if isinstance(error, OSError):
+            _discard_output()
         if os.environ.get("TIERED_CACHE_DEBUG"):
             raise
         say(f"tiered-cache: {printable_lines(_message(error))}")
         return _code_of(error)
+
+
+def _discard_output() -> None:
+    """Have nobody read what is still to be written: Python would try, and complain, at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _prepare_output() -> None:
