@@ -22,12 +22,13 @@ def register_results(registry: TypeRegistry, function: Callable[..., Any]) -> No
     values are written as those of any other unregistered class.
     """
     waiting = [_hints(function).get("return")]
-    seen: set[int] = set()
+    # By identity, as not every annotation has a hash; kept, so that no id is given twice.
+    seen: dict[int, Any] = {}
     while waiting:
         annotation = waiting.pop()
         if annotation is None or id(annotation) in seen:
             continue
-        seen.add(id(annotation))
+        seen[id(annotation)] = annotation
         waiting += typing.get_args(annotation)
         if isinstance(annotation, type) and _register(registry, annotation):
             waiting += _hints(annotation).values()
