@@ -11,7 +11,17 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-BESIDE_THE_TESTS = ("tests", "docs", "policies/README.md", "README.md", "SPEC.md", "pyproject.toml")
+BESIDE_THE_TESTS = (
+    "tests",
+    "docs",
+    "policies/README.md",
+    "README.md",
+    "SPEC.md",
+    "CHANGELOG.md",
+    "LICENSE",
+    "Makefile",
+    "pyproject.toml",
+)
 """What tests read. The packages themselves are left out: they must come from the wheel."""
 
 
