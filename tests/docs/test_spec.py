@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+import tiered_cache
+
 _ROOT = Path(__file__).parents[2]
+_SUITES = Path(tiered_cache.__file__).parent / "testing"
 _SPEC = (_ROOT / "SPEC.md").read_text()
 _PROOFS = sorted(set(re.findall(r"`(\w+\.py(?:::\w+)+)`", _SPEC)))
 _BOUNDS = re.findall(
@@ -22,7 +25,7 @@ _BOUNDS = re.findall(
 @functools.cache
 def _tests() -> dict[str, Path]:
     """The files with tests, by name: `tests` and the public conformance suites."""
-    files = [*(_ROOT / "tests").rglob("*.py"), *(_ROOT / "tiered_cache/testing").rglob("*.py")]
+    files = [*(_ROOT / "tests").rglob("*.py"), *_SUITES.rglob("*.py")]
     return {path.name: path for path in files}
 
 
