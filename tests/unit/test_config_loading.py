@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ from tiered_cache.config import (
     Settings,
     SettingsMistakesError,
     build_stack,
-    json_schema,
     load_settings,
 )
 
@@ -103,9 +101,8 @@ def test_lists_and_objects_in_variables(monkeypatch: pytest.MonkeyPatch) -> None
     assert stack.tiers == ["memory", "null"]
     assert stack.disk.max_bytes == "5MiB"
     monkeypatch.setenv("TIERED_CACHE_DISK", "{not json")
-    assert mistakes() == [
-        "TIERED_CACHE_DISK: disk: found text that is not JSON; allowed: a JSON object"
-    ]
+    (told,) = mistakes()
+    assert told.startswith("TIERED_CACHE_DISK: disk: found text that is not JSON; ")
 
 
 def test_named_stacks_inherit_and_override() -> None:
@@ -151,9 +148,9 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIERED_CACHE_MEMROY", "1")
     told = "\n".join(mistakes(strict="maybe", tiers=[]))
     for source, field, found, allowed in [
-        (own.resolve(), "tierss", "['memory']", "did you mean tiers?"),
+        (own.resolve(), "tierss", "unknown setting", "did you mean tiers?"),
         (own.resolve(), "memory.max_entries", "0", "greater than or equal to 1"),
-        (own.resolve(), "memory.evicton", "'lru'", "did you mean eviction?"),
+        (own.resolve(), "memory.evicton", "unknown setting", "did you mean eviction?"),
         (own.resolve(), "redis.timeout", "'soon'", "such as '10m'"),
         (own.resolve(), "stacks.ci.writing", "'sometimes'", "write_through"),
         ("TIERED_CACHE_DISK__MAX_BYTES", "disk.max_bytes", "'lots'", "such as '512MiB'"),
@@ -183,8 +180,25 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"signing_key": "short"}, "at least 16"),
         ({"disk": {"path": "${NOT_SET}/x"}}, "NOT_SET is not set"),
         ({"disk": {"path": 5}}, "string"),
-        ({"memory": 5}, "dictionary"),
+        ({"memory": 5}, "found a value of type int; allowed: a table"),
         ({"stacks": 5}, "table"),
+        ({"stacks": {"ci": 5}}, "stacks.ci: found a value of type int"),
+        ({"stacks": {"a b": {}}}, "rename the stack"),
+        ({"tiers": ["memory", "floppy"]}, "there are memory, disk, redis, null"),
+        ({"tiers": ["memory", "memory"]}, "name each tier once"),
+        ({"default_ttl": []}, "such as '10m'"),
+        ({"default_ttl": True}, "not bool"),
+        ({"memory": {"max_entries": True}}, "not true or false"),
+        ({"redis": {"timeout": 0}}, "longer than zero"),
+        ({"disk": {"path": ""}}, "leave it out"),
+        ({"disk": {"path": "~no-such-user-here/x"}}, "write the whole path"),
+        ({"disk": {"path": "${HOME:-/tmp}"}}, "name of an environment variable"),
+        ({"redis_url": "localhost:6379"}, "must begin with redis://"),
+        ({"redis_url": "redis://h:99999/0"}, "1 to 65535"),
+        ({"redis_url": "redis://h/zero"}, "number of a database"),
+        ({"redis_url": "redis://:a/b@h/0"}, "%2F"),
+        ({"redis_url": "redis://h", "redis": {"url": "redis://i"}}, "take one of them out"),
+        ({"custom": {"disk": {"path": "/x"}}}, "move them to [disk]"),
     ],
 )
 def test_each_kind_of_mistake(settings: dict[str, Any], told: str) -> None:
@@ -202,18 +216,18 @@ def test_a_file_that_is_no_toml_is_told_with_its_place(name: str) -> None:
 def test_variables_and_home_are_expanded(
     monkeypatch: pytest.MonkeyPatch, isolated_home: Path
 ) -> None:
-    monkeypatch.setenv("SECRET", "pass/word")
+    monkeypatch.setenv("SECRET", "pass%2Fword")
     settings = load_settings(disk={"path": "~/x"})
     assert settings.stack().disk.path == str(isolated_home / "x")
     monkeypatch.setenv("HOST", "example")
     settings = load_settings(redis_url="redis://:${SECRET}@${HOST}/0")
-    assert settings.stack().redis_address == "redis://:pass/word@example/0"
+    assert settings.stack().redis_address == "redis://:pass%2Fword@example/0"
 
 
 def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIERED_CACHE_SIGNING_KEY", "the-secret-signing-key")
     monkeypatch.setenv("TIERED_CACHE_REDIS__URL", "redis://user:the-secret@host/0")
-    settings = load_settings(redis_url="redis://user:the-secret@host/1")
+    settings = load_settings()
     shown = [settings, settings.stack(), settings.resolved(), settings.stack().redis]
     assert "the-secret" not in repr(shown)
     assert source_of(settings, "redis.url")[0] == "'redis://user:***@host/0'"
@@ -283,27 +297,6 @@ tiered_cache.tiered.set("key", 1)
 assert not {"redis", "diskcache"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
-
-
-def test_the_schema_is_json_and_knows_every_setting() -> None:
-    schema = json.loads(json.dumps(json_schema()))
-    assert schema["$schema"].startswith("https://json-schema.org/")
-    assert set(schema["properties"]) >= {"tiers", "memory", "disk", "redis", "stacks", "writing"}
-    memory = schema["$defs"]["MemorySettings"]
-    assert set(memory["properties"]) == {"max_entries", "max_bytes", "eviction", "copy"}
-    assert memory["additionalProperties"] is False
-
-
-def test_the_documented_example_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
-    example = page.read_text().split("```toml\n")[1].split("```")[0]
-    Path("tiered-cache.toml").write_text(example)
-    monkeypatch.setenv("LINT_CACHE_KEY", "a key that is long enough")
-    monkeypatch.setenv("REDIS_PASSWORD", "secret")
-    settings = load_settings()
-    unset = [each.field for each in settings.resolved() if each.source == "default"]
-    assert set(unset) == {"redis_url", "custom"}, "the example names every setting"
-    assert settings.stack("ci").memory.max_entries == 100_000
 
 
 def test_the_documented_exit_codes_are_those_there_are() -> None:

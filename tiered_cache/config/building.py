@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiered_cache.cache import TieredCache
 from tiered_cache.codec import RecordCodec
 from tiered_cache.config.loading import Settings, load_settings
-from tiered_cache.config.schema import BUILT_IN_TIERS
+from tiered_cache.config.registered import registered_tier
 from tiered_cache.errors import ConfigurationError
 from tiered_cache_policies.registry import promotion_policy, write_policy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tiered_cache.config.schema import StackSettings
     from tiered_cache.contracts import Tier
 
 __all__ = ["build_stack"]
 
-ENTRY_POINT_GROUP = "tiered_cache.tiers"
+T = TypeVar("T")
 
 
 def build_stack(name: str = "default", settings: Settings | None = None) -> TieredCache:
@@ -34,19 +35,28 @@ def build_stack(name: str = "default", settings: Settings | None = None) -> Tier
     chosen = (load_settings() if settings is None else settings).stack(name)
     key = chosen.signing_key
     codec = RecordCodec(
-        chosen.namespace, shared_key=None if key is None else key.get_secret_value().encode()
+        chosen.namespace,
+        shared_key=None if key is None else key.get_secret_value().encode("utf-8", "surrogatepass"),
     )
     return TieredCache(
         [_make_tier(kind, chosen) for kind in chosen.tier_names],
         namespace=chosen.namespace,
-        writing=write_policy(chosen.writing)(),
-        promotion=promotion_policy(chosen.promotion)(),
+        writing=_made(write_policy, chosen.writing),
+        promotion=_made(promotion_policy, chosen.promotion),
         default_ttl=chosen.default_ttl,
         codec=codec,
         strict=chosen.strict,
         failures_to_open=chosen.failures_to_open,
         probe_interval=chosen.probe_interval,
     )
+
+
+def _made(find: Callable[[str], Callable[[], T]], name: str) -> T:
+    try:
+        return find(name)()
+    except TypeError as error:
+        msg = f"the policy {name!r} can't be made without options ({error}): pass an object of it to TieredCache"
+        raise ConfigurationError(msg) from error
 
 
 def _make_tier(kind: str, settings: StackSettings) -> Tier:
@@ -68,18 +78,4 @@ def _make_tier(kind: str, settings: StackSettings) -> Tier:
         from tiered_cache.tiers.null import NullTier
 
         return NullTier()
-    return _registered_tier(kind, settings.custom.get(kind, {}))
-
-
-def _registered_tier(kind: str, options: dict[str, Any]) -> Tier:
-    found = {each.name: each for each in metadata.entry_points(group=ENTRY_POINT_GROUP)}
-    if kind not in found:
-        names = ", ".join([*BUILT_IN_TIERS, *sorted(found)])
-        msg = f"there is no tier called {kind!r}: there are {names}; others are registered under the entry point group {ENTRY_POINT_GROUP}"
-        raise ConfigurationError(msg)
-    try:
-        tier: Tier = found[kind].load()(**options)
-    except TypeError as error:
-        msg = f"the tier {kind!r} can't be made from the options in [custom.{kind}]: {error}"
-        raise ConfigurationError(msg) from error
-    return tier
+    return registered_tier(kind, settings.custom.get(kind, {}))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
-from tiered_cache.config.mistakes import Mistake, SettingsMistakesError
-from tiered_cache.config.schema import (
-    DiskSettings,
-    MemorySettings,
-    RedisSettings,
-    StackSettings,
+from tiered_cache.config.environment import RootSettings
+from tiered_cache.config.explaining import (
+    DEFAULT_STACK,
+    contradictions,
+    field_path,
+    is_own,
+    show,
+    source,
+    to_mistake,
 )
-from tiered_cache.config.sources import Layer, RootSettings, read_layers
-from tiered_cache.config.text import MASK, mask_url
+from tiered_cache.config.layers import Layer, overlay
+from tiered_cache.config.mistakes import Mistake, SettingsMistakesError
+from tiered_cache.config.schema import StackSettings
+from tiered_cache.config.sources import read_layers
 
 if TYPE_CHECKING:
     import os
@@ -23,18 +27,12 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from tiered_cache.config.sources import FieldPath
+    from tiered_cache.config.layers import FieldPath
 
 __all__ = ["Resolved", "Settings", "json_schema", "load_settings"]
 
-DEFAULT_STACK = "default"
-_SECRETS = frozenset({"signing_key"})
-_URLS = frozenset({"url", "redis_url"})
-_MODELS: dict[str, type[Any]] = {
-    "memory": MemorySettings,
-    "disk": DiskSettings,
-    "redis": RedisSettings,
-}
+
+_TOGETHER: tuple[FieldPath, ...] = (("tiers",), ("redis",), ("redis_url",), ("custom",))
 
 
 class Resolved(NamedTuple):
@@ -70,14 +68,17 @@ class Settings:
             return self._stacks[name]
         except KeyError:
             names = ", ".join(self._stacks)
-            mistake = Mistake("argument", "stack", repr(name), f"one of {names}")
+            fix = "name one of them, or add it to the settings"
+            mistake = Mistake("argument", "stack", repr(name), f"one of {names}", fix)
             raise SettingsMistakesError((mistake,)) from None
 
     def resolved(self, name: str = DEFAULT_STACK) -> list[Resolved]:
         """Every setting of a stack, with the source of each; secrets are masked."""
+        stack = self.stack(name)
+        values = {**stack.model_dump(by_alias=True), "tiers": stack.tier_names}
         return [
-            Resolved(".".join(path), _show(path, value), _source(self._layers, name, path))
-            for path, value in _leaves(self.stack(name).model_dump(by_alias=True))
+            Resolved(".".join(path), show(path, value), source(self._layers, name, path))
+            for path, value in _leaves(values)
         ]
 
     def __repr__(self) -> str:
@@ -98,10 +99,7 @@ def load_settings(
     """
     mistakes: list[Mistake] = []
     layers = read_layers(arguments, config_file, mistakes)
-    names = [DEFAULT_STACK]
-    for layer in layers:
-        stacks = layer.data.get("stacks", {})
-        names += [name for name in stacks if name not in names] if isinstance(stacks, dict) else []
+    names = _stack_names(layers, mistakes)
     stacks = {name: _validate(layers, name, mistakes) for name in names}
     if mistakes:
         raise SettingsMistakesError(tuple(dict.fromkeys(mistakes)))
@@ -121,101 +119,73 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
+def _stack_names(layers: list[Layer], mistakes: list[Mistake]) -> list[str]:
+    names = [DEFAULT_STACK]
+    for layer in layers:
+        stacks = layer.data.get("stacks", {})
+        tables = stacks if isinstance(stacks, dict) else {"": None}
+        for name, table in tables.items():
+            if isinstance(name, str) and isinstance(table, dict):
+                names += [] if name in names else [name]
+                continue
+            field = f"stacks.{name}" if name else "stacks"
+            found = f"a value of type {type(table if name else stacks).__name__}"
+            fix = "write what differs from the top level below [stacks.NAME]"
+            where = layer.source_of(("stacks", name)) or layer.source_of(("stacks",)) or layer.name
+            mistakes.append(Mistake(where, field, found, "a table with a name", fix))
+    return names
+
+
 def _validate(layers: list[Layer], name: str, mistakes: list[Mistake]) -> StackSettings | None:
     data: dict[str, Any] = {} if name == DEFAULT_STACK else {"namespace": name}
-    general = {} if name == DEFAULT_STACK else {"namespace"}
+    inherited = {"stacks"} if name == DEFAULT_STACK else {"stacks", "namespace"}
     for layer in reversed(layers):
-        top = {k: v for k, v in layer.data.items() if k != "stacks" and k not in general}
-        data = _merge(data, top)
+        data = overlay(data, {k: v for k, v in layer.data.items() if k not in inherited})
     for layer in reversed(layers):
-        own = layer.data.get("stacks", {})
-        if not isinstance(own, dict) or not isinstance(own.get(name, {}), dict):
-            mistakes.append(Mistake(layer.name, "stacks", repr(own), "a table of tables"))
-            continue
-        data = _merge(data, own.get(name, {}))
+        stacks = layer.data.get("stacks")
+        own = stacks.get(name) if isinstance(stacks, dict) else None
+        data = overlay(data, own if isinstance(own, dict) else {})
+    found = list(contradictions(layers, name, data))
+    if name != DEFAULT_STACK and all(_is_inherited(layers, name, each) for each in _TOGETHER):
+        found.clear()
     try:
-        return StackSettings.model_validate(data)
+        stack = StackSettings.model_validate(data)
     except ValidationError as error:
-        # What a named stack inherits is reported once, for the default stack.
-        mistakes += [
-            _mistake(layers, name, each)
+        # What a named stack inherits is told once, for the default stack.
+        found += [
+            _name_mistake(layers, name, each)
+            if name != DEFAULT_STACK and field_path(each) == ("namespace",)
+            else to_mistake(layers, name, each)
             for each in error.errors()
-            if name == DEFAULT_STACK or _is_own(layers, name, _field_path(each))
+            if name == DEFAULT_STACK or not _is_inherited(layers, name, field_path(each))
         ]
-        return None
+        stack = None
+    mistakes += found
+    return stack
 
 
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        both = isinstance(value, dict) and isinstance(old, dict)
-        merged[key] = _merge(old, value) if both and isinstance(old, dict) else value
-    return merged
+def _is_inherited(layers: list[Layer], name: str, path: FieldPath) -> bool:
+    """Whether the default stack has the same field from the same place."""
+    if path == ("namespace",) or is_own(layers, name, path):
+        return False
+    return not is_own(layers, DEFAULT_STACK, path)
 
 
-def _mistake(layers: list[Layer], name: str, error: ErrorDetails) -> Mistake:
-    path = _field_path(error)
-    allowed = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        model = _MODELS.get(path[0], StackSettings) if len(path) > 1 else StackSettings
-        fields = [each.alias or key for key, each in model.model_fields.items()]
-        near = difflib.get_close_matches(path[len(path) - 1], fields, 1)
-        guess = f"; did you mean {near[0]}?" if near else ""
-        allowed = f"no such setting, only {', '.join(fields)}{guess}"
-    found = _show(path, error["input"]) if path else "these settings together"
-    prefix = () if name == DEFAULT_STACK else ("stacks", name)
-    return Mistake(_source(layers, name, path), ".".join((*prefix, *path)), found, allowed)
-
-
-def _field_path(error: ErrorDetails) -> FieldPath:
-    return tuple(str(step) for step in error["loc"] if not _is_branch(str(step)))
-
-
-def _is_own(layers: list[Layer], name: str, path: FieldPath) -> bool:
-    own = ("stacks", name, *path)
-    return any(layer.source_of(own) is not None for layer in layers)
-
-
-def _is_branch(step: str) -> bool:
-    """Whether pydantic names a member of a union here, and not a field."""
-    return "[" in step or step in ("float", "int", "str")
-
-
-def _source(layers: list[Layer], name: str, path: FieldPath) -> str:
-    for whole in (("stacks", name, *path), path):
-        for length in range(len(whole), 0, -1):
-            for layer in layers:
-                source = layer.source_of(whole[:length])
-                if source is not None and (
-                    length == len(whole) or not isinstance(_at(layer.data, whole[:length]), dict)
-                ):
-                    return source
-    return "default"
-
-
-def _at(data: Any, path: FieldPath) -> Any:
-    for step in path:
-        data = data[step]
-    return data
+def _name_mistake(layers: list[Layer], name: str, error: ErrorDetails) -> Mistake:
+    if is_own(layers, name, ("namespace",)):
+        return to_mistake(layers, name, error)
+    return Mistake(
+        source(layers, name, ()),
+        f"stacks.{name}",
+        repr(name),
+        "a name that can be a namespace: up to 64 letters, digits, _, - and, not in front, .",
+        "rename the stack, or give it a namespace",
+    )
 
 
 def _leaves(data: dict[str, Any], path: FieldPath = ()) -> Iterator[tuple[FieldPath, Any]]:
     for key, value in data.items():
         if isinstance(value, dict) and value:
-            yield from _leaves(value, (*path, key))
+            yield from _leaves(value, (*path, str(key)))
         else:
-            yield (*path, key), value
-
-
-def _show(path: FieldPath, value: Any) -> str:
-    if value is None:
-        return "none"
-    name = path[len(path) - 1] if path else ""
-    if name in _SECRETS or isinstance(value, SecretStr):
-        return MASK
-    if name in _URLS:
-        return repr(mask_url(value)) if isinstance(value, str) else MASK
-    if isinstance(value, dict) and value:
-        return "a table"
-    return repr(value)
+            yield (*path, str(key)), value

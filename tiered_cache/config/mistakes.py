@@ -16,16 +16,20 @@ class Mistake(NamedTuple):
         source: The file, the variable or `argument`.
         field: The setting, with dots.
         found: What was found there; secrets are masked.
-        allowed: What may stand there, and what to do.
+        allowed: What may stand there.
+        fix: What to do.
     """
 
     source: str
     field: str
     found: str
     allowed: str
+    fix: str
 
     def __str__(self) -> str:
-        return f"{self.source}: {self.field}: found {self.found}; allowed: {self.allowed}"
+        return (
+            f"{self.source}: {self.field}: found {self.found}; allowed: {self.allowed}; {self.fix}"
+        )
 
 
 class SettingsMistakesError(ConfigurationError):
@@ -40,3 +44,6 @@ class SettingsMistakesError(ConfigurationError):
         lines = "".join(f"\n  {each}" for each in mistakes)
         super().__init__(f"The settings have {count}:{lines}")
         self.mistakes = mistakes
+
+    def __reduce__(self) -> tuple[type[SettingsMistakesError], tuple[tuple[Mistake, ...]]]:
+        return type(self), (self.mistakes,)

@@ -1,58 +1,25 @@
 """The settings of a stack, as they may be written in files, variables and arguments."""
 
-from __future__ import annotations
+from typing import Any, Literal
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from pydantic import BaseModel, ConfigDict, Field
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    model_validator,
+from tiered_cache.config.values import (
+    DirectoryText,
+    DurationText,
+    EvictionName,
+    LifetimeText,
+    PromotionName,
+    SigningKeyText,
+    SizeText,
+    TierNames,
+    TimeoutText,
+    UrlText,
+    Whole,
+    WritingName,
 )
-from pydantic_settings import NoDecode
 
-from tiered_cache.config.text import expand
-from tiered_cache.units import parse_duration, parse_lifetime, parse_size
-from tiered_cache_policies.registry import eviction_policy, promotion_policy, write_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["BUILT_IN_TIERS", "DiskSettings", "MemorySettings", "RedisSettings", "StackSettings"]
-
-BUILT_IN_TIERS = ("memory", "disk", "redis", "null")
-
-
-def _checked(parse: Callable[[Any], object]) -> AfterValidator:
-    """Keep what was written, once it has been found to be readable."""
-
-    def check(value: Any) -> Any:
-        try:
-            parse(value)
-        except LookupError as error:
-            raise ValueError(str(error.args[0])) from error
-        return value
-
-    return AfterValidator(check)
-
-
-def _listed(value: object) -> object:
-    """The list that a variable's text stands for: separated by commas, or JSON."""
-    if not isinstance(value, str):
-        return value
-    return json.loads(value) if value.startswith("[") else [s.strip() for s in value.split(",")]
-
-
-DurationText = Annotated[float | str, _checked(parse_duration)]
-LifetimeText = Annotated[float | str, _checked(parse_lifetime)]
-SizeText = Annotated[int | str, _checked(parse_size)]
-Expanded = Annotated[str, AfterValidator(expand)]
-Names = Annotated[list[str] | None, NoDecode, BeforeValidator(_listed)]
+__all__ = ["DiskSettings", "MemorySettings", "RedisSettings", "StackSettings"]
 
 
 class _Section(BaseModel):
@@ -62,9 +29,9 @@ class _Section(BaseModel):
 class MemorySettings(_Section):
     """The memory tier's options."""
 
-    max_entries: int = Field(default=10_000, ge=1, description="The most entries that it holds.")
+    max_entries: Whole = Field(default=10_000, ge=1, description="The most entries that it holds.")
     max_bytes: SizeText | None = Field(default=None, description="The most bytes, such as '64MiB'.")
-    eviction: Annotated[str, _checked(eviction_policy)] = Field(
+    eviction: EvictionName = Field(
         default="sieve",
         description="The eviction policy: sieve, lru, lfu, fifo or a registered one.",
     )
@@ -76,7 +43,7 @@ class MemorySettings(_Section):
 class DiskSettings(_Section):
     """The disk tier's options."""
 
-    path: Expanded | None = Field(
+    path: DirectoryText | None = Field(
         default=None, description="The directory; by default the user's cache directory."
     )
     max_bytes: SizeText = Field(default="1GiB", description="The most bytes on disk.")
@@ -89,20 +56,22 @@ class DiskSettings(_Section):
 class RedisSettings(_Section):
     """The Redis tier's options."""
 
-    url: Expanded | None = Field(
+    url: UrlText = Field(
         default=None,
         description="redis://[user:password@]host:port/database, rediss:// or unix:///path.",
         repr=False,
         json_schema_extra={"writeOnly": True},
     )
-    timeout: DurationText = Field(default="500ms", description="How long a call may take.")
-    connect_timeout: DurationText = Field(
+    timeout: TimeoutText = Field(default="500ms", description="How long a call may take.")
+    connect_timeout: TimeoutText = Field(
         default="500ms", description="How long connecting may take."
     )
     max_value_bytes: SizeText = Field(
         default="64MiB", description="The longest record that it takes."
     )
-    max_connections: int = Field(default=32, ge=1, description="The most connections of a process.")
+    max_connections: Whole = Field(
+        default=32, ge=1, description="The most connections of a process."
+    )
 
 
 class StackSettings(_Section):
@@ -113,7 +82,7 @@ class StackSettings(_Section):
         pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$",
         description="Keeps its keys apart in shared stores; a named stack's is its name.",
     )
-    tiers: Names = Field(
+    tiers: TierNames = Field(
         default=None,
         min_length=1,
         description="The tiers, fastest first; by default memory and disk, and redis if it has a URL.",
@@ -121,25 +90,25 @@ class StackSettings(_Section):
     default_ttl: LifetimeText | None = Field(
         default=None, description="The lifetime of values stored without one; none is no limit."
     )
-    writing: Annotated[str, _checked(write_policy)] = Field(
+    writing: WritingName = Field(
         default="write_through", description="The write policy: write_through or write_around."
     )
-    promotion: Annotated[str, _checked(promotion_policy)] = Field(
+    promotion: PromotionName = Field(
         default="always", description="The promotion policy: always or never."
     )
     strict: bool = Field(
         default=False, description="Raise faults of tiers instead of counting them."
     )
-    failures_to_open: int = Field(
+    failures_to_open: Whole = Field(
         default=5, ge=1, description="Faults in a row after which a tier is skipped."
     )
     probe_interval: DurationText = Field(
         default="5s", description="How long it is skipped before it is tried again."
     )
-    signing_key: SecretStr | None = Field(
-        default=None, min_length=16, description="Signs the records of tiers that hosts share."
+    signing_key: SigningKeyText | None = Field(
+        default=None, description="Signs the records of tiers that hosts share."
     )
-    redis_url: Expanded | None = Field(
+    redis_url: UrlText = Field(
         default=None,
         description="Short for redis.url.",
         repr=False,
@@ -149,15 +118,8 @@ class StackSettings(_Section):
     disk: DiskSettings = Field(default_factory=DiskSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
     custom: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="Options of registered tiers, by name."
+        default_factory=dict, description="Options of registered tiers, by name.", repr=False
     )
-
-    @model_validator(mode="after")
-    def _has_what_its_tiers_need(self) -> StackSettings:
-        if "redis" in self.tier_names and not self.redis_address:
-            msg = "tiers names redis, and there is no redis_url"
-            raise ValueError(msg)
-        return self
 
     @property
     def redis_address(self) -> str | None:

@@ -2,120 +2,52 @@
 
 from __future__ import annotations
 
-import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
-
+from tiered_cache.config.environment import PREFIX, read_environment
+from tiered_cache.config.layers import Layer
 from tiered_cache.config.mistakes import Mistake
-from tiered_cache.config.schema import StackSettings
+from tiered_cache.config.text import expand_path
 
-__all__ = ["Layer", "RootSettings", "read_layers"]
+__all__ = ["read_layers"]
 
-PREFIX = "TIERED_CACHE_"
 FILE_NAME = "tiered-cache.toml"
-_OTHER_VARIABLES = frozenset({"CONFIG", "DEBUG"})
-
-FieldPath = tuple[str, ...]
-
-
-class RootSettings(StackSettings, BaseSettings):
-    """All settings: those of the default stack, and named stacks that differ from it."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        title="tiered-cache settings",
-    )
-    stacks: dict[str, dict[str, Any]] = {}
-
-
-class Layer(NamedTuple):
-    """What one source says.
-
-    Attributes:
-        name: The source, for people.
-        data: Nested settings.
-        names: For a source whose fields have names of their own, the name of each field.
-    """
-
-    name: str
-    data: dict[str, Any]
-    names: dict[FieldPath, str]
-
-    def source_of(self, path: FieldPath) -> str | None:
-        """Where this layer sets the field at `path`; `None` if it does not."""
-        here: Any = self.data
-        for step in path:
-            if not isinstance(here, dict) or step not in here:
-                return None
-            here = here[step]
-        for length in range(len(path), 0, -1):
-            if path[:length] in self.names:
-                return self.names[path[:length]]
-        return self.name
 
 
 def read_layers(
     arguments: dict[str, Any], config_file: str | os.PathLike[str] | None, mistakes: list[Mistake]
 ) -> list[Layer]:
     """The layers, the strongest first; what can't be read is added to `mistakes`."""
-    layers = [Layer("argument", arguments, {}), _environment(mistakes)]
-    layers += [
+    given = Layer("argument", arguments, {})
+    files = [
         layer
         for layer in (_own_file(config_file, mistakes), _pyproject(mistakes))
         if layer is not None
     ]
-    return layers
-
-
-def _environment(mistakes: list[Mistake]) -> Layer:
-    names: dict[FieldPath, str] = {}
-    known = set(RootSettings.model_fields)
-    for variable in sorted(os.environ):
-        if not variable.upper().startswith(PREFIX):
-            continue
-        path = tuple(variable[len(PREFIX) :].lower().split("__"))
-        if path[0] in known:
-            names[path] = variable
-        elif path[0].upper() not in _OTHER_VARIABLES:
-            near = difflib.get_close_matches(path[0], known, 1)
-            guess = f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
-            allowed = "one of " + ", ".join(sorted(PREFIX + each.upper() for each in known))
-            mistakes.append(Mistake(variable, path[0], "an unknown variable", allowed + guess))
-    try:
-        data = EnvSettingsSource(RootSettings)()
-    except SettingsError as error:
-        field = str(error).partition('"')[2].partition('"')[0]
-        variable = names.get((field,), PREFIX + field.upper())
-        mistakes.append(Mistake(variable, field, "text that is not JSON", "a JSON object"))
-        data = {}
-    return Layer("environment", data, names)
+    stacks = [layer.data.get("stacks") for layer in (given, *files)]
+    names = [name for each in stacks if isinstance(each, dict) for name in each]
+    return [given, read_environment(mistakes, names), *files]
 
 
 def _own_file(config_file: str | os.PathLike[str] | None, mistakes: list[Mistake]) -> Layer | None:
     named = config_file or os.environ.get(PREFIX + "CONFIG")
-    if named:
-        path = Path(named).expanduser()
-        if not path.is_file():
-            who = "argument" if config_file else PREFIX + "CONFIG"
-            mistakes.append(Mistake(who, "config file", str(path), "the path of a TOML file"))
-            return None
-    else:
-        found = _nearest(FILE_NAME)
-        if found is None:
-            return None
-        path = found
+    if not named:
+        path = _nearest(FILE_NAME)
+        return None if path is None else Layer(str(path), _read_toml(path, mistakes), {})
+    who = "argument" if config_file else PREFIX + "CONFIG"
+    allowed, fix = "the path of a TOML file", "correct the path, or leave it out"
+    try:
+        path = Path(expand_path(os.fspath(named))).absolute()
+    except (ValueError, OSError) as error:
+        mistakes.append(Mistake(who, "config file", str(named), f"{allowed}: {error}", fix))
+        return None
+    if not _is_file(path):
+        mistakes.append(Mistake(who, "config file", str(path), allowed, fix))
+        return None
     return Layer(str(path), _read_toml(path, mistakes), {})
 
 
@@ -124,28 +56,59 @@ def _pyproject(mistakes: list[Mistake]) -> Layer | None:
     if path is None:
         return None
     tools = _read_toml(path, mistakes).get("tool")
-    section = tools.get("tiered-cache") if isinstance(tools, dict) else None
+    section = tools.get("tiered-cache", {}) if isinstance(tools, dict) else {}
+    name = f"[tool.tiered-cache] in {path}"
     if not isinstance(section, dict):
+        found, fix = (
+            f"a value of type {type(section).__name__}",
+            "write its settings below [tool.tiered-cache]",
+        )
+        mistakes.append(Mistake(name, "tool.tiered-cache", found, "a table", fix))
         return None
-    return Layer(f"[tool.tiered-cache] in {path}", section, {})
+    return Layer(name, section, {})
 
 
 def _nearest(name: str) -> Path | None:
     """The file called `name` in the working directory or above it, up to a repository's root."""
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except OSError:  # the directory was removed
+        return None
     for folder in (here, *here.parents):
-        if (folder / name).is_file():
+        if _is_file(folder / name):
             return folder / name
-        if (folder / ".git").exists():
+        if os.path.lexists(folder / ".git"):
             return None
     return None
 
 
-def _read_toml(path: Path, mistakes: list[Mistake]) -> dict[str, Any]:
+def _is_file(path: Path) -> bool:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        mistakes.append(Mistake(str(path), "the file", f"no TOML: {error}", "a TOML file"))
+        return path.is_file()
+    except OSError:  # a directory on the way may not be searched
+        return False
+
+
+def _read_toml(path: Path, mistakes: list[Mistake]) -> dict[str, Any]:
+    source, fix = str(path), "correct the file"
+    try:
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        mistakes.append(Mistake(str(path), "the file", str(error), "a readable UTF-8 file"))
+        found = f"what can't be read: {error}"
+        mistakes.append(Mistake(source, "the file", found, "a readable UTF-8 file", fix))
+        return {}
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = f"no TOML: {_with_place(str(error), text)}"
+    except RecursionError:
+        found = "TOML that is nested too deeply"
+    mistakes.append(Mistake(source, "the file", found, "a TOML file", fix))
     return {}
+
+
+def _with_place(message: str, text: str) -> str:
+    """`message` with line and column, which the parser leaves out where the text has ended."""
+    lines = text.split("\n")
+    end = f"(at line {len(lines)}, column {len(lines[-1]) + 1}, the end of the file)"
+    return re.sub(r"\(at end of document\)$", end, message)

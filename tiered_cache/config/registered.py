@@ -1,0 +1,82 @@
+"""Tiers by name: ours, and those that installed packages register."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from tiered_cache.config.text import safe
+from tiered_cache.errors import ConfigurationError, TieredCacheError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tiered_cache.contracts import Tier
+
+__all__ = ["BUILT_IN_TIERS", "ENTRY_POINT_GROUP", "check_tier_names", "registered_tier"]
+
+BUILT_IN_TIERS = ("memory", "disk", "redis", "null")
+ENTRY_POINT_GROUP = "tiered_cache.tiers"
+
+
+def check_tier_names(names: list[str] | None) -> list[str] | None:
+    """`names`, if each is that of a tier, and none is there twice.
+
+    Raises:
+        ValueError: The message lists the tiers that there are.
+    """
+    for name in names or ():
+        if name not in BUILT_IN_TIERS and name not in _registered():
+            raise ValueError(_unknown(name))
+        if (names or ()).count(name) > 1:
+            msg = f"{safe('tiers', name)!r} is there twice: name each tier once"
+            raise ValueError(msg)
+    return names
+
+
+def registered_tier(name: str, options: dict[str, Any]) -> Tier:
+    """The tier that a package registers as `name`, made with `options` and, if it takes one, its name.
+
+    Raises:
+        ConfigurationError: There is none, it can't be loaded, or it does not take the options.
+    """
+    point = _registered().get(name)
+    if point is None:
+        raise ConfigurationError(_unknown(name))
+    # What a foreign module raises may quote the options, of which some may be secret.
+    try:
+        factory: Callable[..., Tier] = point.load()
+    except Exception as error:
+        msg = f"the tier {name!r} can't be loaded from {point.value}: {type(error).__name__}"
+        raise ConfigurationError(msg) from error
+    if "name" not in options and _takes_name(factory):
+        options = {**options, "name": name}
+    try:
+        return factory(**options)
+    except TieredCacheError:
+        raise
+    except Exception as error:
+        given = ", ".join(sorted(options)) or "no options"
+        msg = f"the tier {name!r} can't be made from the options in [custom.{name}] ({given}): {type(error).__name__} in {point.value}"
+        raise ConfigurationError(msg) from error
+
+
+def _registered() -> dict[str, metadata.EntryPoint]:
+    return {each.name: each for each in metadata.entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def _unknown(name: str) -> str:
+    names = ", ".join([*BUILT_IN_TIERS, *sorted(_registered())])
+    return f"there is no tier called {safe('tiers', name)!r}: there are {names}; others are registered under the entry point group {ENTRY_POINT_GROUP}"
+
+
+def _takes_name(factory: Callable[..., Tier]) -> bool:
+    """Whether it can be told its name: one with a fixed name of its own need not be."""
+    try:
+        parameters = inspect.signature(factory).parameters
+    except (TypeError, ValueError):
+        return False
+    return "name" in parameters or any(
+        each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()
+    )

@@ -1,0 +1,130 @@
+"""The kinds of values that settings have, each checked with a message of its own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    PlainValidator,
+    SecretStr,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_settings import NoDecode
+
+from tiered_cache.codec.signing import MIN_SECRET_BYTES
+from tiered_cache.config.registered import check_tier_names
+from tiered_cache.config.text import expand, expand_path, expand_url
+from tiered_cache.units import Duration, Size, parse_duration, parse_lifetime, parse_size
+from tiered_cache_policies.registry import eviction_policy, promotion_policy, write_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "DirectoryText",
+    "DurationText",
+    "EvictionName",
+    "LifetimeText",
+    "PromotionName",
+    "SigningKeyText",
+    "SizeText",
+    "TierNames",
+    "TimeoutText",
+    "UrlText",
+    "Whole",
+    "WritingName",
+    "listed",
+]
+
+_NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
+
+
+def _quantity(parse: Callable[..., object]) -> PlainValidator:
+    """Keep what was written, once it has been found to be readable."""
+
+    def check(value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, dt.timedelta):
+            value = value.total_seconds()
+        elif isinstance(value, str) and _NUMBER.fullmatch(value):
+            # A variable has no other way to say a number.
+            value = float(value) if "." in value else int(value)
+        parse(value, name=info.field_name)
+        return value
+
+    return PlainValidator(check)
+
+
+def _timeout(value: Any, *, name: str) -> None:
+    if parse_duration(value, name=name) == 0:
+        msg = f"{name}={value!r} is over before it begins: it must be longer than zero"
+        raise ValueError(msg)
+
+
+def _policy(find: Callable[[str], object]) -> AfterValidator:
+    def check(name: str) -> str:
+        try:
+            find(name)
+        except LookupError as error:
+            raise ValueError(str(error.args[0])) from error
+        return name
+
+    return AfterValidator(check)
+
+
+def _not_bool(value: object) -> object:
+    if isinstance(value, bool):
+        msg = "it must be a whole number, not true or false"
+        raise ValueError(msg)
+    return value
+
+
+def _path_text(value: object) -> object:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def listed(value: object) -> object:
+    """The list that a variable's text stands for: separated by commas, or JSON."""
+    if not isinstance(value, str):
+        return list(value) if isinstance(value, tuple) else value
+    if not value.startswith("["):
+        return [each.strip() for each in value.split(",")]
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        msg = "it must be a JSON list, or names separated by commas"
+        raise ValueError(msg) from None
+
+
+def _signing_key(key: SecretStr) -> SecretStr:
+    expanded = expand(key.get_secret_value())
+    count = len(expanded.encode("utf-8", "surrogatepass"))
+    if count < MIN_SECRET_BYTES:
+        msg = f"it has {count} bytes, and must have at least {MIN_SECRET_BYTES}: make one with `python -c 'import secrets; print(secrets.token_hex(32))'`"
+        raise ValueError(msg)
+    return SecretStr(expanded)
+
+
+_SECONDS = WithJsonSchema({"type": ["number", "string"], "description": "Seconds, or '10m'."})
+_BYTES = WithJsonSchema({"type": ["integer", "string"], "description": "Bytes, or '512MiB'."})
+
+DurationText = Annotated[Duration, _quantity(parse_duration), _SECONDS]
+TimeoutText = Annotated[Duration, _quantity(_timeout), _SECONDS]
+LifetimeText = Annotated[Duration, _quantity(parse_lifetime), _SECONDS]
+SizeText = Annotated[Size, _quantity(parse_size), _BYTES]
+Whole = Annotated[int, BeforeValidator(_not_bool)]
+DirectoryText = Annotated[str, BeforeValidator(_path_text), AfterValidator(expand_path)]
+UrlText = Annotated[str | None, AfterValidator(expand_url)]
+SigningKeyText = Annotated[SecretStr, AfterValidator(_signing_key)]
+TierNames = Annotated[
+    list[str] | None, NoDecode, BeforeValidator(listed), AfterValidator(check_tier_names)
+]
+EvictionName = Annotated[str, _policy(eviction_policy)]
+PromotionName = Annotated[str, _policy(promotion_policy)]
+WritingName = Annotated[str, _policy(write_policy)]
