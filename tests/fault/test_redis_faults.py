@@ -259,6 +259,15 @@ def test_a_url_that_is_none_is_a_configuration_error(url: str) -> None:
         RedisTier(url)
 
 
+def test_a_url_that_is_none_shows_nothing_of_its_password() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        RedisTier("redis://:pa/ss-word@host/0")
+    error = caught.value
+    assert "pa" not in str(error).replace("password", "")
+    assert error.__cause__ is None
+    assert error.__suppress_context__
+
+
 def test_a_full_server_refuses_writes_and_still_answers(server: ValkeyServer) -> None:
     with TieredCache([MemoryTier(), RedisTier(server.url)]) as cache:
         cache.set("key", "small")

@@ -191,6 +191,7 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"memory": {"max_entries": True}}, "not true or false"),
         ({"redis": {"timeout": 0}}, "longer than zero"),
         ({"disk": {"path": ""}}, "leave it out"),
+        ({"disk": {"path": "redis://h/0"}}, "belongs into redis_url"),
         ({"disk": {"path": "~no-such-user-here/x"}}, "write the whole path"),
         ({"disk": {"path": "${HOME:-/tmp}"}}, "name of an environment variable"),
         ({"redis_url": "localhost:6379"}, "must begin with redis://"),

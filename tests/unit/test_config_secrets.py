@@ -51,6 +51,7 @@ SECRET = "hunter2hunter2hunter2"
         {"default_ttl": f"redis://:{SECRET}@h/0"},
         {"memory": {"eviction": f"redis://:{SECRET}@h/0"}},
         {"custom": {"floppy": SECRET}},
+        {"disk": {"path": f"redis://u:{SECRET}@h/0"}},
         {"custom": SECRET},
     ],
 )

@@ -46,11 +46,14 @@ def expand_path(path: str) -> str:
     """`path` with variables and a leading `~` expanded.
 
     Raises:
-        ValueError: It is empty, or what it names is not known.
+        ValueError: It is empty or a URL, or what it names is not known.
     """
     expanded = _expand_home(expand(path))
     if not expanded or "\0" in expanded:
         msg = "the path is empty or has a NUL: name a directory, or leave it out"
+        raise ValueError(msg)
+    if "://" in expanded:
+        msg = "that is a URL, and must be a path: a server's belongs into redis_url"
         raise ValueError(msg)
     return expanded
 

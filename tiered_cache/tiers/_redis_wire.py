@@ -225,9 +225,10 @@ def _parse(
 ) -> tuple[type[Any], dict[str, Any]]:
     try:
         options: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call] # redis-py has no type for it
-    except ValueError as error:
-        msg = f"the Redis URL is not usable: {error}. Write redis://, rediss:// or unix://, then [user:password@]host:port/database"
-        raise ConfigurationError(msg) from error
+    except ValueError:
+        # Not even as the cause: redis-py's message may quote a part of the password.
+        msg = "the Redis URL is not usable: write redis://, rediss:// or unix://, then [user:password@]host:port/database, with %2F for a / in the password"
+        raise ConfigurationError(msg) from None
     base = options.pop("connection_class", None) or Connection
     options |= {
         "socket_timeout": timeout_s,
