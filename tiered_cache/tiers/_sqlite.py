@@ -17,7 +17,7 @@ from tiered_cache.errors import CorruptRecordError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BoundedCache", "inspect_database"]
+__all__ = ["BoundedCache", "open_bounded"]
 
 _KNOWN_SETTINGS = {*DEFAULT_SETTINGS, *METADATA, "disk_max_value_bytes", "tag_index"}
 _abandoned: list[object] = []
@@ -82,11 +82,8 @@ class _Closer:
             self._connection.close()
 
 
-def inspect_database(directory: str, timeout_s: float) -> None:
-    """Make sure that the database in `directory` can be written, and holds settings of ours only.
-
-    `diskcache` takes settings from the database over its own defaults and sets what they name as
-    attributes and pragmas, so a foreign database must not get that far.
+def open_bounded(directory: str, timeout_s: float, **options: Any) -> BoundedCache:
+    """The cache in `directory`, once it was found to be ours.
 
     Raises:
         sqlite3.DatabaseError: It is locked for longer than `timeout_s`, read-only, or no database.
@@ -95,15 +92,21 @@ def inspect_database(directory: str, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            return _inspect(directory, timeout_s)
+            _inspect(directory, timeout_s)
+            return BoundedCache(directory, timeout=timeout_s, **options)
         except sqlite3.OperationalError as error:
-            # SQLite does not wait for whoever else turns a new database to WAL right now.
+            # While others set up a new database too, neither SQLite nor diskcache always waits.
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.005)
 
 
 def _inspect(directory: str, timeout_s: float) -> None:
+    """Make sure that the database can be written, and holds settings of ours only.
+
+    `diskcache` takes settings from the database over its own defaults and sets what they name as
+    attributes and pragmas, so a foreign database must not get that far.
+    """
     connection = sqlite3.connect(
         os.path.join(directory, DBNAME),  # noqa: PTH118 - sqlite3 takes a string
         timeout=timeout_s,

@@ -35,7 +35,7 @@ from tiered_cache.errors import (
 )
 from tiered_cache.forking import ForkGate, call_in_child
 from tiered_cache.tiers._bytes_disk import BytesDisk
-from tiered_cache.tiers._sqlite import BoundedCache, inspect_database
+from tiered_cache.tiers._sqlite import BoundedCache, open_bounded
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
 
 if TYPE_CHECKING:
@@ -136,11 +136,9 @@ class DiskTier:
                 self._open_cache()
 
     def _open_cache(self) -> BoundedCache:
-        directory = str(self._directory)
-        inspect_database(directory, self._timeout_s)
-        self._cache = BoundedCache(
-            directory,
-            timeout=self._timeout_s,
+        self._cache = open_bounded(
+            str(self._directory),
+            self._timeout_s,
             disk=BytesDisk,
             disk_max_value_bytes=self._max_value_bytes,
             size_limit=self._max_bytes,
