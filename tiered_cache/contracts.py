@@ -288,6 +288,10 @@ class LiveTier(Protocol):
 class Recorder(Protocol):
     """Counts what one tier does; exact under threads. The rules are in `stats.snapshot`."""
 
+    def missed(self) -> object:
+        """Count one miss that was seen without a call of the tier. Far cheaper than `looked_up`."""
+        ...
+
     def looked_up(self, outcome: str, seconds: float, size_bytes: int, saved_s: float) -> None:
         """Count one lookup.
 

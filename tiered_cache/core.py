@@ -12,7 +12,7 @@ from tiered_cache._engine.stack import Stack, StackOptions
 from tiered_cache.contracts import LiveTier
 from tiered_cache.errors import CacheClosedError, ConfigurationError
 from tiered_cache.forking import fork_safe_lock
-from tiered_cache.stats.counters import CacheCounters, LiveHits, TierCounters
+from tiered_cache.stats.counters import CacheCounters, Tally, TierCounters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,13 +46,15 @@ class Core:
         _take(tiers)
         self._tier_counters = [TierCounters(tier.name) for tier in tiers]
         self._counters = CacheCounters()
-        self.live_hits = LiveHits()
+        self.live_hits = Tally()
         self.monotonic = options.clock.monotonic
         self.stack = Stack(
             tiers,
             options,
             self._tier_counters,
-            count_lookups=self._counters.looked_up,
+            count_hit=self._counters.hits.add,
+            count_stale_hit=self._counters.stale_hits.add,
+            count_miss=self._counters.misses.add,
             count_computed=self._counters.computed,
         )
         try:
@@ -109,12 +111,13 @@ class Core:
 
     def change(self, keys: Sequence[str], plan: Plan[T]) -> T:
         """Run a plan that changes `keys`, one after the other in this process."""
+        held = self.stack.begin_change(keys)
         try:
-            with self.stack.changing(keys):
-                if self._closed:
-                    return self.run(plan)
-                return self._run(plan)
+            if self._closed:
+                return self.run(plan)
+            return self._run(plan)
         finally:
+            self.stack.end_change(held)
             if self.stack.pending:
                 self.stack.tell()
 

@@ -82,6 +82,12 @@ def test_a_policy_of_ones_own_making_keeps_its_bound() -> None:
         assert cache.stats().evictions == 3
 
 
+def test_a_policy_of_ones_own_making_may_hold_more_than_the_default() -> None:
+    with TieredCache([MemoryTier(eviction=LFU(10_010))]) as cache:
+        cache.set_many({str(number): number for number in range(10_020)})
+        assert cache.stats().evictions == 10
+
+
 def test_law_10_bytes_are_bounded_by_estimates_without_records() -> None:
     with TieredCache([MemoryTier(max_bytes="100KB")]) as cache:
         for number in range(100):
@@ -152,6 +158,7 @@ def test_a_wall_clock_that_is_set_does_not_lengthen_a_lifetime_in_memory(clock: 
         ({"eviction": "best"}, "sieve"),
         ({"copy": "shallow"}, "'deep' or 'check'"),
         ({"eviction": "ttl"}, "ttl"),
+        ({"eviction": LFU(9), "max_bytes": "1MB"}, "bounds of its own"),
     ],
 )
 def test_bad_options_say_what_is_allowed(options: dict[str, object], told: str) -> None:

@@ -46,7 +46,7 @@ class Sought(NamedTuple):
 
     level: Level | None
     finding: Finding | None
-    tokens: tuple[object, ...]
+    tokens: Sequence[object]
     unsure: bool
     epoch: int
 
@@ -60,28 +60,30 @@ def look_up(stack: Stack, key: str) -> Plan[Sought]:
         if key in level.suspected:
             finding = yield from _consult_suspect(stack, level, key)
         elif level.is_live and key not in level.live:
-            finding = Finding("misses", level.live_token(key), "not there")
-            _count(stack, level, key, finding, 0.0)
+            tokens.append(level.live_token(key))
+            _count_live_miss(stack, level, key)
+            continue
         else:
             reply = yield Read(level.index, key)
             finding = judge(level, stack.codec, key, reply)
             _count(stack, level, key, finding, reply.seconds)
             if finding.corrupt:
                 finding = yield from _quarantine(stack, level, key, finding)
-        if finding.entry is not None:
-            if finding.outcome == "hits":
-                stack.count_lookups(1, 0, 0)
-                if tokens and stack.epoch == epoch:
-                    for into, item in _promotions(stack, key, level, finding, tokens):
-                        yield Put(into.index, key, item, "promotions")
-            else:
-                stack.count_lookups(0, 1, 0)
-                tokens.append(finding.token)
-            return Sought(level, finding, tuple(tokens), unsure, epoch)
-        tokens.append(finding.token)
-        unsure = unsure or finding.outcome != "misses"
-    stack.count_lookups(0, 0, 1)
-    return Sought(None, None, tuple(tokens), unsure, epoch)
+        if finding.entry is None:
+            tokens.append(finding.token)
+            unsure = unsure or finding.outcome != "misses"
+            continue
+        if finding.outcome == "hits":
+            stack.count_hit()
+            if tokens and stack.epoch == epoch:
+                for into, item in _promotions(stack, key, level, finding, tokens):
+                    yield Put(into.index, key, item, "promotions")
+        else:
+            stack.count_stale_hit()
+            tokens.append(finding.token)
+        return Sought(level, finding, tokens, unsure, epoch)
+    stack.count_miss()
+    return Sought(None, None, tokens, unsure, epoch)
 
 
 def look_up_many(stack: Stack, keys: Sequence[str]) -> Plan[dict[str, Sought]]:
@@ -97,19 +99,18 @@ def look_up_many(stack: Stack, keys: Sequence[str]) -> Plan[dict[str, Sought]]:
         findings = yield from _consult_many(stack, level, pending)
         for key, finding in findings.items():
             if finding.entry is not None:
-                found[key] = Sought(level, finding, tuple(tokens[key]), key in unsure, epoch)
+                found[key] = Sought(level, finding, tokens[key], key in unsure, epoch)
+                (stack.count_hit if finding.outcome == "hits" else stack.count_stale_hit)()
                 continue
             tokens[key].append(finding.token)
             if finding.outcome in ("errors", "skips"):
                 unsure.add(key)
     fresh = {key: each for key, each in found.items() if each.finding and each.finding.fresh_s > 0}
-    missing = len(tokens) - len(found)
-    stack.count_lookups(len(fresh), len(found) - len(fresh), missing)
     yield from _promote_many(stack, fresh)
-    return {
-        key: found.get(key) or Sought(None, None, tuple(tokens[key]), key in unsure, epoch)
-        for key in tokens
-    }
+    for key in tokens.keys() - found.keys():
+        stack.count_miss()
+        found[key] = Sought(None, None, tokens[key], key in unsure, epoch)
+    return {key: found[key] for key in tokens}
 
 
 def peek(stack: Stack, level: Level, key: str) -> Plan[Finding]:
@@ -187,6 +188,12 @@ def _quarantine(stack: Stack, level: Level, key: str, finding: Finding) -> Plan[
     reply = yield Read(level.index, key)
     token = reply.value.token if reply.status == OK else UNKNOWN
     return Finding("misses", token, finding.why)
+
+
+def _count_live_miss(stack: Stack, level: Level, key: str) -> None:
+    level.recorder.missed()
+    if stack.listeners.active:
+        stack.note(Event(EventKind.MISS, level.name, key, 0.0, 0, "not there"))
 
 
 def _count(stack: Stack, level: Level, key: str, finding: Finding, seconds: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections import deque
@@ -16,7 +15,7 @@ from tiered_cache.forking import call_in_child
 from tiered_cache_policies.contracts import WritePlan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Codec, Recorder, Tier
@@ -56,7 +55,9 @@ class Stack:
         options: StackOptions,
         recorders: Sequence[Recorder],
         *,
-        count_lookups: Callable[[int, int, int], None],
+        count_hit: Callable[[], object],
+        count_stale_hit: Callable[[], object],
+        count_miss: Callable[[], object],
         count_computed: Callable[[float, bool], None],
     ) -> None:
         self.options = options
@@ -64,7 +65,9 @@ class Stack:
         self.clock = options.clock
         self.listeners = Listeners()
         self.faults = FaultLog(options.clock.monotonic)
-        self.count_lookups = count_lookups
+        self.count_hit = count_hit
+        self.count_stale_hit = count_stale_hit
+        self.count_miss = count_miss
         self.count_computed = count_computed
         self.epoch = 0
         self.pending: deque[Event] = deque(maxlen=_MAX_PENDING_EVENTS)
@@ -104,7 +107,9 @@ class Stack:
         def evicted(key: str, size_bytes: int, reason: EvictionReason) -> None:
             expired = reason is EvictionReason.EXPIRED
             level.recorder.count("expirations" if expired else "evictions")
-            self.note(Event(EventKind.EVICTION, level.name, key, 0.0, size_bytes, reason.value))
+            if self.listeners.active:
+                event = Event(EventKind.EVICTION, level.name, key, 0.0, size_bytes, reason.value)
+                self.pending.append(event)
 
         def mutated(key: str) -> None:
             self.faults.report(
@@ -150,22 +155,26 @@ class Stack:
     def _start_locks(self) -> None:
         self._locks = [threading.Lock() for _ in range(_STRIPES)]
 
-    @contextlib.contextmanager
-    def changing(self, keys: Iterable[str]) -> Generator[None]:
+    def begin_change(self, keys: Iterable[str]) -> list[threading.Lock]:
         """Let the changes of a key in this process happen one after the other.
 
-        Without it, two writers could leave different values in different tiers. It is held over
-        I/O, which has its deadlines; if a lock can't be had, the change goes ahead without it.
+        Without it, two writers could leave different values in different tiers. The locks that it
+        returns, for `end_change`, are held over I/O, which has its deadlines; if one can't be had,
+        the change goes ahead without it.
         """
-        stripes = sorted({hash(key) % _STRIPES for key in keys})
-        with contextlib.ExitStack() as held:
-            for stripe in stripes:
-                lock = self._locks[stripe]
-                if lock.acquire(timeout=_LOCK_WAIT_S):
-                    held.callback(lock.release)
-                else:
-                    self.faults.report("engine", "lock", "A write waited too long for another one")
-            yield
+        held = []
+        for stripe in sorted({hash(key) % _STRIPES for key in keys}):
+            lock = self._locks[stripe]
+            if lock.acquire(timeout=_LOCK_WAIT_S):
+                held.append(lock)
+            else:
+                self.faults.report("engine", "lock", "A write waited too long for another one")
+        return held
+
+    def end_change(self, held: Iterable[threading.Lock]) -> None:
+        """Let the next change of the keys go ahead."""
+        for lock in held:
+            lock.release()
 
     def close_tiers(self) -> list[str]:
         """Close every tier; the names of those that failed to."""

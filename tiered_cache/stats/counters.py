@@ -8,25 +8,26 @@ from typing import Any
 from tiered_cache.forking import fork_safe_lock
 from tiered_cache.stats.snapshot import CacheStats, TierStats
 
-__all__ = ["CacheCounters", "LiveHits", "TierCounters"]
+__all__ = ["CacheCounters", "Tally", "TierCounters"]
 
 
-class LiveHits:
-    """A count that costs one C call to add to, and no lock: `next(live.counter)`.
+class Tally:
+    """A count that costs one C call to add to, and no lock: `tally.add()`.
 
     `itertools.count` hands every number out exactly once, to one thread. Reading takes a number
     as well, which is then subtracted again.
     """
 
-    __slots__ = ("_lock", "_taken", "counter")
+    __slots__ = ("_lock", "_taken", "add", "counter")
 
     def __init__(self) -> None:
         self.counter = itertools.count(1)
+        self.add = self.counter.__next__
         self._taken = 0
         self._lock = fork_safe_lock()
 
     def read(self) -> int:
-        """How often somebody else advanced the counter."""
+        """How often somebody else added to it."""
         with self._lock:
             self._taken += 1
             return next(self.counter) - self._taken
@@ -48,6 +49,8 @@ class TierCounters:
         self._write_seconds = 0.0
         self._written_bytes = 0
         self._saved_s = 0.0
+        self._misses = Tally()
+        self.missed = self._misses.add
 
     def looked_up(self, outcome: str, seconds: float, size_bytes: int, saved_s: float) -> None:
         """Count one lookup."""
@@ -87,6 +90,7 @@ class TierCounters:
             return TierStats(
                 name=self._name,
                 hits=counts.pop("hits", 0) + live_hits,
+                misses=counts.pop("misses", 0) + self._misses.read(),
                 timed_reads=self._timed_reads + live_hits,
                 read_seconds=self._read_seconds + live_s,
                 read_bytes=self._read_bytes,
@@ -102,19 +106,12 @@ class CacheCounters:
 
     def __init__(self) -> None:
         self._lock = fork_safe_lock()
-        self._hits = 0
-        self._stale_hits = 0
-        self._misses = 0
+        self.hits = Tally()
+        self.stale_hits = Tally()
+        self.misses = Tally()
         self._computes = 0
         self._compute_errors = 0
         self._compute_seconds = 0.0
-
-    def looked_up(self, hits: int, stale_hits: int, misses: int) -> None:
-        """Count lookups by how they ended."""
-        with self._lock:
-            self._hits += hits
-            self._stale_hits += stale_hits
-            self._misses += misses
 
     def computed(self, seconds: float, failed: bool) -> None:
         """Count one computation."""
@@ -129,9 +126,9 @@ class CacheCounters:
         """All counters at one instant, with the hits that were counted elsewhere."""
         with self._lock:
             return CacheStats(
-                hits=self._hits + live_hits,
-                stale_hits=self._stale_hits,
-                misses=self._misses,
+                hits=self.hits.read() + live_hits,
+                stale_hits=self.stale_hits.read(),
+                misses=self.misses.read(),
                 computes=self._computes,
                 compute_errors=self._compute_errors,
                 compute_seconds=self._compute_seconds,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy as copying
-import heapq
 import math
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, Literal
 
 from cachetools import Cache
@@ -35,6 +35,7 @@ __all__ = ["MemoryTier"]
 _STRIPES = 1024
 _NO_NODES: dict[str, Node] = {}
 _EXPIRE_PER_PUT = 4
+_INF = math.inf
 
 Evicted = list[tuple[str, int, EvictionReason]]
 
@@ -106,7 +107,7 @@ class MemoryTier(OneByOne):
             msg = f"copy={copy!r} of the memory tier must be None, 'deep' or 'check'"
             raise ConfigurationError(msg)
         self.name = name
-        self._max_entries = max_entries
+        self._max_entries: int | None = max_entries
         self._max_bytes = None if max_bytes is None else parse_size(max_bytes, name="max_bytes")
         self._copy = copy
         self._policy = self._make_policy(eviction)
@@ -133,6 +134,10 @@ class MemoryTier(OneByOne):
         elif callable(eviction):
             factory = eviction
         else:
+            if self._max_bytes is not None:
+                msg = f"max_bytes={self._max_bytes} has no effect on {eviction!r}, which has bounds of its own: leave one of them out"
+                raise ConfigurationError(msg)
+            self._max_entries = None
             return eviction
         try:
             if self._max_bytes is None:
@@ -215,16 +220,17 @@ class MemoryTier(OneByOne):
         if not isinstance(item, Entry):
             msg = "a memory tier holds entries, not bytes"
             raise RecordRefusedError(msg, tier=self.name, operation="put", key=key)
-        held = self._to_held(key, item, lifetime_s)
+        now = self._now()
+        held = self._to_held(key, item, lifetime_s, now)
         evicted: Evicted = []
         try:
             with self._lock:
-                return self._put(key, held, expected, evicted)
+                return self._put(key, held, expected, now, evicted)
         finally:
             if evicted:
                 self._tell(evicted)
 
-    def _to_held(self, key: str, entry: Entry, lifetime_s: float) -> _Held:
+    def _to_held(self, key: str, entry: Entry, lifetime_s: float, now: float) -> _Held:
         value = entry.value
         if self._copy == "deep":
             try:
@@ -234,7 +240,8 @@ class MemoryTier(OneByOne):
                 raise RecordRefusedError(msg, tier=self.name, operation="put", key=key) from error
         size = entry.size_bytes or (estimate_bytes(value) if self._max_bytes else 0)
         # The entry's own end as well: the tiers below were written first, which took its time.
-        gone = self._now() + min(lifetime_s, entry.stale_until_s - self._wall())
+        left = entry.stale_until_s - self._wall()
+        gone = now + min(lifetime_s, left)
         fresh = gone if entry.stale_until_s == entry.fresh_until_s else gone - entry.grace_s
         held = _Held(entry, value, fresh, gone, size)
         if self._copy == "check":
@@ -246,10 +253,9 @@ class MemoryTier(OneByOne):
                 ) from error
         return held
 
-    def _put(self, key: str, held: _Held, expected: object, evicted: Evicted) -> bool:
+    def _put(self, key: str, held: _Held, expected: object, now: float, evicted: Evicted) -> bool:
         stripe = hash(key) % _STRIPES
         there = self._peek(key)
-        now = self._now()
         if expected is ANY:
             self._generations[stripe] += 1
         else:
@@ -262,18 +268,19 @@ class MemoryTier(OneByOne):
         expiries = self._expiries
         if expiries and expiries[0][0] <= now:
             self._drop_expired(now, evicted)
-        self._serial += 1
-        held.serial = self._serial
+        self._serial = held.serial = self._serial + 1
         try:
             self._policy[key] = held
         except ValueError as error:  # cachetools' word for a value larger than the cache
             msg = f"the value's {held.size} bytes are more than the tier's max_bytes"
             raise RecordRefusedError(msg, tier=self.name, operation="put", key=key) from error
-        held.node = self._nodes.get(key)
-        while len(self._policy) > self._max_entries:
-            self._policy.popitem()
-        if held.gone < math.inf:
-            heapq.heappush(expiries, (held.gone, held.serial, key))
+        if self._nodes is not _NO_NODES:
+            held.node = self._nodes.get(key)
+        if self._max_bytes is not None and self._max_entries is not None:
+            while len(self._policy) > self._max_entries:
+                self._policy.popitem()
+        if held.gone < _INF:
+            heappush(expiries, (held.gone, held.serial, key))
             if len(expiries) > 2 * len(self._policy) + _STRIPES:
                 self._forget_stale_expiries()
         return True
@@ -355,7 +362,7 @@ class MemoryTier(OneByOne):
         for _ in range(_EXPIRE_PER_PUT):
             if not self._expiries or self._expiries[0][0] > now:
                 break
-            _, serial, key = heapq.heappop(self._expiries)
+            _, serial, key = heappop(self._expiries)
             held = self._peek(key)
             if held is not None and held.serial == serial:
                 self._remove(key, held)
@@ -368,7 +375,7 @@ class MemoryTier(OneByOne):
             for each in self._expiries
             if (held := self._peek(each[2])) is not None and held.serial == each[1]
         ]
-        heapq.heapify(self._expiries)
+        heapify(self._expiries)
 
     def _tell(self, evicted: Evicted) -> None:
         for key, size, reason in evicted:
