@@ -75,9 +75,15 @@ class Found(NamedTuple):
 
 
 class Absent(NamedTuple):
-    """A tier does not hold the key; `token` is what a fill must still find in order to land."""
+    """A tier does not hold the key.
+
+    Attributes:
+        token: What a fill must still find in order to land.
+        deleted_s: When it was deleted, where the tier remembers that; else `-inf`.
+    """
 
     token: object
+    deleted_s: float = float("-inf")
 
 
 class PutItem(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import struct
 from typing import Any
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "TOMBSTONE_LIFETIME_S",
     "TOMBSTONE_MAGIC",
     "Entry",
+    "deleted_at",
     "is_tombstone",
     "make_tombstone",
 ]
@@ -24,7 +26,10 @@ MIN_VALUE_BYTES = 128
 """The smallest limit on records: the header alone has 112 bytes, and a tombstone must fit."""
 
 TOMBSTONE_MAGIC = b"\x89TCT"
-"""How the mark of a deletion begins; what follows is random. See `contracts.Tier.delete`."""
+"""How the mark of a deletion begins; the instant in microseconds and random bytes follow. See
+`contracts.Tier.delete`."""
+
+_INSTANT = struct.Struct("<q")
 
 TOMBSTONE_LIFETIME_S = 3600.0
 """How long a deletion is remembered where a late fill could still come from another process. A
@@ -44,6 +49,8 @@ class Entry:
         stale_until_s: Until when it may be served while it is refreshed; at least `fresh_until_s`.
         cost_s: The seconds that computing the value took, 0.0 where nobody measured.
         tags: The tags it was stored under.
+        lead_s: Seconds between the moment when computing it began and `created_s`; 0.0 for a value
+            that was set. What it says is as of that moment.
         generation: The namespace's generation that it was written in.
         size_bytes: The size of its record, or an estimate where no tier needed one.
     """
@@ -53,6 +60,7 @@ class Entry:
         "created_s",
         "fresh_until_s",
         "generation",
+        "lead_s",
         "size_bytes",
         "stale_until_s",
         "tags",
@@ -67,6 +75,7 @@ class Entry:
         fresh_until_s: float = math.inf,
         stale_until_s: float | None = None,
         cost_s: float = 0.0,
+        lead_s: float = 0.0,
         tags: frozenset[str] = frozenset(),
         generation: int = 0,
         size_bytes: int = 0,
@@ -76,6 +85,7 @@ class Entry:
         self.fresh_until_s = fresh_until_s
         self.stale_until_s = fresh_until_s if stale_until_s is None else stale_until_s
         self.cost_s = cost_s
+        self.lead_s = lead_s
         self.tags = tags
         self.generation = generation
         self.size_bytes = size_bytes
@@ -86,11 +96,24 @@ class Entry:
         return 0.0 if math.isinf(self.fresh_until_s) else self.stale_until_s - self.fresh_until_s
 
 
-def make_tombstone() -> bytes:
-    """A mark that takes the place of a record when its key is deleted; no two are the same."""
-    return TOMBSTONE_MAGIC + os.urandom(TOKEN_BYTES - len(TOMBSTONE_MAGIC))
+def make_tombstone(now_s: float) -> bytes:
+    """A mark that takes the place of a record when its key is deleted; no two are the same.
+
+    Args:
+        now_s: The wall clock's time.
+    """
+    start = TOMBSTONE_MAGIC + _INSTANT.pack(int(now_s * 1e6))
+    return start + os.urandom(TOKEN_BYTES - len(start))
 
 
 def is_tombstone(stored: bytes) -> bool:
     """Whether what a tier stores for a key says that the key was deleted."""
     return stored.startswith(TOMBSTONE_MAGIC)
+
+
+def deleted_at(tombstone: bytes) -> float:
+    """When the key was deleted, in seconds of the clock of the host that did it."""
+    (microseconds,) = _INSTANT.unpack_from(
+        tombstone.ljust(TOKEN_BYTES, b"\0"), len(TOMBSTONE_MAGIC)
+    )
+    return float(microseconds) / 1e6

@@ -27,13 +27,16 @@ class Terms(NamedTuple):
     tags: frozenset[str] = frozenset()
 
 
-def make_entry(value: object, terms: Terms, now_s: float, cost_s: float = 0.0) -> Entry:
+def make_entry(
+    value: object, terms: Terms, now_s: float, cost_s: float = 0.0, lead_s: float = 0.0
+) -> Entry:
     """The entry of a value that is written now."""
     return Entry(
         value,
         created_s=now_s,
         fresh_until_s=now_s + terms.lifetime_s,
         cost_s=cost_s,
+        lead_s=lead_s,
         tags=terms.tags,
     )
 
@@ -50,8 +53,8 @@ def get_or_compute(
     if finding is not None and finding.entry is not None and finding.outcome == "hits":
         hit: T = finding.entry.value
         return hit
-    value, cost_s, now_s = yield Compute(compute, (key,))
-    yield from fill(stack, key, make_entry(value, terms, now_s, cost_s), sought)
+    value, seconds, now_s = yield Compute(compute, (key,))
+    yield from fill(stack, key, make_entry(value, terms, now_s, seconds, seconds), sought)
     result: T = value
     return result
 
@@ -74,10 +77,11 @@ def get_or_compute_many(
         else:
             missing.append(key)
     if missing:
-        made, cost_s, now_s = yield Compute(lambda: dict(compute_many(missing)), missing)
+        made, seconds, now_s = yield Compute(lambda: dict(compute_many(missing)), missing)
+        cost_s = seconds / len(missing)
         for key in missing:
             if key in made:
                 values[key] = made[key]
-                entry = make_entry(made[key], terms, now_s, cost_s)
+                entry = make_entry(made[key], terms, now_s, cost_s, seconds)
                 yield from fill(stack, key, entry, sought[key])
     return values

@@ -154,7 +154,7 @@ class SyncDriver:
             raise ComputeFailedError(error) from None
         seconds = time.perf_counter() - started
         self._computed(keys, seconds, failed=False)
-        return result, seconds / len(keys), self._clock.wall()
+        return result, seconds, self._clock.wall()
 
     def _computed(self, keys: Sequence[str], seconds: float, *, failed: bool) -> None:
         self._count_computed(seconds, failed)

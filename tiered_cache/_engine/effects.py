@@ -115,7 +115,7 @@ class Clear(NamedTuple):
 
 
 class Compute(NamedTuple):
-    """Call the caller's function: (its result, the seconds for each key, the wall clock after it).
+    """Call the caller's function: (its result, the seconds that took, the wall clock after it).
 
     What it raises is thrown into the plan inside a `ComputeFailedError`.
     """

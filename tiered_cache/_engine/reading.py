@@ -183,7 +183,8 @@ def _quarantine(stack: Stack, level: Level, key: str, finding: Finding) -> Plan[
     if finding.token is UNKNOWN:
         yield Delete(level.index, key)
     else:
-        item = PutItem(make_tombstone(), TOMBSTONE_LIFETIME_S, finding.token)
+        # As of no time: that bytes can't be read is no reason to refuse what was set before.
+        item = PutItem(make_tombstone(0.0), TOMBSTONE_LIFETIME_S, finding.token)
         yield Put(level.index, key, item, "deletes")
     reply = yield Read(level.index, key)
     token = reply.value.token if reply.status == OK else UNKNOWN

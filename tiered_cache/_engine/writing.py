@@ -164,6 +164,7 @@ def touch(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]
             fresh_until_s=now_s + lifetime_s,
             stale_until_s=now_s + lifetime_s + entry.grace_s,
             cost_s=entry.cost_s,
+            lead_s=entry.lead_s,
             tags=entry.tags,
             generation=entry.generation,
             size_bytes=entry.size_bytes,

@@ -113,7 +113,7 @@ class RecordCodec:
         try:
             head = read_head(record)
             self._verifier(head).verify(*sealed_parts(record))
-            created_s, fresh_s, stale_s, cost_s, tags, generation, payload = read_fields(
+            created_s, fresh_s, stale_s, cost_s, lead_s, tags, generation, payload = read_fields(
                 key, record
             )
             if head.serializer == SERIALIZER_PICKLE:
@@ -129,6 +129,7 @@ class RecordCodec:
             fresh_until_s=fresh_s,
             stale_until_s=stale_s,
             cost_s=cost_s,
+            lead_s=lead_s,
             tags=tags,
             generation=generation,
             size_bytes=len(record),

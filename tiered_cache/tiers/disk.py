@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import diskcache
 import platformdirs
 
+from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.contracts import ANY, Absent, Found, PutItem, Reach, TierContext, TierInfo
 from tiered_cache.entry import (
     MIN_VALUE_BYTES,
     TOKEN_BYTES,
     TOMBSTONE_LIFETIME_S,
+    deleted_at,
     is_tombstone,
     make_tombstone,
 )
@@ -112,6 +114,7 @@ class DiskTier:
         self._gate = ForkGate()
         self._queue = threading.Lock()
         self._directory = self._root
+        self._wall = SYSTEM_CLOCK.wall
         call_in_child(self._forget_connections)
 
     @property
@@ -122,6 +125,7 @@ class DiskTier:
     def open(self, context: TierContext) -> None:
         """Create or open the directory of the namespace."""
         self._directory = self._root / context.namespace
+        self._wall = context.clock.wall
         if self._root.exists() and not self._root.is_dir():
             msg = f"the disk tier's path {self._root} is a file: name a directory"
             raise ConfigurationError(msg, tier=self.name)
@@ -226,7 +230,7 @@ class DiskTier:
             return Absent(_NOTHING)
         record, expires = row
         if is_tombstone(record):
-            return Absent(record[:TOKEN_BYTES])
+            return Absent(record[:TOKEN_BYTES], deleted_at(record))
         remaining = math.inf if expires is None else expires - now
         return Found(record, remaining, record[:TOKEN_BYTES])
 
@@ -312,7 +316,8 @@ class DiskTier:
 
     def _delete(self, cache: BoundedCache, key: str) -> bool:
         row = self._row(cache, key, "tag")
-        cache.set(key, make_tombstone(), expire=TOMBSTONE_LIFETIME_S, tag=_TOMBSTONE_TAG)
+        tombstone = make_tombstone(self._wall())
+        cache.set(key, tombstone, expire=TOMBSTONE_LIFETIME_S, tag=_TOMBSTONE_TAG)
         return row is not None and row[0] != _TOMBSTONE_TAG
 
     def clear(self, prefix: str = "") -> int:

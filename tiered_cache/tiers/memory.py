@@ -397,6 +397,7 @@ def _copy_of(entry: Entry, value: object) -> Entry:
         fresh_until_s=entry.fresh_until_s,
         stale_until_s=entry.stale_until_s,
         cost_s=entry.cost_s,
+        lead_s=entry.lead_s,
         tags=entry.tags,
         generation=entry.generation,
         size_bytes=entry.size_bytes,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import OutOfMemoryError, ResponseError
 
+from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.contracts import ANY, Absent, Found, PutItem, Reach, TierContext, TierInfo
 from tiered_cache.entry import (
     MIN_VALUE_BYTES,
@@ -15,6 +16,7 @@ from tiered_cache.entry import (
     TOMBSTONE_LIFETIME_S,
     TOMBSTONE_MAGIC,
     Entry,
+    deleted_at,
     is_tombstone,
     make_tombstone,
 )
@@ -106,10 +108,12 @@ class RedisTier:
             max_connections=max_connections,
         )
         self._prefix = b""
+        self._wall = SYSTEM_CLOCK.wall
 
     def open(self, context: TierContext) -> None:
         """Reach the server once, so that a wrong address, password or database is told at once."""
         self._prefix = f"tiered-cache:{context.namespace}:".encode()
+        self._wall = context.clock.wall
         self._ask("open", None, ("PING",))
 
     def _name(self, key: str) -> bytes:
@@ -156,7 +160,7 @@ class RedisTier:
         if not record or lifetime_ms == -2:  # it expired between the two reads
             return Absent(_NOTHING)
         if is_tombstone(record):
-            return Absent(record[:TOKEN_BYTES])
+            return Absent(record[:TOKEN_BYTES], deleted_at(record))
         remaining = math.inf if lifetime_ms < 0 else lifetime_ms / 1000
         return Found(record, remaining, record[:TOKEN_BYTES])
 
@@ -241,7 +245,15 @@ class RedisTier:
     def _deletion(self, key: str) -> Command:
         lifetime_ms = int(TOMBSTONE_LIFETIME_S * 1000)
         name = self._name(key)
-        return ("EVAL", _DELETE, 1, name, make_tombstone(), lifetime_ms, TOMBSTONE_MAGIC)
+        return (
+            "EVAL",
+            _DELETE,
+            1,
+            name,
+            make_tombstone(self._wall()),
+            lifetime_ms,
+            TOMBSTONE_MAGIC,
+        )
 
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with `prefix`, some 500 keys a round trip."""
