@@ -17,16 +17,18 @@ from tiered_cache.errors import ConfigurationError, InvalidKeyError
 from tiered_cache.keys import VIEW_SEPARATOR, check_key, check_namespace
 from tiered_cache.outcomes import Explanation, Lookup, LookupStatus, WriteResult
 from tiered_cache.units import Duration, parse_duration, parse_lifetime
+from tiered_cache_policies.contracts import Durability
 from tiered_cache_policies.promotion.always import Always
 from tiered_cache_policies.writing.write_through import WriteThrough
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Codec, Tier
     from tiered_cache.decorators import Cached
     from tiered_cache.events import Event
+    from tiered_cache.outcomes import JournalEntry
     from tiered_cache.stats.snapshot import CacheStats
     from tiered_cache_policies.contracts import PromotionPolicy, WritePolicy
 
@@ -267,15 +269,27 @@ class TieredCache:
         *,
         ttl: Duration | None = None,
         tags: Iterable[str] = (),
+        durability: str | None = None,
     ) -> WriteResult:
         """Store `value` under `key`, and say what became of it in each tier.
 
         Where it does not land, because a tier is away or does not take it, an older value is not
         served either.
+
+        Args:
+            key: The key.
+            value: The value.
+            ttl: Its lifetime.
+            tags: Its tags.
+            durability: For this write, instead of the write-back policy's: `"memory"`, `"disk"` or
+                `"remote"`. Write-through always writes everything at once.
+
+        Raises:
+            QueueFullError: The write-back queue had no room for 5 seconds; nothing was written.
         """
         core, key = self._core_and_key(key)
-        entry = make_entry(value, _terms(core, ttl, tags), core.stack.clock.wall())
-        return core.change([key], store(core.stack, key, entry))
+        entry = make_entry(value, _terms(core, ttl, tags), core.stack.stamp())
+        return core.change([key], store(core.stack, key, entry, _level_of(durability)))
 
     def set_many(
         self,
@@ -283,12 +297,13 @@ class TieredCache:
         *,
         ttl: Duration | None = None,
         tags: Iterable[str] = (),
+        durability: str | None = None,
     ) -> dict[str, WriteResult]:
         """Store each of `values` as `set` does, each tier in one go."""
         core, full = self._core_and_keys(values)
-        terms, now_s = _terms(core, ttl, tags), core.stack.clock.wall()
+        terms, now_s = _terms(core, ttl, tags), core.stack.stamp()
         entries = {key: make_entry(values[self._short(key)], terms, now_s) for key in full}
-        results = core.change(full, store_many(core.stack, entries))
+        results = core.change(full, store_many(core.stack, entries, _level_of(durability)))
         return {self._short(key): result for key, result in results.items()}
 
     def delete(self, key: str) -> bool:
@@ -397,20 +412,55 @@ class TieredCache:
         """
         return self._source.core().listen(listener)
 
-    def flush(self, timeout: Duration | None = None) -> bool:
-        """Wait until queued writes have been written; whether they all were.
+    def flush(self, timeout: Duration = "10s") -> bool:
+        """Have queued writes written, at most for `timeout`; whether they all were.
 
         Write-through queues nothing, so there is nothing to wait for.
         """
-        if timeout is not None:
-            parse_duration(timeout, name="timeout")
-        self._source.core().stack.tell()
-        return True
+        return not self._source.core().flush(parse_duration(timeout, name="timeout"))
 
-    def close(self, timeout: Duration | None = None) -> None:
-        """Flush within `timeout` and let go of everything; using the cache again raises."""
-        self.flush(timeout)
+    def journal(self) -> list[JournalEntry]:
+        """The queued writes on this host's disk that some tier does not have yet.
+
+        Those of other processes as well. Only write-back with the durability `"disk"` journals.
+
+        Raises:
+            JournalError: The journal can't be read.
+        """
+        return self._source.core().stack.journal().entries()
+
+    def retry_parked(self, keys: Container[str] | None = None) -> int:
+        """Queue the writes once more that were given up; how many there are.
+
+        Args:
+            keys: Which of them; all where none are named. Those of views have the view's prefix.
+
+        Raises:
+            JournalError: The journal can't be read or written.
+        """
+        return self._source.core().retry_parked(keys)
+
+    def drop_parked(self, keys: Container[str] | None = None) -> int:
+        """Forget the writes for good that were given up; how many there were.
+
+        Args:
+            keys: Which of them; all where none are named.
+
+        Raises:
+            JournalError: The journal can't be read or written.
+        """
+        return self._source.core().stack.journal().drop_parked(keys)
+
+    def close(self, timeout: Duration = "10s") -> list[str]:
+        """Flush within `timeout` and let go of everything; using the cache again raises.
+
+        Returns:
+            The keys of the queued writes that did not reach every tier in time, which are logged
+            as well. Those with the durability `"disk"` are in the journal, for the next process.
+        """
+        left = self._source.core().flush(parse_duration(timeout, name="timeout"))
         self._source.close()
+        return left
 
     def __enter__(self) -> Self:
         return self
@@ -438,6 +488,16 @@ class TieredCache:
 
 def _core_of(cache: TieredCache) -> Core:
     return cache._source.core()
+
+
+def _level_of(durability: str | None) -> Durability | None:
+    if durability is None:
+        return None
+    try:
+        return Durability(durability)
+    except ValueError:
+        msg = f"durability={durability!r} must be 'memory', 'disk' or 'remote'"
+        raise ConfigurationError(msg) from None
 
 
 def _terms(core: Core, ttl: Duration | None, tags: Iterable[str]) -> Terms:

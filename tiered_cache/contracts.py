@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 from tiered_cache.errors import RecordRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from tiered_cache.clock import Clock
     from tiered_cache.entry import Entry
+    from tiered_cache.outcomes import JournalEntry
     from tiered_cache_policies.contracts import Node
 
 __all__ = [
@@ -266,6 +268,82 @@ class OneByOne:
 
 
 @runtime_checkable
+class HeadTier(Protocol):
+    """A tier that can say cheaply how old what it holds is, without handing it out."""
+
+    def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
+        """As `get_many`, but of each record only the first `HEAD_BYTES`, and no lifetimes."""
+        ...
+
+
+class JournalRow(NamedTuple):
+    """One change that is on disk until every tier has it.
+
+    Attributes:
+        serial: Its number in the journal; a later change of the same key has a higher one.
+        key: The key.
+        record: The bytes of the value; `None` for a deletion.
+        as_of_s: When the change was made, wall clock.
+        trouble: Why it is parked, `""` if it is not.
+    """
+
+    serial: int
+    key: str
+    record: bytes | None
+    as_of_s: float
+    trouble: str = ""
+
+
+class Journal(Protocol):
+    """Where queued changes survive the process. Thread-safe.
+
+    Its methods raise `JournalError` when the disk can't serve, and answer within their deadline.
+    """
+
+    def write(self, key: str, record: bytes | None, as_of_s: float) -> JournalRow:
+        """Have a change on disk, in the place of an earlier one of the same key."""
+        ...
+
+    def forget(self, rows: Sequence[JournalRow]) -> None:
+        """Remove changes that every tier has; those that were replaced meanwhile stay."""
+        ...
+
+    def park(self, row: JournalRow, trouble: str) -> None:
+        """Keep a change that could not be written, for somebody to look at."""
+        ...
+
+    def entries(self) -> list[JournalEntry]:
+        """What all processes of this host have journaled for this cache."""
+        ...
+
+    def take_parked(self, keys: Container[str] | None = None) -> list[JournalRow]:
+        """Move what is parked, of all processes, here, and park it no more."""
+        ...
+
+    def drop_parked(self, keys: Container[str] | None = None) -> int:
+        """Forget what is parked, of all processes; how many changes were."""
+        ...
+
+    def adopt(self) -> list[JournalRow]:
+        """The changes that dead processes left; they belong to this one from now on."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the journal; what is left in it is the next process's."""
+        ...
+
+
+@runtime_checkable
+class DurableTier(Protocol):
+    """A tier on this host's disk, which has a place for the journal beside its own data."""
+
+    @property
+    def journal_directory(self) -> Path:
+        """A directory that nothing else uses; it need not exist."""
+        ...
+
+
+@runtime_checkable
 class LiveTier(Protocol):
     """A tier whose hits may be read without a lock and without a call: the engine inlines them.
 
@@ -335,6 +413,13 @@ class Codec(Protocol):
 
         Raises:
             RecordError: The bytes are corrupt, foreign, unsigned or of an unknown format.
+        """
+        ...
+
+    def as_of(self, record: bytes) -> float:
+        """As of when a record's value holds, in wall-clock seconds, by its unverified header.
+
+        `-inf` for bytes that are no record.
         """
         ...
 

@@ -8,18 +8,20 @@ import weakref
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tiered_cache._engine.driver import SyncDriver
+from tiered_cache._engine.flusher import Flusher
 from tiered_cache._engine.stack import Stack, StackOptions
-from tiered_cache.contracts import LiveTier
+from tiered_cache.contracts import DurableTier, LiveTier
 from tiered_cache.errors import CacheClosedError, ConfigurationError
 from tiered_cache.forking import fork_safe_lock
 from tiered_cache.stats.counters import CacheCounters, Tally, TierCounters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
+    from pathlib import Path
 
     from tiered_cache._engine.effects import Plan
     from tiered_cache._engine.level import Level
-    from tiered_cache.contracts import Tier
+    from tiered_cache.contracts import Journal, Tier
     from tiered_cache.events import Event
     from tiered_cache.stats.snapshot import CacheStats, TierStats
     from tiered_cache_policies.contracts import Node
@@ -55,6 +57,7 @@ class Core:
             count_hit=self._counters.hits.add,
             count_stale_hit=self._counters.stale_hits.add,
             count_miss=self._counters.misses.add,
+            journal=self._journal,
             count_computed=self._counters.computed,
         )
         try:
@@ -66,6 +69,23 @@ class Core:
         self._faces: weakref.WeakSet[Face] = weakref.WeakSet()
         self._lock = fork_safe_lock()
         self._closed = False
+        self._journal_made: Journal | None = None
+        self._flusher = Flusher(self.stack, self._run)
+        if self.stack.queues_writes:
+            self.stack.wake = self._flusher.wake
+            if journal_directory(tiers, options.namespace).is_dir():
+                self._flusher.adopt()
+
+    def _journal(self) -> Journal:
+        with self._lock:
+            if self._journal_made is None:
+                # sqlite3 is imported by the first write that needs a journal, and by no other.
+                from tiered_cache.journal import DiskJournal
+
+                tiers = [level.tier for level in self.stack.levels]
+                namespace = self.stack.options.namespace
+                self._journal_made = DiskJournal(journal_directory(tiers, namespace))
+            return self._journal_made
 
     @property
     def live(self) -> Mapping[str, Node]:
@@ -163,12 +183,25 @@ class Core:
             fields["detail"] = level.fault
         return stats.standing(breaker=level.breaker.state.value, **fields)
 
+    def retry_parked(self, keys: Container[str] | None) -> int:
+        """Queue what is parked in the journal once more."""
+        return self._flusher.retry(keys)
+
+    def flush(self, timeout_s: float) -> list[str]:
+        """Write down what is queued; the keys that were not in time."""
+        left = self._flusher.finish(timeout_s)
+        self.stack.tell()
+        return left
+
     def close(self) -> None:
         """Close the tiers; operations fail from now on."""
         if not self._closed:
             self._closed = True
             self._refresh()
+            self._flusher.close()
             self.stack.close_tiers()
+            if self._journal_made is not None:
+                self._journal_made.close()
             _give_back([level.tier for level in self.stack.levels])
 
 
@@ -233,6 +266,16 @@ class CoreSource:
     def close(self) -> None:
         """Close the core; using it again raises."""
         self.core().close()
+
+
+def journal_directory(tiers: Sequence[Tier], namespace: str) -> Path:
+    """Where queued writes are journaled: beside the tier on disk, or in the user's state directory."""
+    for tier in tiers:
+        if isinstance(tier, DurableTier):
+            return tier.journal_directory
+    import platformdirs
+
+    return platformdirs.user_state_path("tiered-cache") / "journal" / namespace
 
 
 def _check_order(tiers: Sequence[Tier]) -> None:

@@ -8,6 +8,7 @@ import struct
 from typing import Any
 
 __all__ = [
+    "HEAD_BYTES",
     "MIN_VALUE_BYTES",
     "TOKEN_BYTES",
     "TOMBSTONE_LIFETIME_S",
@@ -21,6 +22,9 @@ __all__ = [
 TOKEN_BYTES = 48
 """A record is identified by its first 48 bytes, which end with the checksum of all the rest: that
 is what a compare-and-set compares, without moving the payload."""
+
+HEAD_BYTES = 112
+"""So many bytes of a record say when it was written and as of when it holds."""
 
 MIN_VALUE_BYTES = 128
 """The smallest limit on records: the header alone has 112 bytes, and a tombstone must fit."""

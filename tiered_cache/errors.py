@@ -13,7 +13,9 @@ __all__ = [
     "ForeignRecordError",
     "InvalidDurationError",
     "InvalidKeyError",
+    "JournalError",
     "MissingExtraError",
+    "QueueFullError",
     "RecordError",
     "RecordRefusedError",
     "SerializationError",
@@ -85,6 +87,14 @@ class CacheClosedError(TieredCacheError, RuntimeError):
 
 class SerializationError(TieredCacheError, TypeError):
     """A value can't be turned into bytes under the rules of the tier that should hold it."""
+
+
+class QueueFullError(TieredCacheError, TimeoutError):
+    """A write found no room in the write-back queue within its deadline; nothing was written."""
+
+
+class JournalError(TieredCacheError, OSError):
+    """The journal of queued writes can't be written or read."""
 
 
 class TierError(TieredCacheError):

@@ -5,7 +5,15 @@ from __future__ import annotations
 import enum
 from typing import Any, NamedTuple
 
-__all__ = ["Explanation", "Lookup", "LookupStatus", "TierWrite", "WriteOutcome", "WriteResult"]
+__all__ = [
+    "Explanation",
+    "JournalEntry",
+    "Lookup",
+    "LookupStatus",
+    "TierWrite",
+    "WriteOutcome",
+    "WriteResult",
+]
 
 
 class LookupStatus(enum.StrEnum):
@@ -103,3 +111,23 @@ class Explanation(NamedTuple):
     remaining_s: float | None = None
     bytes: int | None = None
     why: str = ""
+
+
+class JournalEntry(NamedTuple):
+    """A queued write on disk, that some tier does not have yet; `TieredCache.journal` lists them.
+
+    Attributes:
+        key: The key.
+        deletes: Whether it is a deletion.
+        bytes: The size of the record, 0 for a deletion.
+        since_s: When it was made, wall clock.
+        trouble: Why it was given up and is parked; `""` while it is still tried.
+        owner: `"this"`, `"other"` or `"dead"`: the process that keeps it.
+    """
+
+    key: str
+    deletes: bool
+    bytes: int
+    since_s: float
+    trouble: str
+    owner: str

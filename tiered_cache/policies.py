@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from tiered_cache_policies.contracts import (
+    Durability,
     EvictionPolicy,
     FoundBelow,
     LockFreeReads,
     Node,
     PromotionPolicy,
+    QueueLimits,
+    QueuesWrites,
     TierFacts,
     WritePlan,
     WritePolicy,
@@ -21,6 +24,7 @@ from tiered_cache_policies.eviction.ttl import TTL
 from tiered_cache_policies.promotion.always import Always
 from tiered_cache_policies.promotion.never import Never
 from tiered_cache_policies.writing.write_around import WriteAround
+from tiered_cache_policies.writing.write_back import WriteBack
 from tiered_cache_policies.writing.write_through import WriteThrough
 
 __all__ = [
@@ -29,15 +33,19 @@ __all__ = [
     "LRU",
     "TTL",
     "Always",
+    "Durability",
     "EvictionPolicy",
     "FoundBelow",
     "LockFreeReads",
     "Never",
     "Node",
     "PromotionPolicy",
+    "QueueLimits",
+    "QueuesWrites",
     "Sieve",
     "TierFacts",
     "WriteAround",
+    "WriteBack",
     "WritePlan",
     "WritePolicy",
     "WriteRequest",

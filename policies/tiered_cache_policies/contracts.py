@@ -6,17 +6,21 @@ in the arguments. The values here are immutable, so they may be shared between t
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = [
+    "Durability",
     "EvictionPolicy",
     "FoundBelow",
     "LockFreeReads",
     "Node",
     "PromotionPolicy",
+    "QueueLimits",
+    "QueuesWrites",
     "TierFacts",
     "WritePlan",
     "WritePolicy",
@@ -75,6 +79,17 @@ class PromotionPolicy(Protocol):
         ...
 
 
+class Durability(enum.StrEnum):
+    """How far a write has got when the call that made it returns."""
+
+    MEMORY = "memory"
+    """It is in this process: lost with it."""
+    DISK = "disk"
+    """It is on this host's disk: it survives the process, killed at any instruction."""
+    REMOTE = "remote"
+    """It is in every tier, those that hosts share included: it survives the loss of the host."""
+
+
 class WriteRequest(NamedTuple):
     """A write, as a write policy sees it.
 
@@ -83,12 +98,14 @@ class WriteRequest(NamedTuple):
         lifetime_s: Seconds that the value may live, `inf` without a limit.
         cost_s: The seconds that computing it took; 0.0 for a plain `set`.
         computed: Whether it fills a miss (`get_or_compute`) rather than changes a value (`set`).
+        durability: What the caller asked for in this call, `None` where nothing.
     """
 
     key: str
     lifetime_s: float
     cost_s: float
     computed: bool
+    durability: Durability | None = None
 
 
 class WritePlan(NamedTuple):
@@ -97,11 +114,13 @@ class WritePlan(NamedTuple):
     Attributes:
         now: The levels that are written before the call returns, in this order.
         later: The levels that a write-back queue writes afterwards, in this order.
+        journal: Whether what is to be written later is on disk before the call returns.
         Levels in neither are left out; what they held for the key is deleted.
     """
 
     now: tuple[int, ...]
     later: tuple[int, ...] = ()
+    journal: bool = False
 
 
 @runtime_checkable
@@ -114,6 +133,33 @@ class WritePolicy(Protocol):
 
     def plan(self, request: WriteRequest, tiers: Sequence[TierFacts]) -> WritePlan:
         """Where `request` goes."""
+        ...
+
+
+class QueueLimits(NamedTuple):
+    """The bounds of a write-back queue.
+
+    Attributes:
+        flush_interval_s: Seconds for which a key must not have been written again before it is
+            flushed, so that repeated writes of it become one.
+        max_delay_s: Seconds after which it is flushed in any case.
+        max_batch: The most keys that one flush writes; so many waiting ones are flushed at once.
+        max_pending: The most keys that wait; a writer of one more waits for room.
+    """
+
+    flush_interval_s: float
+    max_delay_s: float
+    max_batch: int
+    max_pending: int
+
+
+@runtime_checkable
+class QueuesWrites(Protocol):
+    """A write policy whose plans have levels for later: it says what bounds the queue."""
+
+    @property
+    def limits(self) -> QueueLimits:
+        """The bounds; read once, when the stack is built."""
         ...
 
 

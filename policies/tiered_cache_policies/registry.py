@@ -29,7 +29,11 @@ PolicyKind = Literal["eviction", "promotion", "writing"]
 _BUILT_IN: dict[PolicyKind, dict[str, str]] = {
     "eviction": {"fifo": "FIFO", "lfu": "LFU", "lru": "LRU", "sieve": "Sieve", "ttl": "TTL"},
     "promotion": {"always": "Always", "never": "Never"},
-    "writing": {"write_around": "WriteAround", "write_through": "WriteThrough"},
+    "writing": {
+        "write_around": "WriteAround",
+        "write_back": "WriteBack",
+        "write_through": "WriteThrough",
+    },
 }
 """Class names by policy name. Kind and name are also the folder and the module, which is imported
 when the policy is asked for."""

@@ -8,12 +8,14 @@ import sys
 from tests.bench.churn import bench_churn
 from tests.bench.hits import bench_l1, bench_l2, bench_l3
 from tests.bench.imports import bench_imports
+from tests.bench.writes import bench_writes
 
 BENCHMARKS = {
     "l1": bench_l1,
     "l2": bench_l2,
     "l3": bench_l3,
     "churn": bench_churn,
+    "writes": bench_writes,
     "imports": bench_imports,
 }
 

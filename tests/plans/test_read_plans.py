@@ -84,7 +84,7 @@ def test_a_hit_below_is_promoted_slowest_tier_first_with_the_tokens_seen(stack: 
 @pytest.mark.parametrize("status", [FAILED, SKIPPED])
 def test_nothing_is_filled_into_a_tier_that_did_not_answer(stack: Stack, status: str) -> None:
     broken = Reply(status, None, 0.0, NOW, "broken")
-    computed = ("value", 1.0, NOW)
+    computed = ("value", 1.0, NOW, 1.0)
     stored = Reply(OK, True, 0.0, NOW)
     plan = get_or_compute(stack, "key", lambda: "value", Terms())
     effects, value = run(plan, [absent("t1"), broken, absent("t3"), computed, stored, stored])
@@ -122,7 +122,7 @@ def test_every_combination_of_answers_ends_with_the_first_fresh_value(stack: Sta
                     quarantined.add(effect.level)
             elif isinstance(effect, Compute):
                 computes += 1
-                reply = ("computed", 0.1, NOW)
+                reply = ("computed", 0.1, NOW, 0.1)
             else:
                 reply = Reply(OK, True, 0.0, NOW)
             try:

@@ -53,8 +53,8 @@ def get_or_compute(
     if finding is not None and finding.entry is not None and finding.outcome == "hits":
         hit: T = finding.entry.value
         return hit
-    value, seconds, now_s = yield Compute(compute, (key,))
-    yield from fill(stack, key, make_entry(value, terms, now_s, seconds, seconds), sought)
+    value, seconds, now_s, lead_s = yield Compute(compute, (key,))
+    yield from fill(stack, key, make_entry(value, terms, now_s, seconds, lead_s), sought)
     result: T = value
     return result
 
@@ -77,11 +77,11 @@ def get_or_compute_many(
         else:
             missing.append(key)
     if missing:
-        made, seconds, now_s = yield Compute(lambda: dict(compute_many(missing)), missing)
+        made, seconds, now_s, lead_s = yield Compute(lambda: dict(compute_many(missing)), missing)
         cost_s = seconds / len(missing)
         for key in missing:
             if key in made:
                 values[key] = made[key]
-                entry = make_entry(made[key], terms, now_s, cost_s, seconds)
+                entry = make_entry(made[key], terms, now_s, cost_s, lead_s)
                 yield from fill(stack, key, entry, sought[key])
     return values

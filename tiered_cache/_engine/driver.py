@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiered_cache._engine.effects import (
+    FAILED,
     OK,
     REFUSED,
+    AwaitRoom,
+    AwaitWritten,
     Clear,
     Compute,
     ComputeFailedError,
     Delete,
     DeleteMany,
     Effect,
+    ForgetJournal,
     Plan,
     Put,
     PutMany,
     Read,
+    ReadHeads,
     ReadMany,
     Reply,
+    WriteJournal,
 )
+from tiered_cache._engine.findings import UNKNOWN
+from tiered_cache.contracts import Absent, Found
+from tiered_cache.errors import JournalError, QueueFullError
 from tiered_cache.events import Event, EventKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.stack import Stack
-    from tiered_cache.contracts import PutItem
+    from tiered_cache.contracts import Journal, PutItem
 
 __all__ = ["SyncDriver"]
+
+_ROOM_WAIT_S = 5.0
+"""How long a writer waits for room in the queue: law 8, nothing hangs."""
 
 T = TypeVar("T")
 
@@ -39,6 +52,9 @@ class SyncDriver:
     """Runs plans on a stack, one effect after the other. Thread-safe: it holds no state."""
 
     def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._queue = stack.queue
+        self._held = stack.queue.held
         self._levels = stack.levels
         self._clock = stack.clock
         self._note = stack.note
@@ -47,11 +63,16 @@ class SyncDriver:
         self._performers = {
             Read: self._read,
             ReadMany: self._read_many,
+            ReadHeads: self._read_heads,
             Put: self._put,
             PutMany: self._put_many,
             Delete: self._delete,
             DeleteMany: self._delete_many,
             Clear: self._clear,
+            AwaitRoom: self._await_room,
+            AwaitWritten: self._await_written,
+            WriteJournal: self._write_journal,
+            ForgetJournal: self._forget_journal,
             Compute: self._compute,
         }
 
@@ -79,11 +100,37 @@ class SyncDriver:
 
     def _read(self, effect: Read) -> Reply:
         level = self._levels[effect.level]
+        if self._held and (answer := self._queued(effect.key, effect.level)) is not None:
+            return Reply(OK, answer, 0.0, self._clock.wall())
         return level.call("get", effect.key, level.tier.get, effect.key)
 
     def _read_many(self, effect: ReadMany) -> Reply:
+        index, keys = effect
+        level = self._levels[index]
+        queued: dict[str, Found | Absent] = {}
+        if self._held:
+            answers = ((key, self._queued(key, index)) for key in keys)
+            queued = {key: answer for key, answer in answers if answer is not None}
+            keys = [key for key in keys if key not in queued]
+            if not keys:
+                return Reply(OK, queued, 0.0, self._clock.wall())
+        reply = level.call("get_many", None, level.tier.get_many, keys)
+        if queued and reply.status == OK:
+            reply.value = {**reply.value, **queued}
+        return reply
+
+    def _read_heads(self, effect: ReadHeads) -> Reply:
         level = self._levels[effect.level]
-        return level.call("get_many", None, level.tier.get_many, effect.keys)
+        return level.call("get_many", None, level.get_heads, effect.keys)
+
+    def _queued(self, key: str, index: int) -> Found | Absent | None:
+        """What a tier will hold for a key once the queue has been written, if that will change it."""
+        pending = self._held.get(key)
+        if pending is None or index not in pending.levels:
+            return None
+        if pending.entry is None:
+            return Absent(UNKNOWN)
+        return Found(pending.entry, math.inf, UNKNOWN)
 
     def _put(self, effect: Put) -> Reply:
         index, key, item, counter = effect
@@ -144,8 +191,37 @@ class SyncDriver:
             )
         return reply
 
-    def _compute(self, effect: Compute) -> tuple[Any, float, float]:
+    def _await_room(self, effect: AwaitRoom) -> None:
+        if not self._queue.wait_for_room(effect.key, _ROOM_WAIT_S):
+            msg = (
+                f"the write-back queue holds {len(self._queue)} keys and took no more for "
+                f"{_ROOM_WAIT_S:g} s: the slow tiers don't keep up or are away. Try again later, raise "
+                "max_pending, or write with durability='remote'"
+            )
+            raise QueueFullError(msg, operation="set", key=effect.key)
+
+    def _await_written(self, effect: AwaitWritten) -> None:
+        self._queue.wait_until_written(effect.prefix, _ROOM_WAIT_S)
+
+    def _write_journal(self, effect: WriteJournal) -> Reply:
+        return self._in_journal(lambda journal: journal.write(*effect))
+
+    def _forget_journal(self, effect: ForgetJournal) -> Reply:
+        return self._in_journal(lambda journal: journal.forget(effect.rows))
+
+    def _in_journal(self, action: Callable[[Journal], Any]) -> Reply:
+        started = time.perf_counter()
+        status, value, reason = OK, None, ""
+        try:
+            value = action(self._stack.journal())
+        except JournalError as error:
+            status, reason = FAILED, error.message
+            self._stack.faults.report("journal", "write", f"The journal failed: {error.message}")
+        return Reply(status, value, time.perf_counter() - started, self._clock.wall(), reason)
+
+    def _compute(self, effect: Compute) -> tuple[Any, float, float, float]:
         function, keys = effect
+        began_s = self._clock.wall()
         started = time.perf_counter()
         try:
             result = function()
@@ -154,7 +230,8 @@ class SyncDriver:
             raise ComputeFailedError(error) from None
         seconds = time.perf_counter() - started
         self._computed(keys, seconds, failed=False)
-        return result, seconds, self._clock.wall()
+        now_s = self._clock.wall()
+        return result, seconds, now_s, max(seconds, now_s - began_s)
 
     def _computed(self, keys: Sequence[str], seconds: float, *, failed: bool) -> None:
         self._count_computed(seconds, failed)

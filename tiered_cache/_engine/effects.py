@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from tiered_cache.contracts import PutItem  # noqa: TC001 - NamedTuple fields
+from tiered_cache.contracts import JournalRow, PutItem  # noqa: TC001 - NamedTuple fields
 
 __all__ = [
     "FAILED",
@@ -17,18 +17,23 @@ __all__ = [
     "REFUSED",
     "SKIPPED",
     "UNREADABLE",
+    "AwaitRoom",
+    "AwaitWritten",
     "Clear",
     "Compute",
     "ComputeFailedError",
     "Delete",
     "DeleteMany",
     "Effect",
+    "ForgetJournal",
     "Plan",
     "Put",
     "PutMany",
     "Read",
+    "ReadHeads",
     "ReadMany",
     "Reply",
+    "WriteJournal",
 ]
 
 OK = "ok"
@@ -70,7 +75,20 @@ class Read(NamedTuple):
 
 
 class ReadMany(NamedTuple):
-    """Read several keys of one tier: a reply with a dictionary of `Found` and `Absent`."""
+    """Read several keys of one tier: a reply with a dictionary of `Found` and `Absent`.
+
+    What is queued for a tier counts as what it holds.
+    """
+
+    level: int
+    keys: Sequence[str]
+
+
+class ReadHeads(NamedTuple):
+    """Ask how old what a tier holds is, whatever is queued for it: a reply as of `ReadMany`.
+
+    Of each record there need only be the beginning.
+    """
 
     level: int
     keys: Sequence[str]
@@ -114,8 +132,37 @@ class Clear(NamedTuple):
     prefix: str
 
 
+class AwaitRoom(NamedTuple):
+    """Wait until the write-back queue takes a key; raises `QueueFullError` after its deadline."""
+
+    key: str
+
+
+class AwaitWritten(NamedTuple):
+    """Wait until no key with a prefix is on its way down: a reply without a value."""
+
+    prefix: str
+
+
+class WriteJournal(NamedTuple):
+    """Have a change on disk: a reply with its `JournalRow`."""
+
+    key: str
+    record: bytes | None
+    as_of_s: float
+
+
+class ForgetJournal(NamedTuple):
+    """Remove changes from the journal: a reply without a value."""
+
+    rows: Sequence[JournalRow]
+
+
 class Compute(NamedTuple):
-    """Call the caller's function: (its result, the seconds that took, the wall clock after it).
+    """Call the caller's function.
+
+    The reply is its result, the seconds that it took, the wall clock after it, and the seconds
+    since before it, which are never fewer than what it took.
 
     What it raises is thrown into the plan inside a `ComputeFailedError`.
     """
@@ -135,7 +182,21 @@ class ComputeFailedError(Exception):
         self.error = error
 
 
-Effect = Read | ReadMany | Put | PutMany | Delete | DeleteMany | Clear | Compute
+Effect = (
+    Read
+    | ReadMany
+    | ReadHeads
+    | Put
+    | PutMany
+    | Delete
+    | DeleteMany
+    | Clear
+    | AwaitRoom
+    | AwaitWritten
+    | WriteJournal
+    | ForgetJournal
+    | Compute
+)
 
 T = TypeVar("T")
 Plan = Generator[Effect, Any, T]

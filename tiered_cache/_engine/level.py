@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache._engine.breaker import Breaker, BreakerState
 from tiered_cache._engine.effects import FAILED, OK, REFUSED, SKIPPED, UNREADABLE, Reply
 from tiered_cache._engine.suspects import Suspects
-from tiered_cache.contracts import LiveTier, Reach
+from tiered_cache.contracts import HeadTier, LiveTier, Reach
 from tiered_cache.errors import (
     ConfigurationError,
     RecordError,
@@ -19,11 +19,11 @@ from tiered_cache.events import Event, EventKind
 from tiered_cache_policies.contracts import TierFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tiered_cache._engine.faultlog import FaultLog
     from tiered_cache.clock import Clock
-    from tiered_cache.contracts import PutItem, Recorder, Tier, TierContext
+    from tiered_cache.contracts import Absent, Found, PutItem, Recorder, Tier, TierContext
 
 __all__ = ["Level"]
 
@@ -135,6 +135,11 @@ class Level:
         if breaker.failing:
             breaker.succeeded()
         return Reply(OK, value, seconds, self._wall())
+
+    def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
+        """What the tier holds for `keys`, of which only the beginnings are needed."""
+        tier = self.tier
+        return tier.get_heads(keys) if isinstance(tier, HeadTier) else tier.get_many(keys)
 
     def put(self, key: str, item: PutItem) -> bool:
         """Have the tier store `item`."""

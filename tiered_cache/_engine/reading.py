@@ -162,7 +162,8 @@ def _clear_suspicion(level: Level, key: str) -> Plan[bool]:
     reply = yield Delete(level.index, key)
     if reply.status != OK:
         return False
-    level.suspects.clear(key, ticket)
+    if ticket is not None:
+        level.suspects.clear(key, ticket)
     return True
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tiered_cache._engine.faultlog import FaultLog
+from tiered_cache._engine.findings import SKEW_ALLOWANCE_S
 from tiered_cache._engine.level import Level
+from tiered_cache._engine.queue import WriteQueue
 from tiered_cache.contracts import EvictionReason, TierContext
 from tiered_cache.events import Event, EventKind, Listeners
 from tiered_cache.forking import call_in_child
-from tiered_cache_policies.contracts import WritePlan
+from tiered_cache_policies.contracts import QueueLimits, QueuesWrites, WritePlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tiered_cache.clock import Clock
-    from tiered_cache.contracts import Codec, Recorder, Tier
+    from tiered_cache.contracts import Codec, Journal, Recorder, Tier
     from tiered_cache_policies.contracts import PromotionPolicy, WritePolicy
 
 __all__ = ["Stack", "StackOptions"]
@@ -27,6 +30,8 @@ _log = logging.getLogger("tiered_cache")
 
 _STRIPES = 256
 _LOCK_WAIT_S = 10.0
+_TICK_S = 1e-6
+_NO_QUEUE = QueueLimits(0.0, 0.0, 1, 1)
 _MAX_PENDING_EVENTS = 100_000
 
 T = TypeVar("T")
@@ -58,6 +63,7 @@ class Stack:
         count_hit: Callable[[], object],
         count_stale_hit: Callable[[], object],
         count_miss: Callable[[], object],
+        journal: Callable[[], Journal],
         count_computed: Callable[[float, bool], None],
     ) -> None:
         self.options = options
@@ -70,6 +76,14 @@ class Stack:
         self.count_miss = count_miss
         self.count_computed = count_computed
         self.epoch = 0
+        self.journal = journal
+        self.queues_writes = isinstance(options.writing, QueuesWrites)
+        self.queue = WriteQueue(
+            options.writing.limits if isinstance(options.writing, QueuesWrites) else _NO_QUEUE,
+            options.clock.monotonic,
+        )
+        self.wake: Callable[[], None] = lambda: None
+        self._last_stamp_s = -math.inf
         self.pending: deque[Event] = deque(maxlen=_MAX_PENDING_EVENTS)
         self._start_locks()
         call_in_child(self._start_locks)
@@ -128,6 +142,18 @@ class Stack:
             mutated=mutated,
         )
 
+    def stamp(self) -> float:
+        """The wall clock, for what is written now; later than for all that was written before.
+
+        Where it is set back by no more than the skew that is allowed between hosts, it stands
+        still instead; set back by more, what was written before counts as of the future.
+        """
+        now_s = self.clock.wall()
+        if now_s <= self._last_stamp_s <= now_s + SKEW_ALLOWANCE_S:
+            now_s = self._last_stamp_s + _TICK_S
+        self._last_stamp_s = now_s
+        return now_s
+
     def note(self, event: Event) -> None:
         """Keep an event for the listeners until the locks are let go."""
         if self.listeners.active:
@@ -155,7 +181,7 @@ class Stack:
     def _start_locks(self) -> None:
         self._locks = [threading.Lock() for _ in range(_STRIPES)]
 
-    def begin_change(self, keys: Iterable[str]) -> list[threading.Lock]:
+    def begin_change(self, keys: Sequence[str]) -> list[threading.Lock]:
         """Let the changes of a key in this process happen one after the other.
 
         Without it, two writers could leave different values in different tiers. The locks that it
@@ -163,7 +189,11 @@ class Stack:
         the change goes ahead without it.
         """
         held = []
-        for stripe in sorted({hash(key) % _STRIPES for key in keys}):
+        if len(keys) == 1:
+            stripes = [hash(keys[0]) % _STRIPES]
+        else:
+            stripes = sorted({hash(key) % _STRIPES for key in keys})
+        for stripe in stripes:
             lock = self._locks[stripe]
             if lock.acquire(timeout=_LOCK_WAIT_S):
                 held.append(lock)

@@ -47,7 +47,7 @@ class Suspects:
         """What to hand to `clear` after the key was deleted; `None` where it is not suspected."""
         return self.keys.get(key)
 
-    def clear(self, key: str, ticket: int | None) -> None:
+    def clear(self, key: str, ticket: int) -> None:
         """Believe the tier again, unless the key was suspected once more meanwhile."""
         with self._lock:
             if self.keys.get(key) == ticket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from tiered_cache._engine.effects import (
@@ -9,19 +10,24 @@ from tiered_cache._engine.effects import (
     OK,
     REFUSED,
     SKIPPED,
+    AwaitWritten,
     Clear,
     Delete,
     DeleteMany,
+    ForgetJournal,
     Plan,
     Put,
     PutMany,
     Reply,
+    WriteJournal,
 )
 from tiered_cache._engine.findings import UNKNOWN
+from tiered_cache._engine.queue import Pending
+from tiered_cache._engine.queueing import enqueue
 from tiered_cache._engine.reading import peek
+from tiered_cache._engine.records import Records
 from tiered_cache.contracts import ANY, PutItem, Reach
 from tiered_cache.entry import Entry
-from tiered_cache.errors import SerializationError
 from tiered_cache.outcomes import TierWrite, WriteOutcome, WriteResult
 from tiered_cache_policies.contracts import WritePlan, WriteRequest
 
@@ -31,59 +37,59 @@ if TYPE_CHECKING:
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.reading import Sought
     from tiered_cache._engine.stack import Stack
+    from tiered_cache.contracts import JournalRow
+    from tiered_cache_policies.contracts import Durability
 
-__all__ = ["Records", "clear", "delete", "delete_many", "fill", "store", "store_many", "touch"]
-
-
-class Records:
-    """The records of one entry, encoded once for as wide a reach as its tiers need and allow."""
-
-    def __init__(self, stack: Stack, key: str, entry: Entry) -> None:
-        self._codec = stack.codec
-        self._key = key
-        self._entry = entry
-        self._made: dict[Reach, bytes | str] = {}
-        if stack.widest_reach is not None:
-            record = self._of(stack.widest_reach)
-            entry.size_bytes = len(record) if isinstance(record, bytes) else 0
-
-    def item(self, level: Level) -> Entry | bytes | str:
-        """What `level` is given, or a `str` that says why it can't have it."""
-        return self._of(level.tier.reach) if level.holds_records else self._entry
-
-    def _of(self, reach: Reach) -> bytes | str:
-        for made_for, record in self._made.items():
-            if made_for >= reach and isinstance(record, bytes):
-                return record
-        if reach not in self._made:
-            try:
-                self._made[reach] = self._codec.encode(self._key, self._entry, reach)
-            except SerializationError as error:
-                self._made[reach] = error.message
-        return self._made[reach]
+__all__ = ["clear", "delete", "delete_many", "fill", "store", "store_many", "touch"]
 
 
-def store(stack: Stack, key: str, entry: Entry) -> Plan[WriteResult]:
+def store(
+    stack: Stack, key: str, entry: Entry, durability: Durability | None = None
+) -> Plan[WriteResult]:
     """Write a changed value to the tiers that the write policy names, whatever they hold."""
     records = Records(stack, key, entry)
-    plan = _write_plan(stack, key, entry, computed=False)
+    plan = _write_plan(stack, key, entry, computed=False, durability=durability)
+    queued: tuple[int, ...] = ()
+    overtaken = None
+    if plan.later:
+        plan = yield from enqueue(stack, key, entry, records, plan)
+        queued = plan.later
+    if not queued:
+        records.measure()
+        overtaken = stack.queue.held and stack.queue.remove(key)
     reports: dict[int, TierWrite] = {}
     for index in plan.now:
         level = stack.levels[index]
         reports[index] = yield from _write(stack, level, key, records.item(level), entry)
     for level in reversed(stack.levels):
-        if level.index not in plan.now:
+        if level.index in queued:
+            reports[level.index] = TierWrite(level.name, WriteOutcome.QUEUED)
+        elif level.index not in plan.now:
             yield from _remove(level, key)
             reports[level.index] = TierWrite(
                 level.name, WriteOutcome.SKIPPED, "by the write policy"
             )
+    if overtaken and overtaken.row is not None:
+        yield ForgetJournal([overtaken.row])
     return WriteResult(tuple(reports[level.index] for level in stack.levels))
 
 
-def store_many(stack: Stack, entries: Mapping[str, Entry]) -> Plan[dict[str, WriteResult]]:
-    """Write several changed values, each tier in one go."""
+def store_many(
+    stack: Stack, entries: Mapping[str, Entry], durability: Durability | None = None
+) -> Plan[dict[str, WriteResult]]:
+    """Write several changed values, each tier in one go; those that are queued, one by one."""
+    plans = {
+        key: _write_plan(stack, key, entry, computed=False, durability=durability)
+        for key, entry in entries.items()
+    }
+    if stack.queue.held or any(plan.later for plan in plans.values()):
+        results = {}
+        for key, entry in entries.items():
+            results[key] = yield from store(stack, key, entry, durability)
+        return results
     made = {key: Records(stack, key, entry) for key, entry in entries.items()}
-    plans = {key: _write_plan(stack, key, entry, computed=False) for key, entry in entries.items()}
+    for each in made.values():
+        each.measure()
     reports: dict[str, dict[int, TierWrite]] = {key: {} for key in entries}
     for level in reversed(stack.levels):
         index = level.index
@@ -117,7 +123,12 @@ def fill(stack: Stack, key: str, entry: Entry, sought: Sought) -> Plan[None]:
     if stack.epoch != sought.epoch:
         return
     records = Records(stack, key, entry)
-    for index in _write_plan(stack, key, entry, computed=True).now:
+    plan = _write_plan(stack, key, entry, computed=True)
+    if plan.later:
+        yield from _fill_later(stack, key, entry, sought, plan.later)
+    else:
+        records.measure()
+    for index in plan.now:
         token = sought.tokens[index] if index < len(sought.tokens) else UNKNOWN
         level = stack.levels[index]
         item = records.item(level)
@@ -129,17 +140,69 @@ def fill(stack: Stack, key: str, entry: Entry, sought: Sought) -> Plan[None]:
         yield Put(index, key, PutItem(item, _lifetime_s(entry), token))
 
 
+def _fill_later(
+    stack: Stack, key: str, entry: Entry, sought: Sought, levels: Sequence[int]
+) -> Plan[None]:
+    """Queue a computed value, if there is room: it can be computed again."""
+    known = [
+        index
+        for index in levels
+        if index < len(sought.tokens) and sought.tokens[index] is not UNKNOWN
+    ]
+    if known and stack.queue.has_room(key):
+        stack.queue.put(
+            Pending(key, entry, entry.created_s, tuple(known), tokens=tuple(sought.tokens))
+        )
+        stack.wake()
+    yield from ()
+
+
 def delete(stack: Stack, key: str) -> Plan[bool]:
-    """Delete `key` everywhere, slowest tier first; whether any tier held it."""
+    """Delete `key` everywhere, slowest tier first; whether any tier held it.
+
+    With a journal, the deletion is on disk before a tier hears of it: a process that dies in
+    between leaves no tier that still holds the value.
+    """
+    if stack.queues_writes:
+        return (yield from _delete_for_sure(stack, key))
     there = False
     for level in reversed(stack.levels):
-        there = (yield from _remove(level, key)) or there
+        there = bool((yield from _remove(level, key)).value) or there
+    return there
+
+
+def _delete_for_sure(stack: Stack, key: str) -> Plan[bool]:
+    as_of_s = stack.stamp()
+    request = WriteRequest(key, math.inf, 0.0, computed=False)
+    plan = stack.decide(
+        stack.options.writing.plan, request, stack.facts, otherwise=stack.everywhere
+    )
+    row: JournalRow | None = None
+    if plan.journal:
+        row = (yield WriteJournal(key, None, as_of_s)).value
+    waiting = stack.queue.remove(key)
+    there = waiting is not None and waiting.entry is not None
+    failed = []
+    for level in reversed(stack.levels):
+        reply = yield from _remove(level, key)
+        there = bool(reply.value) or there
+        if reply.status != OK and level.holds_records:
+            failed.append(level.index)
+    if failed:
+        stack.queue.put(Pending(key, None, as_of_s, tuple(failed), row=row))
+        stack.wake()
+    elif row is not None:
+        yield ForgetJournal([row])
     return there
 
 
 def delete_many(stack: Stack, keys: Sequence[str]) -> Plan[int]:
     """Delete `keys` everywhere, each tier in one go; the most that any one tier held."""
     count = 0
+    if stack.queues_writes:
+        for key in keys:
+            count += yield from delete(stack, key)
+        return count
     for level in reversed(stack.levels):
         tickets = {key: level.suspects.ticket(key) for key in keys}
         reply = yield DeleteMany(level.index, keys)
@@ -153,23 +216,14 @@ def delete_many(stack: Stack, keys: Sequence[str]) -> Plan[int]:
 def touch(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]:
     """Give `key` a new lifetime from `now_s` on, in every tier that holds it fresh."""
     touched = False
+    if key in stack.queue.held:
+        touched = yield from _touch_queued(stack, key, lifetime_s, now_s)
     for level in reversed(stack.levels):
         finding = yield from peek(stack, level, key)
         entry = finding.entry
-        if entry is None or finding.outcome != "hits":
+        if entry is None or finding.outcome != "hits" or finding.token is UNKNOWN:
             continue
-        renewed = Entry(
-            entry.value,
-            created_s=entry.created_s,
-            fresh_until_s=now_s + lifetime_s,
-            stale_until_s=now_s + lifetime_s + entry.grace_s,
-            cost_s=entry.cost_s,
-            lead_s=entry.lead_s,
-            tags=entry.tags,
-            generation=entry.generation,
-            size_bytes=entry.size_bytes,
-        )
-        item = Records(stack, key, renewed).item(level)
+        item = Records(stack, key, _renewed(entry, lifetime_s, now_s)).item(level)
         if isinstance(item, str):
             continue
         reply = yield Put(
@@ -179,10 +233,44 @@ def touch(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]
     return touched
 
 
+def _touch_queued(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]:
+    """Give what waits for `key` a new lifetime; whether something fresh does."""
+    yield AwaitWritten(key)
+    waiting = stack.queue.held.get(key)
+    if waiting is None or waiting.entry is None or waiting.entry.fresh_until_s <= now_s:
+        return False
+    entry = _renewed(waiting.entry, lifetime_s, now_s)
+    row = waiting.row
+    if row is not None:
+        record = stack.codec.encode(key, entry, stack.widest_reach or Reach.HOST)
+        reply = yield WriteJournal(key, record, row.as_of_s)
+        row = reply.value or row
+    return stack.queue.renew(waiting, entry, row)
+
+
+def _renewed(entry: Entry, lifetime_s: float, now_s: float) -> Entry:
+    return Entry(
+        entry.value,
+        created_s=entry.created_s,
+        fresh_until_s=now_s + lifetime_s,
+        stale_until_s=now_s + lifetime_s + entry.grace_s,
+        cost_s=entry.cost_s,
+        lead_s=entry.lead_s,
+        tags=entry.tags,
+        generation=entry.generation,
+        size_bytes=entry.size_bytes,
+    )
+
+
 def clear(stack: Stack, prefix: str) -> Plan[int]:
     """Remove every key that begins with `prefix`, slowest tier first; the most that one held."""
     count = 0
     stack.epoch += 1
+    if stack.queues_writes:
+        rows = [each.row for each in stack.queue.remove_all(prefix) if each.row is not None]
+        yield AwaitWritten(prefix)
+        if rows:
+            yield ForgetJournal(rows)
     for level in reversed(stack.levels):
         reply = yield Clear(level.index, prefix)
         if reply.status == OK:
@@ -193,8 +281,15 @@ def clear(stack: Stack, prefix: str) -> Plan[int]:
     return count
 
 
-def _write_plan(stack: Stack, key: str, entry: Entry, *, computed: bool) -> WritePlan:
-    request = WriteRequest(key, _lifetime_s(entry), entry.cost_s, computed)
+def _write_plan(
+    stack: Stack,
+    key: str,
+    entry: Entry,
+    *,
+    computed: bool,
+    durability: Durability | None = None,
+) -> WritePlan:
+    request = WriteRequest(key, _lifetime_s(entry), entry.cost_s, computed, durability)
     plan = stack.options.writing.plan
     return stack.decide(plan, request, stack.facts, otherwise=stack.everywhere)
 
@@ -233,17 +328,18 @@ def _say_refused(stack: Stack, level: Level, reason: str) -> None:
     )
 
 
-def _remove(level: Level, key: str) -> Plan[bool]:
+def _remove(level: Level, key: str) -> Plan[Reply]:
     ticket = level.suspects.ticket(key)
-    reply = yield Delete(level.index, key)
+    reply: Reply = yield Delete(level.index, key)
     _trust(level, key, reply, ticket)
-    return reply.status == OK and bool(reply.value)
+    return reply
 
 
 def _trust(level: Level, key: str, reply: Reply, ticket: int | None) -> None:
     """Remember whether what a tier holds for a key may be believed after a change of it."""
     if reply.status == OK:
-        level.suspects.clear(key, ticket)
+        if ticket is not None:
+            level.suspects.clear(key, ticket)
     elif reply.status in (FAILED, SKIPPED):
         level.suspects.add(key, reply.now_s)
 

@@ -55,6 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_keys(commands)
     _add_explain(commands)
     _add_clear(commands)
+    _add_journal(commands)
     _command(commands, "version", "the version of tiered-cache, Python and the libraries", "about")
     return parser
 
@@ -219,4 +220,24 @@ def _add_clear(commands: Commands) -> None:
         "  tiered-cache clear --stack ci --yes",
     )
     parser.add_argument("--yes", action="store_true", help="don't ask")
+    _add_stack(parser)
+
+
+def _add_journal(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "journal",
+        "list, retry or drop writes that are queued on disk",
+        "journal",
+        "The writes that write-back with the durability 'disk' has acknowledged and some tier does\n"
+        "not have yet. list: all of them, of every process of this host. retry: try those once\n"
+        "more that were given up (parked); exit code 4 if they fail again. drop: forget the parked\n"
+        "ones for good; asks first. What dead processes left is written by any command.",
+        "  tiered-cache journal list\n"
+        "  tiered-cache journal retry\n"
+        "  tiered-cache journal drop report:17 --yes",
+    )
+    parser.add_argument("action", choices=["list", "retry", "drop"])
+    parser.add_argument("key", nargs="*", help="retry or drop only these; by default all")
+    parser.add_argument("--yes", action="store_true", help="don't ask before dropping")
     _add_stack(parser)

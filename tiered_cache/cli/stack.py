@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tiered_cache.config import build_stack, load_settings
+from tiered_cache.errors import TierUnavailableError
 from tiered_cache.events import EventKind
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ class OpenStack:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._cache.close()
+        left = self._cache.close()
+        if left and error is None:
+            msg = f"{len(left)} queued writes did not reach every tier in time"
+            raise TierUnavailableError(msg)
 
     def _notice(self, event: Event) -> None:
         if event.kind is EventKind.ERROR:

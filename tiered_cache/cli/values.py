@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
+from tiered_cache.cli.asking import declined
 from tiered_cache.cli.exits import FAILED, NO, OK, UNAVAILABLE, USAGE
 from tiered_cache.cli.output import finite, print_json, printable, printable_lines, say, to_json
 from tiered_cache.cli.stack import OpenStack
@@ -28,15 +28,12 @@ def run(arguments: argparse.Namespace) -> int:
             say(f"tiered-cache: the value is not JSON that can be read: {error}")
             return USAGE
     stack = OpenStack(arguments)
-    if arguments.command == "clear" and not arguments.yes:
-        if not sys.stdin.isatty():
-            say(
-                "tiered-cache: clear asks before it removes anything, and has no terminal: use --yes"
-            )
-            return USAGE
-        if not _agreed(stack, sys.stderr if arguments.json else sys.stdout):
-            say("nothing was removed")
-            return NO
+    if arguments.command == "clear":
+        tiers = printable(", ".join(stack.tier_names))
+        question = f"Remove every key of the namespace {stack.namespace!r} from {tiers}?"
+        code = declined(question, arguments)
+        if code is not None:
+            return code
     with stack as cache:
         code = _COMMANDS[arguments.command](cache, arguments)
         unreached = stack.unreached() if arguments.command in _NEED_EVERY_TIER else []
@@ -44,13 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"tiered-cache: not done in every tier: {', '.join(unreached)} can't be reached")
         return UNAVAILABLE
     return code
-
-
-def _agreed(stack: OpenStack, output: TextIO) -> bool:
-    tiers = printable(", ".join(stack.tier_names))
-    question = f"Remove every key of the namespace {stack.namespace!r} from {tiers}? [y/N] "
-    print(question, end="", file=output, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _get(cache: TieredCache, arguments: argparse.Namespace) -> int:

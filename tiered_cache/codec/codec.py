@@ -14,6 +14,7 @@ from tiered_cache.codec.envelope import (
     SERIALIZER_AUTO,
     SERIALIZER_PICKLE,
     Head,
+    read_as_of,
     read_fields,
     read_head,
     seal,
@@ -134,6 +135,10 @@ class RecordCodec:
             generation=generation,
             size_bytes=len(record),
         )
+
+    def as_of(self, record: bytes) -> float:
+        """As of when a record's value holds, by its unverified header; `-inf` for other bytes."""
+        return read_as_of(record)
 
     def fingerprint(self, value: object) -> bytes:
         """A digest that changes when `value` is changed; costs as much as writing it.

@@ -34,6 +34,7 @@ __all__ = [
     "VERSION",
     "Fields",
     "Head",
+    "read_as_of",
     "read_fields",
     "read_head",
     "seal",
@@ -50,7 +51,7 @@ FLAG_SIGNED = 1
 NO_KEY_ID = bytes(8)
 
 _HEAD = struct.Struct("<4sBBBB8s")
-_FIELDS = struct.Struct("<qqqdQIIIIQ")
+_FIELDS = struct.Struct("<qqqdQIIIfQ")
 _pack_length = struct.Struct("<Q").pack
 _FIELDS_AT = 48
 HEADER_BYTES = _FIELDS_AT + _FIELDS.size
@@ -59,8 +60,7 @@ HEADER_BYTES = _FIELDS_AT + _FIELDS.size
 _NO_LIMIT = 2**63 - 1
 _INF = math.inf
 _MICROSECONDS = 1_000_000
-_MILLISECONDS = 1_000
-_MAX_LEAD_MS = 2**32 - 1
+_LEAD = struct.Struct("<f")
 _MAX_CREATED_US = 253_402_300_800 * _MICROSECONDS
 """The year 10000: a clock that says so is broken, or the bytes are."""
 
@@ -117,7 +117,7 @@ def seal(
             len(echo),
             len(tags),
             0,
-            _lead_ms(entry),
+            _lead(entry.lead_s),
             len(payload),
         )
     except (struct.error, ValueError, TypeError, OverflowError) as error:
@@ -182,7 +182,7 @@ def read_fields(key: str, record: bytes) -> Fields:
         echo_size,
         tags_size,
         dependencies_size,
-        lead_ms,
+        lead_s,
         payload_size,
     ) = _FIELDS.unpack_from(record, _FIELDS_AT)
     tags_at = HEADER_BYTES + echo_size
@@ -194,7 +194,8 @@ def read_fields(key: str, record: bytes) -> Fields:
     if record[HEADER_BYTES:tags_at] != key.encode("utf-8", "surrogatepass"):
         msg = "The record belongs to another key"
         raise ForeignRecordError(msg)
-    if not 0 <= created <= _MAX_CREATED_US or fresh > stale or not 0.0 <= cost_s < _INF:
+    possible = 0 <= created <= _MAX_CREATED_US and fresh <= stale
+    if not (possible and 0.0 <= cost_s < _INF and 0.0 <= lead_s < _INF):
         msg = "The record's times or its cost are impossible"
         raise CorruptRecordError(msg)
     return (
@@ -202,11 +203,21 @@ def read_fields(key: str, record: bytes) -> Fields:
         _INF if fresh == _NO_LIMIT else fresh / _MICROSECONDS,
         _INF if stale == _NO_LIMIT else stale / _MICROSECONDS,
         cost_s,
-        lead_ms / _MILLISECONDS,
+        lead_s,
         _read_tags(record[tags_at : tags_at + tags_size]) if tags_size else _NO_TAGS,
         generation,
         record[payload_at:] if size < _VIEW_FROM_BYTES else memoryview(record)[payload_at:],
     )
+
+
+def read_as_of(record: bytes) -> float:
+    """Created less lead, in seconds, of bytes that nobody has verified; `-inf` for no record."""
+    if record[:4] != MAGIC or len(record) < HEADER_BYTES:
+        return -_INF
+    fields = _FIELDS.unpack_from(record, _FIELDS_AT)
+    created: int = fields[0]
+    lead_s: float = fields[8]
+    return created / _MICROSECONDS - lead_s if 0.0 <= lead_s < _INF else -_INF
 
 
 def _instants(entry: Entry) -> tuple[int, int, int, float]:
@@ -222,9 +233,10 @@ def _instants(entry: Entry) -> tuple[int, int, int, float]:
     return created, fresh, stale, entry.cost_s
 
 
-def _lead_ms(entry: Entry) -> int:
-    """Milliseconds, rounded up: a value is never taken for newer than what it was made from."""
-    return min(_MAX_LEAD_MS, math.ceil(entry.lead_s * _MILLISECONDS))
+def _lead(lead_s: float) -> float:
+    """A single-precision number that is not less: no value is taken for newer than it is."""
+    (rounded,) = _LEAD.unpack(_LEAD.pack(lead_s))
+    return lead_s if rounded >= lead_s else lead_s * (1 + 2**-22) + 1e-44
 
 
 def _microseconds(instant_s: float) -> int:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tiered_cache.cache import TieredCache
 from tiered_cache.codec import RecordCodec
 from tiered_cache.config.loading import Settings, load_settings
+from tiered_cache.config.policies import made_eviction, made_promotion, made_writing
 from tiered_cache.config.registered import registered_tier
 from tiered_cache.errors import ConfigurationError
-from tiered_cache_policies.registry import promotion_policy, write_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tiered_cache.config.schema import StackSettings
     from tiered_cache.contracts import Tier
@@ -41,8 +41,8 @@ def build_stack(name: str = "default", settings: Settings | None = None) -> Tier
     return TieredCache(
         [_make_tier(kind, chosen) for kind in chosen.tier_names],
         namespace=chosen.namespace,
-        writing=_made(write_policy, chosen.writing),
-        promotion=_made(promotion_policy, chosen.promotion),
+        writing=_checked(made_writing, chosen.writing, chosen.policies),
+        promotion=_checked(made_promotion, chosen.promotion, chosen.policies),
         default_ttl=chosen.default_ttl,
         codec=codec,
         strict=chosen.strict,
@@ -51,11 +51,15 @@ def build_stack(name: str = "default", settings: Settings | None = None) -> Tier
     )
 
 
-def _made(find: Callable[[str], Callable[[], T]], name: str) -> T:
+def _checked(
+    make: Callable[[str, Mapping[str, Mapping[str, Any]]], T],
+    name: str,
+    options: Mapping[str, Mapping[str, Any]],
+) -> T:
     try:
-        return find(name)()
-    except TypeError as error:
-        msg = f"the policy {name!r} can't be made without options ({error}): pass an object of it to TieredCache"
+        return make(name, options)
+    except ValueError as error:
+        msg = f"{error}: give its options in [policies.{name}]"
         raise ConfigurationError(msg) from error
 
 
@@ -64,7 +68,9 @@ def _make_tier(kind: str, settings: StackSettings) -> Tier:
     if kind == "memory":
         from tiered_cache.tiers.memory import MemoryTier
 
-        return MemoryTier(**settings.memory.model_dump(by_alias=True))
+        memory = settings.memory
+        eviction = _checked(made_eviction, memory.eviction, settings.policies)
+        return MemoryTier(**{**memory.model_dump(by_alias=True), "eviction": eviction})
     if kind == "disk":
         from tiered_cache.tiers.disk import DiskTier
 

@@ -32,6 +32,8 @@ SECTIONS: dict[str, type[Any]] = {
     "redis": RedisSettings,
 }
 _DELIMITER = "__"
+_TABLES = ("custom", "policies")
+"""Sections whose members are tables by name."""
 _NO_SETTINGS = frozenset({"CONFIG", "DEBUG"})
 
 
@@ -66,7 +68,7 @@ class _Variables(EnvSettingsSource):
         return value
 
 
-_SECTION_NAMES = frozenset({*SECTIONS, "custom", "stacks"})
+_SECTION_NAMES = frozenset({*SECTIONS, *_TABLES, "stacks"})
 
 
 def read_environment(mistakes: list[Mistake], stack_names: Iterable[str]) -> Layer:
@@ -124,9 +126,7 @@ def _decode_sections(
 def _is_section(path: FieldPath) -> bool:
     if path[0] == "stacks":
         return len(path) < 3 or _is_section(path[2:])
-    return (len(path) == 1 and path[0] in _SECTION_NAMES) or (
-        len(path) == 2 and path[0] == "custom"
-    )
+    return (len(path) == 1 and path[0] in _SECTION_NAMES) or (len(path) == 2 and path[0] in _TABLES)
 
 
 def _unknown(variable: str, path: FieldPath) -> Mistake:

@@ -9,6 +9,7 @@ from tiered_cache.config.values import (
     DurationText,
     EvictionName,
     LifetimeText,
+    PolicyTables,
     PromotionName,
     SigningKeyText,
     SizeText,
@@ -91,7 +92,8 @@ class StackSettings(_Section):
         default=None, description="The lifetime of values stored without one; none is no limit."
     )
     writing: WritingName = Field(
-        default="write_through", description="The write policy: write_through or write_around."
+        default="write_through",
+        description="The write policy: write_through, write_back or write_around.",
     )
     promotion: PromotionName = Field(
         default="always", description="The promotion policy: always or never."
@@ -117,6 +119,10 @@ class StackSettings(_Section):
     memory: MemorySettings = Field(default_factory=MemorySettings)
     disk: DiskSettings = Field(default_factory=DiskSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
+    policies: PolicyTables = Field(
+        default_factory=dict,
+        description="Options of policies, by name: [policies.write_back] durability = 'disk'.",
+    )
     custom: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Options of registered tiers, by name.", repr=False
     )

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_settings import NoDecode
 
 from tiered_cache.codec.signing import MIN_SECRET_BYTES
+from tiered_cache.config.policies import check_policy_options
 from tiered_cache.config.registered import check_tier_names
 from tiered_cache.config.text import expand, expand_path, expand_url
 from tiered_cache.units import Duration, Size, parse_duration, parse_lifetime, parse_size
@@ -32,6 +33,7 @@ __all__ = [
     "DurationText",
     "EvictionName",
     "LifetimeText",
+    "PolicyTables",
     "PromotionName",
     "SigningKeyText",
     "SizeText",
@@ -125,6 +127,7 @@ SigningKeyText = Annotated[SecretStr, AfterValidator(_signing_key)]
 TierNames = Annotated[
     list[str] | None, NoDecode, BeforeValidator(listed), AfterValidator(check_tier_names)
 ]
+PolicyTables = Annotated[dict[str, dict[str, Any]], AfterValidator(check_policy_options)]
 EvictionName = Annotated[str, _policy(eviction_policy)]
 PromotionName = Annotated[str, _policy(promotion_policy)]
 WritingName = Annotated[str, _policy(write_policy)]

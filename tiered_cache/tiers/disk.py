@@ -122,6 +122,12 @@ class DiskTier:
         """Where this namespace's records are."""
         return self._directory
 
+    @property
+    def journal_directory(self) -> Path:
+        """Where queued writes of this namespace are kept: outside what is cleared or put aside."""
+        # No namespace begins with a dot.
+        return self._root / ".journal" / self._directory.name
+
     def open(self, context: TierContext) -> None:
         """Create or open the directory of the namespace."""
         self._directory = self._root / context.namespace

@@ -1,0 +1,194 @@
+"""Write-back at the level `disk`, and processes that are killed at any instruction.
+
+A child acknowledges its writes to a pipe, and is killed by SIGKILL. Whatever it acknowledged must
+be there afterwards: on disk at once, in Redis when the next process has opened the cache.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tiered_cache.policies import WriteBack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tiered_cache._engine.driver import SyncDriver
+    from tiered_cache.contracts import Tier
+    from tiered_cache.testing import ValkeyServer
+
+KEYS = 12
+WRITES = 60
+
+
+class Step(NamedTuple):
+    """What a child does: `None` deletes."""
+
+    key: str
+    value: int | None
+
+
+def steps(seed: int) -> Iterator[Step]:
+    """Some sets, repeated sets and deletions of a few keys; no value occurs twice."""
+    rng = random.Random(seed)
+    for number in range(WRITES):
+        key = f"key-{rng.randrange(KEYS)}"
+        yield Step(key, None if rng.random() < 0.25 else number)
+
+
+def open_cache(folder: Path, url: str, namespace: str) -> TieredCache:
+    """As each of the processes opens it."""
+    tiers: list[Tier] = [MemoryTier(), DiskTier(folder), RedisTier(url)]
+    writing = WriteBack("disk", flush_interval="1ms", max_delay="5ms", max_batch=3)
+    return TieredCache(tiers, namespace=namespace, writing=writing)
+
+
+def do_and_acknowledge(cache: TieredCache, seed: int, pipe: int) -> None:
+    for number, step in enumerate(steps(seed)):
+        if step.value is None:
+            cache.delete(step.key)
+        else:
+            cache.set(step.key, step.value, ttl="1h")
+        os.write(pipe, bytes([number]))
+
+
+def run_child(body: Callable[[int], None]) -> tuple[int, Callable[[], int]]:
+    """A forked child that writes a byte for each acknowledgement; its pid, and a reader of them."""
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(reading)
+            body(writing)
+        finally:
+            os._exit(0)
+    os.close(writing)
+
+    def read() -> int:
+        """The number of the next acknowledged step; -1 at the end."""
+        found = os.read(reading, 1)
+        if not found:
+            os.close(reading)
+            os.waitpid(pid, 0)
+        return found[0] if found else -1
+
+    return pid, read
+
+
+def expected_values(seed: int, acknowledged: int) -> dict[str, set[Any]]:
+    """For each key, what may be read: as of the last acknowledged step, or of the one after."""
+    script = list(steps(seed))
+    state: dict[str, Any] = {f"key-{number}": None for number in range(KEYS)}
+    for step in script[: acknowledged + 1]:
+        state[step.key] = step.value
+    allowed = {key: {value} for key, value in state.items()}
+    if acknowledged + 1 < len(script):
+        under_way = script[acknowledged + 1]
+        allowed[under_way.key].add(under_way.value)
+    return allowed
+
+
+def check(seed: int, acknowledged: int, folder: Path, url: str, namespace: str) -> None:
+    """What was acknowledged is on disk now, and in Redis after the journal was taken over."""
+    allowed = expected_values(seed, acknowledged)
+    with TieredCache([DiskTier(folder)], namespace=namespace) as disk:
+        for key, values in allowed.items():
+            assert disk.get(key) in values, f"{key} on disk after step {acknowledged}"
+    with open_cache(folder, url, namespace) as heir:
+        assert heir.flush("20s")
+        seen = {key: heir.get(key) for key in allowed}
+    with TieredCache([RedisTier(url)], namespace=namespace) as redis:
+        for key, values in allowed.items():
+            assert redis.get(key) in values, f"{key} in Redis after step {acknowledged}"
+            assert redis.get(key) == seen[key], "all tiers agree"
+    assert not list((folder / ".journal" / namespace).glob("*.journal*")), "nothing is left over"
+
+
+def killed_at_random(seed: int, folder: Path, url: str) -> None:
+    namespace = f"random-{seed}"
+    after = random.Random(-seed).randrange(WRITES)
+
+    def body(pipe: int) -> None:
+        do_and_acknowledge(open_cache(folder, url, namespace), seed, pipe)
+
+    pid, read = run_child(body)
+    acknowledged = -1
+    while (number := read()) >= 0:
+        acknowledged = number
+        if number == after:
+            os.kill(pid, signal.SIGKILL)
+    assert acknowledged >= after
+    check(seed, acknowledged, folder, url, namespace)
+
+
+def killed_at_step(seed: int, step: int, folder: Path, url: str) -> bool:
+    """Have a child kill itself before or after its effect number `step`; whether it got there."""
+    namespace = f"step-{seed}-{step}"
+
+    def body(pipe: int) -> None:
+        cache = open_cache(folder, url, namespace)
+        driver: SyncDriver = cache._source.core()._run.__self__  # type: ignore[attr-defined] # a bound method
+        count = 0
+
+        def deadly(perform: Callable[[Any], Any]) -> Callable[[Any], Any]:
+            def performed(effect: Any) -> Any:
+                nonlocal count
+                count += 1
+                if count == step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                reply = perform(effect)
+                count += 1
+                if count == step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return reply
+
+            return performed
+
+        performers: dict[Any, Any] = driver._performers
+        for effect, perform in list(performers.items()):
+            performers[effect] = deadly(perform)
+        do_and_acknowledge(cache, seed, pipe)
+        cache.close()
+
+    _, read = run_child(body)
+    acknowledged = -1
+    while (number := read()) >= 0:
+        acknowledged = number
+    check(seed, acknowledged, folder, url, namespace)
+    return acknowledged < WRITES - 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_law_7_what_was_acknowledged_survives_sigkill_at_random(
+    seed: int, tmp_path: Path, valkey: ValkeyServer
+) -> None:
+    killed_at_random(seed, tmp_path, valkey.url)
+
+
+@pytest.mark.slow
+def test_law_7_what_was_acknowledged_survives_sigkill_at_every_step(
+    tmp_path: Path, valkey: ValkeyServer
+) -> None:
+    reached = [killed_at_step(99, step, tmp_path, valkey.url) for step in range(1, 400, 13)]
+    assert sum(reached) >= 15
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(1800)
+def test_law_7_what_was_acknowledged_survives_many_deaths(
+    tmp_path: Path, valkey: ValkeyServer
+) -> None:
+    for seed in range(100, 200):
+        killed_at_random(seed, tmp_path, valkey.url)
+    reached = [killed_at_step(7, step, tmp_path, valkey.url) for step in range(1, 500)]
+    assert sum(reached) >= 200

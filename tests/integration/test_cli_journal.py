@@ -1,0 +1,76 @@
+"""`tiered-cache journal`, in processes of its own, beside one that lives and holds a journal."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tiered_cache import RedisTier, TieredCache
+from tiered_cache.codec import RecordCodec
+from tiered_cache.contracts import Reach
+from tiered_cache.entry import Entry
+from tiered_cache.journal import DiskJournal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tiered_cache.testing import ValkeyServer
+
+
+def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tiered_cache", "journal", *arguments],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=dict(os.environ),
+        timeout=60,
+    )
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return done
+
+
+@pytest.fixture
+def journal(valkey: ValkeyServer, namespace: str) -> Iterator[DiskJournal]:
+    """A living process's journal, in which a write is parked."""
+    folder = Path("cache").absolute()
+    Path("tiered-cache.toml").write_text(
+        f"namespace = '{namespace}'\nredis_url = '{valkey.url}'\nwriting = 'write_back'\n"
+        f"[policies.write_back]\ndurability = 'disk'\n[disk]\npath = '{folder}'\n"
+    )
+    made = DiskJournal(folder / ".journal" / namespace)
+    entry = Entry("value", created_s=1_700_000_000.0)
+    record = RecordCodec(namespace).encode("poison", entry, Reach.CLUSTER)
+    made.park(made.write("poison", record, entry.created_s), "tier 'redis' does not take it")
+    yield made
+    made.close()
+
+
+def test_what_is_parked_is_listed_and_retried(
+    journal: DiskJournal, valkey: ValkeyServer, namespace: str
+) -> None:
+    listed = json.loads(run("list", "--json").stdout)
+    assert [(each["key"], each["owner"], each["trouble"]) for each in listed] == [
+        ("poison", "other", "tier 'redis' does not take it")
+    ]
+    assert "does not take it" in run("list").stdout
+    run("retry", "another", code=1)
+    assert json.loads(run("retry", "--json").stdout) == {"retried": 1, "parked": []}
+    with TieredCache([RedisTier(valkey.url)], namespace=namespace) as redis:
+        assert redis.get("poison") == "value"
+    assert journal.entries() == []
+    assert "is empty" in run("list").stderr
+    run("retry", code=1)
+
+
+@pytest.mark.usefixtures("journal")
+def test_what_is_parked_is_dropped_once_it_was_agreed() -> None:
+    assert "use --yes" in run("drop", code=2).stderr
+    assert json.loads(run("drop", "--yes", "--json").stdout) == {"dropped": 1}
+    run("drop", "--yes", code=1)

@@ -1,0 +1,318 @@
+"""Write-back over real tiers: what is acknowledged, who sees it when, and what gives way to what."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tiered_cache._engine import driver
+from tiered_cache.errors import ConfigurationError, QueueFullError
+from tiered_cache.events import EventKind
+from tiered_cache.outcomes import WriteOutcome
+from tiered_cache.policies import WriteBack
+from tiered_cache.testing import FakeClock, ValkeyServer, in_forked_child
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tiered_cache.contracts import Tier
+    from tiered_cache.events import Event
+
+
+class Odd:
+    """Of no registered type: pickled on disk, and refused where hosts share a tier."""
+
+
+SLOWLY = WriteBack(flush_interval="1h", max_delay="2h")
+"""Writes nothing down until it is told to."""
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[TieredCache]:
+    with TieredCache([MemoryTier(1), DiskTier(tmp_path)], writing=SLOWLY) as made:
+        yield made
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[TieredCache]:
+    """As another process sees it."""
+    with TieredCache([DiskTier(tmp_path)]) as made:
+        yield made
+
+
+def outcomes(result: Any) -> list[str]:
+    return [each.outcome.value for each in result.tiers]
+
+
+def test_a_write_is_acknowledged_in_memory_and_written_down_later(
+    cache: TieredCache, other: TieredCache
+) -> None:
+    result = cache.set("key", [1, 2], ttl="1h")
+    assert outcomes(result) == ["written", "queued"]
+    assert result
+    assert other.get("key") is None
+    assert cache.flush("10s")
+    assert other.get("key") == [1, 2]
+    assert cache.stats().tiers[1].writes == 1
+
+
+def test_what_is_queued_is_read_even_when_memory_has_let_it_go(cache: TieredCache) -> None:
+    cache.set("first", None)
+    cache.set("second", 2)  # memory holds one entry only
+    assert cache.lookup("first").found
+    assert cache.lookup("first").value is None
+    assert cache.get_many(["first", "second"]) == {"first": None, "second": 2}
+    assert cache.exists("first")
+    assert cache.explain("first")[1].present
+    stats = cache.stats()
+    assert stats.misses == 0
+    for tier in stats.tiers:
+        assert tier.lookups == tier.hits + tier.stale_hits + tier.misses + tier.errors + tier.skips
+
+
+def test_many_writes_of_a_key_become_one(cache: TieredCache, other: TieredCache) -> None:
+    for value in range(100):
+        cache.set("key", value)
+    assert cache.flush("10s")
+    assert (cache.stats().tiers[1].writes, other.get("key")) == (1, 99)
+
+
+def test_law_4_a_deleted_key_is_not_brought_back_by_the_queue(
+    cache: TieredCache, other: TieredCache
+) -> None:
+    other.set("key", "old")
+    cache.set("key", "queued")
+    assert cache.delete("key")
+    assert cache.get("key") is None
+    assert cache.flush("10s")
+    assert other.get("key") is None
+
+
+def test_law_4_clear_takes_what_is_queued_with_it(cache: TieredCache, other: TieredCache) -> None:
+    view = cache.namespace("view")
+    view.set("key", 1)
+    cache.set("key", 2)
+    view.clear()
+    assert cache.flush("10s")
+    assert other.get("key") == 2
+    assert view.get("key") is None
+    cache.set("key", 3)
+    cache.clear()
+    assert cache.flush("10s")
+    assert list(other.keys()) == []
+
+
+def test_a_queued_write_gives_way_to_a_newer_one_of_somebody_else(
+    cache: TieredCache, other: TieredCache
+) -> None:
+    cache.set("set", "older")
+    cache.set("deleted", "older")
+    other.set("set", "newer")
+    other.delete("deleted")
+    assert cache.flush("10s")
+    assert (other.get("set"), other.get("deleted")) == ("newer", None)
+
+
+def test_a_queued_write_outranks_a_computation_that_began_before_it(
+    cache: TieredCache, other: TieredCache
+) -> None:
+    def compute() -> str:
+        cache.set("key", "set while it was computed")
+        return "computed from what was before"
+
+    other.get_or_compute("key", compute)
+    assert cache.flush("10s")
+    assert other.get("key") == "set while it was computed"
+
+
+def test_a_computation_that_began_after_a_deletion_outranks_an_older_queued_write(
+    cache: TieredCache, other: TieredCache
+) -> None:
+    cache.set("key", "older")
+    other.delete("key")
+    other.get_or_compute("key", lambda: "computed from what is now")
+    assert cache.flush("10s")
+    assert other.get("key") == "computed from what is now"
+
+
+def test_the_durability_of_one_call_goes_before_the_policy(
+    cache: TieredCache, other: TieredCache
+) -> None:
+    cache.set("key", "queued")
+    assert outcomes(cache.set("key", "through", durability="remote")) == ["written", "written"]
+    assert other.get("key") == "through"
+    assert cache.flush("10s")
+    assert other.get("key") == "through"
+    assert outcomes(cache.set_many({"key": 1}, durability="disk")["key"]) == ["written", "written"]
+    with pytest.raises(ConfigurationError, match="'memory', 'disk' or 'remote'"):
+        cache.set("key", 1, durability="marble")
+
+
+def test_a_computed_value_is_queued_as_well(cache: TieredCache, other: TieredCache) -> None:
+    assert cache.get_or_compute("key", lambda: 7, ttl="1h") == 7
+    assert other.get("key") is None
+    assert cache.flush("10s")
+    assert other.get("key") == 7
+
+
+def test_law_4_a_queued_fill_does_not_land_on_a_changed_key(
+    cache: TieredCache, other: TieredCache
+) -> None:
+    cache.get_or_compute("key", lambda: "computed")
+    other.set("key", "set meanwhile")
+    other.delete("key")
+    assert cache.flush("10s")
+    assert other.get("key") is None
+
+
+def test_touch_renews_what_is_queued(cache: TieredCache, other: TieredCache) -> None:
+    cache.set("key", 1, ttl="1m")
+    assert cache.touch("key", "1h")
+    assert cache.flush("10s")
+    remaining_s = other.lookup("key").remaining_s
+    assert 3500 < remaining_s <= 3600
+
+
+def test_events_tell_what_was_queued_and_what_was_written(cache: TieredCache) -> None:
+    events: list[Event] = []
+    cache.on_event(events.append)
+    cache.set("key", 1)
+    assert cache.flush("10s")
+    writes = [(each.tier, each.detail) for each in events if each.kind is EventKind.WRITE]
+    assert sorted(writes) == [("disk", ""), ("disk", "queued"), ("memory", "")]
+
+
+def test_law_7_a_full_queue_pushes_back_and_drops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "_ROOM_WAIT_S", 0.05)
+    tiers: list[Tier] = [MemoryTier(), RedisTier("redis://127.0.0.1:1")]
+    with TieredCache(tiers, writing=WriteBack(max_pending=3, flush_interval="1ms")) as cache:
+        for number in range(3):
+            cache.set(str(number), number)
+        with pytest.raises(QueueFullError, match="max_pending"):
+            cache.set("one more", 1)
+        assert cache.get("one more") is None, "nothing was written"
+        cache.set("0", "again"), "a key that waits is replaced"
+        assert cache.get_or_compute("computed", lambda: 5) == 5, "a fill is left out"
+        assert sorted(cache.close("50ms")) == ["0", "1", "2"]
+        assert cache.close("50ms") == [], "once is enough"
+
+
+@pytest.mark.parametrize("durability", ["memory", "disk"])
+def test_writes_while_redis_is_away_arrive_when_it_is_back(
+    durability: str, tmp_path: Path, namespace: str
+) -> None:
+    with ValkeyServer() as server:
+        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(server.url)]
+        cache = TieredCache(
+            tiers, namespace=namespace, writing=WriteBack(durability), probe_interval="50ms"
+        )
+        server.kill()
+        cache.set("key", "while it is away")
+        cache.delete("deleted")
+        assert cache.flush("200ms") is False
+        server.restart()
+        assert cache.flush("20s")
+        cache.close()
+        with TieredCache([RedisTier(server.url)], namespace=namespace) as redis:
+            assert redis.get("key") == "while it is away"
+
+
+def test_one_poison_record_holds_up_no_other(namespace: str, valkey: ValkeyServer) -> None:
+    clock = FakeClock()
+    tiers: list[Tier] = [MemoryTier(), RedisTier(valkey.url, max_value_bytes=1000)]
+    with TieredCache(tiers, namespace=namespace, writing=WriteBack(), clock=clock) as cache:
+        core = cache._source.core()
+        cache.set("poison", "x" * 2000)
+        cache.set("fine", "x")
+        while core.stack.queue.held:
+            clock.advance(60)
+            core._flusher.flush_due()
+        assert core.stack.queue.figures()["parked"] == 1
+        with TieredCache([RedisTier(valkey.url)], namespace=namespace, clock=clock) as redis:
+            assert list(redis.keys()) == ["fine"]
+
+
+def test_a_clock_that_is_set_back_loses_no_write(tmp_path: Path) -> None:
+    clock = FakeClock()
+    with (
+        TieredCache([MemoryTier(), DiskTier(tmp_path)], writing=SLOWLY, clock=clock) as cache,
+        TieredCache([DiskTier(tmp_path)], clock=clock) as other,
+    ):
+        for value, set_back_s in enumerate([0.0, 0.0, 3.0, 60.0]):
+            clock.set_wall(clock.wall() - set_back_s)
+            cache.set("key", value)
+            assert cache.flush("10s")
+            assert other.get("key") == value
+
+
+def test_without_a_journal_all_is_written_at_once(tmp_path: Path) -> None:
+    (tmp_path / ".journal").write_text("in the way")
+    with ValkeyServer() as server:
+        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(server.url)]
+        with TieredCache(
+            tiers, writing=WriteBack("disk", flush_interval="1h", max_delay="2h")
+        ) as cache:
+            assert outcomes(cache.set("key", 1)) == ["written"] * 3
+            assert cache.delete("key")
+
+
+def test_a_value_that_no_shared_tier_takes_is_refused_there_and_kept_above(
+    tmp_path: Path, valkey: ValkeyServer, namespace: str
+) -> None:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(valkey.url)]
+    with TieredCache(tiers, namespace=namespace, writing=WriteBack("disk")) as cache:
+        result = cache.set("key", Odd())
+        assert [each.outcome for each in result.tiers] == [
+            WriteOutcome.WRITTEN,
+            WriteOutcome.WRITTEN,
+            WriteOutcome.REFUSED,
+        ]
+        assert isinstance(cache.get("key"), Odd)
+
+
+def test_law_12_a_forked_child_writes_its_own_and_not_its_parents(
+    cache: TieredCache, other: TieredCache
+) -> None:
+    cache.set("parent", 1)
+
+    def child() -> list[Any]:
+        cache.set("child", 2)
+        return [cache.flush("10s"), cache.get("child")]
+
+    assert in_forked_child(child) == [True, 2]
+    assert other.get_many(["parent", "child"]) == {"child": 2}
+    assert cache.flush("10s")
+    assert other.get("parent") == 1
+
+
+def test_the_end_of_the_process_writes_the_queue_down(tmp_path: Path, other: TieredCache) -> None:
+    script = (
+        "from tiered_cache import *; from tiered_cache.policies import WriteBack\n"
+        f"cache = TieredCache([MemoryTier(), DiskTier({str(tmp_path)!r})],"
+        " writing=WriteBack(flush_interval='1h', max_delay='2h'))\n"
+        "cache.set('key', 'at the end')\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    assert other.get("key") == "at the end"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"durability": "remote"}, "'memory' or 'disk'"),
+        ({"max_batch": 0}, "max_batch=0"),
+        ({"max_pending": 1.5}, "max_pending=1.5"),
+        ({"flush_interval": "soon"}, "flush_interval='soon'"),
+        ({"flush_interval": "10s", "max_delay": "1s"}, "at least flush_interval"),
+    ],
+)
+def test_bad_options_name_what_is_allowed(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        WriteBack(**options)

@@ -1,0 +1,189 @@
+"""The thread that writes the queue down, and takes over the journals of dead processes."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from tiered_cache._engine.queue import Pending
+from tiered_cache._engine.queueing import flush, forget_above
+from tiered_cache.errors import JournalError, RecordError, show_key
+from tiered_cache.events import Event, EventKind
+from tiered_cache.forking import call_in_child, fork_safe_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container
+
+    from tiered_cache._engine.effects import Plan
+    from tiered_cache._engine.stack import Stack
+    from tiered_cache.contracts import JournalRow
+
+__all__ = ["Flusher"]
+
+_log = logging.getLogger("tiered_cache")
+
+_ADOPT_INTERVAL_S = 5.0
+_EXIT_TIMEOUT_S = 10.0
+_flushers: weakref.WeakSet[Flusher] = weakref.WeakSet()
+
+
+class Flusher:
+    """Writes what is due, in a daemon thread that runs while there is something to write.
+
+    Started by the first queued write, and again in a forked child by the first of its own. At the
+    exit of the process the queue is drained for at most 10 seconds.
+
+    Args:
+        stack: The stack whose queue it is.
+        run: Runs a plan.
+    """
+
+    def __init__(self, stack: Stack, run: Callable[[Plan[Any]], Any]) -> None:
+        self._stack = stack
+        self._queue = stack.queue
+        self._run = run
+        self._lock = fork_safe_lock()
+        self._running = False
+        self._adopt_at_s = 0.0
+        call_in_child(self._forget_thread)
+        _flushers.add(self)
+
+    def _forget_thread(self) -> None:
+        self._running = False
+
+    def wake(self) -> None:
+        """See to it that the thread runs."""
+        if self._running:
+            return
+        with self._lock:
+            if self._running:
+                return
+            self._running = True
+        thread = threading.Thread(target=self._work, name="tiered-cache-flusher", daemon=True)
+        thread.start()
+
+    def _work(self) -> None:
+        try:
+            while True:
+                if self._stack.clock.monotonic() >= self._adopt_at_s:
+                    self.adopt()
+                self.flush_due()
+                if not self._wait():
+                    return
+        except BaseException:
+            _log.exception("The write-back thread ended; the next queued write starts another")
+            self._running = False
+            raise
+
+    def _wait(self) -> bool:
+        """Sleep until something is due; false, and the thread is over, if nothing waits."""
+        due_s = self._queue.next_due_s()
+        now_s = self._stack.clock.monotonic()
+        with self._lock:
+            if due_s is None and not self._queue.held:
+                self._running = False
+                return False
+        if due_s is not None and due_s > now_s:
+            self._queue.sleep(min(due_s - now_s, _ADOPT_INTERVAL_S))
+        return True
+
+    def flush_due(self) -> None:
+        """Write what is due now."""
+        while batch := self._queue.take():
+            try:
+                self._run(flush(self._stack, batch, self._stack.clock.wall()))
+            finally:
+                done, parked = self._queue.settle(batch)
+            self._after([each.row for each in done if each.row is not None], parked)
+
+    def _after(self, rows: list[JournalRow], parked: list[Pending]) -> None:
+        try:
+            if rows:
+                self._stack.journal().forget(rows)
+            for each in parked:
+                self._park(each)
+        except JournalError as error:
+            # What stays in the journal is written once more, and gives way to what is newer.
+            self._stack.faults.report("journal", "forget", f"The journal failed: {error.message}")
+        if self._stack.pending:
+            self._stack.tell()
+
+    def _park(self, each: Pending) -> None:
+        where = "" if each.row is None else "; `tiered-cache journal` shows it"
+        self._stack.faults.report(
+            "journal",
+            f"parked:{each.key}",
+            f"A queued write of {show_key(each.key)} was given up after {each.attempts} attempts"
+            f"{where}: {each.trouble}",
+        )
+        self._stack.note(Event(EventKind.ERROR, "", each.key, 0.0, 0, f"parked: {each.trouble}"))
+        if each.row is not None:
+            self._stack.journal().park(each.row, each.trouble)
+
+    def adopt(self) -> None:
+        """Queue what dead processes have left in their journals."""
+        self._adopt_at_s = self._stack.clock.monotonic() + _ADOPT_INTERVAL_S
+        try:
+            for row in self._stack.journal().adopt():
+                self._replay(row)
+        except JournalError as error:
+            self._stack.faults.report("journal", "adopt", error.message)
+        if self._queue.held:
+            self.wake()
+
+    def retry(self, keys: Container[str] | None) -> int:
+        """Queue what is parked in the journal once more; how many changes were."""
+        rows = self._stack.journal().take_parked(keys)
+        for row in rows:
+            self._replay(row)
+        self.wake()
+        return len(rows)
+
+    def _replay(self, row: JournalRow) -> None:
+        entry = None
+        if row.record is not None:
+            try:
+                entry = self._stack.codec.decode(row.key, row.record)
+            except RecordError as error:
+                self._stack.journal().park(row, error.message)
+                return
+        # The lowest first, and every tier: the journal does not know which of them it had reached.
+        levels = [each.index for each in reversed(self._stack.levels) if each.holds_records]
+        waiting = self._queue.held.get(row.key)
+        if waiting is None or waiting.as_of_s < row.as_of_s:
+            self._queue.put(Pending(row.key, entry, row.as_of_s, tuple(levels), row=row))
+            self._run(forget_above(self._stack, row.key))
+
+    def finish(self, timeout_s: float) -> list[str]:
+        """Write everything down; the keys that were not when the time was over."""
+        if not self._queue.held:
+            return []
+        self.wake()
+        left = self._queue.drain(timeout_s)
+        if left:
+            kept = sum(each.row is not None for each in self._queue.held.values())
+            _log.error(
+                "%d queued writes were not written to every tier within %g s; %d of them are in the "
+                "journal, for the next process. The first: %s",
+                len(left),
+                timeout_s,
+                kept,
+                ", ".join(show_key(key) for key in left[:3]),
+            )
+        return left
+
+    def close(self) -> None:
+        """Write nothing any more: what still waits is over, but for what the journal keeps."""
+        _flushers.discard(self)
+        self._queue.remove_all("")
+
+
+def _finish_all() -> None:
+    for flusher in list(_flushers):
+        flusher.finish(_EXIT_TIMEOUT_S)
+
+
+atexit.register(_finish_all)

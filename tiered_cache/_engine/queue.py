@@ -1,0 +1,269 @@
+"""The write-back queue: of each key the latest change that is not yet in every tier."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import TYPE_CHECKING, Any
+
+from tiered_cache.forking import call_in_child, fork_safe_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tiered_cache.contracts import JournalRow
+    from tiered_cache.entry import Entry
+    from tiered_cache_policies.contracts import QueueLimits
+
+__all__ = ["MAX_ATTEMPTS", "Pending", "WriteQueue"]
+
+MAX_ATTEMPTS = 8
+"""How often a tier may refuse a record before it is parked: a minute and a half of trying."""
+
+_FIRST_RETRY_S = 0.1
+_LAST_RETRY_S = 30.0
+
+
+class Pending:
+    """One change of one key on its way down.
+
+    Attributes:
+        key: The key.
+        entry: The value; `None` for a deletion.
+        as_of_s: When it was decided: it gives way to what is newer.
+        levels: The tiers that it has not reached, in the order in which they are written.
+        tokens: For a fill, what each tier must still hold; `None` for a change.
+        row: Where the journal keeps it, if it does.
+        since_s: When the key was first queued, by the monotonic clock.
+        touched_s: When it was last written.
+        retry_s: When it may be tried again.
+        tries: How often it did not land.
+        attempts: How often of these a healthy tier did not take it.
+        trouble: Why the last attempt failed.
+    """
+
+    __slots__ = (
+        "as_of_s",
+        "attempts",
+        "entry",
+        "key",
+        "levels",
+        "retry_s",
+        "row",
+        "since_s",
+        "tokens",
+        "touched_s",
+        "tries",
+        "trouble",
+    )
+
+    def __init__(
+        self,
+        key: str,
+        entry: Entry | None,
+        as_of_s: float,
+        levels: tuple[int, ...],
+        *,
+        tokens: Sequence[object] | None = None,
+        row: JournalRow | None = None,
+    ) -> None:
+        self.key = key
+        self.entry = entry
+        self.as_of_s = as_of_s
+        self.levels = levels
+        self.tokens = tokens
+        self.row = row
+        self.since_s = self.touched_s = self.retry_s = 0.0
+        self.tries = self.attempts = 0
+        self.trouble = ""
+
+
+class WriteQueue:
+    """Holds what waits, bounded, and hands it out in batches. Thread-safe.
+
+    A key is in `held` from the moment when it is queued until its last tier has it, also while it
+    is being written: readers look there before they ask a tier that it has not reached.
+
+    Args:
+        limits: The bounds.
+        monotonic: The clock.
+        jitter: A random number below 1, for the time between two attempts.
+    """
+
+    def __init__(
+        self,
+        limits: QueueLimits,
+        monotonic: Callable[[], float],
+        *,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.limits = limits
+        self.held: dict[str, Pending] = {}
+        self.parked = 0
+        """How many changes could not be written and were given up."""
+        self._lock = fork_safe_lock()
+        self.changed = threading.Condition(self._lock)
+        self._monotonic = monotonic
+        self._jitter = jitter
+        self._writing: set[str] = set()
+        self._hurry = 0
+        call_in_child(self._start_empty)
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    def has_room(self, key: str) -> bool:
+        """Whether `key` can be queued now."""
+        return key in self.held or len(self.held) < self.limits.max_pending
+
+    def wait_for_room(self, key: str, timeout_s: float) -> bool:
+        """Wait until `key` can be queued; whether it can."""
+        with self.changed:
+            return self.changed.wait_for(lambda: self.has_room(key), timeout_s)
+
+    def put(self, pending: Pending) -> Pending | None:
+        """Queue a change; the change of the same key that it replaces, if there is one.
+
+        A fill does not replace a change.
+        """
+        now = self._monotonic()
+        with self.changed:
+            before = self.held.get(pending.key)
+            if before is not None and pending.tokens is not None:
+                return pending
+            pending.touched_s = now
+            pending.since_s = now if before is None else before.since_s
+            self.held[pending.key] = pending
+            if len(self.held) <= 1 or 2 * len(self.held) == self.limits.max_pending:
+                self.changed.notify_all()
+        return before
+
+    def renew(self, each: Pending, entry: Entry, row: JournalRow | None) -> bool:
+        """Replace the value of a change that still waits; whether it does."""
+        with self.changed:
+            if self.held.get(each.key) is not each or each.key in self._writing:
+                return False
+            each.entry, each.row = entry, row
+            return True
+
+    def remove(self, key: str) -> Pending | None:
+        """Forget what waits for `key`, because something newer went past it."""
+        with self.changed:
+            found = self.held.pop(key, None)
+            self.changed.notify_all()
+            return found
+
+    def remove_all(self, prefix: str) -> list[Pending]:
+        """Forget what waits for keys that begin with `prefix`."""
+        with self.changed:
+            found = [each for key, each in self.held.items() if key.startswith(prefix)]
+            for each in found:
+                del self.held[each.key]
+            self.changed.notify_all()
+            return found
+
+    def take(self) -> list[Pending]:
+        """A batch of what is due, oldest first; it counts as being written until `settle`."""
+        now = self._monotonic()
+        limits = self.limits
+        with self.changed:
+            all_due = self._hurry > 0 or 2 * len(self.held) >= limits.max_pending
+            batch: list[Pending] = []
+            for each in self.held.values():
+                if each.key not in self._writing and self._due_s(each, all_due) <= now:
+                    batch.append(each)
+                    if len(batch) == limits.max_batch:
+                        break
+            self._writing.update([each.key for each in batch])
+            return batch
+
+    def _due_s(self, each: Pending, at_once: bool) -> float:
+        if at_once:
+            return each.retry_s
+        limits = self.limits
+        quiet_s = min(each.touched_s + limits.flush_interval_s, each.since_s + limits.max_delay_s)
+        return max(quiet_s, each.retry_s)
+
+    def next_due_s(self) -> float | None:
+        """The monotonic instant at which something will be due; `None` with nothing waiting."""
+        with self.changed:
+            all_due = self._hurry > 0 or 2 * len(self.held) >= self.limits.max_pending
+            due = [self._due_s(each, all_due) for each in self.held.values()]
+            return min(due, default=None)
+
+    def settle(self, batch: Sequence[Pending]) -> tuple[list[Pending], list[Pending]]:
+        """Take back a batch: what reached every tier, and what is parked, leaves the queue.
+
+        Returns both, for the journal to forget or to mark. What was replaced meanwhile is
+        neither: its place in the journal is its successor's.
+        """
+        done: list[Pending] = []
+        parked: list[Pending] = []
+        with self.changed:
+            for each in batch:
+                self._writing.discard(each.key)
+                if self.held.get(each.key) is not each:
+                    continue
+                if not each.levels:
+                    del self.held[each.key]
+                    done.append(each)
+                elif each.attempts >= MAX_ATTEMPTS:
+                    del self.held[each.key]
+                    parked.append(each)
+            self.parked += len(parked)
+            self.changed.notify_all()
+        return done, parked
+
+    def sleep(self, seconds: float) -> None:
+        """Wait until something changes, at most for `seconds`."""
+        with self.changed:
+            self.changed.wait(seconds)
+
+    def postpone(self, each: Pending, trouble: str, *, refused: bool) -> None:
+        """Try a change again later: after a delay that doubles, with full jitter.
+
+        Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+
+        Args:
+            each: The change.
+            trouble: Why it did not land.
+            refused: Whether the tier is healthy, so that it is this record's own fault.
+        """
+        each.trouble = trouble
+        each.tries += 1
+        each.attempts += refused
+        ceiling = min(_LAST_RETRY_S, _FIRST_RETRY_S * 2 ** min(each.tries, 16))
+        each.retry_s = self._monotonic() + ceiling * self._jitter()
+
+    def drain(self, timeout_s: float) -> list[str]:
+        """Have everything written at once; the keys that were not when the time was over."""
+        with self.changed:
+            self._hurry += 1
+            self.changed.notify_all()
+            try:
+                self.changed.wait_for(lambda: not self.held, timeout_s)
+                return list(self.held)
+            finally:
+                self._hurry -= 1
+
+    def wait_until_written(self, prefix: str, timeout_s: float) -> bool:
+        """Wait until no key that begins with `prefix` is being written; whether none is."""
+        with self.changed:
+            return self.changed.wait_for(
+                lambda: not any(key.startswith(prefix) for key in self._writing), timeout_s
+            )
+
+    def figures(self) -> dict[str, Any]:
+        """Depth, age of the oldest in seconds, and how many are parked."""
+        with self.changed:
+            oldest = min((each.since_s for each in self.held.values()), default=None)
+            age_s = 0.0 if oldest is None else self._monotonic() - oldest
+            return {"depth": len(self.held), "age_s": age_s, "parked": self.parked}
+
+    def _start_empty(self) -> None:
+        """In a forked child: what waits is the parent's to write, and so are its waiters."""
+        self.changed = threading.Condition(self._lock)
+        self.held.clear()
+        self.parked = 0
+        self._writing.clear()
+        self._hurry = 0

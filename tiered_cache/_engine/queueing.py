@@ -1,0 +1,182 @@
+"""The write-back plans: what is queued instead of written, and how the queue is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tiered_cache._engine.effects import (
+    OK,
+    REFUSED,
+    SKIPPED,
+    AwaitRoom,
+    Delete,
+    Plan,
+    Put,
+    PutMany,
+    ReadHeads,
+    WriteJournal,
+)
+from tiered_cache._engine.findings import SKEW_ALLOWANCE_S
+from tiered_cache._engine.queue import Pending
+from tiered_cache._engine.records import Records
+from tiered_cache.contracts import Absent, Found, PutItem
+from tiered_cache.entry import TOMBSTONE_LIFETIME_S, make_tombstone
+from tiered_cache.events import Event, EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tiered_cache._engine.level import Level
+    from tiered_cache._engine.stack import Stack
+    from tiered_cache.contracts import JournalRow
+    from tiered_cache.entry import Entry
+    from tiered_cache_policies.contracts import WritePlan
+
+__all__ = ["enqueue", "flush", "forget_above"]
+
+
+def enqueue(
+    stack: Stack, key: str, entry: Entry, records: Records, plan: WritePlan
+) -> Plan[WritePlan]:
+    """Queue a changed value as `plan` says; the plan for what is still to be written now.
+
+    Where the journal fails, nothing is queued: all is written now, and the caller is told.
+    """
+    if not stack.queue.has_room(key):
+        yield AwaitRoom(key)
+    row: JournalRow | None = None
+    later = plan.later
+    if plan.journal:
+        items = {index: records.item(stack.levels[index]) for index in later}
+        record = next((item for item in items.values() if isinstance(item, bytes)), None)
+        later = tuple(index for index in later if not isinstance(items[index], str))
+        if record is not None:
+            reply = yield WriteJournal(key, record, entry.created_s)
+            if reply.status != OK:
+                return stack.everywhere
+            row = reply.value
+    if later:
+        stack.queue.put(Pending(key, entry, entry.created_s, later, row=row))
+        stack.wake()
+        if stack.listeners.active:
+            for index in later:
+                name = stack.levels[index].name
+                stack.note(Event(EventKind.WRITE, name, key, 0.0, entry.size_bytes, "queued"))
+    return plan._replace(now=(*_missing(plan.later, later), *plan.now), later=later)
+
+
+def _missing(wanted: Iterable[int], queued: Sequence[int]) -> list[int]:
+    """The levels that refuse the value: written now, so that they say so."""
+    return [index for index in wanted if index not in queued]
+
+
+def flush(stack: Stack, batch: Sequence[Pending], now_s: float) -> Plan[None]:
+    """Write a batch to the tiers that it has not reached, the lowest first, each in one go.
+
+    A change gives way to what is newer than itself, whoever wrote it, and to nothing else. What
+    does not land is tried again later, and does not hold up the rest.
+    """
+    records = {each.key: Records(stack, each.key, each.entry) for each in batch if each.entry}
+    for level in reversed(stack.levels):
+        waiting = [each for each in batch if level.index in each.levels]
+        if waiting:
+            tokens = yield from _tokens(stack, level, waiting)
+            items = {}
+            for each in waiting:
+                if each.key not in tokens:
+                    continue
+                item = _item(level, each, records.get(each.key), tokens[each.key], now_s)
+                if item is None:
+                    _reached(level, each)
+                else:
+                    items[each.key] = item
+            if items:
+                yield from _write(stack, level, {each.key: each for each in waiting}, items)
+
+
+def forget_above(stack: Stack, key: str) -> Plan[None]:
+    """Have the tiers of this process forget what they held before a change was queued from outside."""
+    for level in stack.levels:
+        if not level.holds_records:
+            yield Delete(level.index, key)
+
+
+def _tokens(stack: Stack, level: Level, waiting: Sequence[Pending]) -> Plan[dict[str, object]]:
+    """What a tier must still hold of each key that may be written."""
+    tokens = {each.key: each.tokens[level.index] for each in waiting if each.tokens is not None}
+    changes = {each.key: each for each in waiting if each.tokens is None}
+    if not changes:
+        return tokens
+    reply = yield ReadHeads(level.index, list(changes))
+    for key, each in changes.items():
+        if reply.status != OK:
+            stack.queue.postpone(each, reply.reason, refused=False)
+            continue
+        found: Found | Absent = reply.value[key]
+        if each.as_of_s < _as_of(stack, found) <= reply.now_s + SKEW_ALLOWANCE_S:
+            _reached(level, each)
+        else:
+            tokens[key] = found.token
+    return tokens
+
+
+def _as_of(stack: Stack, found: Found | Absent) -> float:
+    """As of when what a tier holds for a key was decided."""
+    if isinstance(found, Absent):
+        return found.deleted_s
+    item = found.item
+    return stack.codec.as_of(item) if isinstance(item, bytes) else item.created_s - item.lead_s
+
+
+def _item(
+    level: Level, each: Pending, records: Records | None, token: object, now_s: float
+) -> PutItem | None:
+    """What a tier is given; `None` where there is nothing left to write."""
+    if each.entry is None or records is None:
+        return PutItem(make_tombstone(each.as_of_s), TOMBSTONE_LIFETIME_S, token)
+    lifetime_s = each.entry.stale_until_s - now_s
+    item = records.item(level)
+    if lifetime_s <= 0 or isinstance(item, str):
+        return None
+    return PutItem(item, lifetime_s, token)
+
+
+def _reached(level: Level, each: Pending) -> None:
+    each.levels = tuple(index for index in each.levels if index != level.index)
+
+
+def _write(
+    stack: Stack, level: Level, changes: dict[str, Pending], items: dict[str, PutItem]
+) -> Plan[None]:
+    reply = yield PutMany(level.index, items)
+    if reply.status == OK:
+        for key in items:
+            each = changes[key]
+            if key in reply.value or each.tokens is not None:
+                _reached(level, each)
+            else:
+                # Either it was overtaken, which the next attempt will see, or it is refused.
+                stack.queue.postpone(each, f"tier {level.name!r} does not take it", refused=True)
+        return
+    if len(items) > 1 and reply.status != SKIPPED:
+        yield from _write_one_by_one(stack, level, changes, items)
+        return
+    for key in items:
+        stack.queue.postpone(changes[key], reply.reason, refused=reply.status == REFUSED)
+
+
+def _write_one_by_one(
+    stack: Stack, level: Level, changes: dict[str, Pending], items: dict[str, PutItem]
+) -> Plan[None]:
+    """Find out whose fault it is that a batch failed: a record's, or the tier's."""
+    failed: list[tuple[Pending, str]] = []
+    healthy = False
+    for key, item in items.items():
+        reply = yield Put(level.index, key, item)
+        healthy = healthy or reply.status in (OK, REFUSED)
+        if reply.status == OK or (reply.status == REFUSED and changes[key].tokens is not None):
+            _reached(level, changes[key])
+        else:
+            failed.append((changes[key], reply.reason))
+    for each, reason in failed:
+        stack.queue.postpone(each, reason, refused=healthy)

@@ -1,0 +1,93 @@
+"""Policies by name, made with the options that the settings give them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from tiered_cache_policies.registry import (
+    PolicyLookupError,
+    eviction_policy,
+    policy_names,
+    promotion_policy,
+    write_policy,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tiered_cache_policies.contracts import EvictionPolicy, PromotionPolicy, WritePolicy
+
+__all__ = ["check_policy_options", "made_eviction", "made_promotion", "made_writing"]
+
+PolicyOptions = dict[str, dict[str, Any]]
+_TRIAL_SIZE = 100
+
+
+def made_writing(name: str, options: Mapping[str, Mapping[str, Any]]) -> WritePolicy:
+    """The write policy `name`.
+
+    Raises:
+        ValueError: It does not take its options; the message names the option and what is allowed.
+    """
+    return _made(name, write_policy(name), _of(name, options))  # type: ignore[no-any-return] # by kind
+
+
+def made_promotion(name: str, options: Mapping[str, Mapping[str, Any]]) -> PromotionPolicy:
+    """The promotion policy `name`; raises as `made_writing` does."""
+    return _made(name, promotion_policy(name), _of(name, options))  # type: ignore[no-any-return] # by kind
+
+
+def made_eviction(
+    name: str, options: Mapping[str, Mapping[str, Any]]
+) -> str | Callable[..., EvictionPolicy]:
+    """The eviction policy `name`, for the memory tier to call with its bounds."""
+    given = _of(name, options)
+    return functools.partial(eviction_policy(name), **given) if given else name
+
+
+def check_policy_options(options: PolicyOptions) -> PolicyOptions:
+    """`options`, if each is of a policy that there is, and that takes them.
+
+    Raises:
+        ValueError: The message says which policies there are, or what an option must be.
+    """
+    for name, given in options.items():
+        if name in policy_names("eviction"):
+            _made(name, functools.partial(eviction_policy(name), _TRIAL_SIZE), given)
+        elif name in policy_names("promotion"):
+            _made(name, promotion_policy(name), given)
+        else:
+            try:
+                factory = write_policy(name)
+            except PolicyLookupError:
+                names = ", ".join(
+                    each
+                    for kind in ("eviction", "promotion", "writing")
+                    for each in policy_names(kind)
+                )
+                msg = f"there is no policy called {name!r}: there are {names}"
+                raise ValueError(msg) from None
+            _made(name, factory, given)
+    return options
+
+
+def _of(name: str, options: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    return options.get(name.strip().lower().replace("-", "_"), {})
+
+
+def _made(name: str, factory: Callable[..., Any], options: Mapping[str, Any]) -> Any:
+    try:
+        return factory(**options)
+    except TypeError as error:
+        allowed = ", ".join(_option_names(factory)) or "no options"
+        msg = f"the policy {name} can't be made from {', '.join(options) or 'no options'} ({error}): it takes {allowed}"
+        raise ValueError(msg) from error
+
+
+def _option_names(factory: Callable[..., Any]) -> list[str]:
+    try:
+        return list(inspect.signature(factory).parameters)
+    except (TypeError, ValueError):
+        return []

@@ -1,0 +1,7 @@
+"""The journal of write-back: queued changes on disk, until every tier has them."""
+
+from __future__ import annotations
+
+from tiered_cache.journal.journal import DiskJournal
+
+__all__ = ["DiskJournal"]
