@@ -198,7 +198,7 @@ def test_law_7_a_full_queue_pushes_back_and_drops_nothing(
         with pytest.raises(QueueFullError, match="max_pending"):
             cache.set("one more", 1)
         assert cache.get("one more") is None, "nothing was written"
-        cache.set("0", "again"), "a key that waits is replaced"
+        assert cache.set("0", "again"), "a key that waits is replaced"
         assert cache.get_or_compute("computed", lambda: 5) == 5, "a fill is left out"
         assert sorted(cache.close("50ms")) == ["0", "1", "2"]
         assert cache.close("50ms") == [], "once is enough"

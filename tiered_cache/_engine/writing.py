@@ -56,7 +56,7 @@ def store(
         queued = plan.later
     if not queued:
         records.measure()
-        overtaken = stack.queue.held and stack.queue.remove(key)
+        overtaken = stack.queue.remove(key) if stack.queue.held else None
     reports: dict[int, TierWrite] = {}
     for index in plan.now:
         level = stack.levels[index]
@@ -69,7 +69,7 @@ def store(
             reports[level.index] = TierWrite(
                 level.name, WriteOutcome.SKIPPED, "by the write policy"
             )
-    if overtaken and overtaken.row is not None:
+    if overtaken is not None and overtaken.row is not None:
         yield ForgetJournal([overtaken.row])
     return WriteResult(tuple(reports[level.index] for level in stack.levels))
 
