@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from tiered_cache._engine.asking import exists, explain
@@ -22,7 +23,7 @@ from tiered_cache_policies.promotion.always import Always
 from tiered_cache_policies.writing.write_through import WriteThrough
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Codec, Tier
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tiered_cache.events import Event
     from tiered_cache.outcomes import JournalEntry
     from tiered_cache.stats.snapshot import CacheStats
-    from tiered_cache_policies.contracts import PromotionPolicy, WritePolicy
+    from tiered_cache_policies.contracts import AdmissionPolicy, PromotionPolicy, WritePolicy
 
 __all__ = ["TieredCache"]
 
@@ -56,6 +57,8 @@ class TieredCache:
         namespace: Keeps this cache's keys apart in stores that others use too.
         writing: The write policy; by default `WriteThrough()`.
         promotion: The promotion policy; by default `Always()`.
+        admission: The admission policy of every tier, or of single tiers by their name; by
+            default everything may enter.
         default_ttl: The lifetime of values that are stored without one.
         codec: Turns values into records; by default the `auto` serializer with a signing key of
             this host.
@@ -81,6 +84,7 @@ class TieredCache:
         namespace: str = "default",
         writing: WritePolicy | None = None,
         promotion: PromotionPolicy | None = None,
+        admission: AdmissionPolicy | Mapping[str, AdmissionPolicy] | None = None,
         default_ttl: Duration | None = None,
         codec: Codec | None = None,
         strict: bool = False,
@@ -97,6 +101,7 @@ class TieredCache:
             codec=RecordCodec(namespace) if codec is None else codec,
             writing=WriteThrough() if writing is None else writing,
             promotion=Always() if promotion is None else promotion,
+            admission=_by_tier(tiers, admission),
             clock=clock,
             default_lifetime_s=parse_lifetime(default_ttl, name="default_ttl"),
             failures_to_open=failures_to_open,
@@ -488,6 +493,21 @@ class TieredCache:
 
 def _core_of(cache: TieredCache) -> Core:
     return cache._source.core()
+
+
+def _by_tier(
+    tiers: Sequence[Tier], admission: AdmissionPolicy | Mapping[str, AdmissionPolicy] | None
+) -> Mapping[str, AdmissionPolicy]:
+    names = [tier.name for tier in tiers]
+    if admission is None:
+        return {}
+    if not isinstance(admission, Mapping):
+        return dict.fromkeys(names, admission)
+    for name in admission:
+        if name not in names:
+            msg = f"admission={name!r} is no tier of this cache: it has {', '.join(names)}"
+            raise ConfigurationError(msg)
+    return dict(admission)
 
 
 def _level_of(durability: str | None) -> Durability | None:

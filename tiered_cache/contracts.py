@@ -392,7 +392,7 @@ class Recorder(Protocol):
         ...
 
     def count(self, counter: str) -> None:
-        """Add one to `corrupt`, `evictions` or `expirations`."""
+        """Add one to `corrupt`, `evictions`, `expirations` or `not_admitted`."""
         ...
 
 

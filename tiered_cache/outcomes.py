@@ -68,7 +68,7 @@ class WriteOutcome(enum.StrEnum):
     FAILED = "failed"
     """The tier could not be reached or broke; what it held for the key is no longer served."""
     SKIPPED = "skipped"
-    """The write policy leaves this tier out."""
+    """The write policy or the tier's admission policy leaves this tier out."""
 
 
 class TierWrite(NamedTuple):

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from tiered_cache_policies.admission.break_even import BreakEven
+from tiered_cache_policies.admission.combining import AllOf, AnyOf, Combining, Not
+from tiered_cache_policies.admission.max_bytes import MaxBytes
+from tiered_cache_policies.admission.min_cost import MinCost
+from tiered_cache_policies.admission.second_hit import SecondHit
 from tiered_cache_policies.contracts import (
+    AdmissionPolicy,
+    Candidate,
     Durability,
     EvictionPolicy,
     FoundBelow,
@@ -22,7 +29,10 @@ from tiered_cache_policies.eviction.lru import LRU
 from tiered_cache_policies.eviction.sieve import Sieve
 from tiered_cache_policies.eviction.ttl import TTL
 from tiered_cache_policies.promotion.always import Always
+from tiered_cache_policies.promotion.by_bytes import ByBytes
 from tiered_cache_policies.promotion.never import Never
+from tiered_cache_policies.promotion.on_hit import OnHit
+from tiered_cache_policies.promotion.probabilistic import Probabilistic
 from tiered_cache_policies.writing.write_around import WriteAround
 from tiered_cache_policies.writing.write_back import WriteBack
 from tiered_cache_policies.writing.write_through import WriteThrough
@@ -32,16 +42,29 @@ __all__ = [
     "LFU",
     "LRU",
     "TTL",
+    "AdmissionPolicy",
+    "AllOf",
     "Always",
+    "AnyOf",
+    "BreakEven",
+    "ByBytes",
+    "Candidate",
+    "Combining",
     "Durability",
     "EvictionPolicy",
     "FoundBelow",
     "LockFreeReads",
+    "MaxBytes",
+    "MinCost",
     "Never",
     "Node",
+    "Not",
+    "OnHit",
+    "Probabilistic",
     "PromotionPolicy",
     "QueueLimits",
     "QueuesWrites",
+    "SecondHit",
     "Sieve",
     "TierFacts",
     "WriteAround",

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = [
+    "AdmissionPolicy",
+    "Candidate",
     "Durability",
     "EvictionPolicy",
     "FoundBelow",
@@ -76,6 +78,43 @@ class PromotionPolicy(Protocol):
 
     def promote(self, found: FoundBelow, into: TierFacts) -> bool:
         """Whether `found` is copied into the tier `into`."""
+        ...
+
+
+class Candidate(NamedTuple):
+    """A value that is about to enter a tier, as an admission policy sees it.
+
+    Attributes:
+        key: The key.
+        size_bytes: The size of its record, 0 where no tier needed one.
+        cost_s: The seconds that computing it took, 0.0 where nobody measured.
+        lifetime_s: Seconds that it has left, `inf` without a limit.
+        computed: Whether it fills the tier after a miss, computed or found below; false where it
+            was set.
+        read_s: The seconds that reading from the tier takes at present, 0.0 where it was not read.
+    """
+
+    key: str
+    size_bytes: int
+    cost_s: float
+    lifetime_s: float
+    computed: bool
+    read_s: float
+
+
+@runtime_checkable
+class AdmissionPolicy(Protocol):
+    """Decides whether a value may enter a tier.
+
+    The engine guarantees: it asks for each fill, promotion and write of each tier that has an
+    admission policy, after the promotion or write policy said yes. What is not admitted is left
+    out of the tier; of a changed value, what the tier held before is deleted. The implementer
+    must answer from the arguments (and state of its own, which several threads may use at once),
+    quickly and without raising.
+    """
+
+    def admit(self, candidate: Candidate, into: TierFacts) -> bool:
+        """Whether `candidate` may enter the tier `into`."""
         ...
 
 

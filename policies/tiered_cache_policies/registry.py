@@ -9,12 +9,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.metadata import EntryPoint
 
-    from tiered_cache_policies.contracts import EvictionPolicy, PromotionPolicy, WritePolicy
+    from tiered_cache_policies.contracts import (
+        AdmissionPolicy,
+        EvictionPolicy,
+        PromotionPolicy,
+        WritePolicy,
+    )
 
 __all__ = [
     "ENTRY_POINT_GROUP",
     "PolicyKind",
     "PolicyLookupError",
+    "admission_policy",
     "eviction_policy",
     "policy_names",
     "promotion_policy",
@@ -24,11 +30,23 @@ __all__ = [
 ENTRY_POINT_GROUP: Final = "tiered_cache.policies"
 """Where installed packages register their policies, each as `kind.name`: `eviction.acme`."""
 
-PolicyKind = Literal["eviction", "promotion", "writing"]
+PolicyKind = Literal["admission", "eviction", "promotion", "writing"]
 
 _BUILT_IN: dict[PolicyKind, dict[str, str]] = {
+    "admission": {
+        "break_even": "BreakEven",
+        "max_bytes": "MaxBytes",
+        "min_cost": "MinCost",
+        "second_hit": "SecondHit",
+    },
     "eviction": {"fifo": "FIFO", "lfu": "LFU", "lru": "LRU", "sieve": "Sieve", "ttl": "TTL"},
-    "promotion": {"always": "Always", "never": "Never"},
+    "promotion": {
+        "always": "Always",
+        "by_bytes": "ByBytes",
+        "never": "Never",
+        "on_hit": "OnHit",
+        "probabilistic": "Probabilistic",
+    },
     "writing": {
         "write_around": "WriteAround",
         "write_back": "WriteBack",
@@ -41,6 +59,16 @@ when the policy is asked for."""
 
 class PolicyLookupError(LookupError):
     """No policy has the name, or the one that has it can't be loaded; the message says which do."""
+
+
+def admission_policy(name: str) -> Callable[..., AdmissionPolicy]:
+    """The admission policy called `name`, to be called with its options.
+
+    Raises:
+        PolicyLookupError: There is none, or it can't be loaded.
+    """
+    found: Callable[..., AdmissionPolicy] = _find("admission", name)
+    return found
 
 
 def eviction_policy(name: str) -> Callable[..., EvictionPolicy]:

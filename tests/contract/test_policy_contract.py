@@ -9,15 +9,25 @@ from tiered_cache.policies import (
     LFU,
     LRU,
     TTL,
+    AdmissionPolicy,
     Always,
+    BreakEven,
+    ByBytes,
+    MaxBytes,
+    MinCost,
     Never,
+    OnHit,
+    Probabilistic,
     PromotionPolicy,
+    SecondHit,
     Sieve,
     WriteAround,
+    WriteBack,
     WritePolicy,
     WriteThrough,
 )
 from tiered_cache.testing import (
+    AdmissionContract,
     CachetoolsContract,
     LockFreeReadsContract,
     PromotionContract,
@@ -49,6 +59,51 @@ class TestSieve(CachetoolsContract):
 class TestSieveWithoutTheLock(LockFreeReadsContract):
     def make_policy(self, maxsize: float, getsizeof: Any = None) -> Sieve[str, Any]:
         return Sieve(maxsize, getsizeof)
+
+
+class TestMinCost(AdmissionContract):
+    def make_policy(self) -> AdmissionPolicy:
+        return MinCost("50ms")
+
+
+class TestMaxBytes(AdmissionContract):
+    def make_policy(self) -> AdmissionPolicy:
+        return MaxBytes("8MB")
+
+
+class TestSecondHit(AdmissionContract):
+    def make_policy(self) -> AdmissionPolicy:
+        return SecondHit()
+
+
+class TestBreakEven(AdmissionContract):
+    def make_policy(self) -> AdmissionPolicy:
+        return BreakEven()
+
+
+class TestCombined(AdmissionContract):
+    def make_policy(self) -> AdmissionPolicy:
+        return ~(MinCost("1s") | SecondHit()) & MaxBytes("1MB")
+
+
+class TestOnHit(PromotionContract):
+    def make_policy(self) -> PromotionPolicy:
+        return OnHit(2)
+
+
+class TestByBytes(PromotionContract):
+    def make_policy(self) -> PromotionPolicy:
+        return ByBytes()
+
+
+class TestProbabilistic(PromotionContract):
+    def make_policy(self) -> PromotionPolicy:
+        return Probabilistic()
+
+
+class TestWriteBack(WritingContract):
+    def make_policy(self) -> WritePolicy:
+        return WriteBack("disk")
 
 
 class TestAlways(PromotionContract):

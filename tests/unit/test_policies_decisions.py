@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tiered_cache.policies import (
     Always,
+    ByBytes,
     Durability,
     FoundBelow,
     Never,
+    OnHit,
+    Probabilistic,
     TierFacts,
     WriteAround,
     WriteBack,
@@ -16,6 +21,9 @@ from tiered_cache.policies import (
     WriteRequest,
     WriteThrough,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _STACK = (
     TierFacts("memory", 0, durable=False, shared=False),
@@ -72,3 +80,45 @@ def test_write_back_writes_now_what_the_durability_demands(
 def test_write_back_over_memory_alone_has_nothing_to_do_later() -> None:
     assert WriteBack().plan(_REQUEST, _STACK[:1]) == WritePlan((0,))
     assert WriteBack("disk").plan(_REQUEST, _STACK[:2]) == WritePlan((1, 0))
+
+
+def test_on_hit_promotes_at_the_nth_hit_and_begins_anew() -> None:
+    policy = OnHit(3)
+    answers = [policy.promote(_FOUND, _STACK[0]) for _ in range(6)]
+    assert answers == [False, False, True, False, False, True]
+    assert policy.promote(_FOUND, _STACK[1]) is False, "each tier by itself"
+    assert OnHit(1).promote(_FOUND, _STACK[0])
+
+
+def test_law_10_on_hit_forgets_what_was_hit_long_ago() -> None:
+    policy = OnHit(2, max_keys=10)
+    for number in range(100):
+        assert not policy.promote(_FOUND._replace(key=str(number)), _STACK[0])
+    assert len(policy._seen[0]) <= 10
+
+
+def test_by_bytes_promotes_what_is_small() -> None:
+    policy = ByBytes("1KB")
+    assert policy.promote(_FOUND._replace(size_bytes=1000), _STACK[0])
+    assert not policy.promote(_FOUND._replace(size_bytes=1001), _STACK[0])
+
+
+def test_probabilistic_promotes_a_share() -> None:
+    numbers = iter([0.0, 0.24, 0.25, 0.99])
+    policy = Probabilistic(0.25, random=lambda: next(numbers))
+    assert [policy.promote(_FOUND, _STACK[0]) for _ in range(4)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: OnHit(0), "hits=0"),
+        (lambda: OnHit(2, max_keys=1), "max_keys=1"),
+        (lambda: ByBytes("big"), "most='big'"),
+        (lambda: Probabilistic(0.0), "probability=0.0"),
+        (lambda: Probabilistic(1.1), "probability=1.1"),
+    ],
+)
+def test_bad_options_name_themselves(make: Callable[[], object], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        make()

@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from tiered_cache._engine.faultlog import FaultLog
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Absent, Found, PutItem, Recorder, Tier, TierContext
+    from tiered_cache_policies.contracts import AdmissionPolicy
 
 __all__ = ["Level"]
 
 CLOSED = BreakerState.CLOSED
+_LEARNED = 0.05
+"""The weight of the latest read: the average is that of some forty."""
+
 _READS = ("get", "get_many")
 """Operations whose faults the plans tell the listeners: as the outcome of a lookup."""
 
@@ -48,6 +52,7 @@ class Level:
         failures_to_open: Faults in a row that open the breaker.
         probe_interval_s: How long the breaker stays open before it tries again.
         strict: Raise faults instead of reporting them.
+        admission: Decides what may enter the tier; everything may without.
     """
 
     def __init__(
@@ -62,8 +67,12 @@ class Level:
         failures_to_open: int,
         probe_interval_s: float,
         strict: bool,
+        admission: AdmissionPolicy | None = None,
     ) -> None:
         self.index = index
+        self.admission = admission
+        self.read_s = 0.0
+        """The seconds that a read takes at present: an average that forgets."""
         self.tier = tier
         self.name = tier.name
         self.recorder = recorder
@@ -135,6 +144,12 @@ class Level:
         if breaker.failing:
             breaker.succeeded()
         return Reply(OK, value, seconds, self._wall())
+
+    def looked_up(self, outcome: str, seconds: float, size_bytes: int, saved_s: float) -> None:
+        """Count a lookup, and learn how long one takes."""
+        if seconds:
+            self.read_s += (seconds - self.read_s) * (_LEARNED if self.read_s else 1.0)
+        self.recorder.looked_up(outcome, seconds, size_bytes, saved_s)
 
     def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
         """What the tier holds for `keys`, of which only the beginnings are needed."""

@@ -202,7 +202,7 @@ def _count(stack: Stack, level: Level, key: str, finding: Finding, seconds: floa
     saved_s = 0.0
     if finding.entry is not None and finding.outcome == "hits" and not level.is_live:
         saved_s = finding.entry.cost_s - seconds
-    level.recorder.looked_up(finding.outcome, seconds, finding.size_bytes, saved_s)
+    level.looked_up(finding.outcome, seconds, finding.size_bytes, saved_s)
     if stack.listeners.active:
         kind = _EVENTS[finding.outcome]
         stack.note(Event(kind, level.name, key, seconds, finding.size_bytes, finding.why))
@@ -234,6 +234,8 @@ def _promotions(
     for index in range(len(tokens) - 1, -1, -1):
         into, token = stack.levels[index], tokens[index]
         if token is UNKNOWN or not stack.decide(promote, found, into.facts, otherwise=True):
+            continue
+        if into.admission and not stack.admits(into, key, entry, finding.gone_s, filling=True):
             continue
         item = _item_for(stack, into, key, entry, finding.record)
         if item is not None:

@@ -15,14 +15,15 @@ from tiered_cache._engine.queue import WriteQueue
 from tiered_cache.contracts import EvictionReason, TierContext
 from tiered_cache.events import Event, EventKind, Listeners
 from tiered_cache.forking import call_in_child
-from tiered_cache_policies.contracts import QueueLimits, QueuesWrites, WritePlan
+from tiered_cache_policies.contracts import Candidate, QueueLimits, QueuesWrites, WritePlan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Codec, Journal, Recorder, Tier
-    from tiered_cache_policies.contracts import PromotionPolicy, WritePolicy
+    from tiered_cache.entry import Entry
+    from tiered_cache_policies.contracts import AdmissionPolicy, PromotionPolicy, WritePolicy
 
 __all__ = ["Stack", "StackOptions"]
 
@@ -44,6 +45,7 @@ class StackOptions(NamedTuple):
     codec: Codec
     writing: WritePolicy
     promotion: PromotionPolicy
+    admission: Mapping[str, AdmissionPolicy]
     clock: Clock
     default_lifetime_s: float
     failures_to_open: int
@@ -98,9 +100,12 @@ class Stack:
                 failures_to_open=options.failures_to_open,
                 probe_interval_s=options.probe_interval_s,
                 strict=options.strict,
+                admission=options.admission.get(tier.name),
             )
             for index, (tier, recorder) in enumerate(zip(tiers, recorders, strict=True))
         )
+        self.measures = bool(options.admission)
+        """Whether the size of a record is wanted even where no tier needs the record now."""
         self.facts = tuple(level.facts for level in self.levels)
         self.everywhere = WritePlan(tuple(reversed(range(len(self.levels)))))
         self.widest_reach = max(
@@ -180,6 +185,20 @@ class Stack:
 
     def _start_locks(self) -> None:
         self._locks = [threading.Lock() for _ in range(_STRIPES)]
+
+    def admits(
+        self, level: Level, key: str, entry: Entry, lifetime_s: float, *, filling: bool
+    ) -> bool:
+        """Whether a value may enter a tier; counts it if not."""
+        if level.admission is None:
+            return True
+        candidate = Candidate(
+            key, entry.size_bytes, entry.cost_s, lifetime_s, filling, level.read_s
+        )
+        if self.decide(level.admission.admit, candidate, level.facts, otherwise=True):
+            return True
+        level.recorder.count("not_admitted")
+        return False
 
     def begin_change(self, keys: Sequence[str]) -> list[threading.Lock]:
         """Let the changes of a key in this process happen one after the other.

@@ -49,6 +49,9 @@ def store(
     """Write a changed value to the tiers that the write policy names, whatever they hold."""
     records = Records(stack, key, entry)
     plan = _write_plan(stack, key, entry, computed=False, durability=durability)
+    if stack.measures:
+        records.measure()
+        plan = _admitted(stack, key, entry, plan, computed=False)
     queued: tuple[int, ...] = ()
     overtaken = None
     if plan.later:
@@ -66,9 +69,7 @@ def store(
             reports[level.index] = TierWrite(level.name, WriteOutcome.QUEUED)
         elif level.index not in plan.now:
             yield from _remove(level, key)
-            reports[level.index] = TierWrite(
-                level.name, WriteOutcome.SKIPPED, "by the write policy"
-            )
+            reports[level.index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
     if overtaken is not None and overtaken.row is not None:
         yield ForgetJournal([overtaken.row])
     return WriteResult(tuple(reports[level.index] for level in stack.levels))
@@ -77,12 +78,15 @@ def store(
 def store_many(
     stack: Stack, entries: Mapping[str, Entry], durability: Durability | None = None
 ) -> Plan[dict[str, WriteResult]]:
-    """Write several changed values, each tier in one go; those that are queued, one by one."""
+    """Write several changed values, each tier in one go.
+
+    One by one, where some are queued or a tier chooses what it takes.
+    """
     plans = {
         key: _write_plan(stack, key, entry, computed=False, durability=durability)
         for key, entry in entries.items()
     }
-    if stack.queue.held or any(plan.later for plan in plans.values()):
+    if stack.queue.held or stack.measures or any(plan.later for plan in plans.values()):
         results = {}
         for key, entry in entries.items():
             results[key] = yield from store(stack, key, entry, durability)
@@ -96,7 +100,7 @@ def store_many(
         left_out = [key for key in entries if index not in plans[key].now]
         for key in left_out:
             yield from _remove(level, key)
-            reports[key][index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by the write policy")
+            reports[key][index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
         items = {}
         for key in entries.keys() - set(left_out):
             item = made[key].item(level)
@@ -124,10 +128,11 @@ def fill(stack: Stack, key: str, entry: Entry, sought: Sought) -> Plan[None]:
         return
     records = Records(stack, key, entry)
     plan = _write_plan(stack, key, entry, computed=True)
+    if stack.measures or not plan.later:
+        records.measure()
+    plan = _admitted(stack, key, entry, plan, computed=True)
     if plan.later:
         yield from _fill_later(stack, key, entry, sought, plan.later)
-    else:
-        records.measure()
     for index in plan.now:
         token = sought.tokens[index] if index < len(sought.tokens) else UNKNOWN
         level = stack.levels[index]
@@ -292,6 +297,24 @@ def _write_plan(
     request = WriteRequest(key, _lifetime_s(entry), entry.cost_s, computed, durability)
     plan = stack.options.writing.plan
     return stack.decide(plan, request, stack.facts, otherwise=stack.everywhere)
+
+
+def _admitted(
+    stack: Stack, key: str, entry: Entry, plan: WritePlan, *, computed: bool
+) -> WritePlan:
+    """`plan` without the levels that don't take the value by their own choice."""
+    if not stack.measures:
+        return plan
+
+    def admitted(levels: tuple[int, ...]) -> tuple[int, ...]:
+        lifetime_s = _lifetime_s(entry)
+        return tuple(
+            index
+            for index in levels
+            if stack.admits(stack.levels[index], key, entry, lifetime_s, filling=computed)
+        )
+
+    return plan._replace(now=admitted(plan.now), later=admitted(plan.later))
 
 
 def _write(

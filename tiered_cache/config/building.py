@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tiered_cache.cache import TieredCache
 from tiered_cache.codec import RecordCodec
 from tiered_cache.config.loading import Settings, load_settings
-from tiered_cache.config.policies import made_eviction, made_promotion, made_writing
+from tiered_cache.config.policies import made_admission, made_eviction, made_promotion, made_writing
 from tiered_cache.config.registered import registered_tier
 from tiered_cache.errors import ConfigurationError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build_stack"]
 
+N = TypeVar("N")
 T = TypeVar("T")
 
 
@@ -43,6 +44,10 @@ def build_stack(name: str = "default", settings: Settings | None = None) -> Tier
         namespace=chosen.namespace,
         writing=_checked(made_writing, chosen.writing, chosen.policies),
         promotion=_checked(made_promotion, chosen.promotion, chosen.policies),
+        admission={
+            tier: _checked(made_admission, names, chosen.policies)
+            for tier, names in chosen.admission.items()
+        },
         default_ttl=chosen.default_ttl,
         codec=codec,
         strict=chosen.strict,
@@ -52,14 +57,14 @@ def build_stack(name: str = "default", settings: Settings | None = None) -> Tier
 
 
 def _checked(
-    make: Callable[[str, Mapping[str, Mapping[str, Any]]], T],
-    name: str,
+    make: Callable[[N, Mapping[str, Mapping[str, Any]]], T],
+    name: N,
     options: Mapping[str, Mapping[str, Any]],
 ) -> T:
     try:
         return make(name, options)
     except ValueError as error:
-        msg = f"{error}: give its options in [policies.{name}]"
+        msg = f"{error}: give its options in [policies.…]"
         raise ConfigurationError(msg) from error
 
 

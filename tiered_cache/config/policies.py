@@ -6,8 +6,10 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from tiered_cache_policies.admission.combining import AllOf
 from tiered_cache_policies.registry import (
-    PolicyLookupError,
+    PolicyKind,
+    admission_policy,
     eviction_policy,
     policy_names,
     promotion_policy,
@@ -17,9 +19,20 @@ from tiered_cache_policies.registry import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tiered_cache_policies.contracts import EvictionPolicy, PromotionPolicy, WritePolicy
+    from tiered_cache_policies.contracts import (
+        AdmissionPolicy,
+        EvictionPolicy,
+        PromotionPolicy,
+        WritePolicy,
+    )
 
-__all__ = ["check_policy_options", "made_eviction", "made_promotion", "made_writing"]
+__all__ = [
+    "check_policy_options",
+    "made_admission",
+    "made_eviction",
+    "made_promotion",
+    "made_writing",
+]
 
 PolicyOptions = dict[str, dict[str, Any]]
 _TRIAL_SIZE = 100
@@ -39,6 +52,12 @@ def made_promotion(name: str, options: Mapping[str, Mapping[str, Any]]) -> Promo
     return _made(name, promotion_policy(name), _of(name, options))  # type: ignore[no-any-return] # by kind
 
 
+def made_admission(names: list[str], options: Mapping[str, Mapping[str, Any]]) -> AdmissionPolicy:
+    """The admission policy that admits what each of `names` does; raises as `made_writing` does."""
+    rules = [_made(name, admission_policy(name), _of(name, options)) for name in names]
+    return rules[0] if len(rules) == 1 else AllOf(*rules)
+
+
 def made_eviction(
     name: str, options: Mapping[str, Mapping[str, Any]]
 ) -> str | Callable[..., EvictionPolicy]:
@@ -56,21 +75,23 @@ def check_policy_options(options: PolicyOptions) -> PolicyOptions:
     for name, given in options.items():
         if name in policy_names("eviction"):
             _made(name, functools.partial(eviction_policy(name), _TRIAL_SIZE), given)
-        elif name in policy_names("promotion"):
-            _made(name, promotion_policy(name), given)
         else:
-            try:
-                factory = write_policy(name)
-            except PolicyLookupError:
-                names = ", ".join(
-                    each
-                    for kind in ("eviction", "promotion", "writing")
-                    for each in policy_names(kind)
-                )
-                msg = f"there is no policy called {name!r}: there are {names}"
-                raise ValueError(msg) from None
-            _made(name, factory, given)
+            _made(name, _factory(name), given)
     return options
+
+
+def _factory(name: str) -> Callable[..., Any]:
+    finders: dict[PolicyKind, Callable[[str], Callable[..., Any]]] = {
+        "admission": admission_policy,
+        "promotion": promotion_policy,
+        "writing": write_policy,
+    }
+    for kind, find in finders.items():
+        if name in policy_names(kind):
+            return find(name)
+    names = ", ".join(each for kind in ("eviction", *finders) for each in policy_names(kind))
+    msg = f"there is no policy called {name!r}: there are {names}"
+    raise ValueError(msg)
 
 
 def _of(name: str, options: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:

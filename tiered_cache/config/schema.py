@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tiered_cache.config.values import (
+    AdmissionNames,
     DirectoryText,
     DurationText,
     EvictionName,
@@ -96,7 +97,8 @@ class StackSettings(_Section):
         description="The write policy: write_through, write_back or write_around.",
     )
     promotion: PromotionName = Field(
-        default="always", description="The promotion policy: always or never."
+        default="always",
+        description="The promotion policy: always, never, on_hit, by_bytes or probabilistic.",
     )
     strict: bool = Field(
         default=False, description="Raise faults of tiers instead of counting them."
@@ -119,6 +121,10 @@ class StackSettings(_Section):
     memory: MemorySettings = Field(default_factory=MemorySettings)
     disk: DiskSettings = Field(default_factory=DiskSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
+    admission: dict[str, AdmissionNames] = Field(
+        default_factory=dict,
+        description="What may enter a tier, by its name: [admission] disk = ['min_cost'].",
+    )
     policies: PolicyTables = Field(
         default_factory=dict,
         description="Options of policies, by name: [policies.write_back] durability = 'disk'.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Field,
     PlainValidator,
     SecretStr,
     ValidationInfo,
@@ -23,12 +24,18 @@ from tiered_cache.config.policies import check_policy_options
 from tiered_cache.config.registered import check_tier_names
 from tiered_cache.config.text import expand, expand_path, expand_url
 from tiered_cache.units import Duration, Size, parse_duration, parse_lifetime, parse_size
-from tiered_cache_policies.registry import eviction_policy, promotion_policy, write_policy
+from tiered_cache_policies.registry import (
+    admission_policy,
+    eviction_policy,
+    promotion_policy,
+    write_policy,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "AdmissionNames",
     "DirectoryText",
     "DurationText",
     "EvictionName",
@@ -128,6 +135,9 @@ TierNames = Annotated[
     list[str] | None, NoDecode, BeforeValidator(listed), AfterValidator(check_tier_names)
 ]
 PolicyTables = Annotated[dict[str, dict[str, Any]], AfterValidator(check_policy_options)]
+AdmissionNames = Annotated[
+    list[Annotated[str, _policy(admission_policy)]], BeforeValidator(listed), Field(min_length=1)
+]
 EvictionName = Annotated[str, _policy(eviction_policy)]
 PromotionName = Annotated[str, _policy(promotion_policy)]
 WritingName = Annotated[str, _policy(write_policy)]

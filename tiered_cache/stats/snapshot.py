@@ -48,6 +48,7 @@ class TierStats:
     promotions: int = 0
     writes: int = 0
     write_refusals: int = 0
+    not_admitted: int = 0
     write_errors: int = 0
     deletes: int = 0
     evictions: int = 0

@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from tiered_cache.testing.eviction_contract import EvictionContract
     from tiered_cache.testing.forks import in_forked_child
     from tiered_cache.testing.lock_free_contract import LockFreeReadsContract
-    from tiered_cache.testing.policy_contracts import PromotionContract, WritingContract
+    from tiered_cache.testing.policy_contracts import (
+        AdmissionContract,
+        PromotionContract,
+        WritingContract,
+    )
     from tiered_cache.testing.threads import race
     from tiered_cache.testing.tier_contract import TierContract
     from tiered_cache.testing.valkey import ValkeyServer
     from tiered_cache.testing.waiting import wait_until
 
 __all__ = [
+    "AdmissionContract",
     "CachetoolsContract",
     "ChaosProxy",
     "ContextRecord",
@@ -43,6 +48,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "AdmissionContract": "policy_contracts",
     "CachetoolsContract": "cachetools_contract",
     "ChaosProxy": "chaos",
     "ContextRecord": "contexts",

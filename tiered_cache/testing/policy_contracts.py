@@ -1,4 +1,4 @@
-"""The conformance suites of promotion and write policies."""
+"""The conformance suites of admission, promotion and write policies."""
 
 # ruff: noqa: D102 - the name of a test says what it checks
 from __future__ import annotations
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiered_cache_policies.contracts import (
+    AdmissionPolicy,
+    Candidate,
     FoundBelow,
     PromotionPolicy,
     TierFacts,
@@ -21,7 +23,7 @@ from tiered_cache_policies.contracts import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PromotionContract", "WritingContract"]
+__all__ = ["AdmissionContract", "PromotionContract", "WritingContract"]
 
 STACK = (
     TierFacts("memory", 0, durable=False, shared=False),
@@ -31,6 +33,26 @@ STACK = (
 )
 _LIFETIMES = (math.inf, 1e-3, 3600.0)
 _COSTS = (0.0, 1e-6, 1e4)
+
+
+class AdmissionContract:
+    """What the engine expects of an admission policy, as a pytest class to subclass."""
+
+    def make_policy(self) -> AdmissionPolicy:
+        """The policy. Override it."""
+        raise NotImplementedError
+
+    def test_it_is_an_admission_policy(self) -> None:
+        assert isinstance(self.make_policy(), AdmissionPolicy)
+
+    def test_it_answers_yes_or_no_to_everything(self) -> None:
+        policy = self.make_policy()
+        for size, lifetime, cost, computed, read in product(
+            (0, 1, 2**40), _LIFETIMES, _COSTS, (True, False), (0.0, 1e-4)
+        ):
+            candidate = Candidate("key", size, cost, lifetime, computed, read)
+            for into in STACK:
+                assert policy.admit(candidate, into) in (True, False)
 
 
 class PromotionContract:
