@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tiered_cache._default import configure, tiered
     from tiered_cache.cache import TieredCache
+    from tiered_cache.computation import Computation, current
     from tiered_cache.config import Settings
     from tiered_cache.decorators import Cached
     from tiered_cache.errors import (
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
         ConfigurationError,
         InvalidDurationError,
         InvalidKeyError,
+        JournalError,
+        QueueFullError,
         TieredCacheError,
         TierError,
         TierTimeoutError,
@@ -24,7 +27,14 @@ if TYPE_CHECKING:
     )
     from tiered_cache.events import Event, EventKind
     from tiered_cache.manager import Cache, CacheManager
-    from tiered_cache.outcomes import Explanation, Lookup, LookupStatus, WriteOutcome, WriteResult
+    from tiered_cache.outcomes import (
+        Explanation,
+        JournalEntry,
+        Lookup,
+        LookupStatus,
+        WriteOutcome,
+        WriteResult,
+    )
     from tiered_cache.stats.snapshot import CacheStats, TierStats
     from tiered_cache.tiers.disk import DiskTier
     from tiered_cache.tiers.memory import MemoryTier
@@ -37,6 +47,7 @@ __all__ = [
     "CacheManager",
     "CacheStats",
     "Cached",
+    "Computation",
     "ConfigurationError",
     "DiskTier",
     "Event",
@@ -44,10 +55,13 @@ __all__ = [
     "Explanation",
     "InvalidDurationError",
     "InvalidKeyError",
+    "JournalEntry",
+    "JournalError",
     "Lookup",
     "LookupStatus",
     "MemoryTier",
     "NullTier",
+    "QueueFullError",
     "RedisTier",
     "Settings",
     "TierError",
@@ -59,12 +73,14 @@ __all__ = [
     "WriteOutcome",
     "WriteResult",
     "configure",
+    "current",
     "tiered",
 ]
 
 _HOMES = {
     "tiered_cache._default": ("configure", "tiered"),
     "tiered_cache.cache": ("TieredCache",),
+    "tiered_cache.computation": ("Computation", "current"),
     "tiered_cache.config": ("Settings",),
     "tiered_cache.decorators": ("Cached",),
     "tiered_cache.errors": (
@@ -72,6 +88,8 @@ _HOMES = {
         "ConfigurationError",
         "InvalidDurationError",
         "InvalidKeyError",
+        "JournalError",
+        "QueueFullError",
         "TierError",
         "TierTimeoutError",
         "TierUnavailableError",
@@ -81,6 +99,7 @@ _HOMES = {
     "tiered_cache.manager": ("Cache", "CacheManager"),
     "tiered_cache.outcomes": (
         "Explanation",
+        "JournalEntry",
         "Lookup",
         "LookupStatus",
         "WriteOutcome",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from tiered_cache._engine.asking import exists, explain
-from tiered_cache._engine.computing import Terms, get_or_compute, get_or_compute_many, make_entry
+from tiered_cache._engine.computing import get_or_compute, get_or_compute_many
 from tiered_cache._engine.reading import Sought, look_up, look_up_many
 from tiered_cache._engine.stack import StackOptions
+from tiered_cache._engine.terms import Terms, make_entry
 from tiered_cache._engine.writing import clear, delete, delete_many, store, store_many, touch
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.codec import RecordCodec
@@ -17,13 +19,13 @@ from tiered_cache.decorators import cached
 from tiered_cache.errors import ConfigurationError, InvalidKeyError
 from tiered_cache.keys import VIEW_SEPARATOR, check_key, check_namespace
 from tiered_cache.outcomes import Explanation, Lookup, LookupStatus, WriteResult
-from tiered_cache.units import Duration, parse_duration, parse_lifetime
+from tiered_cache.units import TTL, Duration, parse_duration, parse_lifetime
 from tiered_cache_policies.contracts import Durability
 from tiered_cache_policies.promotion.always import Always
 from tiered_cache_policies.writing.write_through import WriteThrough
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator
 
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Codec, Tier
@@ -31,11 +33,19 @@ if TYPE_CHECKING:
     from tiered_cache.events import Event
     from tiered_cache.outcomes import JournalEntry
     from tiered_cache.stats.snapshot import CacheStats
-    from tiered_cache_policies.contracts import AdmissionPolicy, PromotionPolicy, WritePolicy
+    from tiered_cache_policies.contracts import (
+        AdmissionPolicy,
+        ExpiryPolicy,
+        PromotionPolicy,
+        RefreshPolicy,
+        WritePolicy,
+    )
 
 __all__ = ["TieredCache"]
 
 T = TypeVar("T")
+_NO_TAGS: frozenset[str] = frozenset()
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -49,8 +59,9 @@ class TieredCache:
 
     What a tier does wrong never reaches the caller: it is a miss, a counter and a log line. A key
     is a non-empty `str` of at most 64 KiB; anything else raises `InvalidKeyError`. A `ttl` is
-    seconds, a `timedelta` or a string such as `"10m"`; `None` is the cache's default, which by
-    default is no limit; zero, negative numbers and NaN raise `InvalidDurationError`.
+    seconds, a `timedelta` or a string such as `"10m"`, or a function that says one of these for the
+    value; `None` is the cache's default, which by default is no limit; zero, negative numbers and
+    NaN raise `InvalidDurationError`.
 
     Args:
         tiers: The tiers, such as `[MemoryTier(), DiskTier()]`. A tier belongs to one cache.
@@ -60,6 +71,11 @@ class TieredCache:
         admission: The admission policy of every tier, or of single tiers by their name; by
             default everything may enter.
         default_ttl: The lifetime of values that are stored without one.
+        expiry: The expiry policies, asked one after the other for the lifetime of each new value.
+        refreshing: The refresh policy; by default a hit leads to nothing.
+        stale_for: How long after its lifetime a value is served by `get_or_compute` while it is
+            computed anew in the background.
+        max_ttl: The longest that single tiers keep anything fresh, by their name.
         codec: Turns values into records; by default the `auto` serializer with a signing key of
             this host.
         strict: Raise the faults of tiers instead of counting them.
@@ -86,6 +102,10 @@ class TieredCache:
         promotion: PromotionPolicy | None = None,
         admission: AdmissionPolicy | Mapping[str, AdmissionPolicy] | None = None,
         default_ttl: Duration | None = None,
+        expiry: ExpiryPolicy | Sequence[ExpiryPolicy] = (),
+        refreshing: RefreshPolicy | None = None,
+        stale_for: Duration = 0,
+        max_ttl: Mapping[str, Duration] | None = None,
         codec: Codec | None = None,
         strict: bool = False,
         clock: Clock = SYSTEM_CLOCK,
@@ -102,6 +122,13 @@ class TieredCache:
             writing=WriteThrough() if writing is None else writing,
             promotion=Always() if promotion is None else promotion,
             admission=_by_tier(tiers, admission),
+            expiry=tuple(expiry) if isinstance(expiry, Sequence) else (expiry,),
+            refreshing=refreshing,
+            stale_for_s=parse_duration(stale_for, name="stale_for"),
+            longest_s={
+                name: parse_lifetime(longest, name="max_ttl")
+                for name, longest in _named("max_ttl", tiers, max_ttl or {}).items()
+            },
             clock=clock,
             default_lifetime_s=parse_lifetime(default_ttl, name="default_ttl"),
             failures_to_open=failures_to_open,
@@ -191,7 +218,7 @@ class TieredCache:
         self,
         key: str,
         compute: Callable[[], T],
-        ttl: Duration | None = None,
+        ttl: TTL = None,
         tags: Iterable[str] = (),
     ) -> T:
         """The value of `key`; where no tier holds a fresh one, what `compute()` returns.
@@ -245,7 +272,7 @@ class TieredCache:
         keys: Iterable[str],
         compute_many: Callable[[Sequence[str]], Mapping[str, T]],
         *,
-        ttl: Duration | None = None,
+        ttl: TTL = None,
         tags: Iterable[str] = (),
     ) -> dict[str, T]:
         """The values of `keys`; those that no tier holds fresh are computed in one call.
@@ -272,7 +299,7 @@ class TieredCache:
         key: str,
         value: Any,
         *,
-        ttl: Duration | None = None,
+        ttl: TTL = None,
         tags: Iterable[str] = (),
         durability: str | None = None,
     ) -> WriteResult:
@@ -293,21 +320,24 @@ class TieredCache:
             QueueFullError: The write-back queue had no room for 5 seconds; nothing was written.
         """
         core, key = self._core_and_key(key)
-        entry = make_entry(value, _terms(core, ttl, tags), core.stack.stamp())
+        stack = core.stack
+        entry = make_entry(stack, key, value, _terms(core, ttl, tags), stack.stamp())
         return core.change([key], store(core.stack, key, entry, _level_of(durability)))
 
     def set_many(
         self,
         values: Mapping[str, Any],
         *,
-        ttl: Duration | None = None,
+        ttl: TTL = None,
         tags: Iterable[str] = (),
         durability: str | None = None,
     ) -> dict[str, WriteResult]:
         """Store each of `values` as `set` does, each tier in one go."""
         core, full = self._core_and_keys(values)
         terms, now_s = _terms(core, ttl, tags), core.stack.stamp()
-        entries = {key: make_entry(values[self._short(key)], terms, now_s) for key in full}
+        entries = {
+            key: make_entry(core.stack, key, values[self._short(key)], terms, now_s) for key in full
+        }
         results = core.change(full, store_many(core.stack, entries, _level_of(durability)))
         return {self._short(key): result for key, result in results.items()}
 
@@ -373,7 +403,7 @@ class TieredCache:
     def cached(
         self,
         *,
-        ttl: Duration | None = None,
+        ttl: TTL = None,
         tags: Iterable[str] = (),
         key: Callable[..., str] | None = None,
         version: str = "",
@@ -384,7 +414,7 @@ class TieredCache:
         self,
         function: Callable[P, R] | None = None,
         *,
-        ttl: Duration | None = None,
+        ttl: TTL = None,
         tags: Iterable[str] = (),
         key: Callable[..., str] | None = None,
         version: str = "",
@@ -498,16 +528,21 @@ def _core_of(cache: TieredCache) -> Core:
 def _by_tier(
     tiers: Sequence[Tier], admission: AdmissionPolicy | Mapping[str, AdmissionPolicy] | None
 ) -> Mapping[str, AdmissionPolicy]:
-    names = [tier.name for tier in tiers]
     if admission is None:
         return {}
     if not isinstance(admission, Mapping):
-        return dict.fromkeys(names, admission)
-    for name in admission:
+        return dict.fromkeys([tier.name for tier in tiers], admission)
+    return _named("admission", tiers, admission)
+
+
+def _named(option: str, tiers: Sequence[Tier], by_name: Mapping[str, T]) -> Mapping[str, T]:
+    """`by_name`, if each name is that of a tier."""
+    names = [tier.name for tier in tiers]
+    for name in by_name:
         if name not in names:
-            msg = f"admission={name!r} is no tier of this cache: it has {', '.join(names)}"
+            msg = f"{option}={name!r} is no tier of this cache: it has {', '.join(names)}"
             raise ConfigurationError(msg)
-    return dict(admission)
+    return dict(by_name)
 
 
 def _level_of(durability: str | None) -> Durability | None:
@@ -520,16 +555,22 @@ def _level_of(durability: str | None) -> Durability | None:
         raise ConfigurationError(msg) from None
 
 
-def _terms(core: Core, ttl: Duration | None, tags: Iterable[str]) -> Terms:
-    lifetime_s = core.stack.options.default_lifetime_s if ttl is None else parse_lifetime(ttl)
+def _terms(core: Core, ttl: TTL, tags: Iterable[str]) -> Terms:
+    lifetime_of = None
+    if ttl is None:
+        lifetime_s = core.stack.options.default_lifetime_s
+    elif callable(ttl):
+        lifetime_s, lifetime_of = math.inf, ttl
+    else:
+        lifetime_s = parse_lifetime(ttl)
     if not tags:
-        return Terms(lifetime_s)
+        return Terms(lifetime_s, _NO_TAGS, lifetime_of)
     wanted: tuple[object, ...] = () if isinstance(tags, str) else (*tags,)
     names = frozenset([tag for tag in wanted if isinstance(tag, str) and tag])
     if len(names) < len({*wanted}) or not wanted:
         msg = "tags must be non-empty strings in a set, list or tuple, such as tags={'repo:x'}"
         raise InvalidKeyError(msg)
-    return Terms(lifetime_s, names)
+    return Terms(lifetime_s, names, lifetime_of)
 
 
 def _fresh_values(sought: Mapping[str, Sought]) -> Iterator[tuple[str, Any]]:

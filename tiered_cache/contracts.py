@@ -116,6 +116,8 @@ class TierContext(NamedTuple):
             entry that the tier lets go of its own accord.
         fingerprint: A digest of a value, by which a tier can notice that a caller changed it.
         mutated: To be called with the key when it did.
+        window_s: For a lifetime and a cost in seconds, how long before the end of its freshness a
+            value is to be read through `get`, so that the engine sees its hits.
     """
 
     namespace: str
@@ -123,6 +125,7 @@ class TierContext(NamedTuple):
     evicted: Callable[[str, int, EvictionReason], None]
     fingerprint: Callable[[object], bytes]
     mutated: Callable[[str], None]
+    window_s: Callable[[float, float], float]
 
 
 class Tier(Protocol):

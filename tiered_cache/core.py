@@ -7,11 +7,13 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from tiered_cache._engine.computing import refresh
 from tiered_cache._engine.driver import SyncDriver
 from tiered_cache._engine.flusher import Flusher
+from tiered_cache._engine.refresher import Refresher
 from tiered_cache._engine.stack import Stack, StackOptions
 from tiered_cache.contracts import DurableTier, LiveTier
-from tiered_cache.errors import CacheClosedError, ConfigurationError
+from tiered_cache.errors import CacheClosedError, ConfigurationError, show_key
 from tiered_cache.forking import fork_safe_lock
 from tiered_cache.stats.counters import CacheCounters, Tally, TierCounters
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
     from pathlib import Path
 
-    from tiered_cache._engine.effects import Plan
+    from tiered_cache._engine.effects import Plan, Refresh
     from tiered_cache._engine.level import Level
     from tiered_cache.contracts import Journal, Tier
     from tiered_cache.events import Event
@@ -71,10 +73,30 @@ class Core:
         self._closed = False
         self._journal_made: Journal | None = None
         self._flusher = Flusher(self.stack, self._run)
+        self._refresher = Refresher()
+        self.stack.refresh = self._recompute
         if self.stack.queues_writes:
             self.stack.wake = self._flusher.wake
             if journal_directory(tiers, options.namespace).is_dir():
                 self._flusher.adopt()
+
+    def _recompute(self, wanted: Refresh) -> None:
+        key, function, terms, seen_s = wanted
+
+        def job() -> None:
+            try:
+                self.run(refresh(self.stack, key, function, terms, seen_s))
+            except CacheClosedError:
+                pass
+            except Exception as error:
+                self.stack.faults.report(
+                    "refresh",
+                    type(error).__name__,
+                    f"Computing {show_key(key)} anew raised {type(error).__name__}; what there is "
+                    "is served until it ends",
+                )
+
+        self._refresher.submit(key, job)
 
     def _journal(self) -> Journal:
         with self._lock:
@@ -187,6 +209,10 @@ class Core:
         """Queue what is parked in the journal once more."""
         return self._flusher.retry(keys)
 
+    def wait_until_refreshed(self, timeout_s: float) -> bool:
+        """Wait until no value is computed anew in the background; whether none is."""
+        return self._refresher.wait_until_idle(timeout_s)
+
     def flush(self, timeout_s: float) -> list[str]:
         """Write down what is queued; the keys that were not in time."""
         left = self._flusher.finish(timeout_s)
@@ -198,6 +224,7 @@ class Core:
         if not self._closed:
             self._closed = True
             self._refresh()
+            self._refresher.close()
             self._flusher.close()
             self.stack.close_tiers()
             if self._journal_made is not None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tiered_cache.cache import TieredCache
     from tiered_cache.contracts import Codec
-    from tiered_cache.units import Duration
+    from tiered_cache.units import TTL
 
 __all__ = ["Cached", "cached"]
 
@@ -75,7 +75,7 @@ def cached(
     cache: TieredCache,
     function: Callable[P, R],
     *,
-    ttl: Duration | None = None,
+    ttl: TTL = None,
     tags: Iterable[str] = (),
     key: Callable[P, str] | None = None,
     version: str = "",

@@ -12,12 +12,17 @@ from tiered_cache_policies.contracts import (
     Candidate,
     Durability,
     EvictionPolicy,
+    ExpiryPolicy,
     FoundBelow,
+    Hit,
+    HitAction,
     LockFreeReads,
+    NewValue,
     Node,
     PromotionPolicy,
     QueueLimits,
     QueuesWrites,
+    RefreshPolicy,
     TierFacts,
     WritePlan,
     WritePolicy,
@@ -28,11 +33,17 @@ from tiered_cache_policies.eviction.lfu import LFU
 from tiered_cache_policies.eviction.lru import LRU
 from tiered_cache_policies.eviction.sieve import Sieve
 from tiered_cache_policies.eviction.ttl import TTL
+from tiered_cache_policies.expiry.jittered import Jittered
+from tiered_cache_policies.expiry.negative import Negative
+from tiered_cache_policies.expiry.until import Until
 from tiered_cache_policies.promotion.always import Always
 from tiered_cache_policies.promotion.by_bytes import ByBytes
 from tiered_cache_policies.promotion.never import Never
 from tiered_cache_policies.promotion.on_hit import OnHit
 from tiered_cache_policies.promotion.probabilistic import Probabilistic
+from tiered_cache_policies.refreshing.early_refresh import EarlyRefresh
+from tiered_cache_policies.refreshing.refresh_ahead import RefreshAhead
+from tiered_cache_policies.refreshing.sliding import Sliding
 from tiered_cache_policies.writing.write_around import WriteAround
 from tiered_cache_policies.writing.write_back import WriteBack
 from tiered_cache_policies.writing.write_through import WriteThrough
@@ -51,12 +62,19 @@ __all__ = [
     "Candidate",
     "Combining",
     "Durability",
+    "EarlyRefresh",
     "EvictionPolicy",
+    "ExpiryPolicy",
     "FoundBelow",
+    "Hit",
+    "HitAction",
+    "Jittered",
     "LockFreeReads",
     "MaxBytes",
     "MinCost",
+    "Negative",
     "Never",
+    "NewValue",
     "Node",
     "Not",
     "OnHit",
@@ -64,9 +82,13 @@ __all__ = [
     "PromotionPolicy",
     "QueueLimits",
     "QueuesWrites",
+    "RefreshAhead",
+    "RefreshPolicy",
     "SecondHit",
     "Sieve",
+    "Sliding",
     "TierFacts",
+    "Until",
     "WriteAround",
     "WriteBack",
     "WritePlan",

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from tiered_cache.errors import InvalidDurationError
 from tiered_cache_policies import units
 from tiered_cache_policies.units import Duration, Size
 
-__all__ = ["Duration", "Size", "parse_duration", "parse_lifetime", "parse_size"]
+__all__ = ["TTL", "Duration", "Size", "parse_duration", "parse_lifetime", "parse_size"]
+
+
+TTL = Duration | Callable[[Any], Duration | None] | None
+"""A lifetime, or a function that says the lifetime of a value."""
 
 
 def parse_duration(value: Duration, *, name: str = "duration") -> float:

@@ -17,12 +17,17 @@ __all__ = [
     "Candidate",
     "Durability",
     "EvictionPolicy",
+    "ExpiryPolicy",
     "FoundBelow",
+    "Hit",
+    "HitAction",
     "LockFreeReads",
+    "NewValue",
     "Node",
     "PromotionPolicy",
     "QueueLimits",
     "QueuesWrites",
+    "RefreshPolicy",
     "TierFacts",
     "WritePlan",
     "WritePolicy",
@@ -172,6 +177,91 @@ class WritePolicy(Protocol):
 
     def plan(self, request: WriteRequest, tiers: Sequence[TierFacts]) -> WritePlan:
         """Where `request` goes."""
+        ...
+
+
+class NewValue(NamedTuple):
+    """A value that is about to be stored, as an expiry policy sees it.
+
+    Attributes:
+        key: The key.
+        value: The value.
+        lifetime_s: Seconds that it would be fresh: what the caller or the policy before said.
+        cost_s: The seconds that computing it took, 0.0 where nobody measured.
+        now_s: The wall clock, in seconds since 1970-01-01T00:00Z.
+    """
+
+    key: str
+    value: Any
+    lifetime_s: float
+    cost_s: float
+    now_s: float
+
+
+@runtime_checkable
+class ExpiryPolicy(Protocol):
+    """Decides how long a new value is fresh.
+
+    The engine guarantees: it asks once for each value that is set or computed, in the order in
+    which a cache names its policies, each with the lifetime of the one before. The implementer
+    must answer more than 0.0, `inf` without a limit, from the arguments, and without raising.
+    """
+
+    def lifetime_s(self, new: NewValue) -> float:
+        """Seconds that `new` is fresh."""
+        ...
+
+
+class Hit(NamedTuple):
+    """A fresh value that a computation was asked for, as a refresh policy sees it.
+
+    Attributes:
+        key: The key.
+        age_s: Seconds since it was written.
+        remaining_s: Seconds that it stays fresh.
+        cost_s: The seconds that computing it took, 0.0 where nobody measured.
+    """
+
+    key: str
+    age_s: float
+    remaining_s: float
+    cost_s: float
+
+
+class HitAction(NamedTuple):
+    """What a hit leads to, beside its value being served.
+
+    Attributes:
+        refresh: Whether the value is computed anew, in the background.
+        renew_s: If more than 0.0, the seconds that the value stays fresh from now on.
+    """
+
+    refresh: bool = False
+    renew_s: float = 0.0
+
+
+@runtime_checkable
+class RefreshPolicy(Protocol):
+    """Decides what a hit does for the freshness of its value.
+
+    The engine guarantees: it asks at hits of `get_or_compute` and of cached functions on values
+    with a limit, and only within the window. The implementer must answer from the arguments (and
+    state of its own, which several threads may use at once), quickly and without raising.
+    """
+
+    def window_s(self, lifetime_s: float, cost_s: float) -> float:
+        """The seconds before a value's end in which hits are of interest.
+
+        Outside of it a hit in memory costs nothing for this policy.
+
+        Args:
+            lifetime_s: Seconds from the writing of the value to the end of its freshness.
+            cost_s: The seconds that computing it took, 0.0 where nobody measured.
+        """
+        ...
+
+    def on_hit(self, hit: Hit) -> HitAction:
+        """What `hit` leads to."""
         ...
 
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from tiered_cache_policies.contracts import (
         AdmissionPolicy,
         EvictionPolicy,
+        ExpiryPolicy,
         PromotionPolicy,
+        RefreshPolicy,
         WritePolicy,
     )
 
@@ -22,15 +24,17 @@ __all__ = [
     "PolicyLookupError",
     "admission_policy",
     "eviction_policy",
+    "expiry_policy",
     "policy_names",
     "promotion_policy",
+    "refresh_policy",
     "write_policy",
 ]
 
 ENTRY_POINT_GROUP: Final = "tiered_cache.policies"
 """Where installed packages register their policies, each as `kind.name`: `eviction.acme`."""
 
-PolicyKind = Literal["admission", "eviction", "promotion", "writing"]
+PolicyKind = Literal["admission", "eviction", "expiry", "promotion", "refreshing", "writing"]
 
 _BUILT_IN: dict[PolicyKind, dict[str, str]] = {
     "admission": {
@@ -40,12 +44,18 @@ _BUILT_IN: dict[PolicyKind, dict[str, str]] = {
         "second_hit": "SecondHit",
     },
     "eviction": {"fifo": "FIFO", "lfu": "LFU", "lru": "LRU", "sieve": "Sieve", "ttl": "TTL"},
+    "expiry": {"jittered": "Jittered", "negative": "Negative", "until": "Until"},
     "promotion": {
         "always": "Always",
         "by_bytes": "ByBytes",
         "never": "Never",
         "on_hit": "OnHit",
         "probabilistic": "Probabilistic",
+    },
+    "refreshing": {
+        "early_refresh": "EarlyRefresh",
+        "refresh_ahead": "RefreshAhead",
+        "sliding": "Sliding",
     },
     "writing": {
         "write_around": "WriteAround",
@@ -78,6 +88,26 @@ def eviction_policy(name: str) -> Callable[..., EvictionPolicy]:
         PolicyLookupError: There is none, or it can't be loaded.
     """
     found: Callable[..., EvictionPolicy] = _find("eviction", name)
+    return found
+
+
+def expiry_policy(name: str) -> Callable[..., ExpiryPolicy]:
+    """The expiry policy called `name`, to be called with its options.
+
+    Raises:
+        PolicyLookupError: There is none, or it can't be loaded.
+    """
+    found: Callable[..., ExpiryPolicy] = _find("expiry", name)
+    return found
+
+
+def refresh_policy(name: str) -> Callable[..., RefreshPolicy]:
+    """The refresh policy called `name`, to be called with its options.
+
+    Raises:
+        PolicyLookupError: There is none, or it can't be loaded.
+    """
+    found: Callable[..., RefreshPolicy] = _find("refreshing", name)
     return found
 
 

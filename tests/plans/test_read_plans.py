@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tiered_cache import MemoryTier, TieredCache
-from tiered_cache._engine.computing import Terms, get_or_compute
+from tiered_cache._engine.computing import get_or_compute
 from tiered_cache._engine.driver import SyncDriver
 from tiered_cache._engine.effects import (
     FAILED,
@@ -17,6 +17,7 @@ from tiered_cache._engine.effects import (
     SKIPPED,
     UNREADABLE,
     Compute,
+    Computed,
     Effect,
     Plan,
     Put,
@@ -24,7 +25,9 @@ from tiered_cache._engine.effects import (
     Reply,
 )
 from tiered_cache._engine.reading import look_up
+from tiered_cache._engine.terms import Terms
 from tiered_cache._engine.writing import delete, store
+from tiered_cache.computation import Computation
 from tiered_cache.contracts import ANY, Absent, Found
 from tiered_cache.entry import Entry
 
@@ -84,7 +87,7 @@ def test_a_hit_below_is_promoted_slowest_tier_first_with_the_tokens_seen(stack: 
 @pytest.mark.parametrize("status", [FAILED, SKIPPED])
 def test_nothing_is_filled_into_a_tier_that_did_not_answer(stack: Stack, status: str) -> None:
     broken = Reply(status, None, 0.0, NOW, "broken")
-    computed = ("value", 1.0, NOW, 1.0)
+    computed = Computed("value", 1.0, NOW, 1.0, 1, Computation())
     stored = Reply(OK, True, 0.0, NOW)
     plan = get_or_compute(stack, "key", lambda: "value", Terms())
     effects, value = run(plan, [absent("t1"), broken, absent("t3"), computed, stored, stored])
@@ -122,7 +125,7 @@ def test_every_combination_of_answers_ends_with_the_first_fresh_value(stack: Sta
                     quarantined.add(effect.level)
             elif isinstance(effect, Compute):
                 computes += 1
-                reply = ("computed", 0.1, NOW, 0.1)
+                reply = Computed("computed", 0.1, NOW, 0.1, 1, Computation())
             else:
                 reply = Reply(OK, True, 0.0, NOW)
             try:
@@ -130,10 +133,8 @@ def test_every_combination_of_answers_ends_with_the_first_fresh_value(stack: Sta
             except StopIteration as stop:
                 value = stop.value
                 break
-        answering = [n for n, each in enumerate(combination) if each in ("hit", "stale")]
-        first = answering[0] if answering else None
-        assert asked == list(range(3 if first is None else first + 1)), combination
-        hit = first is not None and combination[first] == "hit"
+        hit = "hit" in combination
+        assert asked == list(range(combination.index("hit") + 1 if hit else 3)), combination
         assert value == ("kept" if hit else "computed"), combination
         assert computes == (0 if hit else 1), combination
 

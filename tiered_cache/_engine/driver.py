@@ -14,6 +14,7 @@ from tiered_cache._engine.effects import (
     AwaitWritten,
     Clear,
     Compute,
+    Computed,
     ComputeFailedError,
     Delete,
     DeleteMany,
@@ -25,10 +26,12 @@ from tiered_cache._engine.effects import (
     Read,
     ReadHeads,
     ReadMany,
+    Refresh,
     Reply,
     WriteJournal,
 )
 from tiered_cache._engine.findings import UNKNOWN
+from tiered_cache.computation import Computation, under_way
 from tiered_cache.contracts import Absent, Found
 from tiered_cache.errors import JournalError, QueueFullError
 from tiered_cache.events import Event, EventKind
@@ -73,6 +76,7 @@ class SyncDriver:
             AwaitWritten: self._await_written,
             WriteJournal: self._write_journal,
             ForgetJournal: self._forget_journal,
+            Refresh: self._refresh,
             Compute: self._compute,
         }
 
@@ -219,8 +223,13 @@ class SyncDriver:
             self._stack.faults.report("journal", "write", f"The journal failed: {error.message}")
         return Reply(status, value, time.perf_counter() - started, self._clock.wall(), reason)
 
-    def _compute(self, effect: Compute) -> tuple[Any, float, float, float]:
+    def _refresh(self, effect: Refresh) -> None:
+        self._stack.refresh(effect)
+
+    def _compute(self, effect: Compute) -> Computed:
         function, keys = effect
+        computation = Computation()
+        token = under_way.set(computation)
         began_s = self._clock.wall()
         started = time.perf_counter()
         try:
@@ -228,10 +237,13 @@ class SyncDriver:
         except BaseException as error:
             self._computed(keys, time.perf_counter() - started, failed=True)
             raise ComputeFailedError(error) from None
+        finally:
+            under_way.reset(token)
         seconds = time.perf_counter() - started
         self._computed(keys, seconds, failed=False)
         now_s = self._clock.wall()
-        return result, seconds, now_s, max(seconds, now_s - began_s)
+        lead_s = max(seconds, now_s - began_s)
+        return Computed(result, seconds, now_s, lead_s, len(keys), computation)
 
     def _computed(self, keys: Sequence[str], seconds: float, *, failed: bool) -> None:
         self._count_computed(seconds, failed)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from tiered_cache._engine.terms import Terms  # noqa: TC001 - NamedTuple fields
+from tiered_cache.computation import Computation  # noqa: TC001 - NamedTuple fields
 from tiered_cache.contracts import JournalRow, PutItem  # noqa: TC001 - NamedTuple fields
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "Clear",
     "Compute",
     "ComputeFailedError",
+    "Computed",
     "Delete",
     "DeleteMany",
     "Effect",
@@ -32,6 +35,7 @@ __all__ = [
     "Read",
     "ReadHeads",
     "ReadMany",
+    "Refresh",
     "Reply",
     "WriteJournal",
 ]
@@ -158,11 +162,40 @@ class ForgetJournal(NamedTuple):
     rows: Sequence[JournalRow]
 
 
-class Compute(NamedTuple):
-    """Call the caller's function.
+class Computed(NamedTuple):
+    """The reply to `Compute`.
 
-    The reply is its result, the seconds that it took, the wall clock after it, and the seconds
-    since before it, which are never fewer than what it took.
+    Attributes:
+        value: What the function returned.
+        seconds: How long it took.
+        now_s: The wall clock after it.
+        lead_s: Seconds since before it, never fewer than it took.
+        keys: For how many keys it computed.
+        computation: What the function said of its result.
+    """
+
+    value: Any
+    seconds: float
+    now_s: float
+    lead_s: float
+    keys: int
+    computation: Computation
+
+
+class Refresh(NamedTuple):
+    """Have a value computed anew in the background: no reply.
+
+    It does nothing if somebody else has written a newer one than that of `seen_s`.
+    """
+
+    key: str
+    function: Callable[[], object]
+    terms: Terms
+    seen_s: float
+
+
+class Compute(NamedTuple):
+    """Call the caller's function: a reply of the type `Computed`.
 
     What it raises is thrown into the plan inside a `ComputeFailedError`.
     """
@@ -195,6 +228,7 @@ Effect = (
     | AwaitWritten
     | WriteJournal
     | ForgetJournal
+    | Refresh
     | Compute
 )
 

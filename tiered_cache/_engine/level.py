@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,7 @@ class Level:
         probe_interval_s: How long the breaker stays open before it tries again.
         strict: Raise faults instead of reporting them.
         admission: Decides what may enter the tier; everything may without.
+        longest_s: The longest that the tier keeps anything fresh.
     """
 
     def __init__(
@@ -68,9 +70,11 @@ class Level:
         probe_interval_s: float,
         strict: bool,
         admission: AdmissionPolicy | None = None,
+        longest_s: float = math.inf,
     ) -> None:
         self.index = index
         self.admission = admission
+        self.longest_s = longest_s
         self.read_s = 0.0
         """The seconds that a read takes at present: an average that forgets."""
         self.tier = tier
@@ -155,6 +159,10 @@ class Level:
         """What the tier holds for `keys`, of which only the beginnings are needed."""
         tier = self.tier
         return tier.get_heads(keys) if isinstance(tier, HeadTier) else tier.get_many(keys)
+
+    def capped(self, lifetime_s: float, grace_s: float) -> float:
+        """A lifetime as far as the tier may keep it."""
+        return min(lifetime_s, self.longest_s + grace_s)
 
     def put(self, key: str, item: PutItem) -> bool:
         """Have the tier store `item`."""

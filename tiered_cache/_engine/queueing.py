@@ -138,7 +138,7 @@ def _item(
     item = records.item(level)
     if lifetime_s <= 0 or isinstance(item, str):
         return None
-    return PutItem(item, lifetime_s, token)
+    return PutItem(item, level.capped(lifetime_s, each.entry.grace_s), token)
 
 
 def _reached(level: Level, each: Pending) -> None:

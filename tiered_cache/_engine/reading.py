@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.stack import Stack
 
-__all__ = ["Sought", "look_up", "look_up_many", "peek"]
+__all__ = ["Sought", "look_up", "look_up_many", "peek", "promote"]
 
 _EVENTS = {
     "hits": EventKind.HIT,
@@ -51,8 +51,11 @@ class Sought(NamedTuple):
     epoch: int
 
 
-def look_up(stack: Stack, key: str) -> Plan[Sought]:
-    """Look `key` up, tier by tier; promote what is found as the policy says."""
+def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]:
+    """Look `key` up, tier by tier; promote what is found as the policy says.
+
+    It ends at a stale value, unless it is to go past them.
+    """
     epoch = stack.epoch
     tokens: list[object] = []
     unsure = False
@@ -69,24 +72,32 @@ def look_up(stack: Stack, key: str) -> Plan[Sought]:
             _count(stack, level, key, finding, reply.seconds)
             if finding.corrupt:
                 finding = yield from _quarantine(stack, level, key, finding)
-        if finding.entry is None:
-            tokens.append(finding.token)
-            unsure = unsure or finding.outcome != "misses"
-            continue
         if finding.outcome == "hits":
             stack.count_hit()
-            if tokens and stack.epoch == epoch:
-                for into, item in _promotions(stack, key, level, finding, tokens):
-                    yield Put(into.index, key, item, "promotions")
-        else:
+            sought = Sought(level, finding, tokens, unsure, epoch)
+            if tokens:
+                yield from promote(stack, key, sought)
+            return sought
+        tokens.append(finding.token)
+        if finding.entry is None:
+            unsure = unsure or finding.outcome != "misses"
+        elif not past_stale:
             stack.count_stale_hit()
-            tokens.append(finding.token)
-        return Sought(level, finding, tokens, unsure, epoch)
+            return Sought(level, finding, tokens, unsure, epoch)
     stack.count_miss()
     return Sought(None, None, tokens, unsure, epoch)
 
 
-def look_up_many(stack: Stack, keys: Sequence[str]) -> Plan[dict[str, Sought]]:
+def promote(stack: Stack, key: str, sought: Sought) -> Plan[None]:
+    """Copy what was found into the tiers above it, as the policies say."""
+    if sought.level is not None and sought.finding is not None and stack.epoch == sought.epoch:
+        for into, item in _promotions(stack, key, sought.level, sought.finding, sought.tokens):
+            yield Put(into.index, key, item, "promotions")
+
+
+def look_up_many(
+    stack: Stack, keys: Sequence[str], *, past_stale: bool = False
+) -> Plan[dict[str, Sought]]:
     """Look `keys` up; each tier is asked once, for what is still missing."""
     epoch = stack.epoch
     found: dict[str, Sought] = {}
@@ -98,7 +109,7 @@ def look_up_many(stack: Stack, keys: Sequence[str]) -> Plan[dict[str, Sought]]:
             break
         findings = yield from _consult_many(stack, level, pending)
         for key, finding in findings.items():
-            if finding.entry is not None:
+            if finding.entry is not None and (finding.outcome == "hits" or not past_stale):
                 found[key] = Sought(level, finding, tokens[key], key in unsure, epoch)
                 (stack.count_hit if finding.outcome == "hits" else stack.count_stale_hit)()
                 continue
@@ -239,7 +250,8 @@ def _promotions(
             continue
         item = _item_for(stack, into, key, entry, finding.record)
         if item is not None:
-            chosen.append((into, PutItem(item, finding.gone_s, token)))
+            lifetime_s = into.capped(finding.gone_s, entry.grace_s)
+            chosen.append((into, PutItem(item, lifetime_s, token)))
     return chosen
 
 

@@ -20,10 +20,17 @@ from tiered_cache_policies.contracts import Candidate, QueueLimits, QueuesWrites
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from tiered_cache._engine.effects import Refresh
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Codec, Journal, Recorder, Tier
     from tiered_cache.entry import Entry
-    from tiered_cache_policies.contracts import AdmissionPolicy, PromotionPolicy, WritePolicy
+    from tiered_cache_policies.contracts import (
+        AdmissionPolicy,
+        ExpiryPolicy,
+        PromotionPolicy,
+        RefreshPolicy,
+        WritePolicy,
+    )
 
 __all__ = ["Stack", "StackOptions"]
 
@@ -46,6 +53,10 @@ class StackOptions(NamedTuple):
     writing: WritePolicy
     promotion: PromotionPolicy
     admission: Mapping[str, AdmissionPolicy]
+    expiry: tuple[ExpiryPolicy, ...]
+    refreshing: RefreshPolicy | None
+    stale_for_s: float
+    longest_s: Mapping[str, float]
     clock: Clock
     default_lifetime_s: float
     failures_to_open: int
@@ -84,6 +95,7 @@ class Stack:
             options.writing.limits if isinstance(options.writing, QueuesWrites) else _NO_QUEUE,
             options.clock.monotonic,
         )
+        self.refresh: Callable[[Refresh], None] = lambda _: None
         self.wake: Callable[[], None] = lambda: None
         self._last_stamp_s = -math.inf
         self.pending: deque[Event] = deque(maxlen=_MAX_PENDING_EVENTS)
@@ -101,6 +113,7 @@ class Stack:
                 probe_interval_s=options.probe_interval_s,
                 strict=options.strict,
                 admission=options.admission.get(tier.name),
+                longest_s=options.longest_s.get(tier.name, math.inf),
             )
             for index, (tier, recorder) in enumerate(zip(tiers, recorders, strict=True))
         )
@@ -144,8 +157,16 @@ class Stack:
             clock=self.clock,
             evicted=evicted,
             fingerprint=self.codec.fingerprint,
+            window_s=self.window_s,
             mutated=mutated,
         )
+
+    def window_s(self, lifetime_s: float, cost_s: float) -> float:
+        """The seconds before a value's end in which the refresh policy wants to see its hits."""
+        policy = self.options.refreshing
+        if policy is None or lifetime_s == math.inf:
+            return 0.0
+        return self.decide(policy.window_s, lifetime_s, cost_s, otherwise=0.0)
 
     def stamp(self) -> float:
         """The wall clock, for what is written now; later than for all that was written before.

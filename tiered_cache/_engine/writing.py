@@ -107,7 +107,7 @@ def store_many(
             if isinstance(item, str):
                 reports[key][index] = yield from _refuse(stack, level, key, item)
             else:
-                items[key] = PutItem(item, _lifetime_s(entries[key]), ANY)
+                items[key] = PutItem(item, _lifetime_in(level, entries[key]), ANY)
         if items:
             tickets = {key: level.suspects.ticket(key) for key in items}
             reply = yield PutMany(index, items)
@@ -142,7 +142,7 @@ def fill(stack: Stack, key: str, entry: Entry, sought: Sought) -> Plan[None]:
         if isinstance(item, str):
             _say_refused(stack, level, item)
             continue
-        yield Put(index, key, PutItem(item, _lifetime_s(entry), token))
+        yield Put(index, key, PutItem(item, _lifetime_in(level, entry), token))
 
 
 def _fill_later(
@@ -232,7 +232,9 @@ def touch(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]
         if isinstance(item, str):
             continue
         reply = yield Put(
-            level.index, key, PutItem(item, lifetime_s + entry.grace_s, finding.token)
+            level.index,
+            key,
+            PutItem(item, level.capped(lifetime_s + entry.grace_s, entry.grace_s), finding.token),
         )
         touched = touched or reply.status == OK
     return touched
@@ -323,7 +325,7 @@ def _write(
     if isinstance(item, str):
         return (yield from _refuse(stack, level, key, item))
     ticket = level.suspects.ticket(key)
-    reply = yield Put(level.index, key, PutItem(item, _lifetime_s(entry), ANY))
+    reply = yield Put(level.index, key, PutItem(item, _lifetime_in(level, entry), ANY))
     return (yield from _settle(level, key, reply, ticket))
 
 
@@ -365,6 +367,10 @@ def _trust(level: Level, key: str, reply: Reply, ticket: int | None) -> None:
             level.suspects.clear(key, ticket)
     elif reply.status in (FAILED, SKIPPED):
         level.suspects.add(key, reply.now_s)
+
+
+def _lifetime_in(level: Level, entry: Entry) -> float:
+    return level.capped(_lifetime_s(entry), entry.grace_s)
 
 
 def _lifetime_s(entry: Entry) -> float:

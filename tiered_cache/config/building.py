@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tiered_cache.cache import TieredCache
 from tiered_cache.codec import RecordCodec
 from tiered_cache.config.loading import Settings, load_settings
-from tiered_cache.config.policies import made_admission, made_eviction, made_promotion, made_writing
+from tiered_cache.config.policies import (
+    made_admission,
+    made_eviction,
+    made_expiry,
+    made_promotion,
+    made_refreshing,
+    made_writing,
+)
 from tiered_cache.config.registered import registered_tier
 from tiered_cache.errors import ConfigurationError
 
@@ -48,6 +55,10 @@ def build_stack(name: str = "default", settings: Settings | None = None) -> Tier
             tier: _checked(made_admission, names, chosen.policies)
             for tier, names in chosen.admission.items()
         },
+        expiry=_checked(made_expiry, chosen.expiry, chosen.policies),
+        refreshing=_checked(made_refreshing, chosen.refreshing, chosen.policies),
+        stale_for=chosen.stale_for,
+        max_ttl=chosen.max_ttl,
         default_ttl=chosen.default_ttl,
         codec=codec,
         strict=chosen.strict,

@@ -68,7 +68,7 @@ class _Variables(EnvSettingsSource):
         return value
 
 
-_SECTION_NAMES = frozenset({*SECTIONS, *_TABLES, "admission", "stacks"})
+_SECTION_NAMES = frozenset({*SECTIONS, *_TABLES, "admission", "max_ttl", "stacks"})
 
 
 def read_environment(mistakes: list[Mistake], stack_names: Iterable[str]) -> Layer:

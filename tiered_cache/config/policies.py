@@ -11,8 +11,10 @@ from tiered_cache_policies.registry import (
     PolicyKind,
     admission_policy,
     eviction_policy,
+    expiry_policy,
     policy_names,
     promotion_policy,
+    refresh_policy,
     write_policy,
 )
 
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from tiered_cache_policies.contracts import (
         AdmissionPolicy,
         EvictionPolicy,
+        ExpiryPolicy,
         PromotionPolicy,
+        RefreshPolicy,
         WritePolicy,
     )
 
@@ -30,12 +34,16 @@ __all__ = [
     "check_policy_options",
     "made_admission",
     "made_eviction",
+    "made_expiry",
     "made_promotion",
+    "made_refreshing",
     "made_writing",
 ]
 
 PolicyOptions = dict[str, dict[str, Any]]
 _TRIAL_SIZE = 100
+_SIZES = ("maxsize", "getsizeof")
+"""What a tier gives to an eviction policy by itself."""
 
 
 def made_writing(name: str, options: Mapping[str, Mapping[str, Any]]) -> WritePolicy:
@@ -56,6 +64,20 @@ def made_admission(names: list[str], options: Mapping[str, Mapping[str, Any]]) -
     """The admission policy that admits what each of `names` does; raises as `made_writing` does."""
     rules = [_made(name, admission_policy(name), _of(name, options)) for name in names]
     return rules[0] if len(rules) == 1 else AllOf(*rules)
+
+
+def made_expiry(names: list[str], options: Mapping[str, Mapping[str, Any]]) -> list[ExpiryPolicy]:
+    """The expiry policies `names`, in their order; raises as `made_writing` does."""
+    return [_made(name, expiry_policy(name), _of(name, options)) for name in names]
+
+
+def made_refreshing(
+    name: str | None, options: Mapping[str, Mapping[str, Any]]
+) -> RefreshPolicy | None:
+    """The refresh policy `name`, if there is one; raises as `made_writing` does."""
+    if name is None:
+        return None
+    return _made(name, refresh_policy(name), _of(name, options))  # type: ignore[no-any-return] # by kind
 
 
 def made_eviction(
@@ -83,7 +105,9 @@ def check_policy_options(options: PolicyOptions) -> PolicyOptions:
 def _factory(name: str) -> Callable[..., Any]:
     finders: dict[PolicyKind, Callable[[str], Callable[..., Any]]] = {
         "admission": admission_policy,
+        "expiry": expiry_policy,
         "promotion": promotion_policy,
+        "refreshing": refresh_policy,
         "writing": write_policy,
     }
     for kind, find in finders.items():
@@ -109,6 +133,7 @@ def _made(name: str, factory: Callable[..., Any], options: Mapping[str, Any]) ->
 
 def _option_names(factory: Callable[..., Any]) -> list[str]:
     try:
-        return list(inspect.signature(factory).parameters)
+        names = inspect.signature(factory).parameters
+        return [name for name in names if name not in _SIZES]
     except (TypeError, ValueError):
         return []

@@ -9,9 +9,11 @@ from tiered_cache.config.values import (
     DirectoryText,
     DurationText,
     EvictionName,
+    ExpiryNames,
     LifetimeText,
     PolicyTables,
     PromotionName,
+    RefreshName,
     SigningKeyText,
     SizeText,
     TierNames,
@@ -99,6 +101,19 @@ class StackSettings(_Section):
     promotion: PromotionName = Field(
         default="always",
         description="The promotion policy: always, never, on_hit, by_bytes or probabilistic.",
+    )
+    expiry: ExpiryNames = Field(
+        default_factory=list,
+        description="Expiry policies, asked in this order: jittered, negative, until.",
+    )
+    refreshing: RefreshName | None = Field(
+        default=None, description="The refresh policy: early_refresh, refresh_ahead or sliding."
+    )
+    stale_for: DurationText = Field(
+        default=0, description="How long past its end a value is served while it is refreshed."
+    )
+    max_ttl: dict[str, LifetimeText] = Field(
+        default_factory=dict, description="The longest lifetime in single tiers, by their name."
     )
     strict: bool = Field(
         default=False, description="Raise faults of tiers instead of counting them."

@@ -27,7 +27,9 @@ from tiered_cache.units import Duration, Size, parse_duration, parse_lifetime, p
 from tiered_cache_policies.registry import (
     admission_policy,
     eviction_policy,
+    expiry_policy,
     promotion_policy,
+    refresh_policy,
     write_policy,
 )
 
@@ -39,9 +41,11 @@ __all__ = [
     "DirectoryText",
     "DurationText",
     "EvictionName",
+    "ExpiryNames",
     "LifetimeText",
     "PolicyTables",
     "PromotionName",
+    "RefreshName",
     "SigningKeyText",
     "SizeText",
     "TierNames",
@@ -138,6 +142,10 @@ PolicyTables = Annotated[dict[str, dict[str, Any]], AfterValidator(check_policy_
 AdmissionNames = Annotated[
     list[Annotated[str, _policy(admission_policy)]], BeforeValidator(listed), Field(min_length=1)
 ]
+ExpiryNames = Annotated[
+    list[Annotated[str, _policy(expiry_policy)]], NoDecode, BeforeValidator(listed)
+]
+RefreshName = Annotated[str, _policy(refresh_policy)]
 EvictionName = Annotated[str, _policy(eviction_policy)]
 PromotionName = Annotated[str, _policy(promotion_policy)]
 WritingName = Annotated[str, _policy(write_policy)]

@@ -41,5 +41,6 @@ def make_context(
         evicted=lambda key, size, reason: record.evicted.append((key, size, reason)),
         fingerprint=lambda value: repr(value).encode(),
         mutated=record.mutated.append,
+        window_s=lambda _lifetime_s, _cost_s: 0.0,
     )
     return context, record

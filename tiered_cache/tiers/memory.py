@@ -41,7 +41,10 @@ Evicted = list[tuple[str, int, EvictionReason]]
 
 
 class _Held:
-    """What the policy holds for a key. `value` and `until` are what the inlined hit reads."""
+    """What the policy holds for a key. `value` and `until` are what the inlined hit reads.
+
+    `until` is where the freshness ends, or where the engine begins to want to see the hits.
+    """
 
     __slots__ = ("digest", "entry", "gone", "node", "serial", "size", "until", "value")
 
@@ -172,6 +175,8 @@ class MemoryTier(OneByOne):
         self._context = context
         self._now = context.clock.monotonic
         self._wall = context.clock.wall
+        # A cache without a refresh policy has none, and pays nothing for asking.
+        self._has_windows = context.window_s(1.0, 1.0) > 0
 
     def get(self, key: str) -> Found | Absent:
         """The live entry of `key`."""
@@ -242,8 +247,11 @@ class MemoryTier(OneByOne):
         # The entry's own end as well: the tiers below were written first, which took its time.
         left = entry.stale_until_s - self._wall()
         gone = now + min(lifetime_s, left)
-        fresh = gone if entry.stale_until_s == entry.fresh_until_s else gone - entry.grace_s
-        held = _Held(entry, value, fresh, gone, size)
+        until = gone if entry.stale_until_s == entry.fresh_until_s else gone - entry.grace_s
+        if self._has_windows and until < _INF:
+            lifetime_s = entry.fresh_until_s - entry.created_s
+            until -= self._context.window_s(lifetime_s, entry.cost_s)
+        held = _Held(entry, value, until, gone, size)
         if self._copy == "check":
             try:
                 held.digest = self._context.fingerprint(value)

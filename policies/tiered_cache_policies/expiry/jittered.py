@@ -1,0 +1,43 @@
+"""Lifetimes that end at different times."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tiered_cache_policies.contracts import NewValue
+
+__all__ = ["Jittered"]
+
+
+class Jittered:
+    """The expiry policy that shortens each lifetime by a random part of it.
+
+    What was written together then does not end together, and is not computed anew all at once. A
+    lifetime is never lengthened; one without a limit stays so.
+
+    Args:
+        fraction: The largest part that is taken off, above 0.0 and below 1.0.
+        random: Gives a number from 0.0 to below 1.0; for tests.
+
+    Raises:
+        ValueError: `fraction` is out of its range.
+
+    Thread-safe as far as `random` is, and the default is.
+    """
+
+    def __init__(
+        self, fraction: float = 0.1, *, random: Callable[[], float] = random.random
+    ) -> None:
+        if not 0.0 < fraction < 1.0:
+            msg = f"fraction={fraction!r} must be above 0.0 and below 1.0"
+            raise ValueError(msg)
+        self.fraction = fraction
+        self._random = random
+
+    def lifetime_s(self, new: NewValue) -> float:
+        """The lifetime, less a random part of at most `fraction`."""
+        return new.lifetime_s * (1.0 - self.fraction * self._random())

@@ -1,0 +1,1 @@
+"""What a hit does for the freshness of its value. One rule a file."""

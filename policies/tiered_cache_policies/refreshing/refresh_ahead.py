@@ -1,0 +1,42 @@
+"""Refresh once a fraction of the lifetime is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tiered_cache_policies.contracts import HitAction
+
+if TYPE_CHECKING:
+    from tiered_cache_policies.contracts import Hit
+
+__all__ = ["RefreshAhead"]
+
+
+class RefreshAhead:
+    """The refresh policy that computes a value anew at the first hit in the last part of its life.
+
+    What is in use never ends, and what is not is let go.
+
+    Args:
+        fraction: The part of the lifetime after which a hit refreshes, above 0.0 and below 1.0.
+
+    Raises:
+        ValueError: `fraction` is out of its range.
+
+    It has no state, so any number of threads and caches may share one.
+    """
+
+    def __init__(self, fraction: float = 0.8) -> None:
+        if not 0.0 < fraction < 1.0:
+            msg = f"fraction={fraction!r} must be above 0.0 and below 1.0"
+            raise ValueError(msg)
+        self.fraction = fraction
+
+    def window_s(self, lifetime_s: float, cost_s: float) -> float:
+        """The last part of the lifetime."""
+        return lifetime_s * (1.0 - self.fraction)
+
+    def on_hit(self, hit: Hit) -> HitAction:
+        """Refresh in the last part of the lifetime."""
+        over = hit.age_s >= self.fraction * (hit.age_s + hit.remaining_s)
+        return HitAction(refresh=over)

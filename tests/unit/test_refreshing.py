@@ -1,0 +1,298 @@
+"""Values that are refreshed before their end, served past it, or renewed by use."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tiered_cache import DiskTier, MemoryTier, TieredCache
+from tiered_cache._engine.refresher import Refresher
+from tiered_cache.outcomes import LookupStatus
+from tiered_cache.policies import EarlyRefresh, Hit, HitAction, RefreshAhead, Sliding
+from tiered_cache.testing import FakeClock, in_forked_child
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tiered_cache.contracts import Tier
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+class Counting:
+    """A function that returns how often it was called; may be told to raise or to wait."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.error: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def __call__(self) -> int:
+        self.calls += 1
+        called = self.calls
+        assert self.gate.wait(30)
+        if self.error is not None:
+            raise self.error
+        return called
+
+
+def settle(cache: TieredCache) -> None:
+    """Wait for what is computed in the background."""
+    assert cache._source.core().wait_until_refreshed(30)
+
+
+@pytest.fixture
+def serving_stale(tmp_path: Path, clock: FakeClock) -> Iterator[TieredCache]:
+    tiers: list[Tier] = [MemoryTier(), MemoryTier(name="below")]
+    with TieredCache(tiers, clock=clock, default_ttl="10s", stale_for="60s") as cache:
+        yield cache
+
+
+def test_a_stale_value_is_served_while_it_is_computed_anew(
+    serving_stale: TieredCache, clock: FakeClock
+) -> None:
+    compute = Counting()
+    assert serving_stale.get_or_compute("key", compute) == 1
+    clock.advance(11)
+    compute.gate.clear()
+    assert serving_stale.get_or_compute("key", compute) == 1
+    assert serving_stale.get_or_compute("key", compute) == 1, "one refresh at a time"
+    compute.gate.set()
+    settle(serving_stale)
+    assert compute.calls == 2
+    assert serving_stale.get("key") == 2
+    assert [each.present for each in serving_stale.explain("key")] == [True, True]
+    stats = serving_stale.stats()
+    assert (stats.hits, stats.stale_hits, stats.misses) == (1, 2, 1)
+
+
+def test_past_its_grace_a_value_is_gone(serving_stale: TieredCache, clock: FakeClock) -> None:
+    compute = Counting()
+    serving_stale.get_or_compute("key", compute)
+    clock.advance(71)
+    assert serving_stale.lookup("key").status is LookupStatus.MISS
+    assert serving_stale.get_or_compute("key", compute) == 2
+
+
+def test_get_does_not_serve_what_is_stale_and_lookup_says_so(
+    serving_stale: TieredCache, clock: FakeClock
+) -> None:
+    serving_stale.set("key", "old")
+    clock.advance(11)
+    assert serving_stale.get("key") is None
+    found = serving_stale.lookup("key")
+    assert (found.status, found.value, found.remaining_s) == (LookupStatus.STALE, "old", 0.0)
+
+
+def test_when_computing_fails_the_stale_value_stays(
+    serving_stale: TieredCache, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    compute = Counting()
+    serving_stale.get_or_compute("key", compute)
+    clock.advance(11)
+    compute.error = RuntimeError("a secret")
+    for _ in range(2):
+        assert serving_stale.get_or_compute("key", compute) == 1
+        settle(serving_stale)
+    assert serving_stale.stats().compute_errors == 2
+    assert "RuntimeError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_law_4_a_refresh_does_not_overwrite_what_was_set_meanwhile(
+    serving_stale: TieredCache, clock: FakeClock
+) -> None:
+    compute = Counting()
+    serving_stale.get_or_compute("key", compute)
+    clock.advance(11)
+    compute.gate.clear()
+    serving_stale.get_or_compute("key", compute)
+    serving_stale.set("key", "set meanwhile")
+    compute.gate.set()
+    settle(serving_stale)
+    assert serving_stale.get("key") == "set meanwhile"
+
+
+def test_a_refresh_takes_what_somebody_else_computed(tmp_path: Path, clock: FakeClock) -> None:
+    def make() -> TieredCache:
+        return TieredCache(
+            [MemoryTier(), DiskTier(tmp_path)], clock=clock, default_ttl="10s", stale_for="60s"
+        )
+
+    with make() as cache, make() as other:
+        compute = Counting()
+        cache.get_or_compute("key", compute)
+        clock.advance(11)
+        other.set("key", "newer")
+        assert cache.get_or_compute("key", compute) == 1
+        settle(cache)
+        assert compute.calls == 1
+        assert cache.get("key") == "newer"
+
+
+def test_a_cache_that_serves_nothing_stale_computes_and_fills_every_tier(
+    clock: FakeClock,
+) -> None:
+    below = MemoryTier(name="below")
+    with TieredCache([below], clock=clock, default_ttl="10s", stale_for="60s") as writer:
+        writer.set("key", "old")
+        core = writer._source.core()
+        clock.advance(11)
+        found = below.get("key")
+        with TieredCache([MemoryTier(), MemoryTier(name="own")], clock=clock) as cache:
+            own = cache._source.core().stack.levels[1].tier
+            own.put("key", found.item, 59.0)  # type: ignore[union-attr] # it is there
+            compute = Counting()
+            assert cache.get_or_compute("key", compute) == 1
+            assert [each.present for each in cache.explain("key")] == [True, True]
+            assert cache.get_or_compute_many(["key"], lambda _: {}) == {"key": 1}
+    assert core is not None
+
+
+def ages(cache: TieredCache, clock: FakeClock, compute: Callable[[], Any], steps: int) -> list[Any]:
+    """What a hit gets, every second."""
+    seen = []
+    for _ in range(steps):
+        seen.append(cache.get_or_compute("key", compute, ttl="10s"))
+        settle(cache)
+        clock.advance(1)
+    return seen
+
+
+def test_refresh_ahead_computes_in_the_last_part_of_the_lifetime(clock: FakeClock) -> None:
+    with TieredCache([MemoryTier()], clock=clock, refreshing=RefreshAhead(0.75)) as cache:
+        compute = Counting()
+        assert ages(cache, clock, compute, 20) == [1] * 9 + [2] * 8 + [3] * 3
+        assert cache.stats().misses == 1
+
+
+def test_early_refresh_computes_when_chance_says_so(clock: FakeClock) -> None:
+    chances = iter([0.0] * 3 + [1 - 1e-9] + [0.0] * 100)
+    policy = EarlyRefresh(beta=1e6, random=lambda: next(chances))
+    with TieredCache([MemoryTier()], clock=clock, refreshing=policy) as cache:
+        assert ages(cache, clock, Counting(), 7) == [1] * 5 + [2] * 2
+
+
+def test_sliding_lets_a_value_live_as_long_as_it_is_used(clock: FakeClock) -> None:
+    tiers: list[Tier] = [MemoryTier(), MemoryTier(name="below")]
+    with TieredCache(tiers, clock=clock, refreshing=Sliding("10s")) as cache:
+        compute = Counting()
+        assert ages(cache, clock, compute, 30) == [1] * 30
+        writes = cache.stats().tiers[1].writes
+        assert 10 <= writes <= 20, (
+            "a hit within an eighth of the time after the last writes nothing"
+        )
+        clock.advance(7)
+        assert cache.get_or_compute("key", compute, ttl="10s") == 1
+        clock.advance(10.1)
+        assert cache.get_or_compute("key", compute, ttl="10s") == 2
+
+
+def test_outside_of_the_window_hits_are_inlined(clock: FakeClock) -> None:
+    asked = []
+
+    class Nosy:
+        def window_s(self, lifetime_s: float, cost_s: float) -> float:
+            return 4.0
+
+        def on_hit(self, hit: Hit) -> HitAction:
+            asked.append(round(hit.remaining_s))
+            return HitAction()
+
+    with TieredCache([MemoryTier()], clock=clock, refreshing=Nosy()) as cache:
+        assert ages(cache, clock, Counting(), 10) == [1] * 10
+        assert asked == [4, 3, 2, 1]
+        assert cache.stats().tiers[0].hits == 9
+
+
+def test_law_1_a_refresh_policy_that_raises_is_not_heard(clock: FakeClock) -> None:
+    class Broken:
+        def window_s(self, lifetime_s: float, cost_s: float) -> float:
+            return lifetime_s
+
+        def on_hit(self, hit: Hit) -> HitAction:
+            raise RuntimeError
+
+    with TieredCache([MemoryTier()], clock=clock, refreshing=Broken()) as cache:
+        assert ages(cache, clock, Counting(), 9) == [1] * 9
+
+
+@pytest.mark.parametrize(
+    ("policy", "quiet", "refreshing"),
+    [
+        (RefreshAhead(0.75), Hit("k", 7.4, 2.6, 1.0), Hit("k", 7.5, 2.5, 1.0)),
+        (EarlyRefresh(random=lambda: 0.5), Hit("k", 0, 0.7, 1.0), Hit("k", 0, 0.69, 1.0)),
+        (EarlyRefresh(2.0, random=lambda: 0.5), Hit("k", 0, 1.4, 1.0), Hit("k", 0, 1.38, 1.0)),
+        (EarlyRefresh(random=lambda: 0.0), Hit("k", 0, 1e-9, 1.0), Hit("k", 0, 0.0, 1.0)),
+    ],
+)
+def test_what_policies_make_of_a_hit(policy: Any, quiet: Hit, refreshing: Hit) -> None:
+    assert policy.on_hit(quiet) == HitAction()
+    assert policy.on_hit(refreshing) == HitAction(refresh=True)
+    assert policy.window_s(10.0, 1.0) >= refreshing.remaining_s, "the engine would ask"
+
+
+def test_sliding_renews_but_not_at_once_again() -> None:
+    policy = Sliding("8s")
+    assert policy.on_hit(Hit("k", 0.5, 7.5, 0.0)) == HitAction()
+    assert policy.on_hit(Hit("k", 1.0, 7.0, 0.0)) == HitAction(renew_s=8.0)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: EarlyRefresh(0.0), "beta=0.0"),
+        (lambda: RefreshAhead(1.0), "fraction=1.0"),
+        (lambda: Sliding(0), "ttl=0"),
+    ],
+)
+def test_bad_options_name_themselves(make: Any, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        make()
+
+
+def test_law_10_the_refresher_is_bounded_and_does_one_job_a_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tiered_cache._engine.refresher._MAX_WAITING", 3)
+    refresher = Refresher()
+    gate, done = threading.Event(), []
+
+    def job(name: str) -> Callable[[], None]:
+        def wait_and_tell() -> None:
+            assert gate.wait(30)
+            done.append(name)
+
+        return wait_and_tell
+
+    started = [refresher.submit(str(number), job(str(number))) for number in range(4)]
+    assert refresher.submit("0", job("again")) is False
+    assert all(started)
+    gate.set()
+    assert refresher.wait_until_idle(30)
+    assert sorted(done) == ["0", "1", "2", "3"]
+    refresher.close()
+    assert refresher.submit("late", job("late")) is False
+
+
+def test_law_12_a_forked_child_refreshes_by_itself(
+    serving_stale: TieredCache, clock: FakeClock
+) -> None:
+    compute = Counting()
+    serving_stale.get_or_compute("key", compute)
+    clock.advance(11)
+
+    def child() -> Any:
+        serving_stale.get_or_compute("key", compute)
+        settle(serving_stale)
+        return serving_stale.get("key")
+
+    assert in_forked_child(child) == 2
+    assert serving_stale.lookup("key").status is LookupStatus.STALE

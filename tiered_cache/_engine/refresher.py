@@ -1,0 +1,88 @@
+"""Threads that compute values anew while the old ones are served."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from tiered_cache.forking import call_in_child, fork_safe_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Refresher"]
+
+_MAX_THREADS = 4
+_MAX_WAITING = 1000
+_IDLE_S = 5.0
+
+
+class Refresher:
+    """Does one job for each key at a time, in a few daemon threads that end when they are idle.
+
+    What finds the queue full is not done: the value is served as it is, and its next hit asks
+    again. Jobs that still wait when the process ends are not done either. Thread-safe; a forked
+    child starts without jobs.
+    """
+
+    def __init__(self) -> None:
+        self._lock = fork_safe_lock()
+        self._ready = threading.Condition(self._lock)
+        self._start_empty()
+        call_in_child(self._start_empty)
+
+    def _start_empty(self) -> None:
+        self._ready = threading.Condition(self._lock)
+        self._keys: set[str] = set()
+        self._jobs: deque[tuple[str, contextvars.Context, Callable[[], object]]] = deque()
+        self._threads = 0
+        self._idle = 0
+        self._closed = False
+
+    def submit(self, key: str, job: Callable[[], object]) -> bool:
+        """Have `job` done in the caller's context; false if one of the key is, or too many wait.
+
+        A job must not raise.
+        """
+        with self._ready:
+            if self._closed or key in self._keys or len(self._jobs) >= _MAX_WAITING:
+                return False
+            self._keys.add(key)
+            self._jobs.append((key, contextvars.copy_context(), job))
+            starts = not self._idle and self._threads < _MAX_THREADS
+            self._threads += starts
+            self._ready.notify()
+        if starts:
+            threading.Thread(target=self._work, name="tiered-cache-refresher", daemon=True).start()
+        return True
+
+    def _work(self) -> None:
+        while True:
+            with self._ready:
+                self._idle += 1
+                found = self._ready.wait_for(lambda: self._jobs or self._closed, _IDLE_S)
+                self._idle -= 1
+                if not found or not self._jobs:
+                    self._threads -= 1
+                    return
+                key, context, job = self._jobs.popleft()
+            try:
+                context.run(job)
+            finally:
+                with self._ready:
+                    self._keys.discard(key)
+                    self._ready.notify_all()
+
+    def wait_until_idle(self, timeout_s: float) -> bool:
+        """Wait until nothing is under way; whether nothing is."""
+        with self._ready:
+            return self._ready.wait_for(lambda: not self._keys, timeout_s)
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        with self._ready:
+            self._closed = True
+            self._jobs.clear()
+            self._ready.notify_all()

@@ -1,0 +1,73 @@
+"""Under which terms a value is stored, and the entry that comes of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable  # noqa: TC003 - a NamedTuple's field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tiered_cache.entry import Entry
+from tiered_cache.units import Duration, parse_lifetime
+from tiered_cache_policies.contracts import NewValue
+
+if TYPE_CHECKING:
+    from tiered_cache._engine.stack import Stack
+    from tiered_cache.computation import Computation
+
+__all__ = ["Terms", "make_entry"]
+
+
+class Terms(NamedTuple):
+    """Under which terms a value is stored.
+
+    Attributes:
+        lifetime_s: Seconds that it is fresh, `inf` without a limit.
+        tags: Its tags.
+        lifetime_of: Says the lifetime of a value, where the caller gave a function.
+    """
+
+    lifetime_s: float = math.inf
+    tags: frozenset[str] = frozenset()
+    lifetime_of: Callable[[Any], Duration | None] | None = None
+
+    def told(self, computation: Computation) -> Terms:
+        """These terms, changed as the function itself said while it computed."""
+        if computation.lifetime_s is None and not computation.tags:
+            return self
+        tags = self.tags | computation.tags
+        if computation.lifetime_s is None:
+            return self._replace(tags=tags)
+        return Terms(computation.lifetime_s, tags)
+
+
+def make_entry(
+    stack: Stack,
+    key: str,
+    value: object,
+    terms: Terms,
+    now_s: float,
+    cost_s: float = 0.0,
+    lead_s: float = 0.0,
+) -> Entry:
+    """The entry of a value that is written now.
+
+    Raises:
+        InvalidDurationError: The caller's function gave no lifetime.
+    """
+    lifetime_s = terms.lifetime_s
+    if terms.lifetime_of is not None:
+        lifetime_s = parse_lifetime(terms.lifetime_of(value))
+    for policy in stack.options.expiry:
+        new = NewValue(key, value, lifetime_s, cost_s, now_s)
+        decided = stack.decide(policy.lifetime_s, new, otherwise=lifetime_s)
+        lifetime_s = decided if decided > 0 else lifetime_s
+    fresh_until_s = now_s + lifetime_s
+    return Entry(
+        value,
+        created_s=now_s,
+        fresh_until_s=fresh_until_s,
+        stale_until_s=fresh_until_s + stack.options.stale_for_s,
+        cost_s=cost_s,
+        lead_s=lead_s,
+        tags=terms.tags,
+    )
