@@ -62,6 +62,14 @@ def test_a_batch_is_bounded_and_oldest_first(clock: FakeClock) -> None:
     assert queue.take() == []
 
 
+def test_what_is_soon_due_goes_with_what_is_due(clock: FakeClock) -> None:
+    queue = make_queue(clock)
+    for key in "abc":
+        queue.put(change(key))
+        clock.advance(0.4)
+    assert keys(queue.take()) == ["a", "b"], "and c, which was written just now, waits"
+
+
 def test_half_full_is_flushed_at_once(clock: FakeClock) -> None:
     queue = make_queue(clock, LIMITS._replace(max_pending=4))
     queue.put(change("a"))

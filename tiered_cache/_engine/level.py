@@ -17,6 +17,7 @@ from tiered_cache.errors import (
     TierUnavailableError,
 )
 from tiered_cache.events import Event, EventKind
+from tiered_cache.outcomes import TierWrite, WriteOutcome
 from tiered_cache_policies.contracts import TierFacts
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ class Level:
         self.live = live_tier.live if live_tier is not None else {}
         self.is_live = live_tier is not None and live_tier.counts_live_hits
         self.live_token = live_tier.live_token if live_tier is not None else _no_token
+        self.written = TierWrite(tier.name, WriteOutcome.WRITTEN)
+        self.queued = TierWrite(tier.name, WriteOutcome.QUEUED)
         self.suspects = Suspects()
         self.suspected = self.suspects.keys
         self.breaker = Breaker(

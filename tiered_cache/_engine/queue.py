@@ -22,6 +22,8 @@ MAX_ATTEMPTS = 8
 
 _FIRST_RETRY_S = 0.1
 _LAST_RETRY_S = 30.0
+_SOON = 0.5
+"""How much of the flush interval before it is due a key may be flushed with others."""
 
 
 class Pending:
@@ -163,17 +165,29 @@ class WriteQueue:
             return found
 
     def take(self) -> list[Pending]:
-        """A batch of what is due, oldest first; it counts as being written until `settle`."""
+        """A batch, oldest first; it counts as being written until `settle`.
+
+        It is empty unless something is due, and then has what is soon due as well: under a steady
+        stream of writes each would else be flushed by itself.
+        """
         now = self._monotonic()
         limits = self.limits
+        soon = now + limits.flush_interval_s * _SOON
         with self.changed:
             all_due = self._hurry > 0 or 2 * len(self.held) >= limits.max_pending
             batch: list[Pending] = []
+            some_due = False
             for each in self.held.values():
-                if each.key not in self._writing and self._due_s(each, all_due) <= now:
+                if each.key in self._writing or each.retry_s > now:
+                    continue
+                due_s = self._due_s(each, all_due)
+                if due_s <= soon:
+                    some_due = some_due or due_s <= now
                     batch.append(each)
                     if len(batch) == limits.max_batch:
                         break
+            if not some_due:
+                return []
             self._writing.update([each.key for each in batch])
             return batch
 

@@ -66,7 +66,7 @@ def store(
         reports[index] = yield from _write(stack, level, key, records.item(level), entry)
     for level in reversed(stack.levels):
         if level.index in queued:
-            reports[level.index] = TierWrite(level.name, WriteOutcome.QUEUED)
+            reports[level.index] = level.queued
         elif level.index not in plan.now:
             yield from _remove(level, key)
             reports[level.index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
@@ -326,6 +326,8 @@ def _write(
         return (yield from _refuse(stack, level, key, item))
     ticket = level.suspects.ticket(key)
     reply = yield Put(level.index, key, PutItem(item, _lifetime_in(level, entry), ANY))
+    if reply.status == OK and ticket is None:
+        return level.written
     return (yield from _settle(level, key, reply, ticket))
 
 
@@ -336,7 +338,7 @@ def _settle(level: Level, key: str, reply: Reply, ticket: int | None) -> Plan[Ti
         return TierWrite(level.name, WriteOutcome.REFUSED, reply.reason)
     _trust(level, key, reply, ticket)
     if reply.status == OK:
-        return TierWrite(level.name, WriteOutcome.WRITTEN)
+        return level.written
     return TierWrite(level.name, WriteOutcome.FAILED, reply.reason)
 
 
