@@ -10,6 +10,7 @@ from tiered_cache_policies.admission.second_hit import SecondHit
 from tiered_cache_policies.contracts import (
     AdmissionPolicy,
     Candidate,
+    CostAware,
     Durability,
     EvictionPolicy,
     ExpiryPolicy,
@@ -28,10 +29,15 @@ from tiered_cache_policies.contracts import (
     WritePolicy,
     WriteRequest,
 )
+from tiered_cache_policies.eviction.adaptive import Adaptive
+from tiered_cache_policies.eviction.arc import ARC
 from tiered_cache_policies.eviction.fifo import FIFO
+from tiered_cache_policies.eviction.gdsf import GDSF
 from tiered_cache_policies.eviction.lfu import LFU
 from tiered_cache_policies.eviction.lru import LRU
+from tiered_cache_policies.eviction.s3fifo import S3FIFO
 from tiered_cache_policies.eviction.sieve import Sieve
+from tiered_cache_policies.eviction.tinylfu import TinyLFU
 from tiered_cache_policies.eviction.ttl import TTL
 from tiered_cache_policies.expiry.jittered import Jittered
 from tiered_cache_policies.expiry.negative import Negative
@@ -49,10 +55,14 @@ from tiered_cache_policies.writing.write_back import WriteBack
 from tiered_cache_policies.writing.write_through import WriteThrough
 
 __all__ = [
+    "ARC",
     "FIFO",
+    "GDSF",
     "LFU",
     "LRU",
+    "S3FIFO",
     "TTL",
+    "Adaptive",
     "AdmissionPolicy",
     "AllOf",
     "Always",
@@ -61,6 +71,7 @@ __all__ = [
     "ByBytes",
     "Candidate",
     "Combining",
+    "CostAware",
     "Durability",
     "EarlyRefresh",
     "EvictionPolicy",
@@ -88,6 +99,7 @@ __all__ = [
     "Sieve",
     "Sliding",
     "TierFacts",
+    "TinyLFU",
     "Until",
     "WriteAround",
     "WriteBack",

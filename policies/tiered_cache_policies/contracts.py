@@ -10,11 +10,12 @@ import enum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 __all__ = [
     "AdmissionPolicy",
     "Candidate",
+    "CostAware",
     "Durability",
     "EvictionPolicy",
     "ExpiryPolicy",
@@ -326,6 +327,16 @@ class EvictionPolicy(Protocol):
     def clear(self) -> None:
         """Remove everything."""
         ...
+
+
+@runtime_checkable
+class CostAware(Protocol):
+    """An eviction policy that weighs what entries cost.
+
+    A memory tier replaces `getcost` by what knows the measured seconds of its entries.
+    """
+
+    getcost: Callable[[Any], float]
 
 
 class Node(Protocol):

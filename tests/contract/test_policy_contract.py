@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from tiered_cache.policies import (
+    ARC,
     FIFO,
+    GDSF,
     LFU,
     LRU,
+    S3FIFO,
     TTL,
     AdmissionPolicy,
     Always,
@@ -33,6 +36,11 @@ from tiered_cache.testing import (
     PromotionContract,
     WritingContract,
 )
+
+
+def cost_of(value: Any) -> float:
+    """A cost that differs between values, and is 0 for some."""
+    return len(str(value)) % 3
 
 
 class TestLRU(CachetoolsContract):
@@ -104,6 +112,33 @@ class TestProbabilistic(PromotionContract):
 class TestWriteBack(WritingContract):
     def make_policy(self) -> WritePolicy:
         return WriteBack("disk")
+
+
+class TestS3FIFO(CachetoolsContract):
+    policy_class = S3FIFO
+
+
+class TestS3FIFOWithoutTheLock(LockFreeReadsContract):
+    def make_policy(self, maxsize: float, getsizeof: Any = None) -> S3FIFO[str, Any]:
+        return S3FIFO(maxsize, getsizeof)
+
+
+class TestGDSF(CachetoolsContract):
+    policy_class = GDSF
+
+
+class TestGDSFByCost(CachetoolsContract):
+    policy_class = GDSF
+    options: ClassVar[dict[str, Any]] = {"getcost": cost_of}
+
+
+class TestGDSFWithoutTheLock(LockFreeReadsContract):
+    def make_policy(self, maxsize: float, getsizeof: Any = None) -> GDSF[str, Any]:
+        return GDSF(maxsize, getsizeof)
+
+
+class TestARC(CachetoolsContract):
+    policy_class = ARC
 
 
 class TestAlways(PromotionContract):

@@ -16,10 +16,17 @@ from typing import Any
 
 import pytest
 
-from tiered_cache.policies import FIFO, LFU, LRU, Sieve
+from tiered_cache.policies import ARC, FIFO, LFU, LRU, S3FIFO, Sieve
 
 _TRACES = Path(__file__).parents[2].parent / "shared" / "traces"
-_POLICIES: dict[str, Any] = {"FIFO": FIFO, "LRU": LRU, "LFU": LFU, "Sieve": Sieve}
+_POLICIES: dict[str, Any] = {
+    "FIFO": FIFO,
+    "LRU": LRU,
+    "LFU": LFU,
+    "Sieve": Sieve,
+    "S3FIFO": S3FIFO,
+    "ARC": ARC,
+}
 _SHORT = 80_000
 """Accesses up to which a trace is replayed in every run."""
 

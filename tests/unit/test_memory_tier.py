@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import math
 
 import cachetools
 import pytest
 
 from tiered_cache import ConfigurationError, Event, EventKind, MemoryTier, TieredCache
+from tiered_cache.entry import Entry
 from tiered_cache.policies import LFU, LRU, Sieve
-
-if TYPE_CHECKING:
-    from tiered_cache.testing import FakeClock
+from tiered_cache.testing import FakeClock
+from tiered_cache_policies.registry import policy_names
 
 
 def test_by_default_the_stored_object_itself_is_handed_out() -> None:
@@ -59,7 +59,13 @@ def test_what_cannot_be_copied_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "eviction", ["sieve", "lru", "lfu", "fifo", LRU, Sieve, cachetools.RRCache]
+    "eviction",
+    [
+        *[name for name in policy_names("eviction") if name != "ttl"],
+        LRU,
+        Sieve,
+        cachetools.RRCache,
+    ],
 )
 def test_law_10_entries_are_bounded_under_every_policy(eviction: object) -> None:
     with TieredCache([MemoryTier(10, eviction=eviction)]) as cache:  # type: ignore[arg-type] # any kind
@@ -69,6 +75,18 @@ def test_law_10_entries_are_bounded_under_every_policy(eviction: object) -> None
         assert stats.entries == 10
         assert stats.evictions == 90
         assert len(cache._source.core().stack.levels[0].tier._expiries) < 2500  # type: ignore[attr-defined] # of MemoryTier
+
+
+def test_gdsf_keeps_what_was_dear_to_compute() -> None:
+    clock = FakeClock()
+    with TieredCache([MemoryTier(3, eviction="gdsf")], clock=clock) as cache:
+        memory = cache._source.core().stack.levels[0].tier
+        for key, cost_s in [("dear", 9.0), ("cheap", 0.01), ("middling", 0.5), ("new", 0.2)]:
+            memory.put(key, Entry(key, created_s=clock.wall(), cost_s=cost_s), math.inf)
+        assert sorted(cache.keys()) == ["dear", "middling", "new"]
+        cache.set("set", "nobody measured")
+        cache.set("again", "nobody measured")
+        assert "dear" in cache
 
 
 def test_a_policy_of_ones_own_making_keeps_its_bound() -> None:

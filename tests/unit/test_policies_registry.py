@@ -45,7 +45,12 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str,
         (
             eviction_policy,
             {
+                "adaptive": policies.Adaptive,
+                "arc": policies.ARC,
+                "gdsf": policies.GDSF,
+                "s3fifo": policies.S3FIFO,
                 "sieve": policies.Sieve,
+                "tinylfu": policies.TinyLFU,
                 "lru": policies.LRU,
                 "lfu": policies.LFU,
                 "fifo": policies.FIFO,
@@ -77,7 +82,7 @@ def test_an_unknown_name_is_told_what_there_is(name: str) -> None:
     message = str(caught.value.args[0])
     assert repr(name) in message
     assert "eviction" in message
-    assert all(known in message for known in ("fifo", "lfu", "lru", "sieve", "ttl"))
+    assert all(known in message for known in policy_names("eviction"))
 
 
 def test_every_name_that_is_listed_can_be_found() -> None:

@@ -36,8 +36,8 @@ class MemorySettings(_Section):
     max_entries: Whole = Field(default=10_000, ge=1, description="The most entries that it holds.")
     max_bytes: SizeText | None = Field(default=None, description="The most bytes, such as '64MiB'.")
     eviction: EvictionName = Field(
-        default="sieve",
-        description="The eviction policy: sieve, lru, lfu, fifo or a registered one.",
+        default="s3fifo",
+        description="The eviction policy: s3fifo, sieve, lru, lfu, fifo, tinylfu, arc, gdsf, adaptive.",
     )
     copy_: Literal["deep", "check"] | None = Field(
         default=None, alias="copy", description="'deep' hands out copies, 'check' notices changes."

@@ -24,7 +24,7 @@ from tiered_cache.errors import ConfigurationError, RecordRefusedError, Serializ
 from tiered_cache.forking import fork_safe_lock
 from tiered_cache.tiers._sizing import estimate_bytes
 from tiered_cache.units import Size, parse_size
-from tiered_cache_policies.contracts import EvictionPolicy, LockFreeReads, Node
+from tiered_cache_policies.contracts import CostAware, EvictionPolicy, LockFreeReads, Node
 from tiered_cache_policies.registry import eviction_policy
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _STRIPES = 1024
 _NO_NODES: dict[str, Node] = {}
 _EXPIRE_PER_PUT = 4
 _INF = math.inf
+_UNMEASURED_S = 0.001
 
 Evicted = list[tuple[str, int, EvictionReason]]
 
@@ -99,7 +100,7 @@ class MemoryTier(OneByOne):
         max_entries: int = 10_000,
         max_bytes: Size | None = None,
         *,
-        eviction: str | EvictionPolicy | Callable[..., EvictionPolicy] = "sieve",
+        eviction: str | EvictionPolicy | Callable[..., EvictionPolicy] = "s3fifo",
         copy: Literal["deep", "check"] | None = None,
         name: str = "memory",
     ) -> None:
@@ -144,11 +145,15 @@ class MemoryTier(OneByOne):
             return eviction
         try:
             if self._max_bytes is None:
-                return factory(self._max_entries)
-            return factory(self._max_bytes, getsizeof=_size_of)
+                policy = factory(self._max_entries)
+            else:
+                policy = factory(self._max_bytes, getsizeof=_size_of)
         except TypeError as error:
             msg = f"eviction={eviction!r} can't be made from a maxsize and a getsizeof alone ({error}): pass an object of it"
             raise ConfigurationError(msg) from error
+        if isinstance(policy, CostAware):
+            policy.getcost = _cost_of
+        return policy
 
     @property
     def live(self) -> Mapping[str, Node]:
@@ -396,6 +401,11 @@ def _stripe(key: str) -> int:
 
 def _size_of(held: _Held) -> int:
     return held.size or 1
+
+
+def _cost_of(held: _Held) -> float:
+    """The seconds that computing it took; a set value, which nobody measured, counts a little."""
+    return held.entry.cost_s or _UNMEASURED_S
 
 
 def _copy_of(entry: Entry, value: object) -> Entry:

@@ -1,0 +1,210 @@
+"""S3-FIFO: a small queue that lets most newcomers go early, a main one, and a memory of who went."""
+
+from __future__ import annotations
+
+import math
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar
+
+from tiered_cache_policies.eviction._ghosts import Ghosts
+from tiered_cache_policies.eviction._ring import QueueNode, append, dissolve, ring, walk
+from tiered_cache_policies.eviction._visits import State, VisitCounting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["S3FIFO"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_SMALL = 0.1
+_GHOSTS = 0.9
+_PROVEN = 2
+"""Visits in the small queue that lead to the main one."""
+_MOST = 3
+"""Visits in the main queue that count at most: each spares the entry for a round."""
+
+
+class _Node(QueueNode[K, V]):
+    """An entry's place in one of the two queues.
+
+    Attributes:
+        proven: Whether it stands in the main queue.
+    """
+
+    __slots__ = ("proven",)
+    kept = (*QueueNode.kept, "proven")
+
+    proven: bool
+
+
+class S3FIFO(VisitCounting[K, V, _Node[K, V]]):
+    """A bounded mapping that evicts by S3-FIFO: what is used once passes through quickly.
+
+    New entries stand in a small queue, a tenth of the whole. Its oldest is moved to the main
+    queue if it was visited twice, and is evicted otherwise; then its key is remembered for a
+    while (a ghost), and if it comes back it goes straight to the main queue. There the oldest is
+    evicted, unless it was visited: then it goes round again, once for each of at most three
+    visits. Before there are ghosts, what the small queue has no room for goes to the main one.
+    A hit moves nothing: it only adds to the node's `visits`, so it needs no lock
+    (`contracts.LockFreeReads`).
+
+    Source: Yang et al., "FIFO Queues are All You Need for Cache Eviction", SOSP 2023.
+
+    It behaves as every `cachetools.Cache` does: `ValueError` for a value larger than `maxsize`,
+    `KeyError` for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()`
+    only. `[]`, `get`, `setdefault` and replacing a value are visits; `in`, `len`, `pop` and
+    iteration over the keys are not.
+
+    Args:
+        maxsize: The most that it holds, in the unit of `getsizeof`. Beside that it remembers keys
+            of entries that took up to nine tenths of it.
+        getsizeof: The size of a value; by default each counts 1.
+
+    Cost: O(1) amortised: an eviction passes each entry four times at most, and only as often as
+    it was visited. Safe for one thread, and readers on `nodes` beside it.
+    """
+
+    _NODE = _Node
+
+    def __init__(self, maxsize: float, getsizeof: Callable[[V], float] | None = None) -> None:
+        super().__init__(maxsize, getsizeof)
+        self._counted = not self._measured and maxsize < math.inf
+        self._small_limit = max(int(maxsize * _SMALL), 1) if self._counted else maxsize * _SMALL
+        self._main_limit = maxsize - self._small_limit if maxsize < math.inf else maxsize
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._small: _Node[K, V] = ring(_Node)
+        self._main: _Node[K, V] = ring(_Node)
+        self._main_used: float = 0
+        self._ghosts: Ghosts[K] = Ghosts()
+
+    def __setitem__(self, key: K, value: V) -> None:
+        # The base class's, with _insert in it.
+        nodes = self.nodes
+        size = self._measure(value) if self._measured else 1
+        if key in nodes and self._replace(nodes[key], value, size):
+            return
+        ghosts = self._ghosts
+        proven = key in ghosts.keys and ghosts.recall(key, self._memory())
+        if (used := self._used + size) > self._limit:
+            self.popitem()
+            while (used := self._used + size) > self._limit:
+                self.popitem()
+        elif not ghosts.keys and used - self._main_used > self._small_limit:
+            proven = True
+        node: _Node[K, V]
+        nodes[key] = node = _Node()
+        node.key = key
+        node.value = value
+        node.size = size
+        node.visits = 0
+        node.total_visits = 0
+        node.proven = proven
+        if proven:
+            queue = self._main
+            self._main_used += size
+        else:
+            queue = self._small
+        node.newer = queue
+        node.older = newest = queue.older
+        newest.newer = queue.older = node
+        self._used = used
+
+    def _memory(self) -> int:
+        """How many ghosts there may be: a share of the entries that there are or can be."""
+        return int((self._limit if self._counted else len(self.nodes)) * _GHOSTS)
+
+    def _remove(self, node: _Node[K, V]) -> None:
+        super()._remove(node)
+        node.newer.older, node.older.newer = node.older, node.newer
+        if node.proven:
+            self._main_used -= node.size
+
+    def _assign(self, node: _Node[K, V], value: V, size: float) -> None:
+        if node.proven:
+            self._main_used += size - node.size
+        super()._assign(node, value, size)
+
+    def popitem(self) -> tuple[K, V]:
+        """Remove and return the `(key, value)` that was visited least often for its queue."""
+        if self._main_used <= self._main_limit:
+            small = self._small
+            while (node := small.newer) is not small:
+                small.newer = newer = node.newer
+                newer.older = small
+                if node.visits < _PROVEN:
+                    key = node.key
+                    ghosts = self._ghosts
+                    ghosts.keys[key] = None
+                    order = ghosts.order
+                    order.append(key)
+                    if len(order) > ghosts.enough:
+                        ghosts.trim(self._memory())
+                    del self.nodes[key]
+                    self._used -= node.size
+                    return key, node.value
+                self._promote(node)
+        return self._pop_main()
+
+    def _promote(self, node: _Node[K, V]) -> None:
+        node.total_visits += node.visits
+        node.visits = 0
+        node.proven = True
+        self._main_used += node.size
+        append(node, self._main)
+
+    def _pop_main(self) -> tuple[K, V]:
+        main = self._main
+        node = main.newer
+        if node is main:
+            raise self._nothing_left() from None
+        if node.visits:
+            node = self._turn(node)
+        main.newer = newer = node.newer
+        newer.older = main
+        del self.nodes[node.key]
+        size = node.size
+        self._used -= size
+        self._main_used -= size
+        return node.key, node.value
+
+    def _turn(self, node: _Node[K, V]) -> _Node[K, V]:
+        """Make what was visited the newest of the main queue; the oldest that was not."""
+        main = self._main
+        # So many steps use up all visits. Counting them bounds it where other threads keep
+        # visiting everything.
+        for _ in range((_MOST + 1) * len(self.nodes)):
+            visits = node.visits
+            if not visits:
+                break
+            node.visits = left = visits - 1 if visits < _MOST else _MOST - 1
+            node.total_visits += visits - left
+            node = node.newer
+            if node is main:
+                node = main.newer
+        # The queue is closed to a ring: the sentinel goes round instead of what it passes.
+        main.newer.older, main.older.newer = main.older, main.newer
+        main.newer = node
+        main.older = older = node.older
+        older.newer = node.older = main
+        return node
+
+    def clear(self) -> None:
+        """Remove everything, and forget the ghosts. O(n)."""
+        dissolve(self._small)
+        dissolve(self._main)
+        super().clear()
+
+    def _in_order(self) -> Iterator[_Node[K, V]]:
+        return chain(walk(self._small), walk(self._main))
+
+    def _requeue(self) -> None:
+        for node in self.nodes.values():
+            append(node, self._main if node.proven else self._small)
+
+    def __getstate__(self) -> State:
+        attributes, rows = super().__getstate__()
+        return attributes | {"_ghosts": self._ghosts.copy()}, rows
