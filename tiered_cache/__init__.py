@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tiered_cache.tiers.memory import MemoryTier
     from tiered_cache.tiers.null import NullTier
     from tiered_cache.tiers.redis import RedisTier
+    from tiered_cache.traces.recording import record_trace
 
 __all__ = [
     "Cache",
@@ -74,6 +75,7 @@ __all__ = [
     "WriteResult",
     "configure",
     "current",
+    "record_trace",
     "tiered",
 ]
 
@@ -110,6 +112,7 @@ _HOMES = {
     "tiered_cache.tiers.memory": ("MemoryTier",),
     "tiered_cache.tiers.null": ("NullTier",),
     "tiered_cache.tiers.redis": ("RedisTier",),
+    "tiered_cache.traces.recording": ("record_trace",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -56,6 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_explain(commands)
     _add_clear(commands)
     _add_journal(commands)
+    _add_simulate(commands)
     _command(commands, "version", "the version of tiered-cache, Python and the libraries", "about")
     return parser
 
@@ -241,3 +242,39 @@ def _add_journal(commands: Commands) -> None:
     parser.add_argument("key", nargs="*", help="retry or drop only these; by default all")
     parser.add_argument("--yes", action="store_true", help="don't ask before dropping")
     _add_stack(parser)
+
+
+def _add_simulate(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "simulate",
+        "what each eviction policy would keep of a trace",
+        "simulating",
+        "Replay a trace under eviction policies, at several sizes: a table of hit ratios (* is the\n"
+        "best of a column), and of seconds saved where the trace has costs. Reads what\n"
+        "tiered_cache.record_trace(path) wrote, .u64 (64-bit keys, little-endian), .u64u64 (pairs of\n"
+        "key and bytes), .csv, and text with a key a line; each may end in .xz or .gz as well.",
+        "  tiered-cache simulate requests.log --policy s3fifo --policy lru\n"
+        "  tiered-cache simulate keys.csv --column url --sizes 1000,5%,20% --plot curves.svg\n"
+        "  tiered-cache simulate trace.u64.xz --json | jq .policies.sieve",
+    )
+    parser.add_argument("trace", help="the file")
+    parser.add_argument(
+        "--policy",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="may be repeated; default: all",
+    )
+    parser.add_argument(
+        "--sizes",
+        default="0.1%,1%,5%,10%,20%",
+        help="entries or bytes, or shares of all different keys (default: %(default)s)".replace(
+            "%(default)s", "0.1%%,1%%,5%%,10%%,20%%"
+        ),
+    )
+    parser.add_argument("--column", default="key", help="of a CSV file (default: key)")
+    parser.add_argument("--plot", metavar="FILE", help="draw miss ratios into a .png or .svg file")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="processes (default: one a core, at most 4)"
+    )

@@ -46,7 +46,7 @@ class S3FIFO(VisitCounting[K, V, _Node[K, V]]):
     queue if it was visited twice, and is evicted otherwise; then its key is remembered for a
     while (a ghost), and if it comes back it goes straight to the main queue. There the oldest is
     evicted, unless it was visited: then it goes round again, once for each of at most three
-    visits. Before there are ghosts, what the small queue has no room for goes to the main one.
+    visits. Before the first ghost, what the small queue has no room for goes to the main one.
     A hit moves nothing: it only adds to the node's `visits`, so it needs no lock
     (`contracts.LockFreeReads`).
 
@@ -93,7 +93,7 @@ class S3FIFO(VisitCounting[K, V, _Node[K, V]]):
             self.popitem()
             while (used := self._used + size) > self._limit:
                 self.popitem()
-        elif not ghosts.keys and used - self._main_used > self._small_limit:
+        elif not ghosts.order and used - self._main_used > self._small_limit:
             proven = True
         node: _Node[K, V]
         nodes[key] = node = _Node()
