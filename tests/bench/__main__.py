@@ -6,6 +6,7 @@ import platform
 import sys
 
 from tests.bench.churn import bench_churn
+from tests.bench.costs import bench_costs
 from tests.bench.eviction import bench_eviction
 from tests.bench.hits import bench_l1, bench_l2, bench_l3
 from tests.bench.imports import bench_imports
@@ -17,6 +18,7 @@ BENCHMARKS = {
     "l3": bench_l3,
     "churn": bench_churn,
     "eviction": bench_eviction,
+    "costs": bench_costs,
     "writes": bench_writes,
     "imports": bench_imports,
 }

@@ -22,13 +22,18 @@ CAPACITY = 10_000
 EXPONENT = 0.99
 
 
-def zipf_keys(requests: int, keys: int, exponent: float, seed: int = 1) -> list[str]:
+def zipf_keys(requests: int, keys: int, exponent: float) -> list[str]:
     """Keys drawn with a probability that falls with the power `exponent` of their rank."""
+    return [f"key:{rank}" for rank in zipf_ranks(requests, keys, exponent)]
+
+
+def zipf_ranks(requests: int, keys: int, exponent: float, seed: int = 1) -> list[int]:
+    """Ranks from 0, drawn with a probability that falls with their power `exponent`."""
     weights = itertools.accumulate(1.0 / rank**exponent for rank in range(1, keys + 1))
     cumulative = list(weights)
     rng = random.Random(seed)
     total = cumulative[-1]
-    return [f"key:{bisect.bisect_left(cumulative, rng.random() * total)}" for _ in range(requests)]
+    return [bisect.bisect_left(cumulative, rng.random() * total) for _ in range(requests)]
 
 
 def bench_churn() -> list[str]:
