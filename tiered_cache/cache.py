@@ -484,7 +484,8 @@ class TieredCache:
         Raises:
             JournalError: The journal can't be read or written.
         """
-        return self._source.core().stack.journal().drop_parked(keys)
+        stack = self._source.core().stack
+        return stack.journal().drop_parked(stack.record_tiers, keys)
 
     def close(self, timeout: Duration = "10s") -> list[str]:
         """Flush within `timeout` and let go of everything; using the cache again raises.

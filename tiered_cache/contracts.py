@@ -13,6 +13,7 @@ from tiered_cache.errors import RecordRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from tiered_cache.clock import Clock
@@ -287,6 +288,8 @@ class JournalRow(NamedTuple):
         key: The key.
         record: The bytes of the value; `None` for a deletion.
         as_of_s: When the change was made, wall clock.
+        tiers: The names of the tiers that are to have it: a stack without one of them can't write
+            it down.
         trouble: Why it is parked, `""` if it is not.
     """
 
@@ -294,6 +297,7 @@ class JournalRow(NamedTuple):
     key: str
     record: bytes | None
     as_of_s: float
+    tiers: frozenset[str]
     trouble: str = ""
 
 
@@ -303,7 +307,9 @@ class Journal(Protocol):
     Its methods raise `JournalError` when the disk can't serve, and answer within their deadline.
     """
 
-    def write(self, key: str, record: bytes | None, as_of_s: float) -> JournalRow:
+    def write(
+        self, key: str, record: bytes | None, as_of_s: float, tiers: frozenset[str]
+    ) -> JournalRow:
         """Have a change on disk, in the place of an earlier one of the same key."""
         ...
 
@@ -319,16 +325,18 @@ class Journal(Protocol):
         """What all processes of this host have journaled for this cache."""
         ...
 
-    def take_parked(self, keys: Container[str] | None = None) -> list[JournalRow]:
-        """Move what is parked, of all processes, here, and park it no more."""
+    def take_parked(
+        self, tiers: AbstractSet[str], keys: Container[str] | None = None
+    ) -> list[JournalRow]:
+        """Move what is parked for some of `tiers`, of all processes, here; park it no more."""
         ...
 
-    def drop_parked(self, keys: Container[str] | None = None) -> int:
+    def drop_parked(self, tiers: AbstractSet[str], keys: Container[str] | None = None) -> int:
         """Forget what is parked, of all processes; how many changes were."""
         ...
 
-    def adopt(self) -> list[JournalRow]:
-        """The changes that dead processes left; they belong to this one from now on."""
+    def adopt(self, tiers: AbstractSet[str]) -> list[JournalRow]:
+        """The changes for some of `tiers` that dead processes left; they are this one's now."""
         ...
 
     def close(self) -> None:

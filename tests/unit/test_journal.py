@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+TIERS = frozenset({"disk", "redis"})
+
+
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[DiskJournal]:
     made = DiskJournal(tmp_path)
@@ -39,7 +42,7 @@ def left_by_a_dead_process(folder: Path, *changes: tuple[str, bytes | None, floa
         try:
             journal = DiskJournal(folder)
             for key, record, as_of_s in changes:
-                journal.write(key, record, as_of_s)
+                journal.write(key, record, as_of_s, TIERS)
             os.write(writing, b"x")
             signal.pause()
         finally:
@@ -56,8 +59,8 @@ def shown(journal: DiskJournal) -> list[tuple[str, int, str, str]]:
 
 
 def test_a_change_takes_the_place_of_an_earlier_one(journal: DiskJournal) -> None:
-    first = journal.write("key", b"one", 1.0)
-    second = journal.write("key", None, 2.0)
+    first = journal.write("key", b"one", 1.0, TIERS)
+    second = journal.write("key", None, 2.0, TIERS)
     assert shown(journal) == [("key", 0, "", "this")]
     journal.forget([first])
     assert shown(journal) == [("key", 0, "", "this")], "its successor stays"
@@ -66,8 +69,8 @@ def test_a_change_takes_the_place_of_an_earlier_one(journal: DiskJournal) -> Non
 
 
 def test_an_older_change_does_not_take_the_place_of_a_newer_one(journal: DiskJournal) -> None:
-    journal.write("key", b"newer", 2.0)
-    row = journal.write("key", b"older!", 1.0)
+    journal.write("key", b"newer", 2.0, TIERS)
+    row = journal.write("key", b"older!", 1.0, TIERS)
     journal.forget([row])
     assert shown(journal) == [("key", 5, "", "this")]
 
@@ -77,69 +80,78 @@ def test_a_dead_process_leaves_its_changes_to_the_next(
 ) -> None:
     left_by_a_dead_process(tmp_path, ("a", b"1", 1.0), ("b", None, 2.0))
     assert {each.owner for each in journal.entries()} == {"dead"}
-    rows = journal.adopt()
+    rows = journal.adopt(TIERS)
     assert [(row.key, row.record, row.as_of_s) for row in rows] == [
         ("a", b"1", 1.0),
         ("b", None, 2.0),
     ]
     assert {each.owner for each in journal.entries()} == {"this"}
-    assert journal.adopt() == [], "there is nobody else's left"
+    assert journal.adopt(TIERS) == [], "there is nobody else's left"
     journal.forget(rows)
     journal.close()
     assert [path.name for path in tmp_path.iterdir()] == []
 
 
+def test_what_is_for_a_tier_that_is_not_here_is_left_to_who_has_it(
+    journal: DiskJournal, tmp_path: Path
+) -> None:
+    left_by_a_dead_process(tmp_path, ("a", b"1", 1.0))
+    assert journal.adopt({"disk"}) == []
+    assert [each.owner for each in journal.entries()] == ["dead"]
+    assert [row.key for row in journal.adopt({"disk", "redis", "more"})] == ["a"]
+
+
 def test_a_newer_change_of_our_own_is_not_replaced_by_what_is_adopted(
     journal: DiskJournal, tmp_path: Path
 ) -> None:
-    journal.write("a", b"ours", 5.0)
+    journal.write("a", b"ours", 5.0, TIERS)
     left_by_a_dead_process(tmp_path, ("a", b"1", 1.0))
-    assert journal.adopt() == []
+    assert journal.adopt(TIERS) == []
     assert shown(journal) == [("a", 4, "", "this")]
 
 
 def test_law_7_a_living_process_keeps_its_journal(journal: DiskJournal, tmp_path: Path) -> None:
-    journal.write("key", b"ours", 1.0)
+    journal.write("key", b"ours", 1.0, TIERS)
 
     def child() -> Any:
         other = DiskJournal(tmp_path)
-        other.write("theirs", b"", 1.0)
+        other.write("theirs", b"", 1.0, TIERS)
         owners = sorted(each.owner for each in other.entries())
-        adopted = len(other.adopt())
+        adopted = len(other.adopt(TIERS))
         other.close()
         return [owners, adopted]
 
     assert in_forked_child(child) == [["other", "this"], 0]
-    assert [row.key for row in journal.adopt()] == ["theirs"], "the child is dead by now"
+    assert [row.key for row in journal.adopt(TIERS)] == ["theirs"], "the child is dead by now"
 
 
 def test_law_12_a_forked_child_has_a_journal_of_its_own(
     journal: DiskJournal, tmp_path: Path
 ) -> None:
-    mine = journal.write("parent", b"1", 1.0)
+    mine = journal.write("parent", b"1", 1.0, TIERS)
 
     def child() -> Any:
-        journal.write("child", b"2", 1.0)
+        journal.write("child", b"2", 1.0, TIERS)
         return sorted((each.key, each.owner) for each in journal.entries())
 
     assert in_forked_child(child) == [["child", "this"], ["parent", "other"]]
     journal.forget([mine])
-    assert [row.key for row in journal.adopt()] == ["child"]
+    assert [row.key for row in journal.adopt(TIERS)] == ["child"]
 
 
 def test_what_is_parked_is_not_adopted_but_can_be_taken(
     journal: DiskJournal, tmp_path: Path
 ) -> None:
     other = DiskJournal(tmp_path)
-    other.park(other.write("poison", b"1", 1.0), "too large")
-    other.write("waits", b"1", 1.0)
+    other.park(other.write("poison", b"1", 1.0, TIERS), "too large")
+    other.write("waits", b"1", 1.0, TIERS)
     assert ("poison", 1, "too large") in {each[:3] for each in shown(journal)}
-    assert journal.take_parked({"absent"}) == []
-    (row,) = journal.take_parked()
+    assert journal.take_parked(TIERS, {"absent"}) == []
+    (row,) = journal.take_parked(TIERS)
     assert (row.key, row.record, row.trouble) == ("poison", b"1", "")
     assert sorted(each.key for each in other.entries()) == ["poison", "waits"]
     journal.park(row, "again")
-    assert journal.drop_parked({"poison"}) == 1
+    assert journal.drop_parked(TIERS, {"poison"}) == 1
     assert [each.key for each in journal.entries()] == ["waits"]
     other.close()
 
@@ -148,12 +160,14 @@ def test_law_9_rows_of_another_making_are_left_out(journal: DiskJournal, tmp_pat
     left_by_a_dead_process(tmp_path, ("good", b"1", 1.0))
     (path,) = tmp_path.glob("*.journal")
     with contextlib.closing(sqlite3.connect(path)) as file, file:
-        insert = "INSERT INTO changes (key, record, as_of_s, trouble) VALUES (?, ?, ?, ?)"
+        insert = (
+            "INSERT INTO changes (key, record, as_of_s, tiers, trouble) VALUES (?, ?, ?, 'disk', ?)"
+        )
         file.execute(insert, (b"blob", b"1", 1.0, ""))
         file.execute(insert, ("text", "not bytes", 1.0, ""))
         file.execute(insert, ("when", b"1", "later", ""))
         file.execute(insert, ("trouble", b"1", 1.0, b"\xff"))
-    assert [row.key for row in journal.adopt()] == ["good"]
+    assert [row.key for row in journal.adopt(TIERS)] == ["good"]
 
 
 @pytest.mark.parametrize("content", [b"", b"SQLite format 3\0" + bytes(200), b"\x80\x05N." * 99])
@@ -162,7 +176,7 @@ def test_law_9_a_file_that_is_no_journal_is_put_aside(
 ) -> None:
     (tmp_path / "1-x.journal").write_bytes(content)
     left_by_a_dead_process(tmp_path, ("good", b"1", 1.0))
-    assert [row.key for row in journal.adopt()] == ["good"], "it holds up no other"
+    assert [row.key for row in journal.adopt(TIERS)] == ["good"], "it holds up no other"
     if content:
         assert (tmp_path / "1-x.unreadable").read_bytes() == content
         assert "can't be read" in caplog.text
@@ -176,7 +190,7 @@ def test_a_journal_of_a_newer_release_is_left_alone(
     (path,) = tmp_path.glob("*.journal")
     with contextlib.closing(sqlite3.connect(path)) as file:
         file.execute("PRAGMA user_version = 2")
-    assert journal.adopt() == journal.adopt() == []
+    assert journal.adopt(TIERS) == journal.adopt(TIERS) == []
     assert caplog.text.count("newer than this release") == 1
     assert path.exists()
 
@@ -185,14 +199,14 @@ def test_a_directory_that_cannot_be_written_is_said_to_be(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     journal = DiskJournal(tmp_path / "file" / "journal")
     with pytest.raises(JournalError, match="Not a directory"):
-        journal.write("key", b"1", 1.0)
+        journal.write("key", b"1", 1.0, TIERS)
     assert journal.entries() == []
     journal.close()
 
 
 def test_threads_write_at_once(journal: DiskJournal) -> None:
     with ThreadPoolExecutor(8) as pool:
-        rows = list(pool.map(lambda n: journal.write(str(n), b"x", float(n)), range(200)))
+        rows = list(pool.map(lambda n: journal.write(str(n), b"x", float(n), TIERS), range(200)))
     assert len({row.serial for row in rows}) == 200
     assert len(journal.entries()) == 200
     journal.forget(rows)

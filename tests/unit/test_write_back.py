@@ -224,6 +224,36 @@ def test_writes_while_redis_is_away_arrive_when_it_is_back(
             assert redis.get("key") == "while it is away"
 
 
+def test_a_strict_cache_goes_on_flushing_when_a_tier_is_back(namespace: str) -> None:
+    with ValkeyServer() as server:
+        tiers: list[Tier] = [MemoryTier(), RedisTier(server.url)]
+        with TieredCache(
+            tiers, namespace=namespace, writing=WriteBack(), strict=True, probe_interval="50ms"
+        ) as cache:
+            server.kill()
+            cache.set("key", 1)
+            assert cache.flush("200ms") is False
+            server.restart()
+            assert cache.flush("20s")
+            assert cache.stats().tiers[1].writes == 1
+
+
+def test_a_write_without_a_journal_takes_the_journaled_one_of_its_key_along(
+    tmp_path: Path, valkey: ValkeyServer, namespace: str
+) -> None:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(valkey.url)]
+    slowly = WriteBack("disk", flush_interval="1h", max_delay="2h")
+    with TieredCache(tiers, namespace=namespace, writing=slowly) as cache:
+        cache.set("key", "journaled")
+        assert [each.key for each in cache.journal()] == ["key"]
+        cache.set("key", "in memory only", durability="memory")
+        assert cache.flush("10s")
+        assert cache.journal() == []
+        cache.set("key", "journaled again")
+        cache.set("key", "everywhere", durability="remote")
+        assert cache.journal() == []
+
+
 def test_one_poison_record_holds_up_no_other(namespace: str, valkey: ValkeyServer) -> None:
     clock = FakeClock()
     tiers: list[Tier] = [MemoryTier(), RedisTier(valkey.url, max_value_bytes=1000)]

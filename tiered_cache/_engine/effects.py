@@ -154,6 +154,7 @@ class WriteJournal(NamedTuple):
     key: str
     record: bytes | None
     as_of_s: float
+    tiers: frozenset[str]
 
 
 class ForgetJournal(NamedTuple):

@@ -95,6 +95,10 @@ class Flusher:
         while batch := self._queue.take():
             try:
                 self._run(flush(self._stack, batch, self._stack.clock.wall()))
+            except Exception as error:  # a strict stack raises what its tiers do
+                for each in batch:
+                    self._queue.postpone(each, str(error), refused=False)
+                self._stack.faults.report("queue", type(error).__name__, f"A flush failed: {error}")
             finally:
                 done, parked = self._queue.settle(batch)
             self._after([each.row for each in done if each.row is not None], parked)
@@ -127,7 +131,7 @@ class Flusher:
         """Queue what dead processes have left in their journals."""
         self._adopt_at_s = self._stack.clock.monotonic() + _ADOPT_INTERVAL_S
         try:
-            for row in self._stack.journal().adopt():
+            for row in self._stack.journal().adopt(self._stack.record_tiers):
                 self._replay(row)
         except JournalError as error:
             self._stack.faults.report("journal", "adopt", error.message)
@@ -136,7 +140,7 @@ class Flusher:
 
     def retry(self, keys: Container[str] | None) -> int:
         """Queue what is parked in the journal once more; how many changes were."""
-        rows = self._stack.journal().take_parked(keys)
+        rows = self._stack.journal().take_parked(self._stack.record_tiers, keys)
         for row in rows:
             self._replay(row)
         self.wake()
@@ -150,8 +154,8 @@ class Flusher:
             except RecordError as error:
                 self._stack.journal().park(row, error.message)
                 return
-        # The lowest first, and every tier: the journal does not know which of them it had reached.
-        levels = [each.index for each in reversed(self._stack.levels) if each.holds_records]
+        # The lowest first, and all that it was for: the journal does not know which it had reached.
+        levels = [each.index for each in reversed(self._stack.levels) if each.name in row.tiers]
         waiting = self._queue.held.get(row.key)
         if waiting is None or waiting.as_of_s < row.as_of_s:
             self._queue.put(Pending(row.key, entry, row.as_of_s, tuple(levels), row=row))

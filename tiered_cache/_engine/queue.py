@@ -133,6 +133,8 @@ class WriteQueue:
             before = self.held.get(pending.key)
             if before is not None and pending.tokens is not None:
                 return pending
+            if before is not None and pending.row is None:
+                pending.row = before.row  # which is to be forgotten with this one
             pending.touched_s = now
             pending.since_s = now if before is None else before.since_s
             self.held[pending.key] = pending

@@ -51,7 +51,9 @@ def enqueue(
         record = next((item for item in items.values() if isinstance(item, bytes)), None)
         later = tuple(index for index in later if not isinstance(items[index], str))
         if record is not None:
-            reply = yield WriteJournal(key, record, entry.created_s)
+            names = {stack.levels[index].name for index in (*plan.now, *later)}
+            tiers = stack.record_tiers & names
+            reply = yield WriteJournal(key, record, entry.created_s, tiers)
             if reply.status != OK:
                 return stack.everywhere
             row = reply.value

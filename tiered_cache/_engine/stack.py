@@ -117,6 +117,7 @@ class Stack:
             )
             for index, (tier, recorder) in enumerate(zip(tiers, recorders, strict=True))
         )
+        self.record_tiers = frozenset(level.name for level in self.levels if level.holds_records)
         self.measures = bool(options.admission)
         """Whether the size of a record is wanted even where no tier needs the record now."""
         self.facts = tuple(level.facts for level in self.levels)

@@ -59,7 +59,7 @@ def store(
         queued = plan.later
     if not queued:
         records.measure()
-        overtaken = stack.queue.remove(key) if stack.queue.held else None
+        overtaken = stack.queue.held.get(key)
     reports: dict[int, TierWrite] = {}
     for index in plan.now:
         level = stack.levels[index]
@@ -70,8 +70,10 @@ def store(
         elif level.index not in plan.now:
             yield from _remove(level, key)
             reports[level.index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
-    if overtaken is not None and overtaken.row is not None:
-        yield ForgetJournal([overtaken.row])
+    if overtaken is not None:
+        stack.queue.remove(key)
+        if overtaken.row is not None:
+            yield ForgetJournal([overtaken.row])
     return WriteResult(tuple(reports[level.index] for level in stack.levels))
 
 
@@ -184,8 +186,10 @@ def _delete_for_sure(stack: Stack, key: str) -> Plan[bool]:
     )
     row: JournalRow | None = None
     if plan.journal:
-        row = (yield WriteJournal(key, None, as_of_s)).value
+        row = (yield WriteJournal(key, None, as_of_s, stack.record_tiers)).value
     waiting = stack.queue.remove(key)
+    # What is on its way down would else come after the deletion, by a clock that was set back.
+    yield AwaitWritten(key)
     there = waiting is not None and waiting.entry is not None
     failed = []
     for level in reversed(stack.levels):
@@ -250,7 +254,7 @@ def _touch_queued(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Pl
     row = waiting.row
     if row is not None:
         record = stack.codec.encode(key, entry, stack.widest_reach or Reach.HOST)
-        reply = yield WriteJournal(key, record, row.as_of_s)
+        reply = yield WriteJournal(key, record, row.as_of_s, row.tiers)
         row = reply.value or row
     return stack.queue.renew(waiting, entry, row)
 

@@ -18,6 +18,7 @@ from tiered_cache.outcomes import JournalEntry
 
 if TYPE_CHECKING:
     from collections.abc import Container, Generator, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
 __all__ = ["DiskJournal", "journal_files", "open_journal", "read_rows"]
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS changes (
     key TEXT NOT NULL UNIQUE,
     record BLOB,
     as_of_s REAL NOT NULL,
+    tiers TEXT NOT NULL,
     trouble TEXT NOT NULL DEFAULT ''
 )"""
 _VERSION = 1
@@ -112,14 +114,17 @@ class DiskJournal:
         self._connection = open_journal(self._path, self._timeout_s)
         return self._connection
 
-    def write(self, key: str, record: bytes | None, as_of_s: float) -> JournalRow:
+    def write(
+        self, key: str, record: bytes | None, as_of_s: float, tiers: frozenset[str]
+    ) -> JournalRow:
         """Have a change on disk, in the place of an earlier one of the same key.
 
         Raises:
             JournalError: The disk is full, say.
         """
         with self._changing() as connection:
-            return JournalRow(_insert(connection, key, record, as_of_s), key, record, as_of_s)
+            row = JournalRow(0, key, record, as_of_s, tiers)
+            return row._replace(serial=_insert(connection, row))
 
     def forget(self, rows: Sequence[JournalRow]) -> None:
         """Remove changes that every tier has; those that were replaced meanwhile stay."""
@@ -152,10 +157,13 @@ class DiskJournal:
                 ]
         return found
 
-    def take_parked(self, keys: Container[str] | None = None) -> list[JournalRow]:
+    def take_parked(
+        self, tiers: AbstractSet[str], keys: Container[str] | None = None
+    ) -> list[JournalRow]:
         """Move what is parked, of all processes, here, and park it no more.
 
         Args:
+            tiers: The tiers that there are here; what is for others too stays where it is.
             keys: Which; all where there are none named.
         """
         taken = []
@@ -163,23 +171,28 @@ class DiskJournal:
             with self._telling(), contextlib.closing(open_journal(path, self._timeout_s)) as file:
                 rows = [each for each in read_rows(file) if each.trouble]
                 rows = [each for each in rows if keys is None or each.key in keys]
+                rows = [each for each in rows if each.tiers <= tiers]
                 # Here first and gone there afterwards: in between it is twice, never nowhere.
-                taken += [self.write(each.key, each.record, each.as_of_s) for each in rows]
+                taken += [self.write(*each[1:5]) for each in rows]
                 if path != self._path:
                     with file:
                         _delete(file, rows)
         return taken
 
-    def drop_parked(self, keys: Container[str] | None = None) -> int:
+    def drop_parked(self, tiers: AbstractSet[str], keys: Container[str] | None = None) -> int:
         """Forget what is parked, of all processes; how many changes were."""
-        rows = self.take_parked(keys)
+        rows = self.take_parked(tiers, keys)
         self.forget(rows)
         return len(rows)
 
-    def adopt(self) -> list[JournalRow]:
+    def adopt(self, tiers: AbstractSet[str]) -> list[JournalRow]:
         """The changes that dead processes left; they belong to this one from now on.
 
         Costs a directory listing where there are none.
+
+        Args:
+            tiers: The tiers that there are here; what is for others too is left to a process that
+                has them.
         """
         adopted: list[JournalRow] = []
         for path in journal_files(self._directory):
@@ -187,7 +200,7 @@ class DiskJournal:
             if ownership is None:
                 continue
             try:
-                adopted += self._take_over(path)
+                adopted += self._take_over(path, tiers)
             except (JournalError, sqlite3.Error, OSError) as error:
                 self._complain(path, error)
             finally:
@@ -209,18 +222,23 @@ class DiskJournal:
             error,
         )
 
-    def _take_over(self, path: Path) -> list[JournalRow]:
+    def _take_over(self, path: Path, tiers: AbstractSet[str]) -> list[JournalRow]:
         if not path.exists():  # another process was quicker
             _lock_of(path).unlink(missing_ok=True)
             return []
         taken = []
         with contextlib.closing(open_journal(path, self._timeout_s)) as theirs:
             rows = list(read_rows(theirs))
-        with self._changing() as connection:
-            for row in rows:
-                serial = _insert(connection, row.key, row.record, row.as_of_s, row.trouble)
-                if serial and not row.trouble:
-                    taken.append(row._replace(serial=serial))
+            ours = [row for row in rows if row.tiers <= tiers]
+            with self._changing() as connection:
+                for row in ours:
+                    serial = _insert(connection, row)
+                    if serial and not row.trouble:
+                        taken.append(row._replace(serial=serial))
+            if len(ours) < len(rows):
+                with theirs:
+                    _delete(theirs, ours)
+                return taken
         _remove(path)
         return taken
 
@@ -270,13 +288,13 @@ def journal_files(directory: Path) -> list[Path]:
 
 def read_rows(connection: sqlite3.Connection) -> Iterator[JournalRow]:
     """All changes of a journal, oldest first; rows that are not of our making are left out."""
-    columns = "serial, key, record, as_of_s, trouble"
-    for serial, key, record, as_of_s, trouble in connection.execute(
+    columns = "serial, key, record, as_of_s, tiers, trouble"
+    for serial, key, record, as_of_s, tiers, trouble in connection.execute(
         f"SELECT {columns} FROM changes ORDER BY serial"  # noqa: S608 - constants
     ):
         plain = type(key) is str and type(record) in (bytes, type(None))
-        if plain and type(as_of_s) is float and type(trouble) is str:
-            yield JournalRow(serial, key, record, as_of_s, trouble)
+        if plain and type(as_of_s) is float and type(tiers) is type(trouble) is str:
+            yield JournalRow(serial, key, record, as_of_s, frozenset(tiers.split("\n")), trouble)
 
 
 def _delete(connection: sqlite3.Connection, rows: Sequence[JournalRow]) -> None:
@@ -291,19 +309,13 @@ def _owner_of(path: Path) -> str:
     return "dead"
 
 
-def _insert(
-    connection: sqlite3.Connection,
-    key: str,
-    record: bytes | None,
-    as_of_s: float,
-    trouble: str = "",
-) -> int:
+def _insert(connection: sqlite3.Connection, row: JournalRow) -> int:
     """The new row's serial; 0 where a newer change of the key is there already."""
     cursor: Any = connection.execute(
-        "INSERT OR REPLACE INTO changes (key, record, as_of_s, trouble)"
-        " SELECT ?1, ?2, ?3, ?4"
+        "INSERT OR REPLACE INTO changes (key, record, as_of_s, tiers, trouble)"
+        " SELECT ?1, ?2, ?3, ?4, ?5"
         " WHERE NOT EXISTS (SELECT 1 FROM changes WHERE key = ?1 AND as_of_s > ?3)",
-        (key, record, as_of_s, trouble),
+        (row.key, row.record, row.as_of_s, "\n".join(sorted(row.tiers)), row.trouble),
     )
     return int(cursor.lastrowid) if cursor.rowcount > 0 else 0
 
