@@ -38,6 +38,9 @@ wheel-test: $(VENV)/.check
 bench: $(VENV)/.bench   ## ratios against peers, measured in one run
 	$(BIN)/python -m tests.bench
 
+torture: $(VENV)/.test   ## the long proofs: every kill, every trace, every thread
+	$(BIN)/python -m pytest -m exhaustive -q
+
 format: $(VENV)/.check
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -22,6 +22,7 @@ from tiered_cache.outcomes import Explanation, Lookup, LookupStatus, WriteResult
 from tiered_cache.units import TTL, Duration, parse_duration, parse_lifetime
 from tiered_cache_policies.contracts import Durability
 from tiered_cache_policies.promotion.always import Always
+from tiered_cache_policies.statistics.counters import Counters
 from tiered_cache_policies.writing.write_through import WriteThrough
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         ExpiryPolicy,
         PromotionPolicy,
         RefreshPolicy,
+        StatisticsPolicy,
         WritePolicy,
     )
 
@@ -76,6 +78,7 @@ class TieredCache:
         stale_for: How long after its lifetime a value is served by `get_or_compute` while it is
             computed anew in the background.
         max_ttl: The longest that single tiers keep anything fresh, by their name.
+        statistics: The statistics policy; by default `Counters()`.
         codec: Turns values into records; by default the `auto` serializer with a signing key of
             this host.
         strict: Raise the faults of tiers instead of counting them.
@@ -106,6 +109,7 @@ class TieredCache:
         refreshing: RefreshPolicy | None = None,
         stale_for: Duration = 0,
         max_ttl: Mapping[str, Duration] | None = None,
+        statistics: StatisticsPolicy | None = None,
         codec: Codec | None = None,
         strict: bool = False,
         clock: Clock = SYSTEM_CLOCK,
@@ -135,7 +139,8 @@ class TieredCache:
             probe_interval_s=parse_duration(probe_interval, name="probe_interval"),
             strict=strict,
         )
-        self._join(CoreSource(lambda: Core(tiers, options)), "")
+        counting = Counters() if statistics is None else statistics
+        self._join(CoreSource(lambda: Core(tiers, options, counting)), "")
         self._source.core()
 
     @classmethod

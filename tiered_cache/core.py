@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tiered_cache.contracts import Journal, Tier
     from tiered_cache.events import Event
     from tiered_cache.stats.snapshot import CacheStats, TierStats
-    from tiered_cache_policies.contracts import Node
+    from tiered_cache_policies.contracts import Node, StatisticsPolicy
 
 __all__ = ["MISSING", "NO_NODES", "Core", "CoreSource", "Face"]
 
@@ -45,11 +45,13 @@ T = TypeVar("T")
 class Core:
     """An open stack with its driver and counters. Thread-safe."""
 
-    def __init__(self, tiers: Sequence[Tier], options: StackOptions) -> None:
+    def __init__(
+        self, tiers: Sequence[Tier], options: StackOptions, statistics: StatisticsPolicy
+    ) -> None:
         _check_order(tiers)
         _take(tiers)
-        self._tier_counters = [TierCounters(tier.name) for tier in tiers]
-        self._counters = CacheCounters()
+        self._tier_counters = [TierCounters(tier.name, statistics) for tier in tiers]
+        self._counters = CacheCounters(statistics)
         self.live_hits = Tally()
         self.monotonic = options.clock.monotonic
         self.stack = Stack(

@@ -24,6 +24,7 @@ from tiered_cache_policies.contracts import (
     QueueLimits,
     QueuesWrites,
     RefreshPolicy,
+    StatisticsPolicy,
     TierFacts,
     WritePlan,
     WritePolicy,
@@ -50,6 +51,11 @@ from tiered_cache_policies.promotion.probabilistic import Probabilistic
 from tiered_cache_policies.refreshing.early_refresh import EarlyRefresh
 from tiered_cache_policies.refreshing.refresh_ahead import RefreshAhead
 from tiered_cache_policies.refreshing.sliding import Sliding
+from tiered_cache_policies.statistics.counters import Counters
+from tiered_cache_policies.statistics.histogram import LatencyHistogram
+from tiered_cache_policies.statistics.histograms import Histograms
+from tiered_cache_policies.statistics.off import Off
+from tiered_cache_policies.statistics.sampled import Sampled
 from tiered_cache_policies.writing.write_around import WriteAround
 from tiered_cache_policies.writing.write_back import WriteBack
 from tiered_cache_policies.writing.write_through import WriteThrough
@@ -72,14 +78,17 @@ __all__ = [
     "Candidate",
     "Combining",
     "CostAware",
+    "Counters",
     "Durability",
     "EarlyRefresh",
     "EvictionPolicy",
     "ExpiryPolicy",
     "FoundBelow",
+    "Histograms",
     "Hit",
     "HitAction",
     "Jittered",
+    "LatencyHistogram",
     "LockFreeReads",
     "MaxBytes",
     "MinCost",
@@ -88,6 +97,7 @@ __all__ = [
     "NewValue",
     "Node",
     "Not",
+    "Off",
     "OnHit",
     "Probabilistic",
     "PromotionPolicy",
@@ -95,9 +105,11 @@ __all__ = [
     "QueuesWrites",
     "RefreshAhead",
     "RefreshPolicy",
+    "Sampled",
     "SecondHit",
     "Sieve",
     "Sliding",
+    "StatisticsPolicy",
     "TierFacts",
     "TinyLFU",
     "Until",

@@ -29,6 +29,7 @@ __all__ = [
     "QueueLimits",
     "QueuesWrites",
     "RefreshPolicy",
+    "StatisticsPolicy",
     "TierFacts",
     "WritePlan",
     "WritePolicy",
@@ -263,6 +264,21 @@ class RefreshPolicy(Protocol):
 
     def on_hit(self, hit: Hit) -> HitAction:
         """What `hit` leads to."""
+        ...
+
+
+@runtime_checkable
+class StatisticsPolicy(Protocol):
+    """Says how much is counted. Both are read once, when the cache is built."""
+
+    @property
+    def one_in(self) -> int:
+        """Of how many calls of a tier one is counted, for all of them; 0 to count nothing."""
+        ...
+
+    @property
+    def latencies(self) -> bool:
+        """Whether the distribution of the times is kept as well."""
         ...
 
 

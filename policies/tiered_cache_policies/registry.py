@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         ExpiryPolicy,
         PromotionPolicy,
         RefreshPolicy,
+        StatisticsPolicy,
         WritePolicy,
     )
 
@@ -28,13 +29,16 @@ __all__ = [
     "policy_names",
     "promotion_policy",
     "refresh_policy",
+    "statistics_policy",
     "write_policy",
 ]
 
 ENTRY_POINT_GROUP: Final = "tiered_cache.policies"
 """Where installed packages register their policies, each as `kind.name`: `eviction.acme`."""
 
-PolicyKind = Literal["admission", "eviction", "expiry", "promotion", "refreshing", "writing"]
+PolicyKind = Literal[
+    "admission", "eviction", "expiry", "promotion", "refreshing", "statistics", "writing"
+]
 
 _BUILT_IN: dict[PolicyKind, dict[str, str]] = {
     "admission": {
@@ -67,6 +71,12 @@ _BUILT_IN: dict[PolicyKind, dict[str, str]] = {
         "early_refresh": "EarlyRefresh",
         "refresh_ahead": "RefreshAhead",
         "sliding": "Sliding",
+    },
+    "statistics": {
+        "counters": "Counters",
+        "histograms": "Histograms",
+        "off": "Off",
+        "sampled": "Sampled",
     },
     "writing": {
         "write_around": "WriteAround",
@@ -119,6 +129,16 @@ def refresh_policy(name: str) -> Callable[..., RefreshPolicy]:
         PolicyLookupError: There is none, or it can't be loaded.
     """
     found: Callable[..., RefreshPolicy] = _find("refreshing", name)
+    return found
+
+
+def statistics_policy(name: str) -> Callable[..., StatisticsPolicy]:
+    """The statistics policy called `name`, to be called with its options.
+
+    Raises:
+        PolicyLookupError: There is none, or it can't be loaded.
+    """
+    found: Callable[..., StatisticsPolicy] = _find("statistics", name)
     return found
 
 

@@ -7,6 +7,7 @@ import sys
 
 from tests.bench.churn import bench_churn
 from tests.bench.costs import bench_costs
+from tests.bench.counting import bench_counting
 from tests.bench.eviction import bench_eviction
 from tests.bench.hits import bench_l1, bench_l2, bench_l3
 from tests.bench.imports import bench_imports
@@ -19,6 +20,7 @@ BENCHMARKS = {
     "churn": bench_churn,
     "eviction": bench_eviction,
     "costs": bench_costs,
+    "counting": bench_counting,
     "writes": bench_writes,
     "imports": bench_imports,
 }

@@ -13,6 +13,7 @@ from tiered_cache.config.policies import (
     made_expiry,
     made_promotion,
     made_refreshing,
+    made_statistics,
     made_writing,
 )
 from tiered_cache.config.registered import registered_tier
@@ -57,6 +58,7 @@ def build_stack(name: str = "default", settings: Settings | None = None) -> Tier
         },
         expiry=_checked(made_expiry, chosen.expiry, chosen.policies),
         refreshing=_checked(made_refreshing, chosen.refreshing, chosen.policies),
+        statistics=_checked(made_statistics, chosen.statistics, chosen.policies),
         stale_for=chosen.stale_for,
         max_ttl=chosen.max_ttl,
         default_ttl=chosen.default_ttl,

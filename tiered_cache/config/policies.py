@@ -15,6 +15,7 @@ from tiered_cache_policies.registry import (
     policy_names,
     promotion_policy,
     refresh_policy,
+    statistics_policy,
     write_policy,
 )
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         ExpiryPolicy,
         PromotionPolicy,
         RefreshPolicy,
+        StatisticsPolicy,
         WritePolicy,
     )
 
@@ -37,6 +39,7 @@ __all__ = [
     "made_expiry",
     "made_promotion",
     "made_refreshing",
+    "made_statistics",
     "made_writing",
 ]
 
@@ -80,6 +83,11 @@ def made_refreshing(
     return _made(name, refresh_policy(name), _of(name, options))  # type: ignore[no-any-return] # by kind
 
 
+def made_statistics(name: str, options: Mapping[str, Mapping[str, Any]]) -> StatisticsPolicy:
+    """The statistics policy `name`; raises as `made_writing` does."""
+    return _made(name, statistics_policy(name), _of(name, options))  # type: ignore[no-any-return] # by kind
+
+
 def made_eviction(
     name: str, options: Mapping[str, Mapping[str, Any]]
 ) -> str | Callable[..., EvictionPolicy]:
@@ -108,6 +116,7 @@ def _factory(name: str) -> Callable[..., Any]:
         "expiry": expiry_policy,
         "promotion": promotion_policy,
         "refreshing": refresh_policy,
+        "statistics": statistics_policy,
         "writing": write_policy,
     }
     for kind, find in finders.items():

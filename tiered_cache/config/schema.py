@@ -16,6 +16,7 @@ from tiered_cache.config.values import (
     RefreshName,
     SigningKeyText,
     SizeText,
+    StatisticsName,
     TierNames,
     TimeoutText,
     UrlText,
@@ -114,6 +115,9 @@ class StackSettings(_Section):
     )
     max_ttl: dict[str, LifetimeText] = Field(
         default_factory=dict, description="The longest lifetime in single tiers, by their name."
+    )
+    statistics: StatisticsName = Field(
+        default="counters", description="What is counted: counters, histograms, sampled or off."
     )
     strict: bool = Field(
         default=False, description="Raise faults of tiers instead of counting them."

@@ -30,6 +30,7 @@ from tiered_cache_policies.registry import (
     expiry_policy,
     promotion_policy,
     refresh_policy,
+    statistics_policy,
     write_policy,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "RefreshName",
     "SigningKeyText",
     "SizeText",
+    "StatisticsName",
     "TierNames",
     "TimeoutText",
     "UrlText",
@@ -146,6 +148,7 @@ ExpiryNames = Annotated[
     list[Annotated[str, _policy(expiry_policy)]], NoDecode, BeforeValidator(listed)
 ]
 RefreshName = Annotated[str, _policy(refresh_policy)]
+StatisticsName = Annotated[str, _policy(statistics_policy)]
 EvictionName = Annotated[str, _policy(eviction_policy)]
 PromotionName = Annotated[str, _policy(promotion_policy)]
 WritingName = Annotated[str, _policy(write_policy)]

@@ -22,11 +22,17 @@ a lock.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 __all__ = ["CacheStats", "TierStats"]
 
-_LEVELS = frozenset({"name", "entries", "bytes", "max_entries", "max_bytes", "breaker", "detail"})
+_LATENCIES = frozenset({"read_latency", "write_latency"})
+_LEVELS = frozenset(
+    {"name", "entries", "bytes", "max_entries", "max_bytes", "breaker", "detail", "counted"}
+)
 """Fields that say how things are now, which a difference keeps instead of subtracting."""
 
 
@@ -34,7 +40,9 @@ _LEVELS = frozenset({"name", "entries", "bytes", "max_entries", "max_bytes", "br
 class TierStats:
     """What one tier did; see the module for the counting rules.
 
-    Times are in seconds, sizes in bytes. `entries`, `bytes`, `max_entries` and `max_bytes` are
+    Times are in seconds, sizes in bytes. `read_latency` and `write_latency` are the distributions of
+    the calls' times, `None` unless the statistics policy keeps them. Where `counted` is false
+    nothing was counted, and zeros say nothing. `entries`, `bytes`, `max_entries` and `max_bytes` are
     `None` where the tier does not know them.
     """
 
@@ -65,6 +73,9 @@ class TierStats:
     max_bytes: int | None = None
     breaker: str = "closed"
     detail: str = ""
+    counted: bool = True
+    read_latency: LatencyHistogram | None = None
+    write_latency: LatencyHistogram | None = None
 
     @property
     def lookups(self) -> int:
@@ -91,20 +102,31 @@ class TierStats:
 
     def __sub__(self, earlier: TierStats) -> Self:
         """What happened since `earlier`; how things stand now is kept."""
-        counted = {
+        counted: dict[str, Any] = {
             field.name: getattr(self, field.name) - getattr(earlier, field.name)
             for field in fields(self)
-            if field.name not in _LEVELS
+            if field.name not in _LEVELS | _LATENCIES
         }
+        for name in _LATENCIES:
+            mine, before = getattr(self, name), getattr(earlier, name)
+            counted[name] = mine if before is None else mine - before
         return replace(self, **counted)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, with the derived figures."""
-        return asdict(self) | {
-            "lookups": self.lookups,
-            "hit_rate": self.hit_rate,
-            "mean_read_s": self.mean_read_s,
+        latencies = {
+            name: None if (each := getattr(self, name)) is None else each.to_dict()
+            for name in sorted(_LATENCIES)
         }
+        return (
+            asdict(self)
+            | latencies
+            | {
+                "lookups": self.lookups,
+                "hit_rate": self.hit_rate,
+                "mean_read_s": self.mean_read_s,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +141,7 @@ class CacheStats:
         compute_errors: Computations that raised.
         compute_seconds: Seconds spent computing.
         tiers: Each tier, fastest first.
+        counted: Whether anything was counted: if not, zeros say nothing.
     """
 
     hits: int = 0
@@ -128,6 +151,7 @@ class CacheStats:
     compute_errors: int = 0
     compute_seconds: float = 0.0
     tiers: tuple[TierStats, ...] = ()
+    counted: bool = True
 
     @property
     def lookups(self) -> int:
@@ -183,11 +207,13 @@ class CacheStats:
             tiers=tuple(
                 tier - before[tier.name] if tier.name in before else tier for tier in self.tiers
             ),
+            counted=self.counted,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, with the derived figures, ready for JSON."""
         return {
+            "counted": self.counted,
             "hits": self.hits,
             "stale_hits": self.stale_hits,
             "misses": self.misses,

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from tiered_cache.testing.contexts import ContextRecord, make_context
     from tiered_cache.testing.eviction_contract import EvictionContract
     from tiered_cache.testing.forks import in_forked_child
+    from tiered_cache.testing.freshness_contracts import (
+        ExpiryContract,
+        RefreshContract,
+        StatisticsContract,
+    )
     from tiered_cache.testing.lock_free_contract import LockFreeReadsContract
     from tiered_cache.testing.policy_contracts import (
         AdmissionContract,
@@ -35,9 +40,12 @@ __all__ = [
     "ChaosProxy",
     "ContextRecord",
     "EvictionContract",
+    "ExpiryContract",
     "FakeClock",
     "LockFreeReadsContract",
     "PromotionContract",
+    "RefreshContract",
+    "StatisticsContract",
     "TierContract",
     "ValkeyServer",
     "WritingContract",
@@ -53,9 +61,12 @@ _MODULES = {
     "ChaosProxy": "chaos",
     "ContextRecord": "contexts",
     "EvictionContract": "eviction_contract",
+    "ExpiryContract": "freshness_contracts",
     "FakeClock": "clock",
     "LockFreeReadsContract": "lock_free_contract",
     "PromotionContract": "policy_contracts",
+    "RefreshContract": "freshness_contracts",
+    "StatisticsContract": "freshness_contracts",
     "TierContract": "tier_contract",
     "ValkeyServer": "valkey",
     "WritingContract": "policy_contracts",

@@ -1,0 +1,111 @@
+"""Durations in buckets of a bounded relative width."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["LatencyHistogram"]
+
+_BITS = 5
+_EXACT = 1 << _BITS
+_LONGEST_NS = (1 << 42) - 1
+"""Some 73 minutes; what takes longer counts as that."""
+
+
+class LatencyHistogram:
+    """Counts durations, and says which were usual: quantiles with a relative error of at most 1/64.
+
+    Buckets are log-linear: 32 of equal width for each power of two of nanoseconds, at most 1,216 in
+    all, of which only those in use take memory. Histograms subtract and add up, bucket by bucket.
+
+    Source: the HdrHistogram of G. Tene (hdrhistogram.org).
+
+    Not safe for several threads that record at once; one that is recorded into no more may be read
+    from any.
+
+    Args:
+        buckets: Counts by the number of their bucket.
+    """
+
+    __slots__ = ("_buckets",)
+
+    def __init__(self, buckets: Mapping[int, int] | None = None) -> None:
+        self._buckets = dict(buckets or {})
+
+    def record(self, seconds: float, times: int = 1) -> None:
+        """Count a duration."""
+        nanoseconds = min(max(int(seconds * 1e9), 0), _LONGEST_NS)
+        shift = max(0, nanoseconds.bit_length() - _BITS - 1)
+        bucket = (shift << _BITS) + (nanoseconds >> shift)
+        self._buckets[bucket] = self._buckets.get(bucket, 0) + times
+
+    @property
+    def count(self) -> int:
+        """How many durations were counted."""
+        return sum(self._buckets.values())
+
+    def quantile(self, share: float) -> float | None:
+        """The seconds that `share` of the durations did not exceed; `None` if there are none.
+
+        Args:
+            share: From 0.0 to 1.0; 0.5 is the median.
+        """
+        if not 0.0 <= share <= 1.0:
+            msg = f"share={share!r} must be from 0.0 to 1.0"
+            raise ValueError(msg)
+        wanted = share * self.count
+        seen = 0
+        for bucket in sorted(self._buckets):
+            seen += self._buckets[bucket]
+            if seen >= wanted:
+                return _middle_s(bucket)
+        return None
+
+    def copy(self) -> LatencyHistogram:
+        """One of its own with the same counts."""
+        return LatencyHistogram(self._buckets)
+
+    def to_dict(self) -> dict[str, float | int | None]:
+        """Count, median, 95th and 99th percentile in seconds."""
+        return {
+            "count": self.count,
+            "p50_s": self.quantile(0.5),
+            "p95_s": self.quantile(0.95),
+            "p99_s": self.quantile(0.99),
+        }
+
+    def __sub__(self, earlier: LatencyHistogram) -> LatencyHistogram:
+        """What was counted since `earlier`, an older copy of the same histogram."""
+        left = {
+            bucket: count - earlier._buckets.get(bucket, 0)
+            for bucket, count in self._buckets.items()
+        }
+        return LatencyHistogram({bucket: count for bucket, count in left.items() if count})
+
+    def __add__(self, other: LatencyHistogram) -> LatencyHistogram:
+        """Both together, of two processes say."""
+        both = self.copy()
+        for bucket, count in other._buckets.items():
+            both._buckets[bucket] = both._buckets.get(bucket, 0) + count
+        return both
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LatencyHistogram) and self._buckets == other._buckets
+
+    __hash__ = None  # type: ignore[assignment] # it changes
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def __repr__(self) -> str:
+        return f"LatencyHistogram({self.to_dict()!r})"
+
+
+def _middle_s(bucket: int) -> float:
+    shift = max(0, (bucket >> _BITS) - 1)
+    least = (bucket - (shift << _BITS)) << shift
+    width = 1 << shift
+    return (least + (width - 1) / 2) / 1e9
