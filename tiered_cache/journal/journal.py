@@ -313,9 +313,9 @@ def _insert(connection: sqlite3.Connection, row: JournalRow) -> int:
     """The new row's serial; 0 where a newer change of the key is there already."""
     cursor: Any = connection.execute(
         "INSERT OR REPLACE INTO changes (key, record, as_of_s, tiers, trouble)"
-        " SELECT ?1, ?2, ?3, ?4, ?5"
-        " WHERE NOT EXISTS (SELECT 1 FROM changes WHERE key = ?1 AND as_of_s > ?3)",
-        (row.key, row.record, row.as_of_s, "\n".join(sorted(row.tiers)), row.trouble),
+        " SELECT :key, :record, :as_of_s, :tiers, :trouble"
+        " WHERE NOT EXISTS (SELECT 1 FROM changes WHERE key = :key AND as_of_s > :as_of_s)",
+        {**row._asdict(), "tiers": "\n".join(sorted(row.tiers))},
     )
     return int(cursor.lastrowid) if cursor.rowcount > 0 else 0
 
