@@ -47,11 +47,12 @@ def left_by_a_dead_process(folder: Path, *changes: tuple[str, bytes | None, floa
             signal.pause()
         finally:
             os._exit(1)
-    os.read(reading, 1)
+    os.close(writing)
+    written = os.read(reading, 1)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     os.close(reading)
-    os.close(writing)
+    assert written, "the child failed by itself"
 
 
 def shown(journal: DiskJournal) -> list[tuple[str, int, str, str]]:
