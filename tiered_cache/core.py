@@ -58,9 +58,9 @@ class Core:
             tiers,
             options,
             self._tier_counters,
-            count_hit=self._counters.hits.add,
-            count_stale_hit=self._counters.stale_hits.add,
-            count_miss=self._counters.misses.add,
+            count_hit=self._counters.hit,
+            count_stale_hit=self._counters.stale_hit,
+            count_miss=self._counters.miss,
             journal=self._journal,
             count_computed=self._counters.computed,
         )
@@ -166,7 +166,7 @@ class Core:
                 self.stack.tell()
 
     def live_hit(self, key: str) -> Any:
-        """The value of an inlined hit on `key`, or `MISSING`."""
+        """The value of an inlined hit on `key`, which is a view's, or `MISSING`."""
         node = self.live.get(key)
         if node is None:
             return MISSING
@@ -175,6 +175,7 @@ class Core:
             return MISSING
         node.visits += 1
         next(self.live_hits.counter)
+        self._counters.view(key).hits.add()
         return held.value
 
     def _time_live_hit(self) -> float:

@@ -143,6 +143,39 @@ def test_law_11_histograms_are_exact_under_threads(tmp_path: Path) -> None:
         assert disk.writes == disk.write_latency.count == 400
 
 
+def test_each_namespace_view_is_counted_by_itself(tmp_path: Path) -> None:
+    with make(tmp_path, None) as cache:
+        view = cache.namespace("a")
+        nested = view.namespace("b")
+        for each in (view, nested):
+            each.set("key", 1)
+        view.get("key")
+        view.get("absent")
+        nested.get_many(["key", "absent", "also"])
+        cache.get("absent")
+        before = cache.stats()
+        view.get("key")
+        stats = cache.stats()
+        assert [each.name for each in stats.namespaces] == ["a", "a/b"]
+        a, b = stats.namespaces
+        assert (a.hits, a.misses, a.hit_rate) == (2, 1, 2 / 3)
+        assert (b.hits, b.misses, b.lookups) == (1, 2, 3)
+        assert (stats.hits, stats.misses) == (3, 4), "views count for the cache as well"
+        since = stats - before
+        assert (since.namespace("a").hits, since.namespace("a/b").lookups) == (1, 0)
+        assert stats.namespace("never used").hit_rate == 0.0
+        assert json.loads(json.dumps(stats.to_dict()))["namespaces"][0]["hits"] == 2
+
+
+def test_law_10_namespaces_are_counted_up_to_a_thousand() -> None:
+    with TieredCache([MemoryTier()]) as cache:
+        for number in range(1100):
+            cache.namespace(f"n{number}").get("key")
+        stats = cache.stats()
+        assert len(stats.namespaces) == 1001
+        assert stats.namespace("(others)").misses == 100
+
+
 @pytest.mark.parametrize("rate", [0.0, -1.0, 1.5])
 def test_a_bad_rate_names_itself(rate: float) -> None:
     with pytest.raises(ValueError, match=f"rate={rate}"):

@@ -73,7 +73,7 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
             if finding.corrupt:
                 finding = yield from _quarantine(stack, level, key, finding)
         if finding.outcome == "hits":
-            stack.count_hit()
+            stack.count_hit(key)
             sought = Sought(level, finding, tokens, unsure, epoch)
             if tokens:
                 yield from promote(stack, key, sought)
@@ -82,9 +82,9 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
         if finding.entry is None:
             unsure = unsure or finding.outcome != "misses"
         elif not past_stale:
-            stack.count_stale_hit()
+            stack.count_stale_hit(key)
             return Sought(level, finding, tokens, unsure, epoch)
-    stack.count_miss()
+    stack.count_miss(key)
     return Sought(None, None, tokens, unsure, epoch)
 
 
@@ -111,7 +111,8 @@ def look_up_many(
         for key, finding in findings.items():
             if finding.entry is not None and (finding.outcome == "hits" or not past_stale):
                 found[key] = Sought(level, finding, tokens[key], key in unsure, epoch)
-                (stack.count_hit if finding.outcome == "hits" else stack.count_stale_hit)()
+                count = stack.count_hit if finding.outcome == "hits" else stack.count_stale_hit
+                count(key)
                 continue
             tokens[key].append(finding.token)
             if finding.outcome in ("errors", "skips"):
@@ -119,7 +120,7 @@ def look_up_many(
     fresh = {key: each for key, each in found.items() if each.finding and each.finding.fresh_s > 0}
     yield from _promote_many(stack, fresh)
     for key in tokens.keys() - found.keys():
-        stack.count_miss()
+        stack.count_miss(key)
         found[key] = Sought(None, None, tokens[key], key in unsure, epoch)
     return {key: found[key] for key in tokens}
 

@@ -73,9 +73,9 @@ class Stack:
         options: StackOptions,
         recorders: Sequence[Recorder],
         *,
-        count_hit: Callable[[], object],
-        count_stale_hit: Callable[[], object],
-        count_miss: Callable[[], object],
+        count_hit: Callable[[str], None],
+        count_stale_hit: Callable[[str], None],
+        count_miss: Callable[[str], None],
         journal: Callable[[], Journal],
         count_computed: Callable[[float, bool], None],
     ) -> None:

@@ -9,6 +9,7 @@ from tiered_cache.keys.names import (
     VIEW_SEPARATOR,
     check_key,
     check_namespace,
+    view_of,
 )
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "arguments_key",
     "check_key",
     "check_namespace",
+    "view_of",
 ]

@@ -6,7 +6,7 @@ import re
 
 from tiered_cache.errors import InvalidKeyError
 
-__all__ = ["MAX_KEY_BYTES", "VIEW_SEPARATOR", "check_key", "check_namespace"]
+__all__ = ["MAX_KEY_BYTES", "VIEW_SEPARATOR", "check_key", "check_namespace", "view_of"]
 
 MAX_KEY_BYTES = 65_536
 """The longest key, in bytes of UTF-8. What is longer belongs into a digest of it."""
@@ -43,6 +43,17 @@ def check_key(key: str) -> str:
     if len(key) > MAX_KEY_BYTES or not key.isascii():
         _check_encoded(key)
     return key
+
+
+def view_of(key: str) -> str:
+    """The view that a full key belongs to, such as `"a"` or, of a view of a view, `"a/b"`."""
+    names = []
+    start = 0
+    while key.startswith(VIEW_SEPARATOR, start):
+        end = key.index(VIEW_SEPARATOR, start + 1)
+        names.append(key[start + 1 : end])
+        start = end + 1
+    return "/".join(names)
 
 
 def check_namespace(name: str) -> str:

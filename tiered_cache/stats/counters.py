@@ -7,13 +7,18 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.forking import fork_safe_lock
-from tiered_cache.stats.snapshot import CacheStats, TierStats
+from tiered_cache.keys import VIEW_SEPARATOR, view_of
+from tiered_cache.stats.snapshot import CacheStats, NamespaceStats, TierStats
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 if TYPE_CHECKING:
     from tiered_cache_policies.contracts import StatisticsPolicy
 
 __all__ = ["CacheCounters", "Tally", "TierCounters"]
+
+
+_MAX_VIEWS = 1000
+_OTHERS = "(others)"
 
 
 class Tally:
@@ -137,18 +142,57 @@ class TierCounters:
             )
 
 
+class _Lookups:
+    """How lookups ended."""
+
+    __slots__ = ("hits", "misses", "stale_hits")
+
+    def __init__(self) -> None:
+        self.hits = Tally()
+        self.stale_hits = Tally()
+        self.misses = Tally()
+
+
 class CacheCounters:
     """What a cache did as a whole. Thread-safe like `TierCounters`."""
 
     def __init__(self, policy: StatisticsPolicy) -> None:
         self._counted = policy.one_in > 0
         self._lock = fork_safe_lock()
-        self.hits = Tally()
-        self.stale_hits = Tally()
-        self.misses = Tally()
+        self._total = _Lookups()
+        self._views: dict[str, _Lookups] = {}
         self._computes = 0
         self._compute_errors = 0
         self._compute_seconds = 0.0
+
+    def hit(self, key: str) -> None:
+        """Count a lookup of `key` that found a fresh value."""
+        self._total.hits.add()
+        if key[0] == VIEW_SEPARATOR:
+            self.view(key).hits.add()
+
+    def stale_hit(self, key: str) -> None:
+        """Count a lookup of `key` that found a stale value."""
+        self._total.stale_hits.add()
+        if key[0] == VIEW_SEPARATOR:
+            self.view(key).stale_hits.add()
+
+    def miss(self, key: str) -> None:
+        """Count a lookup of `key` that found nothing."""
+        self._total.misses.add()
+        if key[0] == VIEW_SEPARATOR:
+            self.view(key).misses.add()
+
+    def view(self, key: str) -> _Lookups:
+        """The counts of the view that `key` belongs to; those beyond a thousand share one."""
+        name = view_of(key)
+        found = self._views.get(name)
+        if found is None:
+            with self._lock:
+                if len(self._views) >= _MAX_VIEWS:
+                    name = _OTHERS
+                found = self._views.setdefault(name, _Lookups())
+        return found
 
     def computed(self, seconds: float, failed: bool) -> None:
         """Count one computation."""
@@ -165,9 +209,15 @@ class CacheCounters:
             return CacheStats(tiers=tiers, counted=False)
         with self._lock:
             return CacheStats(
-                hits=self.hits.read() + live_hits,
-                stale_hits=self.stale_hits.read(),
-                misses=self.misses.read(),
+                hits=self._total.hits.read() + live_hits,
+                stale_hits=self._total.stale_hits.read(),
+                misses=self._total.misses.read(),
+                namespaces=tuple(
+                    NamespaceStats(
+                        name, each.hits.read(), each.stale_hits.read(), each.misses.read()
+                    )
+                    for name, each in sorted(self._views.items())
+                ),
                 computes=self._computes,
                 compute_errors=self._compute_errors,
                 compute_seconds=self._compute_seconds,

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
-__all__ = ["CacheStats", "TierStats"]
+__all__ = ["CacheStats", "NamespaceStats", "TierStats"]
 
 _LATENCIES = frozenset({"read_latency", "write_latency"})
 _LEVELS = frozenset(
@@ -130,6 +130,43 @@ class TierStats:
 
 
 @dataclass(frozen=True, slots=True)
+class NamespaceStats:
+    """How the lookups through one namespace view ended.
+
+    They are in the cache's own numbers as well. Views beyond a thousand are counted together, as
+    `"(others)"`.
+    """
+
+    name: str
+    hits: int = 0
+    stale_hits: int = 0
+    misses: int = 0
+
+    @property
+    def lookups(self) -> int:
+        """All lookups of single keys through the view."""
+        return self.hits + self.stale_hits + self.misses
+
+    @property
+    def hit_rate(self) -> float:
+        """Hits per lookup; 0.0 without lookups."""
+        return self.hits / self.lookups if self.lookups else 0.0
+
+    def __sub__(self, earlier: NamespaceStats) -> NamespaceStats:
+        """What happened since `earlier`."""
+        return NamespaceStats(
+            self.name,
+            self.hits - earlier.hits,
+            self.stale_hits - earlier.stale_hits,
+            self.misses - earlier.misses,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, with the derived figures."""
+        return asdict(self) | {"lookups": self.lookups, "hit_rate": self.hit_rate}
+
+
+@dataclass(frozen=True, slots=True)
 class CacheStats:
     """What a cache did up to one instant; see the module for the counting rules.
 
@@ -142,6 +179,7 @@ class CacheStats:
         compute_seconds: Seconds spent computing.
         tiers: Each tier, fastest first.
         counted: Whether anything was counted: if not, zeros say nothing.
+        namespaces: Each view that was looked into, by its name; `"a/b"` is a view of a view.
     """
 
     hits: int = 0
@@ -152,6 +190,7 @@ class CacheStats:
     compute_seconds: float = 0.0
     tiers: tuple[TierStats, ...] = ()
     counted: bool = True
+    namespaces: tuple[NamespaceStats, ...] = ()
 
     @property
     def lookups(self) -> int:
@@ -190,6 +229,13 @@ class CacheStats:
                 return each
         raise KeyError(name)
 
+    def namespace(self, name: str) -> NamespaceStats:
+        """The statistics of the view called `name`; all zero if nothing was looked up there."""
+        for each in self.namespaces:
+            if each.name == name:
+                return each
+        return NamespaceStats(name)
+
     def snapshot(self) -> Self:
         """Itself: statistics never change once they are taken."""
         return self
@@ -208,6 +254,7 @@ class CacheStats:
                 tier - before[tier.name] if tier.name in before else tier for tier in self.tiers
             ),
             counted=self.counted,
+            namespaces=tuple(each - earlier.namespace(each.name) for each in self.namespaces),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -226,5 +273,6 @@ class CacheStats:
             "compute_errors": self.compute_errors,
             "compute_seconds": self.compute_seconds,
             "seconds_saved": self.seconds_saved,
+            "namespaces": [each.to_dict() for each in self.namespaces],
             "tiers": [tier.to_dict() for tier in self.tiers],
         }
