@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from tiered_cache._engine.asking import exists, explain
 from tiered_cache._engine.computing import get_or_compute, get_or_compute_many
+from tiered_cache._engine.deleting import clear, delete, delete_many
 from tiered_cache._engine.reading import Sought, look_up, look_up_many
 from tiered_cache._engine.stack import StackOptions
 from tiered_cache._engine.terms import Terms, make_entry
-from tiered_cache._engine.writing import clear, delete, delete_many, store, store_many, touch
+from tiered_cache._engine.touching import touch
+from tiered_cache._engine.writing import store, store_many
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.codec import RecordCodec
 from tiered_cache.core import MISSING, NO_NODES, Core, CoreSource

@@ -10,6 +10,7 @@ import pytest
 
 from tiered_cache import MemoryTier, TieredCache
 from tiered_cache._engine.computing import get_or_compute
+from tiered_cache._engine.deleting import delete
 from tiered_cache._engine.driver import SyncDriver
 from tiered_cache._engine.effects import (
     FAILED,
@@ -26,7 +27,7 @@ from tiered_cache._engine.effects import (
 )
 from tiered_cache._engine.reading import look_up
 from tiered_cache._engine.terms import Terms
-from tiered_cache._engine.writing import delete, store
+from tiered_cache._engine.writing import store
 from tiered_cache.computation import Computation
 from tiered_cache.contracts import ANY, Absent, Found
 from tiered_cache.entry import Entry

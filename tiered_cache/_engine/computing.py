@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tiered_cache._engine.effects import Compute, Plan, Refresh
 from tiered_cache._engine.reading import Sought, look_up, look_up_many, peek, promote
 from tiered_cache._engine.terms import Terms, make_entry
-from tiered_cache._engine.writing import fill, touch
+from tiered_cache._engine.touching import touch
+from tiered_cache._engine.writing import fill
 from tiered_cache.errors import TieredCacheError
 from tiered_cache_policies.contracts import Hit, HitAction
 

@@ -1,33 +1,24 @@
-"""The write plans: set, fill, delete, touch and clear."""
+"""The write plans: set and fill."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from tiered_cache._engine.effects import (
-    FAILED,
     OK,
     REFUSED,
-    SKIPPED,
-    AwaitWritten,
-    Clear,
-    Delete,
-    DeleteMany,
     ForgetJournal,
     Plan,
     Put,
     PutMany,
     Reply,
-    WriteJournal,
 )
 from tiered_cache._engine.findings import UNKNOWN
 from tiered_cache._engine.queue import Pending
 from tiered_cache._engine.queueing import enqueue
-from tiered_cache._engine.reading import peek
 from tiered_cache._engine.records import Records
-from tiered_cache.contracts import ANY, PutItem, Reach
-from tiered_cache.entry import Entry
+from tiered_cache._engine.trust import remove, trust
+from tiered_cache.contracts import ANY, PutItem
 from tiered_cache.outcomes import TierWrite, WriteOutcome, WriteResult
 from tiered_cache_policies.contracts import WritePlan, WriteRequest
 
@@ -37,10 +28,10 @@ if TYPE_CHECKING:
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.reading import Sought
     from tiered_cache._engine.stack import Stack
-    from tiered_cache.contracts import JournalRow
+    from tiered_cache.entry import Entry
     from tiered_cache_policies.contracts import Durability
 
-__all__ = ["clear", "delete", "delete_many", "fill", "store", "store_many", "touch"]
+__all__ = ["fill", "store", "store_many"]
 
 
 def store(
@@ -68,7 +59,7 @@ def store(
         if level.index in queued:
             reports[level.index] = level.queued
         elif level.index not in plan.now:
-            yield from _remove(level, key)
+            yield from remove(level, key)
             reports[level.index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
     if overtaken is not None:
         stack.queue.remove(key)
@@ -101,7 +92,7 @@ def store_many(
         index = level.index
         left_out = [key for key in entries if index not in plans[key].now]
         for key in left_out:
-            yield from _remove(level, key)
+            yield from remove(level, key)
             reports[key][index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
         items = {}
         for key in entries.keys() - set(left_out):
@@ -134,7 +125,7 @@ def fill(stack: Stack, key: str, entry: Entry, sought: Sought) -> Plan[None]:
         records.measure()
     plan = _admitted(stack, key, entry, plan, computed=True)
     if plan.later:
-        yield from _fill_later(stack, key, entry, sought, plan.later)
+        _fill_later(stack, key, entry, sought, plan.later)
     for index in plan.now:
         token = sought.tokens[index] if index < len(sought.tokens) else UNKNOWN
         level = stack.levels[index]
@@ -149,7 +140,7 @@ def fill(stack: Stack, key: str, entry: Entry, sought: Sought) -> Plan[None]:
 
 def _fill_later(
     stack: Stack, key: str, entry: Entry, sought: Sought, levels: Sequence[int]
-) -> Plan[None]:
+) -> None:
     """Queue a computed value, if there is room: it can be computed again."""
     known = [
         index
@@ -161,135 +152,6 @@ def _fill_later(
             Pending(key, entry, entry.created_s, tuple(known), tokens=tuple(sought.tokens))
         )
         stack.wake()
-    yield from ()
-
-
-def delete(stack: Stack, key: str) -> Plan[bool]:
-    """Delete `key` everywhere, slowest tier first; whether any tier held it.
-
-    With a journal, the deletion is on disk before a tier hears of it: a process that dies in
-    between leaves no tier that still holds the value.
-    """
-    if stack.queues_writes:
-        return (yield from _delete_for_sure(stack, key))
-    there = False
-    for level in reversed(stack.levels):
-        there = bool((yield from _remove(level, key)).value) or there
-    return there
-
-
-def _delete_for_sure(stack: Stack, key: str) -> Plan[bool]:
-    as_of_s = stack.stamp()
-    request = WriteRequest(key, math.inf, 0.0, computed=False)
-    plan = stack.decide(
-        stack.options.writing.plan, request, stack.facts, otherwise=stack.everywhere
-    )
-    row: JournalRow | None = None
-    if plan.journal:
-        row = (yield WriteJournal(key, None, as_of_s, stack.record_tiers)).value
-    waiting = stack.queue.remove(key)
-    # What is on its way down would else come after the deletion, by a clock that was set back.
-    yield AwaitWritten(key)
-    there = waiting is not None and waiting.entry is not None
-    failed = []
-    for level in reversed(stack.levels):
-        reply = yield from _remove(level, key)
-        there = bool(reply.value) or there
-        if reply.status != OK and level.holds_records:
-            failed.append(level.index)
-    if failed:
-        stack.queue.put(Pending(key, None, as_of_s, tuple(failed), row=row))
-        stack.wake()
-    elif row is not None:
-        yield ForgetJournal([row])
-    return there
-
-
-def delete_many(stack: Stack, keys: Sequence[str]) -> Plan[int]:
-    """Delete `keys` everywhere, each tier in one go; the most that any one tier held."""
-    count = 0
-    if stack.queues_writes:
-        for key in keys:
-            count += yield from delete(stack, key)
-        return count
-    for level in reversed(stack.levels):
-        tickets = {key: level.suspects.ticket(key) for key in keys}
-        reply = yield DeleteMany(level.index, keys)
-        for key, ticket in tickets.items():
-            _trust(level, key, reply, ticket)
-        if reply.status == OK:
-            count = max(count, reply.value)
-    return count
-
-
-def touch(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]:
-    """Give `key` a new lifetime from `now_s` on, in every tier that holds it fresh."""
-    touched = False
-    if key in stack.queue.held:
-        touched = yield from _touch_queued(stack, key, lifetime_s, now_s)
-    for level in reversed(stack.levels):
-        finding = yield from peek(stack, level, key)
-        entry = finding.entry
-        if entry is None or finding.outcome != "hits" or finding.token is UNKNOWN:
-            continue
-        item = Records(stack, key, _renewed(entry, lifetime_s, now_s)).item(level)
-        if isinstance(item, str):
-            continue
-        reply = yield Put(
-            level.index,
-            key,
-            PutItem(item, level.capped(lifetime_s + entry.grace_s, entry.grace_s), finding.token),
-        )
-        touched = touched or reply.status == OK
-    return touched
-
-
-def _touch_queued(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]:
-    """Give what waits for `key` a new lifetime; whether something fresh does."""
-    yield AwaitWritten(key)
-    waiting = stack.queue.held.get(key)
-    if waiting is None or waiting.entry is None or waiting.entry.fresh_until_s <= now_s:
-        return False
-    entry = _renewed(waiting.entry, lifetime_s, now_s)
-    row = waiting.row
-    if row is not None:
-        record = stack.codec.encode(key, entry, stack.widest_reach or Reach.HOST)
-        reply = yield WriteJournal(key, record, row.as_of_s, row.tiers)
-        row = reply.value or row
-    return stack.queue.renew(waiting, entry, row)
-
-
-def _renewed(entry: Entry, lifetime_s: float, now_s: float) -> Entry:
-    return Entry(
-        entry.value,
-        created_s=entry.created_s,
-        fresh_until_s=now_s + lifetime_s,
-        stale_until_s=now_s + lifetime_s + entry.grace_s,
-        cost_s=entry.cost_s,
-        lead_s=entry.lead_s,
-        tags=entry.tags,
-        generation=entry.generation,
-        size_bytes=entry.size_bytes,
-    )
-
-
-def clear(stack: Stack, prefix: str) -> Plan[int]:
-    """Remove every key that begins with `prefix`, slowest tier first; the most that one held."""
-    count = 0
-    stack.epoch += 1
-    if stack.queues_writes:
-        rows = [each.row for each in stack.queue.remove_all(prefix) if each.row is not None]
-        yield AwaitWritten(prefix)
-        if rows:
-            yield ForgetJournal(rows)
-    for level in reversed(stack.levels):
-        reply = yield Clear(level.index, prefix)
-        if reply.status == OK:
-            count = max(count, reply.value)
-        else:
-            level.suspects.add_all(reply.now_s)
-    stack.epoch += 1
-    return count
 
 
 def _write_plan(
@@ -338,9 +200,9 @@ def _write(
 def _settle(level: Level, key: str, reply: Reply, ticket: int | None) -> Plan[TierWrite]:
     """Report a write, and see to it that an older value is not served where it did not land."""
     if reply.status == REFUSED:
-        yield from _remove(level, key)
+        yield from remove(level, key)
         return TierWrite(level.name, WriteOutcome.REFUSED, reply.reason)
-    _trust(level, key, reply, ticket)
+    trust(level, key, reply, ticket)
     if reply.status == OK:
         return level.written
     return TierWrite(level.name, WriteOutcome.FAILED, reply.reason)
@@ -348,7 +210,7 @@ def _settle(level: Level, key: str, reply: Reply, ticket: int | None) -> Plan[Ti
 
 def _refuse(stack: Stack, level: Level, key: str, reason: str) -> Plan[TierWrite]:
     _say_refused(stack, level, reason)
-    yield from _remove(level, key)
+    yield from remove(level, key)
     return TierWrite(level.name, WriteOutcome.REFUSED, reason)
 
 
@@ -357,22 +219,6 @@ def _say_refused(stack: Stack, level: Level, reason: str) -> None:
     stack.faults.report(
         level.name, "refused", f"Tier {level.name!r} does not take a value: {reason}"
     )
-
-
-def _remove(level: Level, key: str) -> Plan[Reply]:
-    ticket = level.suspects.ticket(key)
-    reply: Reply = yield Delete(level.index, key)
-    _trust(level, key, reply, ticket)
-    return reply
-
-
-def _trust(level: Level, key: str, reply: Reply, ticket: int | None) -> None:
-    """Remember whether what a tier holds for a key may be believed after a change of it."""
-    if reply.status == OK:
-        if ticket is not None:
-            level.suspects.clear(key, ticket)
-    elif reply.status in (FAILED, SKIPPED):
-        level.suspects.add(key, reply.now_s)
 
 
 def _lifetime_in(level: Level, entry: Entry) -> float:

@@ -1,0 +1,68 @@
+"""The plan that gives a key a new lifetime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tiered_cache._engine.effects import OK, AwaitWritten, Plan, Put, WriteJournal
+from tiered_cache._engine.findings import UNKNOWN
+from tiered_cache._engine.reading import peek
+from tiered_cache._engine.records import Records
+from tiered_cache.contracts import PutItem, Reach
+from tiered_cache.entry import Entry
+
+if TYPE_CHECKING:
+    from tiered_cache._engine.stack import Stack
+
+__all__ = ["touch"]
+
+
+def touch(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]:
+    """Give `key` a new lifetime from `now_s` on, in every tier that holds it fresh."""
+    touched = False
+    if key in stack.queue.held:
+        touched = yield from _touch_queued(stack, key, lifetime_s, now_s)
+    for level in reversed(stack.levels):
+        finding = yield from peek(stack, level, key)
+        entry = finding.entry
+        if entry is None or finding.outcome != "hits" or finding.token is UNKNOWN:
+            continue
+        item = Records(stack, key, _renewed(entry, lifetime_s, now_s)).item(level)
+        if isinstance(item, str):
+            continue
+        reply = yield Put(
+            level.index,
+            key,
+            PutItem(item, level.capped(lifetime_s + entry.grace_s, entry.grace_s), finding.token),
+        )
+        touched = touched or reply.status == OK
+    return touched
+
+
+def _touch_queued(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]:
+    """Give what waits for `key` a new lifetime; whether something fresh does."""
+    yield AwaitWritten(key)
+    waiting = stack.queue.held.get(key)
+    if waiting is None or waiting.entry is None or waiting.entry.fresh_until_s <= now_s:
+        return False
+    entry = _renewed(waiting.entry, lifetime_s, now_s)
+    row = waiting.row
+    if row is not None:
+        record = stack.codec.encode(key, entry, stack.widest_reach or Reach.HOST)
+        reply = yield WriteJournal(key, record, row.as_of_s, row.tiers)
+        row = reply.value or row
+    return stack.queue.renew(waiting, entry, row)
+
+
+def _renewed(entry: Entry, lifetime_s: float, now_s: float) -> Entry:
+    return Entry(
+        entry.value,
+        created_s=entry.created_s,
+        fresh_until_s=now_s + lifetime_s,
+        stale_until_s=now_s + lifetime_s + entry.grace_s,
+        cost_s=entry.cost_s,
+        lead_s=entry.lead_s,
+        tags=entry.tags,
+        generation=entry.generation,
+        size_bytes=entry.size_bytes,
+    )
