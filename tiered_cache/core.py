@@ -101,15 +101,16 @@ class Core:
         self._refresher.submit(key, job)
 
     def _journal(self) -> Journal:
-        with self._lock:
-            if self._journal_made is None:
-                # sqlite3 is imported by the first write that needs a journal, and by no other.
-                from tiered_cache.journal import DiskJournal
+        if self._journal_made is None:
+            # sqlite3 is imported by the first write that needs a journal, and by no other.
+            from tiered_cache.journal import DiskJournal
 
-                tiers = [level.tier for level in self.stack.levels]
-                namespace = self.stack.options.namespace
-                self._journal_made = DiskJournal(journal_directory(tiers, namespace))
-            return self._journal_made
+            tiers = [level.tier for level in self.stack.levels]
+            made = DiskJournal(journal_directory(tiers, self.stack.options.namespace))
+            with self._lock:
+                # Of two that come at once one is never used, and so opens nothing.
+                self._journal_made = self._journal_made or made
+        return self._journal_made
 
     @property
     def live(self) -> Mapping[str, Node]:

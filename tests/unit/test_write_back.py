@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -331,6 +333,25 @@ def test_the_end_of_the_process_writes_the_queue_down(tmp_path: Path, other: Tie
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
     assert other.get("key") == "at the end"
+
+
+def _set_in_worker(folder: str) -> None:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(folder)]
+    TieredCache(tiers, writing=SLOWLY).set("key", "from a worker")
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_the_end_of_a_worker_process_writes_the_queue_down(
+    method: str, tmp_path: Path, other: TieredCache
+) -> None:
+    context: Any = multiprocessing.get_context(method)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        worker = context.Process(target=_set_in_worker, args=(str(tmp_path),))
+        worker.start()
+    worker.join(60)
+    assert worker.exitcode == 0
+    assert other.get("key") == "from a worker"
 
 
 @pytest.mark.parametrize(

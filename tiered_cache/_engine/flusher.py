@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,7 @@ _log = logging.getLogger("tiered_cache")
 
 _ADOPT_INTERVAL_S = 5.0
 _EXIT_TIMEOUT_S = 10.0
+_workers: set[int] = set()
 _flushers: weakref.WeakSet[Flusher] = weakref.WeakSet()
 
 
@@ -62,6 +65,7 @@ class Flusher:
             if self._running:
                 return
             self._running = True
+        _finish_with_the_worker()
         thread = threading.Thread(target=self._work, name="tiered-cache-flusher", daemon=True)
         thread.start()
 
@@ -183,6 +187,18 @@ class Flusher:
         """Write nothing any more: what still waits is over, but for what the journal keeps."""
         _flushers.discard(self)
         self._queue.remove_all("")
+
+
+def _finish_with_the_worker() -> None:
+    """Have `_finish_all` called at the end of a worker of `multiprocessing`, which calls no `atexit`."""
+    # Only looked up: a process that is no worker need not import it.
+    package: Any = sys.modules.get("multiprocessing")
+    util: Any = sys.modules.get("multiprocessing.util")
+    if util is None or os.getpid() in _workers:
+        return
+    _workers.add(os.getpid())
+    if package.parent_process() is not None:
+        util.Finalize(None, _finish_all, exitpriority=100)
 
 
 def _finish_all() -> None:
