@@ -226,6 +226,23 @@ def test_writes_while_redis_is_away_arrive_when_it_is_back(
             assert redis.get("key") == "while it is away"
 
 
+def test_law_4_a_queued_write_that_ends_before_it_is_flushed_uncovers_nothing_older(
+    tmp_path: Path,
+) -> None:
+    clock = FakeClock()
+    with (
+        TieredCache([MemoryTier(), DiskTier(tmp_path)], writing=SLOWLY, clock=clock) as cache,
+        TieredCache([DiskTier(tmp_path)], clock=clock) as other,
+    ):
+        other.set("key", "older", ttl="1h")
+        cache.set("key", "newer", ttl="1s")
+        clock.advance(2)
+        assert cache.get("key") is None
+        assert cache.flush("10s")
+        assert cache.get("key") is None
+        assert other.get("key") is None
+
+
 def test_a_strict_cache_goes_on_flushing_when_a_tier_is_back(namespace: str) -> None:
     with ValkeyServer() as server:
         tiers: list[Tier] = [MemoryTier(), RedisTier(server.url)]
@@ -261,6 +278,7 @@ def test_one_poison_record_holds_up_no_other(namespace: str, valkey: ValkeyServe
     tiers: list[Tier] = [MemoryTier(), RedisTier(valkey.url, max_value_bytes=1000)]
     with TieredCache(tiers, namespace=namespace, writing=WriteBack(), clock=clock) as cache:
         core = cache._source.core()
+        cache.set("poison", "older", durability="remote")
         cache.set("poison", "x" * 2000)
         cache.set("fine", "x")
         while core.stack.queue.held:
@@ -268,7 +286,7 @@ def test_one_poison_record_holds_up_no_other(namespace: str, valkey: ValkeyServe
             core._flusher.flush_due()
         assert core.stack.queue.figures()["parked"] == 1
         with TieredCache([RedisTier(valkey.url)], namespace=namespace, clock=clock) as redis:
-            assert list(redis.keys()) == ["fine"]
+            assert list(redis.keys()) == ["fine"], "what was there before is older: it is gone too"
 
 
 def test_a_clock_that_is_set_back_loses_no_write(tmp_path: Path) -> None:

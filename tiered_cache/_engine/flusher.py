@@ -128,6 +128,9 @@ class Flusher:
             f"{where}: {each.trouble}",
         )
         self._stack.note(Event(EventKind.ERROR, "", each.key, 0.0, 0, f"parked: {each.trouble}"))
+        if each.entry is not None:
+            # What those tiers held before is older still: it is not to be served in its place.
+            self._queue.put(Pending(each.key, None, each.as_of_s, each.levels))
         if each.row is not None:
             self._stack.journal().park(each.row, each.trouble)
 

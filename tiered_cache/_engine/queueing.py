@@ -133,14 +133,19 @@ def _as_of(stack: Stack, found: Found | Absent) -> float:
 def _item(
     level: Level, each: Pending, records: Records | None, token: object, now_s: float
 ) -> PutItem | None:
-    """What a tier is given; `None` where there is nothing left to write."""
-    if each.entry is None or records is None:
-        return PutItem(make_tombstone(each.as_of_s), TOMBSTONE_LIFETIME_S, token)
-    lifetime_s = each.entry.stale_until_s - now_s
-    item = records.item(level)
-    if lifetime_s <= 0 or isinstance(item, str):
-        return None
-    return PutItem(item, level.capped(lifetime_s, each.entry.grace_s), token)
+    """What a tier is given; `None` where there is nothing to write.
+
+    Of a change that is over, or that the tier can't hold, a tombstone: what it held before is older
+    still, and must not be served.
+    """
+    if each.entry is not None and records is not None:
+        lifetime_s = each.entry.stale_until_s - now_s
+        item = records.item(level)
+        if lifetime_s > 0 and not isinstance(item, str):
+            return PutItem(item, level.capped(lifetime_s, each.entry.grace_s), token)
+        if each.tokens is not None:
+            return None
+    return PutItem(make_tombstone(each.as_of_s), TOMBSTONE_LIFETIME_S, token)
 
 
 def _reached(level: Level, each: Pending) -> None:
