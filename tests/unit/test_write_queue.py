@@ -106,11 +106,13 @@ def test_a_key_stays_until_its_last_tier_has_it(clock: FakeClock) -> None:
     clock.advance(1)
     batch = queue.take()
     batch[0].levels = (1,)
-    assert queue.settle(batch) == ([], [])
+    assert queue.outcome(batch) == ([], [])
+    queue.settle(batch)
     assert "a" in queue.held
     batch = queue.take()
     batch[0].levels = ()
-    assert queue.settle(batch) == (batch, [])
+    assert queue.outcome(batch) == (batch, [])
+    queue.settle(batch)
     assert not queue.held
 
 
@@ -122,7 +124,8 @@ def test_what_was_replaced_while_it_was_written_is_neither_done_nor_lost(clock: 
     newer = change("a", "new")
     queue.put(newer)
     batch[0].levels = ()
-    assert queue.settle(batch) == ([], [])
+    assert queue.outcome(batch) == ([], [])
+    queue.settle(batch)
     assert queue.held["a"] is newer
 
 
@@ -161,7 +164,8 @@ def test_what_a_healthy_tier_keeps_refusing_is_parked(clock: FakeClock) -> None:
                 each.levels = ()
             else:
                 queue.postpone(each, "too large", refused=True)
-        done, parked = queue.settle(batch)
+        done, parked = queue.outcome(batch)
+        queue.settle(batch)
         assert keys(done) == (["fine"] if attempt == 0 else [])
         assert keys(parked) == (["poison"] if attempt == MAX_ATTEMPTS - 1 else [])
     assert not queue.held

@@ -103,23 +103,29 @@ class Flusher:
                 for each in batch:
                     self._queue.postpone(each, str(error), refused=False)
                 self._stack.faults.report("queue", type(error).__name__, f"A flush failed: {error}")
-            finally:
-                done, parked = self._queue.settle(batch)
-            self._after([each.row for each in done if each.row is not None], parked)
+            # The journal first: whoever waits for the queue to be empty finds nothing left in it.
+            done, parked = self._queue.outcome(batch)
+            self._journal(done, parked)
+            self._queue.settle(batch)
+            for each in parked:
+                self._give_up(each)
+            if self._stack.pending:
+                self._stack.tell()
 
-    def _after(self, rows: list[JournalRow], parked: list[Pending]) -> None:
+    def _journal(self, done: list[Pending], parked: list[Pending]) -> None:
+        """Forget what is done with, and mark what is given up."""
+        rows = [each.row for each in done if each.row is not None]
         try:
             if rows:
                 self._stack.journal().forget(rows)
             for each in parked:
-                self._park(each)
+                if each.row is not None:
+                    self._stack.journal().park(each.row, each.trouble)
         except JournalError as error:
             # What stays in the journal is written once more, and gives way to what is newer.
             self._stack.faults.report("journal", "forget", f"The journal failed: {error.message}")
-        if self._stack.pending:
-            self._stack.tell()
 
-    def _park(self, each: Pending) -> None:
+    def _give_up(self, each: Pending) -> None:
         where = "" if each.row is None else "; `tiered-cache journal` shows it"
         self._stack.faults.report(
             "journal",
@@ -131,8 +137,6 @@ class Flusher:
         if each.entry is not None:
             # What those tiers held before is older still: it is not to be served in its place.
             self._queue.put(Pending(each.key, None, each.as_of_s, each.levels))
-        if each.row is not None:
-            self._stack.journal().park(each.row, each.trouble)
 
     def adopt(self) -> None:
         """Queue what dead processes have left in their journals."""

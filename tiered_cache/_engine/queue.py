@@ -207,28 +207,29 @@ class WriteQueue:
             due = [self._due_s(each, all_due) for each in self.held.values()]
             return min(due, default=None)
 
-    def settle(self, batch: Sequence[Pending]) -> tuple[list[Pending], list[Pending]]:
-        """Take back a batch: what reached every tier, and what is parked, leaves the queue.
+    def outcome(self, batch: Sequence[Pending]) -> tuple[list[Pending], list[Pending]]:
+        """What of a batch has reached every tier, and what is to be given up and parked.
 
-        Returns both, for the journal to forget or to mark. What was replaced meanwhile is
-        neither: its place in the journal is its successor's.
+        What was replaced meanwhile is neither: its place in the journal is its successor's.
         """
-        done: list[Pending] = []
-        parked: list[Pending] = []
         with self.changed:
-            for each in batch:
-                self._writing.discard(each.key)
-                if self.held.get(each.key) is not each:
-                    continue
-                if not each.levels:
-                    del self.held[each.key]
-                    done.append(each)
-                elif each.attempts >= MAX_ATTEMPTS:
-                    del self.held[each.key]
-                    parked.append(each)
+            return self._outcome(batch)
+
+    def _outcome(self, batch: Sequence[Pending]) -> tuple[list[Pending], list[Pending]]:
+        latest = [each for each in batch if self.held.get(each.key) is each]
+        done = [each for each in latest if not each.levels]
+        parked = [each for each in latest if each.levels and each.attempts >= MAX_ATTEMPTS]
+        return done, parked
+
+    def settle(self, batch: Sequence[Pending]) -> None:
+        """Take back a batch: what has reached every tier, or is parked, leaves the queue."""
+        with self.changed:
+            done, parked = self._outcome(batch)
+            for each in (*done, *parked):
+                del self.held[each.key]
+            self._writing.difference_update([each.key for each in batch])
             self.parked += len(parked)
             self.changed.notify_all()
-        return done, parked
 
     def sleep(self, seconds: float) -> None:
         """Wait until something changes, at most for `seconds`."""
