@@ -96,7 +96,7 @@ class TieredCache:
     All methods are safe to call from any thread, and after a fork.
     """
 
-    __slots__ = ("__weakref__", "_hits", "_live", "_now", "_prefix", "_source")
+    __slots__ = ("__weakref__", "_hits", "_live", "_now", "_prefix", "_source", "_view_hit")
 
     def __init__(
         self,
@@ -172,6 +172,7 @@ class TieredCache:
         self._prefix = prefix
         self._live = NO_NODES
         self._now = SYSTEM_CLOCK.monotonic
+        self._view_hit: Callable[[], object] = _count_nothing
         source.add(self)
 
     def refresh(self, core: Core | None) -> None:
@@ -182,6 +183,7 @@ class TieredCache:
         self._now = core.monotonic
         self._hits = core.live_hits.counter
         self._live = NO_NODES if self._prefix else core.live
+        self._view_hit = core.view_hits(self._prefix) if self._prefix else _count_nothing
 
     @property
     def codec(self) -> Codec:
@@ -214,7 +216,7 @@ class TieredCache:
         except (KeyError, TypeError):
             pass
         core, key = self._core_and_key(key)
-        value = core.live_hit(key) if self._prefix else MISSING
+        value = self._hit_in_view(core, key) if self._prefix else MISSING
         if value is MISSING:
             found = core.run(look_up(core.stack, key)).finding
             fresh = found is not None and found.outcome == "hits"
@@ -251,7 +253,7 @@ class TieredCache:
         core, key = self._core_and_key(key)
         terms = _terms(core, ttl, tags)
         if self._prefix:
-            hit = core.live_hit(key)
+            hit = self._hit_in_view(core, key)
             if hit is not MISSING:
                 return hit
         return core.run(get_or_compute(core.stack, key, compute, terms))
@@ -515,6 +517,12 @@ class TieredCache:
         view = self._prefix.replace(VIEW_SEPARATOR, "/").strip("/")
         return f"<TieredCache {view}>" if view else "<TieredCache>"
 
+    def _hit_in_view(self, core: Core, key: str) -> Any:
+        value = core.live_hit(key)
+        if value is not MISSING:
+            self._view_hit()
+        return value
+
     def _core_and_key(self, key: str) -> tuple[Core, str]:
         return self._source.core(), self._prefix + check_key(key)
 
@@ -527,6 +535,10 @@ class TieredCache:
 
     def _short(self, key: str) -> str:
         return key[len(self._prefix) :]
+
+
+def _count_nothing() -> None:
+    """For a cache, whose hits are counted where they are read."""
 
 
 def _core_of(cache: TieredCache) -> Core:

@@ -167,7 +167,7 @@ class Core:
                 self.stack.tell()
 
     def live_hit(self, key: str) -> Any:
-        """The value of an inlined hit on `key`, which is a view's, or `MISSING`."""
+        """The value of an inlined hit on `key`, or `MISSING`; the view counts it by itself."""
         node = self.live.get(key)
         if node is None:
             return MISSING
@@ -176,8 +176,11 @@ class Core:
             return MISSING
         node.visits += 1
         next(self.live_hits.counter)
-        self._counters.view(key).hits.add()
         return held.value
+
+    def view_hits(self, prefix: str) -> Callable[[], object]:
+        """What counts a hit of the view whose keys begin with `prefix`."""
+        return self._counters.view(prefix).hits.add
 
     def _time_live_hit(self) -> float:
         """The seconds of an inlined hit, measured now: timing each would cost more than the hit."""

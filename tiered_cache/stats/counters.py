@@ -12,6 +12,8 @@ from tiered_cache.stats.snapshot import CacheStats, NamespaceStats, TierStats
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tiered_cache_policies.contracts import StatisticsPolicy
 
 __all__ = ["CacheCounters", "Tally", "TierCounters"]
@@ -212,14 +214,13 @@ class CacheCounters:
                 hits=self._total.hits.read() + live_hits,
                 stale_hits=self._total.stale_hits.read(),
                 misses=self._total.misses.read(),
-                namespaces=tuple(
-                    NamespaceStats(
-                        name, each.hits.read(), each.stale_hits.read(), each.misses.read()
-                    )
-                    for name, each in sorted(self._views.items())
-                ),
+                namespaces=tuple(each for each in self._namespaces() if each.lookups),
                 computes=self._computes,
                 compute_errors=self._compute_errors,
                 compute_seconds=self._compute_seconds,
                 tiers=tiers,
             )
+
+    def _namespaces(self) -> Iterator[NamespaceStats]:
+        for name, each in sorted(self._views.items()):
+            yield NamespaceStats(name, each.hits.read(), each.stale_hits.read(), each.misses.read())
