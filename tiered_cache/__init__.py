@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tiered_cache.decorators import Cached
     from tiered_cache.errors import (
         CacheClosedError,
+        ComputationTimeoutError,
         ConfigurationError,
         InvalidDurationError,
         InvalidKeyError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         WriteOutcome,
         WriteResult,
     )
+    from tiered_cache.single_flight import SingleFlight
     from tiered_cache.stats.snapshot import CacheStats, TierStats
     from tiered_cache.tiers.disk import DiskTier
     from tiered_cache.tiers.memory import MemoryTier
@@ -49,6 +51,7 @@ __all__ = [
     "CacheStats",
     "Cached",
     "Computation",
+    "ComputationTimeoutError",
     "ConfigurationError",
     "DiskTier",
     "Event",
@@ -65,6 +68,7 @@ __all__ = [
     "QueueFullError",
     "RedisTier",
     "Settings",
+    "SingleFlight",
     "TierError",
     "TierStats",
     "TierTimeoutError",
@@ -87,6 +91,7 @@ _HOMES = {
     "tiered_cache.decorators": ("Cached",),
     "tiered_cache.errors": (
         "CacheClosedError",
+        "ComputationTimeoutError",
         "ConfigurationError",
         "InvalidDurationError",
         "InvalidKeyError",
@@ -107,6 +112,7 @@ _HOMES = {
         "WriteOutcome",
         "WriteResult",
     ),
+    "tiered_cache.single_flight": ("SingleFlight",),
     "tiered_cache.stats.snapshot": ("CacheStats", "TierStats"),
     "tiered_cache.tiers.disk": ("DiskTier",),
     "tiered_cache.tiers.memory": ("MemoryTier",),

@@ -21,6 +21,7 @@ from tiered_cache.decorators import cached
 from tiered_cache.errors import ConfigurationError, InvalidKeyError
 from tiered_cache.keys import VIEW_SEPARATOR, check_key, check_namespace
 from tiered_cache.outcomes import Explanation, Lookup, LookupStatus, WriteResult
+from tiered_cache.single_flight import SingleFlight
 from tiered_cache.units import TTL, Duration, parse_duration, parse_lifetime
 from tiered_cache_policies.contracts import Durability
 from tiered_cache_policies.promotion.always import Always
@@ -77,6 +78,8 @@ class TieredCache:
         default_ttl: The lifetime of values that are stored without one.
         expiry: The expiry policies, asked one after the other for the lifetime of each new value.
         refreshing: The refresh policy; by default a hit leads to nothing.
+        single_flight: How long a caller waits for another one that computes the same key; by
+            default as long as that takes.
         stale_for: How long after its lifetime a value is served by `get_or_compute` while it is
             computed anew in the background.
         max_ttl: The longest that single tiers keep anything fresh, by their name.
@@ -109,6 +112,7 @@ class TieredCache:
         default_ttl: Duration | None = None,
         expiry: ExpiryPolicy | Sequence[ExpiryPolicy] = (),
         refreshing: RefreshPolicy | None = None,
+        single_flight: SingleFlight | None = None,
         stale_for: Duration = 0,
         max_ttl: Mapping[str, Duration] | None = None,
         statistics: StatisticsPolicy | None = None,
@@ -130,6 +134,7 @@ class TieredCache:
             admission=_by_tier(tiers, admission),
             expiry=tuple(expiry) if isinstance(expiry, Sequence) else (expiry,),
             refreshing=refreshing,
+            single_flight=SingleFlight() if single_flight is None else single_flight,
             stale_for_s=parse_duration(stale_for, name="stale_for"),
             longest_s={
                 name: parse_lifetime(longest, name="max_ttl")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tiered_cache._engine.computing import refresh
 from tiered_cache._engine.driver import SyncDriver
+from tiered_cache._engine.flights import leading
 from tiered_cache._engine.flusher import Flusher
 from tiered_cache._engine.refresher import Refresher
 from tiered_cache._engine.stack import Stack, StackOptions
@@ -63,6 +64,7 @@ class Core:
             count_miss=self._counters.miss,
             journal=self._journal,
             count_computed=self._counters.computed,
+            count_coalesced=self._counters.coalesced,
         )
         try:
             self.stack.open()
@@ -86,6 +88,7 @@ class Core:
         key, function, terms, seen_s = wanted
 
         def job() -> None:
+            leading.set(())  # in the job's own copy of the caller's context
             try:
                 self.run(refresh(self.stack, key, function, terms, seen_s))
             except CacheClosedError:
@@ -162,6 +165,7 @@ class Core:
                 return self.run(plan)
             return self._run(plan)
         finally:
+            self.stack.flights.detach(keys)
             self.stack.end_change(held)
             if self.stack.pending:
                 self.stack.tell()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "CacheClosedError",
+    "ComputationTimeoutError",
     "ConfigurationError",
     "CorruptRecordError",
     "ForeignRecordError",
@@ -87,6 +88,10 @@ class CacheClosedError(TieredCacheError, RuntimeError):
 
 class SerializationError(TieredCacheError, TypeError):
     """A value can't be turned into bytes under the rules of the tier that should hold it."""
+
+
+class ComputationTimeoutError(TieredCacheError, TimeoutError):
+    """A caller waited for another one's computation for as long as `SingleFlight` says."""
 
 
 class QueueFullError(TieredCacheError, TimeoutError):

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tiered_cache._engine.effects import Compute, Plan, Refresh
-from tiered_cache._engine.reading import Sought, look_up, look_up_many, peek, promote
-from tiered_cache._engine.terms import Terms, make_entry
+from tiered_cache._engine.effects import Plan, Refresh
+from tiered_cache._engine.flying import compute_for, compute_many_once, compute_once
+from tiered_cache._engine.reading import look_again, look_up, look_up_many, promote
 from tiered_cache._engine.touching import touch
-from tiered_cache._engine.writing import fill
-from tiered_cache.errors import TieredCacheError
+from tiered_cache.single_flight import OnTimeout
 from tiered_cache_policies.contracts import Hit, HitAction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tiered_cache._engine.effects import Computed
     from tiered_cache._engine.findings import Finding
+    from tiered_cache._engine.reading import Sought
     from tiered_cache._engine.stack import Stack
+    from tiered_cache._engine.terms import Terms
     from tiered_cache.entry import Entry
 
 __all__ = ["get_or_compute", "get_or_compute_many", "refresh"]
@@ -40,7 +40,7 @@ def get_or_compute(
     """
     sought = yield from look_up(stack, key, past_stale=not stack.options.stale_for_s)
     finding = sought.finding
-    if finding is not None and finding.entry is not None:
+    if finding is not None and finding.entry is not None and not _waits(stack, finding):
         entry = finding.entry
         if finding.outcome != "hits":
             yield Refresh(key, compute, terms, entry.created_s)
@@ -48,10 +48,7 @@ def get_or_compute(
             yield from _freshen(stack, key, finding, entry, compute, terms)
         found: T = entry.value
         return found
-    computed: Computed = yield Compute(compute, (key,))
-    yield from _keep(stack, key, computed.value, terms, computed, sought)
-    value: T = computed.value
-    return value
+    return (yield from compute_once(stack, key, compute, terms, sought))
 
 
 def get_or_compute_many(
@@ -63,40 +60,36 @@ def get_or_compute_many(
     """The values of `keys`; the missing ones are computed in one call."""
     sought = yield from look_up_many(stack, keys, past_stale=True)
     values: dict[str, T] = {}
-    missing: list[str] = []
+    missing: dict[str, Sought] = {}
     for key, each in sought.items():
         finding = each.finding
         if finding is not None and finding.entry is not None:
             hit: Any = finding.entry.value
             values[key] = hit
         else:
-            missing.append(key)
+            missing[key] = each
     if missing:
-        computed: Computed = yield Compute(lambda: dict(compute_many(missing)), missing)
-        made: Mapping[str, T] = computed.value
-        for key in missing:
-            if key in made:
-                values[key] = made[key]
-                yield from _keep(stack, key, made[key], terms, computed, sought[key])
+        values |= yield from compute_many_once(stack, compute_many, terms, missing)
     return values
 
 
 def refresh(
     stack: Stack, key: str, compute: Callable[[], object], terms: Terms, seen_s: float
 ) -> Plan[None]:
-    """Compute `key` anew, unless somebody else did since the value that was written at `seen_s`."""
-    epoch = stack.epoch
-    tokens: list[object] = []
-    for level in stack.levels:
-        finding = yield from peek(stack, level, key)
-        entry = finding.entry
-        if entry is not None and finding.outcome == "hits" and entry.created_s > seen_s:
-            yield from promote(stack, key, Sought(level, finding, tokens, False, epoch))
-            return
-        tokens.append(finding.token)
-    computed: Computed = yield Compute(compute, (key,))
-    sought = Sought(None, None, tokens, False, epoch)
-    yield from _keep(stack, key, computed.value, terms, computed, sought)
+    """Compute `key` anew, unless somebody else does, or did since the value written at `seen_s`."""
+    flight, leads = stack.flights.board(key)
+    if flight is None or not leads:
+        if flight is not None:
+            stack.flights.leave(flight)
+        return
+    try:
+        sought = yield from look_again(stack, key, newer_than_s=seen_s)
+        if sought.finding is None:
+            yield from compute_for(stack, key, compute, terms, sought, flight)
+        else:
+            yield from promote(stack, key, sought)
+    finally:
+        stack.flights.retire(flight)
 
 
 def _freshen(
@@ -121,24 +114,7 @@ def _freshen(
         yield from touch(stack, key, action.renew_s, now_s)
 
 
-def _keep(
-    stack: Stack, key: str, value: object, terms: Terms, computed: Computed, sought: Sought
-) -> Plan[None]:
-    """Store a computed value as its terms, the policies and the function itself say."""
-    if computed.computation.skipped:
-        return
-    try:
-        entry = make_entry(
-            stack,
-            key,
-            value,
-            terms.told(computed.computation),
-            computed.now_s,
-            computed.seconds / computed.keys,
-            computed.lead_s,
-        )
-    except TieredCacheError as error:
-        # The caller gets what was computed; that it can't be stored is no fault of the function.
-        stack.faults.report("terms", type(error).__name__, f"A value is not stored: {error}")
-        return
-    yield from fill(stack, key, entry, sought)
+def _waits(stack: Stack, finding: Finding) -> bool:
+    """Whether the caller wants to wait for a fresh value rather than to have a stale one."""
+    patient = stack.options.single_flight.on_timeout is OnTimeout.STALE
+    return patient and finding.outcome != "hits"

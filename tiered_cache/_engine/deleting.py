@@ -101,4 +101,5 @@ def clear(stack: Stack, prefix: str) -> Plan[int]:
         else:
             level.suspects.add_all(reply.now_s)
     stack.epoch += 1
+    stack.flights.detach_all(prefix)
     return count

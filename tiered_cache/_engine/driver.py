@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +11,7 @@ from tiered_cache._engine.effects import (
     FAILED,
     OK,
     REFUSED,
+    AwaitFlight,
     AwaitRoom,
     AwaitWritten,
     Clear,
@@ -31,6 +33,7 @@ from tiered_cache._engine.effects import (
     WriteJournal,
 )
 from tiered_cache._engine.findings import UNKNOWN
+from tiered_cache._engine.flights import leading
 from tiered_cache.computation import Computation, under_way
 from tiered_cache.contracts import Absent, Found
 from tiered_cache.errors import JournalError, QueueFullError
@@ -72,6 +75,7 @@ class SyncDriver:
             Delete: self._delete,
             DeleteMany: self._delete_many,
             Clear: self._clear,
+            AwaitFlight: self._await_flight,
             AwaitRoom: self._await_room,
             AwaitWritten: self._await_written,
             WriteJournal: self._write_journal,
@@ -204,6 +208,11 @@ class SyncDriver:
             )
             raise QueueFullError(msg, operation="set", key=effect.key)
 
+    def _await_flight(self, effect: AwaitFlight) -> bool:
+        over = threading.Event()
+        effect.flight.when_over(over.set)
+        return over.wait(None if effect.timeout_s == math.inf else effect.timeout_s)
+
     def _await_written(self, effect: AwaitWritten) -> None:
         self._queue.wait_until_written(effect.prefix, _ROOM_WAIT_S)
 
@@ -227,9 +236,10 @@ class SyncDriver:
         self._stack.refresh(effect)
 
     def _compute(self, effect: Compute) -> Computed:
-        function, keys = effect
+        function, keys, flights = effect
         computation = Computation()
         token = under_way.set(computation)
+        led = leading.set((*leading.get(), *flights))
         began_s = self._clock.wall()
         started = time.perf_counter()
         try:
@@ -238,6 +248,7 @@ class SyncDriver:
             self._computed(keys, time.perf_counter() - started, failed=True)
             raise ComputeFailedError(error) from None
         finally:
+            leading.reset(led)
             under_way.reset(token)
         seconds = time.perf_counter() - started
         self._computed(keys, seconds, failed=False)

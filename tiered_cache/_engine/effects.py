@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from tiered_cache._engine.flights import Flight  # noqa: TC001 - NamedTuple fields
 from tiered_cache._engine.terms import Terms  # noqa: TC001 - NamedTuple fields
 from tiered_cache.computation import Computation  # noqa: TC001 - NamedTuple fields
 from tiered_cache.contracts import JournalRow, PutItem  # noqa: TC001 - NamedTuple fields
@@ -19,6 +20,7 @@ __all__ = [
     "REFUSED",
     "SKIPPED",
     "UNREADABLE",
+    "AwaitFlight",
     "AwaitRoom",
     "AwaitWritten",
     "Clear",
@@ -142,6 +144,13 @@ class AwaitRoom(NamedTuple):
     key: str
 
 
+class AwaitFlight(NamedTuple):
+    """Wait for somebody else's computation: a reply with whether it ended in time."""
+
+    flight: Flight
+    timeout_s: float
+
+
 class AwaitWritten(NamedTuple):
     """Wait until no key with a prefix is on its way down: a reply without a value."""
 
@@ -196,13 +205,14 @@ class Refresh(NamedTuple):
 
 
 class Compute(NamedTuple):
-    """Call the caller's function: a reply of the type `Computed`.
+    """Call the caller's function, for some flights: a reply of the type `Computed`.
 
     What it raises is thrown into the plan inside a `ComputeFailedError`.
     """
 
     function: Callable[[], Any]
     keys: Sequence[str]
+    flights: Sequence[Flight]
 
 
 class ComputeFailedError(Exception):
@@ -225,6 +235,7 @@ Effect = (
     | Delete
     | DeleteMany
     | Clear
+    | AwaitFlight
     | AwaitRoom
     | AwaitWritten
     | WriteJournal

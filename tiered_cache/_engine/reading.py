@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from tiered_cache._engine.effects import OK, Delete, Plan, Put, PutMany, Read, ReadMany, Reply
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.stack import Stack
 
-__all__ = ["Sought", "look_up", "look_up_many", "peek", "promote"]
+__all__ = ["Sought", "look_again", "look_up", "look_up_many", "peek", "promote"]
 
 _EVENTS = {
     "hits": EventKind.HIT,
@@ -42,6 +43,7 @@ class Sought(NamedTuple):
         tokens: For each tier that was asked, what a fill of it must still find.
         unsure: Whether a tier could not say if it holds the key.
         epoch: The stack's epoch when the lookup began: a `clear` since then refuses fills.
+        ended: What `Flights.ended` said then: if it says something else, the value may be there.
     """
 
     level: Level | None
@@ -49,6 +51,7 @@ class Sought(NamedTuple):
     tokens: Sequence[object]
     unsure: bool
     epoch: int
+    ended: int
 
 
 def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]:
@@ -56,7 +59,7 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
 
     It ends at a stale value, unless it is to go past them.
     """
-    epoch = stack.epoch
+    epoch, ended = stack.epoch, stack.flights.ended(key)
     tokens: list[object] = []
     unsure = False
     for level in stack.levels:
@@ -74,7 +77,7 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
                 finding = yield from _quarantine(stack, level, key, finding)
         if finding.outcome == "hits":
             stack.count_hit(key)
-            sought = Sought(level, finding, tokens, unsure, epoch)
+            sought = Sought(level, finding, tokens, unsure, epoch, ended)
             if tokens:
                 yield from promote(stack, key, sought)
             return sought
@@ -83,9 +86,22 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
             unsure = unsure or finding.outcome != "misses"
         elif not past_stale:
             stack.count_stale_hit(key)
-            return Sought(level, finding, tokens, unsure, epoch)
+            return Sought(level, finding, tokens, unsure, epoch, ended)
     stack.count_miss(key)
-    return Sought(None, None, tokens, unsure, epoch)
+    return Sought(None, None, tokens, unsure, epoch, ended)
+
+
+def look_again(stack: Stack, key: str, *, newer_than_s: float = -math.inf) -> Plan[Sought]:
+    """Look `key` up once more, for its leader: only a fresh value counts, and nothing is counted."""
+    epoch, ended = stack.epoch, stack.flights.ended(key)
+    tokens: list[object] = []
+    for level in stack.levels:
+        finding = yield from peek(stack, level, key)
+        entry = finding.entry
+        if entry is not None and finding.outcome == "hits" and entry.created_s > newer_than_s:
+            return Sought(level, finding, tokens, False, epoch, ended)
+        tokens.append(finding.token)
+    return Sought(None, None, tokens, False, epoch, ended)
 
 
 def promote(stack: Stack, key: str, sought: Sought) -> Plan[None]:
@@ -100,6 +116,7 @@ def look_up_many(
 ) -> Plan[dict[str, Sought]]:
     """Look `keys` up; each tier is asked once, for what is still missing."""
     epoch = stack.epoch
+    ended = {key: stack.flights.ended(key) for key in keys}
     found: dict[str, Sought] = {}
     tokens: dict[str, list[object]] = {key: [] for key in keys}
     unsure: set[str] = set()
@@ -110,7 +127,7 @@ def look_up_many(
         findings = yield from _consult_many(stack, level, pending)
         for key, finding in findings.items():
             if finding.entry is not None and (finding.outcome == "hits" or not past_stale):
-                found[key] = Sought(level, finding, tokens[key], key in unsure, epoch)
+                found[key] = Sought(level, finding, tokens[key], key in unsure, epoch, ended[key])
                 count = stack.count_hit if finding.outcome == "hits" else stack.count_stale_hit
                 count(key)
                 continue
@@ -121,7 +138,7 @@ def look_up_many(
     yield from _promote_many(stack, fresh)
     for key in tokens.keys() - found.keys():
         stack.count_miss(key)
-        found[key] = Sought(None, None, tokens[key], key in unsure, epoch)
+        found[key] = Sought(None, None, tokens[key], key in unsure, epoch, ended[key])
     return {key: found[key] for key in tokens}
 
 

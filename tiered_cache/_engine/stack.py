@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tiered_cache._engine.faultlog import FaultLog
 from tiered_cache._engine.findings import SKEW_ALLOWANCE_S
+from tiered_cache._engine.flights import Flights
 from tiered_cache._engine.level import Level
 from tiered_cache._engine.queue import WriteQueue
 from tiered_cache.contracts import EvictionReason, TierContext
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Codec, Journal, Recorder, Tier
     from tiered_cache.entry import Entry
+    from tiered_cache.single_flight import SingleFlight
     from tiered_cache_policies.contracts import (
         AdmissionPolicy,
         ExpiryPolicy,
@@ -55,6 +57,7 @@ class StackOptions(NamedTuple):
     admission: Mapping[str, AdmissionPolicy]
     expiry: tuple[ExpiryPolicy, ...]
     refreshing: RefreshPolicy | None
+    single_flight: SingleFlight
     stale_for_s: float
     longest_s: Mapping[str, float]
     clock: Clock
@@ -78,6 +81,7 @@ class Stack:
         count_miss: Callable[[str], None],
         journal: Callable[[], Journal],
         count_computed: Callable[[float, bool], None],
+        count_coalesced: Callable[[], object],
     ) -> None:
         self.options = options
         self.codec = options.codec
@@ -88,6 +92,8 @@ class Stack:
         self.count_stale_hit = count_stale_hit
         self.count_miss = count_miss
         self.count_computed = count_computed
+        self.count_coalesced = count_coalesced
+        self.flights = Flights()
         self.epoch = 0
         self.journal = journal
         self.queues_writes = isinstance(options.writing, QueuesWrites)

@@ -163,6 +163,8 @@ class CacheCounters:
         self._lock = fork_safe_lock()
         self._total = _Lookups()
         self._views: dict[str, _Lookups] = {}
+        self._coalesced = Tally()
+        self.coalesced = self._coalesced.add
         self._computes = 0
         self._compute_errors = 0
         self._compute_seconds = 0.0
@@ -215,6 +217,7 @@ class CacheCounters:
                 stale_hits=self._total.stale_hits.read(),
                 misses=self._total.misses.read(),
                 namespaces=tuple(each for each in self._namespaces() if each.lookups),
+                coalesced=self._coalesced.read(),
                 computes=self._computes,
                 compute_errors=self._compute_errors,
                 compute_seconds=self._compute_seconds,

@@ -174,6 +174,7 @@ class CacheStats:
         hits: Lookups that some tier answered with a fresh value.
         stale_hits: Lookups answered with a stale value.
         misses: Lookups that no tier answered.
+        coalesced: Misses that took the outcome of a computation that was under way.
         computes: Computations that finished.
         compute_errors: Computations that raised.
         compute_seconds: Seconds spent computing.
@@ -185,6 +186,7 @@ class CacheStats:
     hits: int = 0
     stale_hits: int = 0
     misses: int = 0
+    coalesced: int = 0
     computes: int = 0
     compute_errors: int = 0
     compute_seconds: float = 0.0
@@ -247,6 +249,7 @@ class CacheStats:
             hits=self.hits - earlier.hits,
             stale_hits=self.stale_hits - earlier.stale_hits,
             misses=self.misses - earlier.misses,
+            coalesced=self.coalesced - earlier.coalesced,
             computes=self.computes - earlier.computes,
             compute_errors=self.compute_errors - earlier.compute_errors,
             compute_seconds=self.compute_seconds - earlier.compute_seconds,
@@ -269,6 +272,7 @@ class CacheStats:
             "miss_rate": self.miss_rate,
             "size": self.size,
             "evictions": self.evictions,
+            "coalesced": self.coalesced,
             "computes": self.computes,
             "compute_errors": self.compute_errors,
             "compute_seconds": self.compute_seconds,
