@@ -21,7 +21,7 @@ from tiered_cache.decorators import cached
 from tiered_cache.errors import ConfigurationError, InvalidKeyError
 from tiered_cache.keys import VIEW_SEPARATOR, check_key, check_namespace
 from tiered_cache.outcomes import Explanation, Lookup, LookupStatus, WriteResult
-from tiered_cache.single_flight import SingleFlight
+from tiered_cache.single_flight import Scope, SingleFlight
 from tiered_cache.units import TTL, Duration, parse_duration, parse_lifetime
 from tiered_cache_policies.contracts import Durability
 from tiered_cache_policies.promotion.always import Always
@@ -78,8 +78,8 @@ class TieredCache:
         default_ttl: The lifetime of values that are stored without one.
         expiry: The expiry policies, asked one after the other for the lifetime of each new value.
         refreshing: The refresh policy; by default a hit leads to nothing.
-        single_flight: How long a caller waits for another one that computes the same key; by
-            default as long as that takes.
+        single_flight: Among whom one computes a key and the others wait; by default among all
+            who share the tiers.
         stale_for: How long after its lifetime a value is served by `get_or_compute` while it is
             computed anew in the background.
         max_ttl: The longest that single tiers keep anything fresh, by their name.
@@ -234,14 +234,17 @@ class TieredCache:
         compute: Callable[[], T],
         ttl: TTL = None,
         tags: Iterable[str] = (),
+        scope: str | None = None,
     ) -> T:
         """The value of `key`; where no tier holds a fresh one, what `compute()` returns.
 
         The result is stored under `ttl` and `tags`, and the seconds that it took are kept with it.
         What `compute` raises is raised, and nothing is stored. A value that changed while it was
-        computed is not overwritten (law 4).
+        computed is not overwritten (law 4). Of those who miss a key together one computes, and the
+        others wait for him (law 2): among whom, `scope` says for this call, `"thread"`, `"host"` or
+        `"cluster"`, instead of the cache's `SingleFlight`.
 
-        Give `ttl` and `tags` by name. They are not keyword-only, because CPython calls a function
+        Give `ttl`, `tags` and `scope` by name. They are not keyword-only, because CPython calls a function
         that has such parameters by a slower way, which is a tenth of a hit.
 
         Cost: like `get`; on a miss, what the tiers, `compute` and the write policy take.
@@ -256,7 +259,7 @@ class TieredCache:
         except (KeyError, TypeError):
             pass
         core, key = self._core_and_key(key)
-        terms = _terms(core, ttl, tags)
+        terms = _terms(core, ttl, tags, scope)
         if self._prefix:
             hit = self._hit_in_view(core, key)
             if hit is not MISSING:
@@ -288,6 +291,7 @@ class TieredCache:
         *,
         ttl: TTL = None,
         tags: Iterable[str] = (),
+        scope: str | None = None,
     ) -> dict[str, T]:
         """The values of `keys`; those that no tier holds fresh are computed in one call.
 
@@ -297,6 +301,8 @@ class TieredCache:
                 out are left out of the result.
             ttl: The lifetime of the computed values.
             tags: The tags of the computed values.
+            scope: As for `get_or_compute`. A key that another caller computes already is left to
+                him; what he leaves out is computed in a further call.
         """
         core, full = self._core_and_keys(keys)
 
@@ -305,7 +311,7 @@ class TieredCache:
             made = compute_many(asked)
             return {self._prefix + key: made[key] for key in asked if key in made}
 
-        plan = get_or_compute_many(core.stack, full, compute, _terms(core, ttl, tags))
+        plan = get_or_compute_many(core.stack, full, compute, _terms(core, ttl, tags, scope))
         return {self._short(key): value for key, value in core.run(plan).items()}
 
     def set(
@@ -580,7 +586,8 @@ def _level_of(durability: str | None) -> Durability | None:
         raise ConfigurationError(msg) from None
 
 
-def _terms(core: Core, ttl: TTL, tags: Iterable[str]) -> Terms:
+def _terms(core: Core, ttl: TTL, tags: Iterable[str], scope: str | None = None) -> Terms:
+    within = None if scope is None else Scope.of(scope)
     lifetime_of = None
     if ttl is None:
         lifetime_s = core.stack.options.default_lifetime_s
@@ -589,13 +596,13 @@ def _terms(core: Core, ttl: TTL, tags: Iterable[str]) -> Terms:
     else:
         lifetime_s = parse_lifetime(ttl)
     if not tags:
-        return Terms(lifetime_s, _NO_TAGS, lifetime_of)
+        return Terms(lifetime_s, _NO_TAGS, lifetime_of, within)
     wanted: tuple[object, ...] = () if isinstance(tags, str) else (*tags,)
     names = frozenset([tag for tag in wanted if isinstance(tag, str) and tag])
     if len(names) < len({*wanted}) or not wanted:
         msg = "tags must be non-empty strings in a set, list or tuple, such as tags={'repo:x'}"
         raise InvalidKeyError(msg)
-    return Terms(lifetime_s, names, lifetime_of)
+    return Terms(lifetime_s, names, lifetime_of, within)
 
 
 def _fresh_values(sought: Mapping[str, Sought]) -> Iterator[tuple[str, Any]]:

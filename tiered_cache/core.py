@@ -7,10 +7,10 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from tiered_cache._engine.computing import refresh
 from tiered_cache._engine.driver import SyncDriver
 from tiered_cache._engine.flights import leading
 from tiered_cache._engine.flusher import Flusher
+from tiered_cache._engine.flying import Task, refresh_once
 from tiered_cache._engine.refresher import Refresher
 from tiered_cache._engine.stack import Stack, StackOptions
 from tiered_cache.contracts import DurableTier, LiveTier
@@ -90,7 +90,7 @@ class Core:
         def job() -> None:
             leading.set(())  # in the job's own copy of the caller's context
             try:
-                self.run(refresh(self.stack, key, function, terms, seen_s))
+                self.run(refresh_once(self.stack, Task(key, function, terms), seen_s))
             except CacheClosedError:
                 pass
             except Exception as error:
@@ -236,6 +236,7 @@ class Core:
             self._closed = True
             self._refresh()
             self._refresher.close()
+            self.stack.renewer.close()
             self._flusher.close()
             self.stack.close_tiers()
             if self._journal_made is not None:

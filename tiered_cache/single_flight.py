@@ -12,7 +12,27 @@ from tiered_cache.units import parse_lifetime
 if TYPE_CHECKING:
     from tiered_cache.units import Duration
 
-__all__ = ["OnTimeout", "SingleFlight"]
+__all__ = ["OnTimeout", "Scope", "SingleFlight"]
+
+_SHORTEST_LEASE_S = 0.01
+
+
+class Scope(enum.IntEnum):
+    """Among whom one computes a key and the others wait."""
+
+    THREAD = 0
+    HOST = 1
+    CLUSTER = 2
+
+    @classmethod
+    def of(cls, name: str) -> Scope:
+        """The scope called `thread`, `host` or `cluster`; raises `ConfigurationError`."""
+        try:
+            return cls[name.upper()]
+        except (KeyError, AttributeError):
+            allowed = ", ".join([repr(each.name.lower()) for each in cls])
+            msg = f"scope={name!r} must be one of {allowed}"
+            raise ConfigurationError(msg) from None
 
 
 class OnTimeout(enum.StrEnum):
@@ -24,9 +44,14 @@ class OnTimeout(enum.StrEnum):
 
 
 class SingleFlight:
-    """How long a caller waits for another one that computes the same key, and what it does then.
+    """Among whom one computes a key, how long the others wait, and what they do then.
 
     Args:
+        scope: `"thread"`: the threads and tasks of this process. `"host"`: the processes that share
+            a tier on this host's disk, too. `"cluster"`: the hosts that share a tier, too. By
+            default as wide as the tiers reach; where no tier reaches that far, as far as they do.
+        lease: How long after its last sign of life another process or host that computes a key is
+            taken for dead, such as `"10s"`. It is renewed three times in that while.
         timeout: How long it waits; by default for as long as the other one computes.
         on_timeout: `"compute"` computes the value as well; `"stale"` takes the stale value, and
             computes only if there is none; `"raise"` raises `ComputationTimeoutError`. With
@@ -36,13 +61,25 @@ class SingleFlight:
     Immutable.
 
     Raises:
-        ConfigurationError: `on_timeout` is none of these.
-        InvalidDurationError: `timeout` is no duration of more than 0.
+        ConfigurationError: `scope` or `on_timeout` is none of these, or `lease` under 10 ms.
+        InvalidDurationError: `timeout` or `lease` is no duration of more than 0.
     """
 
-    __slots__ = ("on_timeout", "timeout_s")
+    __slots__ = ("lease_s", "on_timeout", "scope", "timeout_s")
 
-    def __init__(self, *, timeout: Duration | None = None, on_timeout: str = "compute") -> None:
+    def __init__(
+        self,
+        *,
+        scope: str | None = None,
+        lease: Duration = "10s",
+        timeout: Duration | None = None,
+        on_timeout: str = "compute",
+    ) -> None:
+        self.scope = Scope.CLUSTER if scope is None else Scope.of(scope)
+        self.lease_s = parse_lifetime(lease, name="lease")
+        if not _SHORTEST_LEASE_S <= self.lease_s < math.inf:
+            msg = f"lease={lease!r} must be at least 10 ms and have an end, or a dead process is never replaced"
+            raise ConfigurationError(msg)
         self.timeout_s = parse_lifetime(timeout, name="timeout")
         try:
             self.on_timeout = OnTimeout(on_timeout)
@@ -53,4 +90,7 @@ class SingleFlight:
 
     def __repr__(self) -> str:
         timeout = None if self.timeout_s == math.inf else self.timeout_s
-        return f"SingleFlight(timeout={timeout!r}, on_timeout={self.on_timeout.value!r})"
+        return (
+            f"SingleFlight(scope={self.scope.name.lower()!r}, lease={self.lease_s:g}, "
+            f"timeout={timeout!r}, on_timeout={self.on_timeout.value!r})"
+        )

@@ -486,5 +486,9 @@ def test_mistakes_are_named() -> None:
         SingleFlight(on_timeout="wait")
     with pytest.raises(InvalidDurationError, match="timeout"):
         SingleFlight(timeout=-1)
-    assert repr(SingleFlight()) == "SingleFlight(timeout=None, on_timeout='compute')"
-    assert repr(SingleFlight(timeout="1m")) == "SingleFlight(timeout=60.0, on_timeout='compute')"
+    with pytest.raises(ConfigurationError, match="'thread', 'host', 'cluster'"):
+        SingleFlight(scope="world")
+    with pytest.raises(ConfigurationError, match="at least 10 ms"):
+        SingleFlight(lease="1ms")
+    shown = "SingleFlight(scope='host', lease=10, timeout=60.0, on_timeout='compute')"
+    assert repr(SingleFlight(scope="host", timeout="1m")) == shown

@@ -1,12 +1,13 @@
-"""The read-through plans: look up, compute what is missing, fill, and refresh."""
+"""The read-through plans: look up, and compute what is missing."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiered_cache._engine.effects import Plan, Refresh
-from tiered_cache._engine.flying import compute_for, compute_many_once, compute_once
-from tiered_cache._engine.reading import look_again, look_up, look_up_many, promote
+from tiered_cache._engine.flying import Task, compute_once
+from tiered_cache._engine.flying_many import compute_many_once
+from tiered_cache._engine.reading import look_up, look_up_many
 from tiered_cache._engine.touching import touch
 from tiered_cache.single_flight import OnTimeout
 from tiered_cache_policies.contracts import Hit, HitAction
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.terms import Terms
     from tiered_cache.entry import Entry
 
-__all__ = ["get_or_compute", "get_or_compute_many", "refresh"]
+__all__ = ["get_or_compute", "get_or_compute_many"]
 
 T = TypeVar("T")
 
@@ -48,7 +49,8 @@ def get_or_compute(
             yield from _freshen(stack, key, finding, entry, compute, terms)
         found: T = entry.value
         return found
-    return (yield from compute_once(stack, key, compute, terms, sought))
+    value: T = yield from compute_once(stack, Task(key, compute, terms), sought)
+    return value
 
 
 def get_or_compute_many(
@@ -71,25 +73,6 @@ def get_or_compute_many(
     if missing:
         values |= yield from compute_many_once(stack, compute_many, terms, missing)
     return values
-
-
-def refresh(
-    stack: Stack, key: str, compute: Callable[[], object], terms: Terms, seen_s: float
-) -> Plan[None]:
-    """Compute `key` anew, unless somebody else does, or did since the value written at `seen_s`."""
-    flight, leads = stack.flights.board(key)
-    if flight is None or not leads:
-        if flight is not None:
-            stack.flights.leave(flight)
-        return
-    try:
-        sought = yield from look_again(stack, key, newer_than_s=seen_s)
-        if sought.finding is None:
-            yield from compute_for(stack, key, compute, terms, sought, flight)
-        else:
-            yield from promote(stack, key, sought)
-    finally:
-        stack.flights.retire(flight)
 
 
 def _freshen(

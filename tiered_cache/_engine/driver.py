@@ -11,7 +11,10 @@ from tiered_cache._engine.effects import (
     FAILED,
     OK,
     REFUSED,
+    SKIPPED,
+    AcquireLease,
     AwaitFlight,
+    AwaitLease,
     AwaitRoom,
     AwaitWritten,
     Clear,
@@ -29,6 +32,7 @@ from tiered_cache._engine.effects import (
     ReadHeads,
     ReadMany,
     Refresh,
+    ReleaseLease,
     Reply,
     WriteJournal,
 )
@@ -75,7 +79,10 @@ class SyncDriver:
             Delete: self._delete,
             DeleteMany: self._delete_many,
             Clear: self._clear,
+            AcquireLease: self._acquire_lease,
+            ReleaseLease: self._release_lease,
             AwaitFlight: self._await_flight,
+            AwaitLease: self._await_lease,
             AwaitRoom: self._await_room,
             AwaitWritten: self._await_written,
             WriteJournal: self._write_journal,
@@ -212,6 +219,30 @@ class SyncDriver:
         over = threading.Event()
         effect.flight.when_over(over.set)
         return over.wait(None if effect.timeout_s == math.inf else effect.timeout_s)
+
+    def _acquire_lease(self, effect: AcquireLease) -> Reply:
+        index, key, owner, lifetime_s = effect
+        level = self._levels[index]
+        leases = level.leases
+        if leases is None:
+            return Reply(SKIPPED, None, 0.0, self._clock.wall(), "the tier has no leases")
+        reply = level.call("acquire_lease", key, leases.acquire, key, owner, lifetime_s)
+        if reply.status == OK and reply.value.granted:
+            self._stack.renewer.hold(owner, level, key, lifetime_s)
+        return reply
+
+    def _release_lease(self, effect: ReleaseLease) -> None:
+        level = self._levels[effect.level]
+        self._stack.renewer.drop(effect.owner)
+        if level.leases is not None:
+            level.call("release_lease", effect.key, level.leases.release, effect.key, effect.owner)
+
+    def _await_lease(self, effect: AwaitLease) -> Reply:
+        index, key, seen, timeout_s = effect
+        level = self._levels[index]
+        if level.leases is None:
+            return Reply(SKIPPED, None, 0.0, self._clock.wall(), "the tier has no leases")
+        return level.call("await_lease", key, level.leases.wait, key, seen, timeout_s)
 
     def _await_written(self, effect: AwaitWritten) -> None:
         self._queue.wait_until_written(effect.prefix, _ROOM_WAIT_S)

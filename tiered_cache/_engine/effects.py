@@ -20,7 +20,9 @@ __all__ = [
     "REFUSED",
     "SKIPPED",
     "UNREADABLE",
+    "AcquireLease",
     "AwaitFlight",
+    "AwaitLease",
     "AwaitRoom",
     "AwaitWritten",
     "Clear",
@@ -38,6 +40,7 @@ __all__ = [
     "ReadHeads",
     "ReadMany",
     "Refresh",
+    "ReleaseLease",
     "Reply",
     "WriteJournal",
 ]
@@ -151,6 +154,35 @@ class AwaitFlight(NamedTuple):
     timeout_s: float
 
 
+class AcquireLease(NamedTuple):
+    """Ask for the lease of a key in a tier that has leases: a reply with a `LeaseAnswer`.
+
+    It is renewed until it is released.
+    """
+
+    level: int
+    key: str
+    owner: str
+    lifetime_s: float
+
+
+class ReleaseLease(NamedTuple):
+    """Give a lease back: a reply without a value."""
+
+    level: int
+    key: str
+    owner: str
+
+
+class AwaitLease(NamedTuple):
+    """Wait until a lease may be free: a reply without a value."""
+
+    level: int
+    key: str
+    seen: object
+    timeout_s: float
+
+
 class AwaitWritten(NamedTuple):
     """Wait until no key with a prefix is on its way down: a reply without a value."""
 
@@ -235,7 +267,10 @@ Effect = (
     | Delete
     | DeleteMany
     | Clear
+    | AcquireLease
+    | ReleaseLease
     | AwaitFlight
+    | AwaitLease
     | AwaitRoom
     | AwaitWritten
     | WriteJournal

@@ -17,6 +17,7 @@ from tiered_cache.errors import (
     TierUnavailableError,
 )
 from tiered_cache.events import Event, EventKind
+from tiered_cache.leases import LeaseTier
 from tiered_cache.outcomes import TierWrite, WriteOutcome
 from tiered_cache_policies.contracts import TierFacts
 
@@ -88,6 +89,7 @@ class Level:
             durable=tier.reach > Reach.PROCESS,
             shared=tier.reach is Reach.CLUSTER,
         )
+        self.leases = tier.leases if isinstance(tier, LeaseTier) else None
         live_tier = tier if isinstance(tier, LiveTier) else None
         self.live = live_tier.live if live_tier is not None else {}
         self.is_live = live_tier is not None and live_tier.counts_live_hits

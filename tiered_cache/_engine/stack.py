@@ -13,6 +13,7 @@ from tiered_cache._engine.findings import SKEW_ALLOWANCE_S
 from tiered_cache._engine.flights import Flights
 from tiered_cache._engine.level import Level
 from tiered_cache._engine.queue import WriteQueue
+from tiered_cache._engine.renewer import Renewer
 from tiered_cache.contracts import EvictionReason, TierContext
 from tiered_cache.events import Event, EventKind, Listeners
 from tiered_cache.forking import call_in_child
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Codec, Journal, Recorder, Tier
     from tiered_cache.entry import Entry
-    from tiered_cache.single_flight import SingleFlight
+    from tiered_cache.single_flight import Scope, SingleFlight
     from tiered_cache_policies.contracts import (
         AdmissionPolicy,
         ExpiryPolicy,
@@ -94,6 +95,7 @@ class Stack:
         self.count_computed = count_computed
         self.count_coalesced = count_coalesced
         self.flights = Flights()
+        self.renewer = Renewer()
         self.epoch = 0
         self.journal = journal
         self.queues_writes = isinstance(options.writing, QueuesWrites)
@@ -167,6 +169,13 @@ class Stack:
             window_s=self.window_s,
             mutated=mutated,
         )
+
+    def lease_level(self, scope: Scope) -> Level | None:
+        """The slowest level in which those within `scope` can agree on who computes a key."""
+        for level in reversed(self.levels):
+            if level.leases is not None and level.tier.reach.value <= scope.value:
+                return level
+        return None
 
     def window_s(self, lifetime_s: float, cost_s: float) -> float:
         """The seconds before a value's end in which the refresh policy wants to see its hits."""

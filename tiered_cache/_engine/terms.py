@@ -7,6 +7,7 @@ from collections.abc import Callable  # noqa: TC003 - a NamedTuple's field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tiered_cache.entry import Entry
+from tiered_cache.single_flight import Scope  # noqa: TC001 - a NamedTuple's field
 from tiered_cache.units import Duration, parse_lifetime
 from tiered_cache_policies.contracts import NewValue
 
@@ -24,11 +25,13 @@ class Terms(NamedTuple):
         lifetime_s: Seconds that it is fresh, `inf` without a limit.
         tags: Its tags.
         lifetime_of: Says the lifetime of a value, where the caller gave a function.
+        scope: Among whom one computes it, where the caller said so.
     """
 
     lifetime_s: float = math.inf
     tags: frozenset[str] = frozenset()
     lifetime_of: Callable[[Any], Duration | None] | None = None
+    scope: Scope | None = None
 
     def told(self, computation: Computation) -> Terms:
         """These terms, changed as the function itself said while it computed."""
@@ -37,7 +40,7 @@ class Terms(NamedTuple):
         tags = self.tags | computation.tags
         if computation.lifetime_s is None:
             return self._replace(tags=tags)
-        return Terms(computation.lifetime_s, tags)
+        return self._replace(lifetime_s=computation.lifetime_s, tags=tags, lifetime_of=None)
 
 
 def make_entry(

@@ -135,7 +135,10 @@ def fill(stack: Stack, key: str, entry: Entry, sought: Sought) -> Plan[None]:
         if isinstance(item, str):
             _say_refused(stack, level, item)
             continue
-        yield Put(index, key, PutItem(item, _lifetime_in(level, entry), token))
+        reply = yield Put(index, key, PutItem(item, _lifetime_in(level, entry), token))
+        if reply.status == REFUSED and reply.value is False:
+            # Others changed the key, or computed it first: their value is the one to be promoted.
+            return
 
 
 def _fill_later(

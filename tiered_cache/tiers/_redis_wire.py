@@ -107,18 +107,18 @@ class RedisWire:
             return f"unix://{options['path']}"
         return f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
 
-    def exchange(self, commands: Sequence[Command]) -> list[Any]:
+    def exchange(self, commands: Sequence[Command], extra_s: float = 0.0) -> list[Any]:
         """The replies to `commands`, sent in one go; a `ResponseError` stands for its reply.
 
         An idle connection that turns out to be closed is replaced once: a server that restarted
-        is no fault.
+        is no fault. Commands that block may take `extra_s` more.
 
         Raises:
             TierTimeoutError: The deadline passed.
             TierUnavailableError: The server can't be reached, refused the connection, or does not
                 speak its protocol.
         """
-        at = time.monotonic() + self._timeout_s
+        at = time.monotonic() + self._timeout_s + extra_s
         request = _pack(commands)
         while True:
             connection, is_new = self._take(at)

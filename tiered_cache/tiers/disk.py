@@ -37,6 +37,7 @@ from tiered_cache.errors import (
 )
 from tiered_cache.forking import ForkGate, call_in_child
 from tiered_cache.tiers._bytes_disk import BytesDisk
+from tiered_cache.tiers._disk_leases import DiskLeases
 from tiered_cache.tiers._sqlite import BoundedCache, open_bounded
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from tiered_cache.entry import Entry
+    from tiered_cache.leases import Leases
 
 __all__ = ["DiskTier"]
 
@@ -115,6 +117,7 @@ class DiskTier:
         self._queue = threading.Lock()
         self._directory = self._root
         self._wall = SYSTEM_CLOCK.wall
+        self._leases = DiskLeases(self._timeout_s, name)
         call_in_child(self._forget_connections)
 
     @property
@@ -128,10 +131,18 @@ class DiskTier:
         # No namespace begins with a dot.
         return self._root / ".journal" / self._directory.name
 
+    @property
+    def leases(self) -> Leases:
+        """Leases that the processes of this host agree on."""
+        return self._leases
+
     def open(self, context: TierContext) -> None:
         """Create or open the directory of the namespace."""
         self._directory = self._root / context.namespace
         self._wall = context.clock.wall
+        # Outside what is cleared or put aside, as the journal.
+        leases = self._root / ".leases" / f"{context.namespace}.db"
+        self._leases.open(leases, context.clock.monotonic)
         if self._root.exists() and not self._root.is_dir():
             msg = f"the disk tier's path {self._root} is a file: name a directory"
             raise ConfigurationError(msg, tier=self.name)
@@ -384,6 +395,7 @@ class DiskTier:
         with self._gate, contextlib.suppress(sqlite3.Error):
             if self._cache is not None:
                 self._cache.close()
+        self._leases.close()
 
     def _row(self, cache: BoundedCache, key: str, columns: str) -> tuple[Any, ...] | None:
         rows = cache._sql(

@@ -27,12 +27,14 @@ from tiered_cache.errors import (
     RecordRefusedError,
     TierUnavailableError,
 )
+from tiered_cache.tiers._redis_leases import RedisLeases
 from tiered_cache.tiers._redis_wire import RedisWire
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from tiered_cache.leases import Leases
     from tiered_cache.tiers._redis_wire import Command
 
 __all__ = ["RedisTier"]
@@ -109,24 +111,44 @@ class RedisTier:
             max_connections=max_connections,
         )
         self._prefix = b""
+        self._aside = ""
+        self._leases = RedisLeases(self._ask_all, self._name_aside, max_connections // 2)
         self._wall = SYSTEM_CLOCK.wall
 
     def open(self, context: TierContext) -> None:
         """Reach the server once, so that a wrong address, password or database is told at once."""
         self._prefix = f"tiered-cache:{context.namespace}:".encode()
         self._wall = context.clock.wall
+        # No namespace has a slash: what is kept beside the records is no key of anybody's.
+        self._aside = f"tiered-cache:{context.namespace}/"
         self._ask("open", None, ("PING",))
+
+    @property
+    def leases(self) -> Leases:
+        """Leases that hosts agree on, by the server's clock."""
+        return self._leases
 
     def _name(self, key: str) -> bytes:
         return self._prefix + key.encode("utf-8", "surrogatepass")
+
+    def _name_aside(self, kind: str, key: str) -> bytes:
+        return f"{self._aside}{kind}:".encode() + key.encode("utf-8", "surrogatepass")
 
     def _ask(self, operation: str, key: str | None, command: Command) -> Any:
         (reply,) = self._exchange(operation, key, [command])
         return self._checked(reply, operation, key)
 
-    def _exchange(self, operation: str, key: str | None, commands: Sequence[Command]) -> list[Any]:
+    def _ask_all(
+        self, operation: str, key: str, commands: Sequence[Command], extra_s: float
+    ) -> list[Any]:
+        replies = self._exchange(operation, key, commands, extra_s)
+        return [self._checked(reply, operation, key) for reply in replies]
+
+    def _exchange(
+        self, operation: str, key: str | None, commands: Sequence[Command], extra_s: float = 0.0
+    ) -> list[Any]:
         try:
-            return self._wire.exchange(commands)
+            return self._wire.exchange(commands, extra_s)
         except TierUnavailableError as error:
             error.tier, error.operation, error.key = self.name, operation, key
             raise
