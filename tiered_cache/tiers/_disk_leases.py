@@ -20,7 +20,7 @@ __all__ = ["DiskLeases"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS leases (
-    key TEXT PRIMARY KEY,
+    key BLOB PRIMARY KEY,
     owner TEXT NOT NULL,
     began_s REAL NOT NULL,
     lifetime_s REAL NOT NULL
@@ -115,7 +115,7 @@ class DiskLeases:
         """Ask for the lease of `key`."""
         with self._database("acquire", key) as database:
             now = self._monotonic()
-            row = (key, owner, now, lifetime_s)
+            row = (_bytes_of(key), owner, now, lifetime_s)
             taken = database.execute("INSERT OR IGNORE INTO leases VALUES (?, ?, ?, ?)", row)
             if taken.rowcount:
                 return LeaseAnswer(granted=True)
@@ -133,7 +133,7 @@ class DiskLeases:
     def _left_s(self, database: sqlite3.Connection, key: str) -> float | None:
         """Seconds until a lease runs out, none or fewer if it has; `None` if nobody has it."""
         row = database.execute(
-            "SELECT began_s, lifetime_s FROM leases WHERE key = ?", (key,)
+            "SELECT began_s, lifetime_s FROM leases WHERE key = ?", (_bytes_of(key),)
         ).fetchone()
         if row is None:
             return None
@@ -146,14 +146,15 @@ class DiskLeases:
         with self._database("renew", key) as database:
             changed = database.execute(
                 "UPDATE leases SET began_s = ?, lifetime_s = ? WHERE key = ? AND owner = ?",
-                (self._monotonic(), lifetime_s, key, owner),
+                (self._monotonic(), lifetime_s, _bytes_of(key), owner),
             )
             return bool(changed.rowcount)
 
     def release(self, key: str, owner: str) -> None:
         """Give the lease back; who waits sees it within 10 ms."""
         with self._database("release", key) as database:
-            database.execute("DELETE FROM leases WHERE key = ? AND owner = ?", (key, owner))
+            whose = (_bytes_of(key), owner)
+            database.execute("DELETE FROM leases WHERE key = ? AND owner = ?", whose)
 
     def wait(self, key: str, seen: object, timeout_s: float) -> None:
         """Poll until the lease was given back or ran out, or `timeout_s` is over."""
@@ -174,3 +175,8 @@ class DiskLeases:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+
+def _bytes_of(key: str) -> bytes:
+    # Not every key is text that SQLite takes.
+    return key.encode("utf-8", "surrogatepass")

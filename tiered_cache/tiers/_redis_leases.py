@@ -20,35 +20,35 @@ _REMEMBERED_MS = 3_600_000
 _DONE_MS = 10_000
 _POLL_S = 0.02
 
-# A lease is "<owner> <end, in ms of the server's clock> <whether anybody waits>".
+# A lease is "<end, in ms of the server's clock> <whether anybody waits> <owner>".
 _ACQUIRE = f"""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local held = redis.call('GET', KEYS[1])
 if held then
-  local owner, ends = string.match(held, '^(%S+) (%d+) %d$')
-  if owner and tonumber(ends) > now then
-    redis.call('SET', KEYS[1], owner .. ' ' .. ends .. ' 1', 'KEEPTTL')
+  local ends, owner = string.match(held, '^(%d+) %d (.*)$')
+  if ends and tonumber(ends) > now then
+    redis.call('SET', KEYS[1], ends .. ' 1 ' .. owner, 'KEEPTTL')
     return {{0, tonumber(ends) - now}}
   end
 end
-local mine = ARGV[1] .. ' ' .. string.format('%.0f', now + ARGV[2]) .. ' 0'
+local mine = string.format('%.0f', now + ARGV[2]) .. ' 0 ' .. ARGV[1]
 redis.call('SET', KEYS[1], mine, 'PX', ARGV[2] + {_REMEMBERED_MS})
 if held then return {{2, 0}} end
 return {{1, 0}}
 """
 _RENEW = f"""
 local held = redis.call('GET', KEYS[1])
-local owner, waited = string.match(held or '', '^(%S+) %d+ (%d)$')
+local waited, owner = string.match(held or '', '^%d+ (%d) (.*)$')
 if owner ~= ARGV[1] then return 0 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local mine = owner .. ' ' .. string.format('%.0f', now + ARGV[2]) .. ' ' .. waited
+local mine = string.format('%.0f', now + ARGV[2]) .. ' ' .. waited .. ' ' .. owner
 redis.call('SET', KEYS[1], mine, 'PX', ARGV[2] + {_REMEMBERED_MS})
 return 1
 """
 _RELEASE = """
-local owner, waited = string.match(redis.call('GET', KEYS[1]) or '', '^(%S+) %d+ (%d)$')
+local waited, owner = string.match(redis.call('GET', KEYS[1]) or '', '^%d+ (%d) (.*)$')
 if owner ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
 return tonumber(waited)

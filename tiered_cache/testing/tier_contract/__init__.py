@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tiered_cache.testing.tier_contract.expiring import ExpiringContract
 from tiered_cache.testing.tier_contract.keys import KeysContract
+from tiered_cache.testing.tier_contract.leasing import LeasingContract
 from tiered_cache.testing.tier_contract.sharing import SharingContract
 from tiered_cache.testing.tier_contract.storing import StoringContract
 from tiered_cache.testing.tier_contract.tokens import TokensContract
@@ -12,7 +13,12 @@ __all__ = ["TierContract"]
 
 
 class TierContract(
-    StoringContract, TokensContract, ExpiringContract, KeysContract, SharingContract
+    StoringContract,
+    TokensContract,
+    ExpiringContract,
+    KeysContract,
+    SharingContract,
+    LeasingContract,
 ):
     """What `tiered_cache.contracts.Tier` promises, as a pytest class to subclass.
 
