@@ -1,0 +1,539 @@
+"""One computation for the processes and hosts that share a tier (law 2).
+
+Two caches of one process know of each other as little as two processes do: only through the tiers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tiered_cache import (
+    ComputationTimeoutError,
+    DiskTier,
+    MemoryTier,
+    RedisTier,
+    SingleFlight,
+    TieredCache,
+)
+from tiered_cache.testing import FakeClock, race
+from tiered_cache.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from tiered_cache.contracts import Tier
+    from tiered_cache.leases import LeaseAnswer
+    from tiered_cache.testing import ValkeyServer
+
+WAIT_S = 30.0
+
+
+@pytest.fixture(params=["host", "cluster"])
+def open_cache(
+    request: pytest.FixtureRequest, tmp_path: Path, redis_url: str, namespace: str
+) -> Iterator[Callable[..., TieredCache]]:
+    """Makes caches as different processes of a host have them, or different hosts."""
+    made: list[TieredCache] = []
+
+    def make(**options: Any) -> TieredCache:
+        tiers: list[Tier] = [MemoryTier()]
+        if request.param == "host":
+            tiers.append(DiskTier(tmp_path / "shared"))
+        else:
+            tiers.append(DiskTier(tmp_path / f"host-{len(made)}"))
+            tiers.append(RedisTier(redis_url))
+        made.append(TieredCache(tiers, namespace=namespace, **options))
+        return made[-1]
+
+    yield make
+    for cache in made:
+        cache.close()
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(20) as made:
+        yield made
+
+
+class Gated:
+    """A function that counts its calls, and ends when it is let go."""
+
+    def __init__(self, result: Any = "value") -> None:
+        self.calls = 0
+        self.began = threading.Event()
+        self.go = threading.Event()
+        self.result = result
+
+    def __call__(self) -> Any:
+        self.calls += 1
+        self.began.set()
+        assert self.go.wait(WAIT_S)
+        if isinstance(self.result, BaseException):
+            raise self.result
+        return self.result
+
+
+def never(*_: object) -> Any:
+    pytest.fail("it was computed a second time")
+
+
+class Spied:
+    """The leases of a cache's slowest tier, which tell what was asked of them."""
+
+    def __init__(self, cache: TieredCache) -> None:
+        level = cache._source.core().stack.levels[-1]
+        self._leases: Any = level.leases
+        level.leases = self
+        self.waited = threading.Semaphore(0)
+        self.renewed = threading.Semaphore(0)
+
+    def acquire(self, key: str, owner: str, lifetime_s: float) -> LeaseAnswer:
+        answer: LeaseAnswer = self._leases.acquire(key, owner, lifetime_s)
+        return answer
+
+    def renew(self, key: str, owner: str, lifetime_s: float) -> bool:
+        renewed: bool = self._leases.renew(key, owner, lifetime_s)
+        self.renewed.release()
+        return renewed
+
+    def release(self, key: str, owner: str) -> None:
+        self._leases.release(key, owner)
+
+    def wait(self, key: str, seen: object, timeout_s: float) -> None:
+        self.waited.release()
+        self._leases.wait(key, seen, timeout_s)
+
+
+def test_law_2_another_process_waits_and_finds_the_value(
+    open_cache: Callable[..., TieredCache], pool: ThreadPoolExecutor
+) -> None:
+    one, two = open_cache(), open_cache()
+    compute = Gated({"a": "value"})
+    first = pool.submit(one.get_or_compute, "key", compute)
+    assert compute.began.wait(WAIT_S)
+    spied = Spied(two)
+    others = [pool.submit(two.get_or_compute, "key", never) for _ in range(4)]
+    assert spied.waited.acquire(timeout=WAIT_S)
+    compute.go.set()
+    assert first.result(WAIT_S) == {"a": "value"}
+    assert [other.result(WAIT_S) for other in others] == [{"a": "value"}] * 4
+    stats = two.stats()
+    assert stats.coalesced + stats.hits == 4
+    assert stats.coalesced > 0
+    assert stats.tier("memory").promotions == 1
+
+
+def test_law_2_a_process_that_missed_before_another_ended_computes_nothing(
+    open_cache: Callable[..., TieredCache],
+) -> None:
+    """It asks for the lease when that is free again."""
+    one, two = open_cache(), open_cache()
+    level = two._source.core().stack.levels[-1]
+    leases: Any = level.leases
+
+    class Late:
+        release = leases.release
+
+        def acquire(self, key: str, owner: str, lifetime_s: float) -> object:
+            assert one.get_or_compute("key", lambda: "value") == "value"
+            return leases.acquire(key, owner, lifetime_s)
+
+    level.leases = Late()  # type: ignore[assignment] # it need not have the rest
+    assert two.get_or_compute("key", never) == "value"
+    assert two.get_or_compute_many(["other", "key"], lambda keys: dict.fromkeys(keys, 1)) == {
+        "other": 1,
+        "key": "value",
+    }
+
+
+def test_another_process_tries_by_itself_what_raised(
+    open_cache: Callable[..., TieredCache], pool: ThreadPoolExecutor
+) -> None:
+    one, two = open_cache(), open_cache()
+    broken = Gated(ValueError("broken"))
+    first = pool.submit(one.get_or_compute, "key", broken)
+    assert broken.began.wait(WAIT_S)
+    spied = Spied(two)
+    second = pool.submit(two.get_or_compute, "key", lambda: "value")
+    assert spied.waited.acquire(timeout=WAIT_S)
+    broken.go.set()
+    assert isinstance(first.exception(WAIT_S), ValueError)
+    assert second.result(WAIT_S) == "value"
+
+
+def test_a_lease_is_renewed_while_its_holder_computes(
+    tmp_path: Path, namespace: str, pool: ThreadPoolExecutor
+) -> None:
+    clock = FakeClock()
+    flights = SingleFlight(lease="300ms")
+
+    def make() -> TieredCache:
+        return TieredCache(
+            [MemoryTier(), DiskTier(tmp_path)],
+            namespace=namespace,
+            clock=clock,
+            single_flight=flights,
+        )
+
+    with make() as one, make() as two:
+        compute = Gated()
+        spied = Spied(one)
+        first = pool.submit(one.get_or_compute, "key", compute)
+        assert compute.began.wait(WAIT_S)
+        second = pool.submit(two.get_or_compute, "key", never)
+        for _ in range(5):
+            assert spied.renewed.acquire(timeout=WAIT_S)
+            clock.advance(0.2)
+        compute.go.set()
+        assert first.result(WAIT_S) == "value"
+        assert second.result(WAIT_S) == "value"
+
+
+@pytest.mark.parametrize("wakes", ["before the other ends", "after the other ended"])
+def test_law_2_a_frozen_holder_is_replaced_and_what_it_writes_lands_nowhere(
+    wakes: str, open_cache: Callable[..., TieredCache], pool: ThreadPoolExecutor
+) -> None:
+    lease = SingleFlight(lease="100ms")
+    frozen, other = open_cache(single_flight=lease), open_cache(single_flight=lease)
+    frozen._source.core().stack.renewer.close()  # so that it gives no sign of life
+    old, new = Gated("old"), Gated("new")
+    first = pool.submit(frozen.get_or_compute, "key", old)
+    assert old.began.wait(WAIT_S)
+    second = pool.submit(other.get_or_compute, "key", new)
+    assert new.began.wait(WAIT_S), "it is replaced when its lease has run out"
+    if wakes == "before the other ends":
+        old.go.set()
+        assert first.result(WAIT_S) == "old"
+        for tier in frozen.explain("key")[1:]:
+            assert not tier.present, f"{tier.tier} holds what was fenced off"
+        new.go.set()
+    else:
+        new.go.set()
+        assert second.result(WAIT_S) == "new"
+        old.go.set()
+        assert first.result(WAIT_S) == "old"
+    assert second.result(WAIT_S) == "new"
+    assert frozen.get("key") == "new"
+    assert other.get("key") == "new"
+
+
+def test_waiting_for_another_process_ends_after_the_timeout(
+    open_cache: Callable[..., TieredCache], pool: ThreadPoolExecutor
+) -> None:
+    one = open_cache()
+    slow = Gated("slow")
+    first = pool.submit(one.get_or_compute, "key", slow)
+    assert slow.began.wait(WAIT_S)
+    quick = open_cache(single_flight=SingleFlight(timeout="20ms"))
+    assert quick.get_or_compute("key", lambda: "quick") == "quick"
+    many = open_cache(single_flight=SingleFlight(timeout="20ms"))
+    quick.delete("key")
+    asked: list[list[str]] = []
+
+    def compute(keys: Sequence[str]) -> dict[str, str]:
+        asked.append(list(keys))
+        return dict.fromkeys(keys, "many")
+
+    assert many.get_or_compute_many(["key", "b"], compute) == {"key": "many", "b": "many"}
+    assert asked == [["b"], ["key"]]
+    many.delete("key")
+    strict = open_cache(single_flight=SingleFlight(timeout="20ms", on_timeout="raise"))
+    with pytest.raises(ComputationTimeoutError):
+        strict.get_or_compute("key", never)
+    with pytest.raises(ComputationTimeoutError):
+        strict.get_or_compute_many(["key"], never)
+    slow.go.set()
+    assert first.result(WAIT_S) == "slow"
+
+
+def test_waiting_for_another_process_may_end_with_the_stale_value(
+    open_cache: Callable[..., TieredCache], pool: ThreadPoolExecutor
+) -> None:
+    clock = FakeClock()
+    options: dict[str, Any] = {"default_ttl": "10s", "stale_for": "1h", "clock": clock}
+    one = open_cache(single_flight=SingleFlight(on_timeout="stale"), **options)
+    two = open_cache(single_flight=SingleFlight(timeout="20ms", on_timeout="stale"), **options)
+    one.set("key", "old")
+    clock.advance(20)
+    slow = Gated("new")
+    first = pool.submit(one.get_or_compute, "key", slow)
+    assert slow.began.wait(WAIT_S)
+    assert two.get_or_compute("key", never) == "old"
+    slow.go.set()
+    assert first.result(WAIT_S) == "new"
+    assert two.get_or_compute("key", never) == "new"
+
+
+def test_processes_that_wait_for_each_others_keys_go_on_by_computing(
+    open_cache: Callable[..., TieredCache],
+) -> None:
+    flights = SingleFlight(lease="200ms")
+    caches = [open_cache(single_flight=flights), open_cache(single_flight=flights)]
+    under_way = threading.Barrier(2)
+
+    def work(number: int) -> str:
+        def compute() -> str:
+            under_way.wait(WAIT_S)
+            return caches[number].get_or_compute(f"key {1 - number}", lambda: "direct")
+
+        return caches[number].get_or_compute(f"key {number}", compute)
+
+    assert race(2, work, timeout_s=WAIT_S) == ["direct", "direct"]
+
+
+def test_of_many_keys_each_is_computed_by_one_process(
+    open_cache: Callable[..., TieredCache], pool: ThreadPoolExecutor
+) -> None:
+    one, two = open_cache(), open_cache()
+    go = threading.Event()
+    began = threading.Event()
+    asked: list[list[str]] = []
+
+    def compute(keys: Sequence[str]) -> dict[str, str]:
+        asked.append(list(keys))
+        began.set()
+        assert go.wait(WAIT_S)
+        return {key: key.upper() for key in keys}
+
+    def compute_rest(keys: Sequence[str]) -> dict[str, str]:
+        asked.append(list(keys))
+        return {key: key.upper() for key in keys}
+
+    first = pool.submit(one.get_or_compute_many, ["a", "b"], compute)
+    assert began.wait(WAIT_S)
+    spied = Spied(two)
+    second = pool.submit(two.get_or_compute_many, ["b", "c", "a"], compute_rest)
+    assert spied.waited.acquire(timeout=WAIT_S)
+    go.set()
+    assert first.result(WAIT_S) == {"a": "A", "b": "B"}
+    assert second.result(WAIT_S) == {"b": "B", "c": "C", "a": "A"}
+    assert asked == [["a", "b"], ["c"]]
+
+
+def test_a_value_is_computed_anew_by_one_process(
+    open_cache: Callable[..., TieredCache],
+) -> None:
+    clock = FakeClock()
+    options: dict[str, Any] = {"default_ttl": "10s", "stale_for": "1h", "clock": clock}
+    one, two = open_cache(**options), open_cache(**options)
+    one.set("key", "old")
+    clock.advance(20)
+    anew = Gated("new")
+    assert one.get_or_compute("key", anew) == "old"
+    assert anew.began.wait(WAIT_S)
+    assert two.get_or_compute("key", never) == "old"
+    assert two._source.core().wait_until_refreshed(WAIT_S)
+    anew.go.set()
+    assert one._source.core().wait_until_refreshed(WAIT_S)
+    assert one.get_or_compute("key", never) == "new"
+
+
+def test_the_scope_can_be_narrowed_for_a_cache_and_for_a_call(
+    open_cache: Callable[..., TieredCache], pool: ThreadPoolExecutor
+) -> None:
+    one, two = open_cache(), open_cache()
+    narrow = open_cache(single_flight=SingleFlight(scope="thread"))
+    slow = Gated("slow")
+    first = pool.submit(one.get_or_compute, "key", slow)
+    assert slow.began.wait(WAIT_S)
+    assert two.get_or_compute("key", lambda: "call", scope="thread") == "call"
+    two.delete("key")
+    assert narrow.get_or_compute("key", lambda: "cache") == "cache"
+    narrow.delete("key")
+    wide = two.get_or_compute_many(["key"], lambda _: {"key": "many"}, scope="thread")
+    assert wide == {"key": "many"}
+    slow.go.set()
+    assert first.result(WAIT_S) == "slow"
+
+
+def test_law_1_leases_that_fail_are_done_without(
+    valkey: ValkeyServer, namespace: str, tmp_path: Path
+) -> None:
+    with TieredCache([MemoryTier(), RedisTier(valkey.url)], namespace=namespace) as cache:
+        level = cache._source.core().stack.levels[-1]
+
+        class Broken:
+            def acquire(self, key: str, owner: str, lifetime_s: float) -> LeaseAnswer:
+                raise OSError("no leases today")
+
+        level.leases = Broken()  # type: ignore[assignment] # it need not have the rest
+        assert cache.get_or_compute("key", lambda: "value") == "value"
+        assert cache.get("key") == "value"
+
+
+def in_children(count: int, body: Callable[[int], Any], folder: Path) -> list[Any]:
+    """What `body(0)` to `body(count - 1)` return, each in a forked process, all at once."""
+    go_reading, go_writing = os.pipe()
+    children = []
+    for number in range(count):
+        pid = fork(partial(answer, number, body, folder, go_reading, go_writing))
+        children.append(pid)
+    os.close(go_reading)
+    wait_until(lambda: len(list(folder.glob("*.ready"))) == count, "all children are ready", WAIT_S)
+    os.close(go_writing)
+    for pid in children:
+        assert wait_for(pid) == 0, "a child failed"
+    return [json.loads((folder / f"{number}.json").read_text()) for number in range(count)]
+
+
+def answer(
+    number: int, body: Callable[[int], Any], folder: Path, go_reading: int, go_writing: int
+) -> None:
+    os.close(go_writing)
+    (folder / f"{number}.ready").touch()
+    os.read(go_reading, 1)  # ends when the parent closes the other end
+    (folder / f"{number}.json").write_text(json.dumps(body(number)))
+
+
+def fork(body: Callable[[], object]) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            body()
+            status = 0
+        finally:
+            os._exit(status)
+    return pid
+
+
+def wait_for(pid: int) -> int:
+    """The exit status of a child, which is killed if it does not end."""
+    status: list[int] = []
+
+    def ended() -> bool:
+        found, code = os.waitpid(pid, os.WNOHANG)
+        if found:
+            status.append(os.waitstatus_to_exitcode(code))
+        return bool(found)
+
+    try:
+        wait_until(ended, "a child ends", 60.0)
+    except AssertionError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+    return status[0]
+
+
+class Logged:
+    """A function of several processes; each call adds a line to a file."""
+
+    def __init__(self, path: Path, seconds: float = 0.05) -> None:
+        self._path = path
+        self._seconds = seconds
+
+    def __call__(self) -> list[str]:
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.write(descriptor, b"computed\n")
+        os.close(descriptor)
+        time.sleep(self._seconds)
+        return ["a", "value"]
+
+    @property
+    def calls(self) -> int:
+        return len(self._path.read_text().splitlines()) if self._path.exists() else 0
+
+
+def open_in_child(scope: str, number: int, folder: Path, url: str, namespace: str) -> TieredCache:
+    tiers: list[Tier] = [MemoryTier()]
+    if scope == "host":
+        tiers.append(DiskTier(folder / "shared"))
+    else:
+        tiers += [DiskTier(folder / f"host-{number}"), RedisTier(url, timeout="5s")]
+    return TieredCache(tiers, namespace=namespace)
+
+
+def eight_times_eight(scope: str, folder: Path, url: str, namespace: str, rounds: int) -> None:
+    functions = [
+        Logged(folder / f"{turn}.log", 0.02 if rounds > 1 else 0.2) for turn in range(rounds)
+    ]
+
+    def child(number: int) -> list[Any]:
+        with open_in_child(scope, number, folder, url, namespace) as cache:
+
+            def ask(thread: int) -> list[Any]:
+                return [
+                    cache.get_or_compute(f"key {turn}", function)
+                    for turn, function in enumerate(functions)
+                ]
+
+            return race(8, ask)
+
+    answers = in_children(8, child, folder)
+    assert answers == [[[["a", "value"]] * rounds] * 8] * 8
+    assert [function.calls for function in functions] == [1] * rounds
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("scope", ["host", "cluster"])
+def test_law_2_eight_processes_of_eight_threads_compute_once(
+    scope: str, tmp_path: Path, redis_url: str, namespace: str
+) -> None:
+    eight_times_eight(scope, tmp_path, redis_url, namespace, rounds=1)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("scope", ["host", "cluster"])
+def test_law_2_eight_processes_of_eight_threads_compute_once_in_a_thousand_rounds(
+    scope: str, tmp_path: Path, redis_url: str, namespace: str
+) -> None:
+    eight_times_eight(scope, tmp_path, redis_url, namespace, rounds=1000)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("scope", ["host", "cluster"])
+def test_law_2_a_process_that_dies_or_freezes_while_it_computes_is_replaced(
+    scope: str, sign: signal.Signals, tmp_path: Path, redis_url: str, namespace: str
+) -> None:
+    lease = SingleFlight(lease="300ms")
+    began = tmp_path / "began"
+
+    def make(number: int) -> TieredCache:
+        tiers: list[Tier] = [DiskTier(tmp_path / ("shared" if scope == "host" else str(number)))]
+        if scope == "cluster":
+            tiers.append(RedisTier(redis_url))
+        return TieredCache(tiers, namespace=namespace, single_flight=lease)
+
+    go_reading, go_writing = os.pipe()
+
+    def compute() -> str:
+        began.touch()
+        os.read(go_reading, 1)
+        return "old"
+
+    def child() -> None:
+        os.close(go_writing)
+        with make(1) as cache:
+            assert cache.get_or_compute("key", compute) == "old"
+
+    pid = fork(child)
+    wait_until(began.exists, "the child computes", WAIT_S)
+    os.kill(pid, sign)
+    with make(2) as cache:
+        assert cache.get_or_compute("key", lambda: "new") == "new"
+        os.close(go_reading)
+        os.close(go_writing)
+        if sign is signal.SIGSTOP:
+            os.kill(pid, signal.SIGCONT)
+            assert wait_for(pid) == 0
+        else:
+            assert wait_for(pid) == -signal.SIGKILL
+        assert cache.get("key") == "new"
+    with make(1) as again:
+        assert again.get("key") in ("new", None)
