@@ -27,6 +27,11 @@ promotion = "on_hit"
 expiry = ["negative", "jittered"]
 refreshing = "refresh_ahead"
 stale_for = "5s"
+[single_flight]
+scope = "host"
+lease = "3s"
+timeout = "1m"
+on_timeout = "stale"
 [max_ttl]
 memory = "1m"
 [admission]
@@ -58,6 +63,8 @@ def test_every_kind_of_policy_is_made_with_its_options() -> None:
         assert options.expiry[1].fraction == 0.25
         assert isinstance(options.refreshing, RefreshAhead)
         assert isinstance(options.admission["disk"], AllOf)
+        shown = "SingleFlight(scope='host', lease=3, timeout=60.0, on_timeout='stale')"
+        assert repr(options.single_flight) == shown
         assert (options.stale_for_s, options.longest_s) == (5.0, {"memory": 60.0})
 
 

@@ -18,6 +18,7 @@ from tiered_cache.config.policies import (
 )
 from tiered_cache.config.registered import registered_tier
 from tiered_cache.errors import ConfigurationError
+from tiered_cache.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,6 +60,7 @@ def build_stack(name: str = "default", settings: Settings | None = None) -> Tier
         expiry=_checked(made_expiry, chosen.expiry, chosen.policies),
         refreshing=_checked(made_refreshing, chosen.refreshing, chosen.policies),
         statistics=_checked(made_statistics, chosen.statistics, chosen.policies),
+        single_flight=SingleFlight(**chosen.single_flight.model_dump()),
         stale_for=chosen.stale_for,
         max_ttl=chosen.max_ttl,
         default_ttl=chosen.default_ttl,

@@ -24,7 +24,13 @@ from tiered_cache.config.values import (
     WritingName,
 )
 
-__all__ = ["DiskSettings", "MemorySettings", "RedisSettings", "StackSettings"]
+__all__ = [
+    "DiskSettings",
+    "MemorySettings",
+    "RedisSettings",
+    "SingleFlightSettings",
+    "StackSettings",
+]
 
 
 class _Section(BaseModel):
@@ -79,6 +85,23 @@ class RedisSettings(_Section):
     )
 
 
+class SingleFlightSettings(_Section):
+    """Among whom one computes a key that is missing, and how long the others wait."""
+
+    scope: Literal["thread", "host", "cluster"] | None = Field(
+        default=None, description="thread, host or cluster; by default as wide as the tiers reach."
+    )
+    lease: TimeoutText = Field(
+        default="10s", description="When a process that computes, and is not heard of, is replaced."
+    )
+    timeout: TimeoutText | None = Field(
+        default=None, description="How long others wait; by default as long as it computes."
+    )
+    on_timeout: Literal["compute", "stale", "raise"] = Field(
+        default="compute", description="What they do then: compute, stale or raise."
+    )
+
+
 class StackSettings(_Section):
     """The settings of one stack; at the top level, those of the stack called `default`."""
 
@@ -110,6 +133,7 @@ class StackSettings(_Section):
     refreshing: RefreshName | None = Field(
         default=None, description="The refresh policy: early_refresh, refresh_ahead or sliding."
     )
+    single_flight: SingleFlightSettings = Field(default_factory=SingleFlightSettings)
     stale_for: DurationText = Field(
         default=0, description="How long past its end a value is served while it is refreshed."
     )
