@@ -9,6 +9,7 @@ from tests.bench.churn import bench_churn
 from tests.bench.costs import bench_costs
 from tests.bench.counting import bench_counting
 from tests.bench.eviction import bench_eviction
+from tests.bench.flights import bench_flights
 from tests.bench.hits import bench_l1, bench_l2, bench_l3
 from tests.bench.imports import bench_imports
 from tests.bench.writes import bench_writes
@@ -22,6 +23,7 @@ BENCHMARKS = {
     "costs": bench_costs,
     "counting": bench_counting,
     "writes": bench_writes,
+    "flights": bench_flights,
     "imports": bench_imports,
 }
 
