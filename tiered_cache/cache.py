@@ -428,6 +428,7 @@ class TieredCache:
         key: Callable[..., str] | None = None,
         version: str = "",
         ignore: Iterable[str] = (),
+        scope: str | None = None,
     ) -> Callable[[Callable[P, R]], Cached[P, R]]: ...
 
     def cached(
@@ -439,6 +440,7 @@ class TieredCache:
         key: Callable[..., str] | None = None,
         version: str = "",
         ignore: Iterable[str] = (),
+        scope: str | None = None,
     ) -> Cached[P, R] | Callable[[Callable[P, R]], Cached[P, R]]:
         """Keep the results of a function here: `@cache.cached` or `@cache.cached(ttl="1d")`.
 
@@ -448,7 +450,14 @@ class TieredCache:
 
         def decorate(function: Callable[P, R]) -> Cached[P, R]:
             return cached(
-                self, function, ttl=ttl, tags=tags, key=key, version=version, ignore=ignore
+                self,
+                function,
+                ttl=ttl,
+                tags=tags,
+                key=key,
+                version=version,
+                ignore=ignore,
+                scope=scope,
             )
 
         return decorate if function is None else decorate(function)

@@ -21,6 +21,7 @@ from tiered_cache.codec.annotations import register_results
 from tiered_cache.errors import ConfigurationError
 from tiered_cache.keys import FunctionKey, arguments_key
 from tiered_cache.keys.identity import module_identity
+from tiered_cache.single_flight import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -80,6 +81,7 @@ def cached(
     key: Callable[P, str] | None = None,
     version: str = "",
     ignore: Iterable[str] = (),
+    scope: str | None = None,
 ) -> Cached[P, R]:
     """`function`, with its results kept in `cache`.
 
@@ -99,6 +101,8 @@ def cached(
         key: Makes, from the arguments, the text that stands for them in the key.
         version: Becomes part of the key; change it when the function's results change.
         ignore: The names of arguments that don't change the result.
+        scope: Among whom one computes a missing result and the others wait: as for
+            `TieredCache.get_or_compute`.
 
     Cost: a hit of a function of one `str` argument in a memory tier needs no digest, as long as
     the function has seen the argument before.
@@ -110,6 +114,8 @@ def cached(
     ):
         msg = f"{function.__qualname__} is a coroutine or generator function: its result can be used once only, so it can't be cached"
         raise ConfigurationError(msg)
+    if scope is not None:
+        Scope.of(scope)  # a mistake is told now, not at the first call
     ignored = tuple(ignore)
     tags = frozenset(tags) if not isinstance(tags, str) else tags
     make_key = _key_maker(function, key, version, ignored)
@@ -127,9 +133,9 @@ def cached(
             memo[args[0]] = full
         if args or kwargs:
             return cache.get_or_compute(
-                full, functools.partial(function, *args, **kwargs), ttl=ttl, tags=tags
+                full, functools.partial(function, *args, **kwargs), ttl=ttl, tags=tags, scope=scope
             )
-        return cache.get_or_compute(full, function, ttl=ttl, tags=tags)
+        return cache.get_or_compute(full, function, ttl=ttl, tags=tags, scope=scope)
 
     def hit_or_call(argument: Any) -> Any:
         if argument.__class__ is str:  # faster than type()

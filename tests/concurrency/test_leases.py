@@ -19,6 +19,7 @@ import pytest
 
 from tiered_cache import (
     ComputationTimeoutError,
+    ConfigurationError,
     DiskTier,
     MemoryTier,
     RedisTier,
@@ -96,10 +97,12 @@ class Spied:
         level = cache._source.core().stack.levels[-1]
         self._leases: Any = level.leases
         level.leases = self
+        self.acquired = 0
         self.waited = threading.Semaphore(0)
         self.renewed = threading.Semaphore(0)
 
     def acquire(self, key: str, owner: str, lifetime_s: float) -> LeaseAnswer:
+        self.acquired += 1
         answer: LeaseAnswer = self._leases.acquire(key, owner, lifetime_s)
         return answer
 
@@ -356,6 +359,26 @@ def test_the_scope_can_be_narrowed_for_a_cache_and_for_a_call(
     assert wide == {"key": "many"}
     slow.go.set()
     assert first.result(WAIT_S) == "slow"
+
+
+def test_the_scope_can_be_narrowed_for_a_function(open_cache: Callable[..., TieredCache]) -> None:
+    cache = open_cache()
+    spied = Spied(cache)
+
+    @cache.cached(scope="thread")
+    def narrow(path: str) -> str:
+        return path.upper()
+
+    @cache.cached
+    def wide(path: str) -> str:
+        return path.upper()
+
+    assert narrow("a") == "A"
+    assert spied.acquired == 0
+    assert wide("a") == "A"
+    assert spied.acquired == 1
+    with pytest.raises(ConfigurationError, match="'thread', 'host', 'cluster'"):
+        cache.cached(scope="world")(narrow.uncached)
 
 
 def test_law_1_leases_that_fail_are_done_without(
