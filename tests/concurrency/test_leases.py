@@ -472,13 +472,15 @@ class Logged:
         return len(self._path.read_text().splitlines()) if self._path.exists() else 0
 
 
-def open_in_child(scope: str, number: int, folder: Path, url: str, namespace: str) -> TieredCache:
+def open_in_child(
+    scope: str, number: int, folder: Path, url: str, namespace: str, lease: str = "10s"
+) -> TieredCache:
     tiers: list[Tier] = [MemoryTier()]
     if scope == "host":
         tiers.append(DiskTier(folder / "shared"))
     else:
         tiers += [DiskTier(folder / f"host-{number}"), RedisTier(url, timeout="5s")]
-    return TieredCache(tiers, namespace=namespace)
+    return TieredCache(tiers, namespace=namespace, single_flight=SingleFlight(lease=lease))
 
 
 def eight_times_eight(scope: str, folder: Path, url: str, namespace: str, rounds: int) -> None:
@@ -560,3 +562,58 @@ def test_law_2_a_process_that_dies_or_freezes_while_it_computes_is_replaced(
         assert cache.get("key") == "new"
     with make(1) as again:
         assert again.get("key") in ("new", None)
+
+
+def killed_at_step(
+    step: int, scope: str, folder: Path, url: str, namespace: str
+) -> tuple[bool, Logged]:
+    """Have a process kill itself at its effect number `step`, before or after it is done.
+
+    Returns whether it got there, and the function that it was to compute.
+    """
+    function = Logged(folder / f"{step}.log", 0.0)
+    place = folder / str(step)
+
+    def child() -> None:
+        cache = open_in_child(scope, 1, place, url, f"{namespace}-{step}", lease="100ms")
+        driver: Any = cache._source.core()._run.__self__  # type: ignore[attr-defined] # a bound method
+        count = 0
+
+        def deadly(perform: Callable[[Any], Any], effect: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            reply = perform(effect)
+            count += 1
+            if count == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return reply
+
+        for kind, perform in list(driver._performers.items()):
+            driver._performers[kind] = partial(deadly, perform)
+        assert cache.get_or_compute("key", function) == ["a", "value"]
+
+    return wait_for(fork(child)) == -signal.SIGKILL, function
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("scope", ["host", "cluster"])
+def test_law_2_a_process_that_dies_at_any_step_is_replaced(
+    scope: str, tmp_path: Path, redis_url: str, namespace: str
+) -> None:
+    for step in range(1, 100):
+        died, function = killed_at_step(step, scope, tmp_path, redis_url, namespace)
+        before = function.calls
+        tiers: list[Tier] = [DiskTier(tmp_path / str(step) / "shared")]
+        if scope == "cluster":
+            tiers = [RedisTier(redis_url)]
+        with TieredCache(
+            tiers, namespace=f"{namespace}-{step}", single_flight=SingleFlight(lease="100ms")
+        ) as cache:
+            assert cache.get_or_compute("key", function) == ["a", "value"]
+            assert function.calls <= before + 1 <= 2
+            assert cache.get_or_compute("key", never) == ["a", "value"]
+        if not died:
+            break
+    assert step > 10
