@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tiered_cache._default import configure, tiered
     from tiered_cache.cache import TieredCache
+    from tiered_cache.coherence import Coherence
     from tiered_cache.computation import Computation, current
     from tiered_cache.config import Settings
     from tiered_cache.decorators import Cached
@@ -50,6 +51,7 @@ __all__ = [
     "CacheManager",
     "CacheStats",
     "Cached",
+    "Coherence",
     "Computation",
     "ComputationTimeoutError",
     "ConfigurationError",
@@ -86,6 +88,7 @@ __all__ = [
 _HOMES = {
     "tiered_cache._default": ("configure", "tiered"),
     "tiered_cache.cache": ("TieredCache",),
+    "tiered_cache.coherence": ("Coherence",),
     "tiered_cache.computation": ("Computation", "current"),
     "tiered_cache.config": ("Settings",),
     "tiered_cache.decorators": ("Cached",),

@@ -16,6 +16,7 @@ from tiered_cache._engine.touching import touch
 from tiered_cache._engine.writing import store, store_many
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.codec import RecordCodec
+from tiered_cache.coherence import Coherence
 from tiered_cache.core import MISSING, NO_NODES, Core, CoreSource
 from tiered_cache.decorators import cached
 from tiered_cache.errors import ConfigurationError, InvalidKeyError
@@ -80,6 +81,8 @@ class TieredCache:
         refreshing: The refresh policy; by default a hit leads to nothing.
         single_flight: Among whom one computes a key and the others wait; by default among all
             who share the tiers.
+        coherence: How it keeps up with what others change in the tiers that it shares with them;
+            by default a change elsewhere is seen after 2 seconds at the latest.
         stale_for: How long after its lifetime a value is served by `get_or_compute` while it is
             computed anew in the background.
         max_ttl: The longest that single tiers keep anything fresh, by their name.
@@ -113,6 +116,7 @@ class TieredCache:
         expiry: ExpiryPolicy | Sequence[ExpiryPolicy] = (),
         refreshing: RefreshPolicy | None = None,
         single_flight: SingleFlight | None = None,
+        coherence: Coherence | None = None,
         stale_for: Duration = 0,
         max_ttl: Mapping[str, Duration] | None = None,
         statistics: StatisticsPolicy | None = None,
@@ -135,6 +139,7 @@ class TieredCache:
             expiry=tuple(expiry) if isinstance(expiry, Sequence) else (expiry,),
             refreshing=refreshing,
             single_flight=SingleFlight() if single_flight is None else single_flight,
+            coherence=Coherence() if coherence is None else coherence,
             stale_for_s=parse_duration(stale_for, name="stale_for"),
             longest_s={
                 name: parse_lifetime(longest, name="max_ttl")
@@ -194,6 +199,15 @@ class TieredCache:
     def codec(self) -> Codec:
         """What turns values into records here: `cache.codec.registry.register(…)` adds a type."""
         return self._source.core().stack.codec
+
+    @property
+    def staleness_bound(self) -> float:
+        """The seconds for which a value may still be served here that was changed elsewhere.
+
+        Counted from the moment when the change is in a tier that both share; 0.0 where no tier
+        stands above a shared one, `inf` where nothing bounds it.
+        """
+        return self._source.core().stack.following.bound_s
 
     def namespace(self, name: str) -> TieredCache:
         """A view with keys of its own, in the same tiers and with the same settings and statistics.

@@ -95,6 +95,7 @@ class PutItem(NamedTuple):
     item: Entry | bytes
     lifetime_s: float
     expected: object = ANY
+    fill: bool = False
 
 
 class TierInfo(NamedTuple):
@@ -119,6 +120,9 @@ class TierContext(NamedTuple):
         mutated: To be called with the key when it did.
         window_s: For a lifetime and a cost in seconds, how long before the end of its freshness a
             value is to be read through `get`, so that the engine sees its hits.
+        origin: Gives who uses the tier: no two caches of any process have the same.
+        trusted_until: Gives the `clock.monotonic()` up to which what a tier of this process holds
+            may be handed out without a `get`: others may have changed it in tiers below.
     """
 
     namespace: str
@@ -127,6 +131,8 @@ class TierContext(NamedTuple):
     fingerprint: Callable[[object], bytes]
     mutated: Callable[[str], None]
     window_s: Callable[[float, float], float]
+    origin: Callable[[], str]
+    trusted_until: Callable[[], float]
 
 
 class Tier(Protocol):
@@ -188,6 +194,7 @@ class Tier(Protocol):
         lifetime_s: float,
         *,
         expected: object = ANY,
+        fill: bool = False,
     ) -> bool:
         """Store `item` until `lifetime_s` seconds have passed by the tier's own clock.
 
@@ -197,6 +204,8 @@ class Tier(Protocol):
             lifetime_s: More than 0, `inf` without a limit.
             expected: `ANY`, or the token that must still describe what the tier holds: a
                 compare-and-set, atomic against every user of the store.
+            fill: Whether it is no change, but a copy of what a tier below holds, or was computed: a
+                tier that logs its changes does not log it.
 
         Returns:
             Whether it was stored; false only where `expected` no longer fits.
@@ -256,9 +265,9 @@ class OneByOne:
     def put_many(self: Tier, items: Mapping[str, PutItem]) -> set[str]:
         """Store each of `items`; the keys that were stored."""
         stored = set()
-        for key, (item, lifetime_s, expected) in items.items():
+        for key, (item, lifetime_s, expected, fill) in items.items():
             with contextlib.suppress(RecordRefusedError):
-                if self.put(key, item, lifetime_s, expected=expected):
+                if self.put(key, item, lifetime_s, expected=expected, fill=fill):
                     stored.add(key)
         return stored
 

@@ -72,6 +72,7 @@ class Core:
             _give_back(tiers)
             raise
         self._run = SyncDriver(self.stack).run
+        self.stack.following.start(self._run)
         self._faces: weakref.WeakSet[Face] = weakref.WeakSet()
         self._lock = fork_safe_lock()
         self._closed = False
@@ -238,6 +239,7 @@ class Core:
             self._refresher.close()
             self.stack.renewer.close()
             self._flusher.close()
+            self.stack.following.close()
             self.stack.close_tiers()
             if self._journal_made is not None:
                 self._journal_made.close()

@@ -32,6 +32,9 @@ scope = "host"
 lease = "3s"
 timeout = "1m"
 on_timeout = "stale"
+[coherence]
+bound = "500ms"
+when_cut = "serve"
 [max_ttl]
 memory = "1m"
 [admission]
@@ -65,6 +68,7 @@ def test_every_kind_of_policy_is_made_with_its_options() -> None:
         assert isinstance(options.admission["disk"], AllOf)
         shown = "SingleFlight(scope='host', lease=3, timeout=60.0, on_timeout='stale')"
         assert repr(options.single_flight) == shown
+        assert repr(options.coherence) == "Coherence(bound=0.5, when_cut='serve')"
         assert (options.stale_for_s, options.longest_s) == (5.0, {"memory": 60.0})
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tiered_cache import DiskTier, MemoryTier, TieredCache
+from tiered_cache import Coherence, DiskTier, MemoryTier, TieredCache
 from tiered_cache._engine.refresher import Refresher
 from tiered_cache.outcomes import LookupStatus
 from tiered_cache.policies import EarlyRefresh, Hit, HitAction, RefreshAhead, Sliding
@@ -123,7 +123,11 @@ def test_law_4_a_refresh_does_not_overwrite_what_was_set_meanwhile(
 def test_a_refresh_takes_what_somebody_else_computed(tmp_path: Path, clock: FakeClock) -> None:
     def make() -> TieredCache:
         return TieredCache(
-            [MemoryTier(), DiskTier(tmp_path)], clock=clock, default_ttl="10s", stale_for="60s"
+            [MemoryTier(), DiskTier(tmp_path)],
+            clock=clock,
+            default_ttl="10s",
+            stale_for="60s",
+            coherence=Coherence(bound="1m"),
         )
 
     with make() as cache, make() as other:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiered_cache._engine.effects import Plan, Read
+from tiered_cache._engine.effects import CatchUp, Plan, Read
 from tiered_cache._engine.findings import judge
-from tiered_cache._engine.reading import peek
+from tiered_cache._engine.reading import look_again
 from tiered_cache.outcomes import Explanation
 
 if TYPE_CHECKING:
@@ -17,22 +17,22 @@ __all__ = ["exists", "explain"]
 
 def exists(stack: Stack, key: str) -> Plan[bool]:
     """Whether some tier holds a fresh value for `key`."""
-    for level in stack.levels:
-        finding = yield from peek(stack, level, key)
-        if finding.outcome == "hits":
-            return True
-    return False
+    sought = yield from look_again(stack, key)
+    return sought.finding is not None
 
 
 def explain(stack: Stack, key: str) -> Plan[list[Explanation]]:
     """What each tier says of `key`."""
     answers = []
+    doubted = (yield CatchUp()) if stack.following.doubted() else 0
     for level in stack.levels:
         reply = yield Read(level.index, key)
         finding = judge(level, stack.codec, key, reply)
         why = finding.why
         if key in level.suspected:
             why = "outdated: a change did not reach this tier; it is deleted before it is read"
+        elif level.index < doubted:
+            why = "what others changed is not known: a shared tier below can't be asked"
         elif finding.outcome == "stale_hits":
             why = "stale: past its freshness, not yet gone"
         entry = finding.entry

@@ -17,6 +17,7 @@ from tiered_cache._engine.effects import (
     AwaitLease,
     AwaitRoom,
     AwaitWritten,
+    CatchUp,
     Clear,
     Compute,
     Computed,
@@ -85,6 +86,7 @@ class SyncDriver:
             AwaitLease: self._await_lease,
             AwaitRoom: self._await_room,
             AwaitWritten: self._await_written,
+            CatchUp: self._catch_up,
             WriteJournal: self._write_journal,
             ForgetJournal: self._forget_journal,
             Refresh: self._refresh,
@@ -243,6 +245,9 @@ class SyncDriver:
         if level.leases is None:
             return Reply(SKIPPED, None, 0.0, self._clock.wall(), "the tier has no leases")
         return level.call("await_lease", key, level.leases.wait, key, seen, timeout_s)
+
+    def _catch_up(self, _: CatchUp) -> int:
+        return self._stack.following.catch_up()
 
     def _await_written(self, effect: AwaitWritten) -> None:
         self._queue.wait_until_written(effect.prefix, _ROOM_WAIT_S)

@@ -25,6 +25,7 @@ __all__ = [
     "AwaitLease",
     "AwaitRoom",
     "AwaitWritten",
+    "CatchUp",
     "Clear",
     "Compute",
     "ComputeFailedError",
@@ -183,6 +184,10 @@ class AwaitLease(NamedTuple):
     timeout_s: float
 
 
+class CatchUp(NamedTuple):
+    """Learn what others changed in shared tiers: a reply with how many tiers are doubted still."""
+
+
 class AwaitWritten(NamedTuple):
     """Wait until no key with a prefix is on its way down: a reply without a value."""
 
@@ -273,6 +278,7 @@ Effect = (
     | AwaitLease
     | AwaitRoom
     | AwaitWritten
+    | CatchUp
     | WriteJournal
     | ForgetJournal
     | Refresh

@@ -171,7 +171,7 @@ class Level:
 
     def put(self, key: str, item: PutItem) -> bool:
         """Have the tier store `item`."""
-        return self.tier.put(key, item[0], item[1], expected=item[2])
+        return self.tier.put(key, item[0], item[1], expected=item[2], fill=item[3])
 
     def walk(self, prefix: str) -> Iterator[str]:
         """The tier's keys that begin with `prefix`; ends early where the tier fails."""

@@ -142,7 +142,8 @@ def _item(
         lifetime_s = each.entry.stale_until_s - now_s
         item = records.item(level)
         if lifetime_s > 0 and not isinstance(item, str):
-            return PutItem(item, level.capped(lifetime_s, each.entry.grace_s), token)
+            capped_s = level.capped(lifetime_s, each.entry.grace_s)
+            return PutItem(item, capped_s, token, fill=each.tokens is not None)
         if each.tokens is not None:
             return None
     return PutItem(make_tombstone(each.as_of_s), TOMBSTONE_LIFETIME_S, token)

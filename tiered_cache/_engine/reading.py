@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from tiered_cache._engine.effects import OK, Delete, Plan, Put, PutMany, Read, ReadMany, Reply
+from tiered_cache._engine.effects import (
+    OK,
+    CatchUp,
+    Delete,
+    Plan,
+    Put,
+    PutMany,
+    Read,
+    ReadMany,
+    Reply,
+)
 from tiered_cache._engine.findings import UNKNOWN, Finding, judge
 from tiered_cache.contracts import PutItem
 from tiered_cache.entry import (
@@ -59,6 +69,7 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
 
     It ends at a stale value, unless it is to go past them.
     """
+    doubted = (yield CatchUp()) if stack.following.doubted() else 0
     epoch, ended = stack.epoch, stack.flights.ended(key)
     tokens: list[object] = []
     unsure = False
@@ -72,6 +83,8 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
         else:
             reply = yield Read(level.index, key)
             finding = judge(level, stack.codec, key, reply)
+            if level.index < doubted:
+                finding = _doubt(stack, finding)
             _count(stack, level, key, finding, reply.seconds)
             if finding.corrupt:
                 finding = yield from _quarantine(stack, level, key, finding)
@@ -93,10 +106,13 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
 
 def look_again(stack: Stack, key: str, *, newer_than_s: float = -math.inf) -> Plan[Sought]:
     """Look `key` up once more, for its leader: only a fresh value counts, and nothing is counted."""
+    doubted = (yield CatchUp()) if stack.following.doubted() else 0
     epoch, ended = stack.epoch, stack.flights.ended(key)
     tokens: list[object] = []
     for level in stack.levels:
         finding = yield from peek(stack, level, key)
+        if level.index < doubted:
+            finding = _doubt(stack, finding)
         entry = finding.entry
         if entry is not None and finding.outcome == "hits" and entry.created_s > newer_than_s:
             return Sought(level, finding, tokens, False, epoch, ended)
@@ -115,6 +131,7 @@ def look_up_many(
     stack: Stack, keys: Sequence[str], *, past_stale: bool = False
 ) -> Plan[dict[str, Sought]]:
     """Look `keys` up; each tier is asked once, for what is still missing."""
+    doubted = (yield CatchUp()) if stack.following.doubted() else 0
     epoch = stack.epoch
     ended = {key: stack.flights.ended(key) for key in keys}
     found: dict[str, Sought] = {}
@@ -124,7 +141,7 @@ def look_up_many(
         pending = [key for key in tokens if key not in found]
         if not pending:
             break
-        findings = yield from _consult_many(stack, level, pending)
+        findings = yield from _consult_many(stack, level, pending, doubt=level.index < doubted)
         for key, finding in findings.items():
             if finding.entry is not None and (finding.outcome == "hits" or not past_stale):
                 found[key] = Sought(level, finding, tokens[key], key in unsure, epoch, ended[key])
@@ -150,6 +167,14 @@ def peek(stack: Stack, level: Level, key: str) -> Plan[Finding]:
     return judge(level, stack.codec, key, reply)
 
 
+def _doubt(stack: Stack, finding: Finding) -> Finding:
+    """A finding in a tier that may hold what others have changed: only what is new is believed."""
+    entry = finding.entry
+    if entry is None or finding.age_s + entry.lead_s < stack.options.coherence.bound_s:
+        return finding
+    return Finding("skips", finding.token, "what others changed since is not known")
+
+
 def _consult_suspect(stack: Stack, level: Level, key: str) -> Plan[Finding]:
     """Ask a tier that missed a change of `key`, after that has been made up for."""
     if not (yield from _clear_suspicion(level, key)):
@@ -162,7 +187,9 @@ def _consult_suspect(stack: Stack, level: Level, key: str) -> Plan[Finding]:
     return finding
 
 
-def _consult_many(stack: Stack, level: Level, keys: Sequence[str]) -> Plan[dict[str, Finding]]:
+def _consult_many(
+    stack: Stack, level: Level, keys: Sequence[str], *, doubt: bool
+) -> Plan[dict[str, Finding]]:
     findings: dict[str, Finding] = {}
     asked: list[str] = []
     for key in keys:
@@ -178,7 +205,8 @@ def _consult_many(stack: Stack, level: Level, keys: Sequence[str]) -> Plan[dict[
     for key in asked:
         value = reply.value.get(key) if reply.status == OK else None
         one = Reply(reply.status, value, share_s, reply.now_s, reply.reason)
-        finding = findings[key] = judge(level, stack.codec, key, one)
+        finding = judge(level, stack.codec, key, one)
+        finding = findings[key] = _doubt(stack, finding) if doubt else finding
         _count(stack, level, key, finding, share_s)
         if finding.corrupt:
             findings[key] = yield from _quarantine(stack, level, key, finding)
@@ -214,7 +242,7 @@ def _quarantine(stack: Stack, level: Level, key: str, finding: Finding) -> Plan[
         yield Delete(level.index, key)
     else:
         # As of no time: that bytes can't be read is no reason to refuse what was set before.
-        item = PutItem(make_tombstone(0.0), TOMBSTONE_LIFETIME_S, finding.token)
+        item = PutItem(make_tombstone(0.0), TOMBSTONE_LIFETIME_S, finding.token, fill=True)
         yield Put(level.index, key, item, "deletes")
     reply = yield Read(level.index, key)
     token = reply.value.token if reply.status == OK else UNKNOWN
@@ -269,7 +297,7 @@ def _promotions(
         item = _item_for(stack, into, key, entry, finding.record)
         if item is not None:
             lifetime_s = into.capped(finding.gone_s, entry.grace_s)
-            chosen.append((into, PutItem(item, lifetime_s, token)))
+            chosen.append((into, PutItem(item, lifetime_s, token, fill=True)))
     return chosen
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import secrets
-import socket
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -14,6 +11,8 @@ from tiered_cache._engine.effects import OK
 from tiered_cache.forking import call_in_child, fork_safe_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tiered_cache._engine.level import Level
 
 __all__ = ["Renewer"]
@@ -38,9 +37,13 @@ class Renewer:
     """Renews leases until they are dropped, in one daemon thread that ends when it is idle.
 
     Thread-safe; a forked child starts without leases: it does not compute what its parent does.
+
+    Args:
+        origin: Gives who this is, among all processes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, origin: Callable[[], str]) -> None:
+        self._origin = origin
         self._lock = fork_safe_lock()
         self._serials = itertools.count()
         self._start_empty()
@@ -52,11 +55,10 @@ class Renewer:
         self._wakes_s = -1.0
         self._runs = False
         self._closed = False
-        self._process = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     def new_owner(self) -> str:
         """A name that no other request for a lease has, in any process, and that tells which."""
-        return f"{self._process}:{next(self._serials)}"
+        return f"{self._origin()}:{next(self._serials)}"
 
     def hold(self, owner: str, level: Level, key: str, lifetime_s: float) -> None:
         """Renew a lease of `lifetime_s` seconds from now on."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import os
+import secrets
+import socket
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -11,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from tiered_cache._engine.faultlog import FaultLog
 from tiered_cache._engine.findings import SKEW_ALLOWANCE_S
 from tiered_cache._engine.flights import Flights
+from tiered_cache._engine.following import Following
 from tiered_cache._engine.level import Level
 from tiered_cache._engine.queue import WriteQueue
 from tiered_cache._engine.renewer import Renewer
-from tiered_cache.contracts import EvictionReason, TierContext
+from tiered_cache.contracts import EvictionReason, Reach, TierContext
 from tiered_cache.events import Event, EventKind, Listeners
 from tiered_cache.forking import call_in_child
 from tiered_cache_policies.contracts import Candidate, QueueLimits, QueuesWrites, WritePlan
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
     from tiered_cache._engine.effects import Refresh
     from tiered_cache.clock import Clock
+    from tiered_cache.coherence import Coherence
     from tiered_cache.contracts import Codec, Journal, Recorder, Tier
     from tiered_cache.entry import Entry
     from tiered_cache.single_flight import Scope, SingleFlight
@@ -59,6 +64,7 @@ class StackOptions(NamedTuple):
     expiry: tuple[ExpiryPolicy, ...]
     refreshing: RefreshPolicy | None
     single_flight: SingleFlight
+    coherence: Coherence
     stale_for_s: float
     longest_s: Mapping[str, float]
     clock: Clock
@@ -95,7 +101,7 @@ class Stack:
         self.count_computed = count_computed
         self.count_coalesced = count_coalesced
         self.flights = Flights()
-        self.renewer = Renewer()
+        self.renewer = Renewer(lambda: self.origin)
         self.epoch = 0
         self.journal = journal
         self.queues_writes = isinstance(options.writing, QueuesWrites)
@@ -107,8 +113,8 @@ class Stack:
         self.wake: Callable[[], None] = lambda: None
         self._last_stamp_s = -math.inf
         self.pending: deque[Event] = deque(maxlen=_MAX_PENDING_EVENTS)
-        self._start_locks()
-        call_in_child(self._start_locks)
+        self._start_in_process()
+        call_in_child(self._start_in_process)
         self.levels = tuple(
             Level(
                 index,
@@ -129,6 +135,13 @@ class Stack:
         self.measures = bool(options.admission)
         """Whether the size of a record is wanted even where no tier needs the record now."""
         self.facts = tuple(level.facts for level in self.levels)
+        self.following = Following(self)
+        self.between = tuple(
+            level.index
+            for level in self.levels
+            if Reach.PROCESS < level.tier.reach < self.levels[-1].tier.reach
+        )
+        """The levels that processes share, above one that more of them share."""
         self.everywhere = WritePlan(tuple(reversed(range(len(self.levels)))))
         self.widest_reach = max(
             (level.tier.reach for level in self.levels if level.holds_records), default=None
@@ -168,6 +181,8 @@ class Stack:
             fingerprint=self.codec.fingerprint,
             window_s=self.window_s,
             mutated=mutated,
+            origin=lambda: self.origin,
+            trusted_until=self.following.trusted_until,
         )
 
     def lease_level(self, scope: Scope) -> Level | None:
@@ -220,8 +235,9 @@ class Stack:
             )
             return otherwise
 
-    def _start_locks(self) -> None:
+    def _start_in_process(self) -> None:
         self._locks = [threading.Lock() for _ in range(_STRIPES)]
+        self.origin = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     def admits(
         self, level: Level, key: str, entry: Entry, lifetime_s: float, *, filling: bool
@@ -255,6 +271,18 @@ class Stack:
                 held.append(lock)
             else:
                 self.faults.report("engine", "lock", "A write waited too long for another one")
+        return held
+
+    def hold(self, keys: Sequence[str], *, all_keys: bool) -> list[threading.Lock] | None:
+        """Keep `keys`, or all, from being changed here until `end_change`; `None` if it can't."""
+        held: list[threading.Lock] = []
+        stripes = range(_STRIPES) if all_keys else sorted({hash(key) % _STRIPES for key in keys})
+        for stripe in stripes:
+            lock = self._locks[stripe]
+            if not lock.acquire(timeout=_LOCK_WAIT_S):
+                self.end_change(held)
+                return None
+            held.append(lock)
         return held
 
     def end_change(self, held: Iterable[threading.Lock]) -> None:

@@ -11,6 +11,7 @@ from tiered_cache._engine.effects import (
     Plan,
     Put,
     PutMany,
+    ReadHeads,
     Reply,
 )
 from tiered_cache._engine.findings import UNKNOWN
@@ -52,9 +53,11 @@ def store(
         records.measure()
         overtaken = stack.queue.held.get(key)
     reports: dict[int, TierWrite] = {}
+    tokens = yield from _tokens_between(stack, [key])
     for index in plan.now:
         level = stack.levels[index]
-        reports[index] = yield from _write(stack, level, key, records.item(level), entry)
+        put = (records.item(level), tokens.get((index, key), ANY))
+        reports[index] = yield from _write(stack, level, key, put, entry)
     for level in reversed(stack.levels):
         if level.index in queued:
             reports[level.index] = level.queued
@@ -88,6 +91,7 @@ def store_many(
     for each in made.values():
         each.measure()
     reports: dict[str, dict[int, TierWrite]] = {key: {} for key in entries}
+    tokens = yield from _tokens_between(stack, list(entries))
     for level in reversed(stack.levels):
         index = level.index
         left_out = [key for key in entries if index not in plans[key].now]
@@ -100,7 +104,8 @@ def store_many(
             if isinstance(item, str):
                 reports[key][index] = yield from _refuse(stack, level, key, item)
             else:
-                items[key] = PutItem(item, _lifetime_in(level, entries[key]), ANY)
+                expected = tokens.get((index, key), ANY)
+                items[key] = PutItem(item, _lifetime_in(level, entries[key]), expected)
         if items:
             tickets = {key: level.suspects.ticket(key) for key in items}
             reply = yield PutMany(index, items)
@@ -135,7 +140,8 @@ def fill(stack: Stack, key: str, entry: Entry, sought: Sought) -> Plan[None]:
         if isinstance(item, str):
             _say_refused(stack, level, item)
             continue
-        reply = yield Put(index, key, PutItem(item, _lifetime_in(level, entry), token))
+        put = PutItem(item, _lifetime_in(level, entry), token, fill=True)
+        reply = yield Put(index, key, put)
         if reply.status == REFUSED and reply.value is False:
             # Others changed the key, or computed it first: their value is the one to be promoted.
             return
@@ -188,13 +194,28 @@ def _admitted(
     return plan._replace(now=admitted(plan.now), later=admitted(plan.later))
 
 
+def _tokens_between(stack: Stack, keys: Sequence[str]) -> Plan[dict[tuple[int, str], object]]:
+    """What tiers that are shared, above one that more share, must still hold when they are written.
+
+    Another process may meanwhile learn of a later change from below, and drop the key there: what
+    is written here must not come after that.
+    """
+    tokens: dict[tuple[int, str], object] = {}
+    for index in stack.between:
+        reply = yield ReadHeads(index, keys)
+        if reply.status == OK:
+            tokens |= {(index, key): found.token for key, found in reply.value.items()}
+    return tokens
+
+
 def _write(
-    stack: Stack, level: Level, key: str, item: Entry | bytes | str, entry: Entry
+    stack: Stack, level: Level, key: str, put: tuple[Entry | bytes | str, object], entry: Entry
 ) -> Plan[TierWrite]:
+    item, expected = put
     if isinstance(item, str):
         return (yield from _refuse(stack, level, key, item))
     ticket = level.suspects.ticket(key)
-    reply = yield Put(level.index, key, PutItem(item, _lifetime_in(level, entry), ANY))
+    reply = yield Put(level.index, key, PutItem(item, _lifetime_in(level, entry), expected))
     if reply.status == OK and ticket is None:
         return level.written
     return (yield from _settle(level, key, reply, ticket))

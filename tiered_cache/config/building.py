@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiered_cache.cache import TieredCache
 from tiered_cache.codec import RecordCodec
+from tiered_cache.coherence import Coherence
 from tiered_cache.config.loading import Settings, load_settings
 from tiered_cache.config.policies import (
     made_admission,
@@ -60,6 +61,7 @@ def build_stack(name: str = "default", settings: Settings | None = None) -> Tier
         expiry=_checked(made_expiry, chosen.expiry, chosen.policies),
         refreshing=_checked(made_refreshing, chosen.refreshing, chosen.policies),
         statistics=_checked(made_statistics, chosen.statistics, chosen.policies),
+        coherence=Coherence(**chosen.coherence.model_dump()),
         single_flight=SingleFlight(**chosen.single_flight.model_dump()),
         stale_for=chosen.stale_for,
         max_ttl=chosen.max_ttl,

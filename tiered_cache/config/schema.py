@@ -25,6 +25,7 @@ from tiered_cache.config.values import (
 )
 
 __all__ = [
+    "CoherenceSettings",
     "DiskSettings",
     "MemorySettings",
     "RedisSettings",
@@ -102,6 +103,18 @@ class SingleFlightSettings(_Section):
     )
 
 
+class CoherenceSettings(_Section):
+    """How it keeps up with what others change in the tiers that it shares with them."""
+
+    bound: TimeoutText = Field(
+        default="2s", description="The longest that a value is served which was changed elsewhere."
+    )
+    when_cut: Literal["skip", "serve"] = Field(
+        default="skip",
+        description="While it can't be learned: skip or serve what the tiers above hold.",
+    )
+
+
 class StackSettings(_Section):
     """The settings of one stack; at the top level, those of the stack called `default`."""
 
@@ -134,6 +147,7 @@ class StackSettings(_Section):
         default=None, description="The refresh policy: early_refresh, refresh_ahead or sliding."
     )
     single_flight: SingleFlightSettings = Field(default_factory=SingleFlightSettings)
+    coherence: CoherenceSettings = Field(default_factory=CoherenceSettings)
     stale_for: DurationText = Field(
         default=0, description="How long past its end a value is served while it is refreshed."
     )

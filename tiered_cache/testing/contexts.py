@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from tiered_cache.contracts import EvictionReason, TierContext
@@ -42,5 +43,7 @@ def make_context(
         fingerprint=lambda value: repr(value).encode(),
         mutated=record.mutated.append,
         window_s=lambda _lifetime_s, _cost_s: 0.0,
+        origin=lambda: "a test",
+        trusted_until=lambda: math.inf,
     )
     return context, record

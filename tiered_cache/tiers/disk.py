@@ -38,13 +38,15 @@ from tiered_cache.errors import (
 from tiered_cache.forking import ForkGate, call_in_child
 from tiered_cache.tiers._bytes_disk import BytesDisk
 from tiered_cache.tiers._disk_leases import DiskLeases
+from tiered_cache.tiers._disk_log import DiskLog
 from tiered_cache.tiers._sqlite import BoundedCache, open_bounded
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
+    from tiered_cache.changes import ChangeLog
     from tiered_cache.entry import Entry
     from tiered_cache.leases import Leases
 
@@ -55,9 +57,6 @@ _log = logging.getLogger("tiered_cache.tiers.disk")
 _MIN_BYTES = 2**20
 _BATCH = 500
 _TOMBSTONE_TAG = "tombstone"
-_NOTHING = b""
-"""The token of a key for which there is neither a record nor a tombstone."""
-
 
 _SELECT = (
     "SELECT mode, filename, value, expire_time FROM Cache"
@@ -118,6 +117,8 @@ class DiskTier:
         self._directory = self._root
         self._wall = SYSTEM_CLOCK.wall
         self._leases = DiskLeases(self._timeout_s, name)
+        self._log = DiskLog(self._store, self._in_store, self._max_bytes)
+        self._origin: Callable[[], str] = str
         call_in_child(self._forget_connections)
 
     @property
@@ -136,9 +137,24 @@ class DiskTier:
         """Leases that the processes of this host agree on."""
         return self._leases
 
+    @property
+    def log(self) -> ChangeLog:
+        """What the processes of this host changed."""
+        return self._log
+
+    def place_in(self, source: str) -> int | None:
+        """Up to where the log called `source` has been applied to this directory."""
+        return self._log.place_in(source)
+
+    def set_place(self, source: str, position: int) -> None:
+        """Remember a position, in one transaction."""
+        with self._writing("set_place") as cache, cache.transact():
+            self._log.set_place(cache, source, position)
+
     def open(self, context: TierContext) -> None:
         """Create or open the directory of the namespace."""
         self._directory = self._root / context.namespace
+        self._origin = context.origin
         self._wall = context.clock.wall
         # Outside what is cleared or put aside, as the journal.
         leases = self._root / ".leases" / f"{context.namespace}.db"
@@ -157,7 +173,7 @@ class DiskTier:
                 self._open_cache()
 
     def _open_cache(self) -> BoundedCache:
-        self._cache = open_bounded(
+        cache = open_bounded(
             str(self._directory),
             self._timeout_s,
             disk=BytesDisk,
@@ -168,7 +184,9 @@ class DiskTier:
             tag_index=1,
             cull_limit=10,
         )
-        return self._cache
+        self._log.prepare(cache)
+        self._cache = cache
+        return cache
 
     def _quarantine(self, error: Exception) -> None:
         """Put a database that can't be read aside, for somebody to look at, and start anew."""
@@ -239,12 +257,14 @@ class DiskTier:
         """The record of `key`."""
         with self._gate:
             now = time.time()
+            # Before the look: a clear in between must not be taken for one before it.
+            generation = self._log.generation
             try:
                 row = self._select(key, now)
             except (sqlite3.Error, OSError) as error:
                 self._fail(error, "get", key)
         if row is None:
-            return Absent(_NOTHING)
+            return Absent(generation)
         record, expires = row
         if is_tombstone(record):
             return Absent(record[:TOKEN_BYTES], deleted_at(record))
@@ -281,7 +301,7 @@ class DiskTier:
                 answers[key] = self.get(key)
             except CorruptRecordError:
                 self.delete(key)
-                answers[key] = Absent(_NOTHING)
+                answers[key] = Absent(self._log.generation)
         return answers
 
     def put(
@@ -291,10 +311,12 @@ class DiskTier:
         lifetime_s: float,
         *,
         expected: object = ANY,
+        fill: bool = False,
     ) -> bool:
         """Store the record `item`, in one transaction."""
-        with self._writing("put", key) as cache, cache.disk.undo_files():
-            return self._put(cache, key, PutItem(item, lifetime_s, expected))
+        put = PutItem(item, lifetime_s, expected, fill)
+        with self._writing("put", key) as cache, cache.disk.undo_files(), cache.transact():
+            return self._put(cache, key, put)
 
     def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
         """Store each of `items`, all in one transaction."""
@@ -307,19 +329,15 @@ class DiskTier:
         return stored
 
     def _put(self, cache: BoundedCache, key: str, item: PutItem) -> bool:
-        record, lifetime_s, expected = item
+        record, lifetime_s, expected, fill = item
+        if expected is not ANY and self._token(cache, key) != expected:
+            return False
         expire = None if lifetime_s == math.inf else lifetime_s
         tag = _TOMBSTONE_TAG if isinstance(record, bytes) and is_tombstone(record) else None
-        if expected is ANY:
-            cache.set(key, record, expire=expire, tag=tag)
-            return True
-        if expected == _NOTHING:
-            return bool(cache.add(key, record, expire=expire, tag=tag))
-        with cache.transact():
-            if self._token(cache, key) != expected:
-                return False
-            cache.set(key, record, expire=expire, tag=tag)
-            return True
+        cache.set(key, record, expire=expire, tag=tag)
+        if not fill:
+            self._log.append(cache, self._origin(), key)
+        return True
 
     def delete(self, key: str) -> bool:
         """Put a tombstone in the place of `key`."""
@@ -335,11 +353,13 @@ class DiskTier:
         row = self._row(cache, key, "tag")
         tombstone = make_tombstone(self._wall())
         cache.set(key, tombstone, expire=TOMBSTONE_LIFETIME_S, tag=_TOMBSTONE_TAG)
+        self._log.append(cache, self._origin(), key)
         return row is not None and row[0] != _TOMBSTONE_TAG
 
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with `prefix`, in transactions of 500 keys."""
         count = 0
+        self._log_clearing(prefix)
         while True:
             keys = self._keys_after("", prefix)
             with self._writing("clear") as cache, cache.transact():
@@ -349,7 +369,14 @@ class DiskTier:
         if not prefix:
             with self._writing("clear") as cache:
                 cache.clear()
+        self._log_clearing(prefix)
         return count
+
+    def _log_clearing(self, prefix: str) -> None:
+        # Before it, for fills that began earlier; after it, for what was read in between.
+        with self._writing("clear") as cache, cache.transact():
+            self._log.renew_generation(cache)
+            self._log.append(cache, self._origin(), prefix, is_prefix=True)
 
     def scan(self, prefix: str = "") -> Iterator[str]:
         """The keys that begin with `prefix`, in order, read 500 at a time."""
@@ -408,6 +435,8 @@ class DiskTier:
     def _token(self, cache: BoundedCache, key: str) -> bytes:
         row = self._row(cache, key, f"substr(value, 1, {TOKEN_BYTES}), filename")
         if row is None:
-            return _NOTHING
+            # Another process may have cleared: the next fill is to know.
+            self._log.generation = self._log.read_generation(cache)
+            return self._log.generation
         head, filename = row
         return bytes(head) if filename is None else cache.disk.read_head(filename, TOKEN_BYTES)

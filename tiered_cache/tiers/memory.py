@@ -44,15 +44,16 @@ Evicted = list[tuple[str, int, EvictionReason]]
 class _Held:
     """What the policy holds for a key. `value` and `until` are what the inlined hit reads.
 
-    `until` is where the freshness ends, or where the engine begins to want to see the hits.
+    `until` is where the freshness ends, or where the engine begins to want to see the hits, which
+    is `unseen`, or where others may have changed the value below.
     """
 
-    __slots__ = ("digest", "entry", "gone", "node", "serial", "size", "until", "value")
+    __slots__ = ("digest", "entry", "gone", "node", "serial", "size", "unseen", "until", "value")
 
-    def __init__(self, entry: Entry, value: Any, until: float, gone: float, size: int) -> None:
+    def __init__(self, entry: Entry, value: Any, unseen: float, gone: float, size: int) -> None:
         self.entry = entry
         self.value = value
-        self.until = until
+        self.until = self.unseen = unseen
         self.gone = gone
         self.size = size
         self.serial = 0
@@ -180,6 +181,7 @@ class MemoryTier(OneByOne):
         self._context = context
         self._now = context.clock.monotonic
         self._wall = context.clock.wall
+        self._trusted_until = context.trusted_until
         # A cache without a refresh policy has none, and pays nothing for asking.
         self._has_windows = context.window_s(1.0, 1.0) > 0
 
@@ -204,6 +206,8 @@ class MemoryTier(OneByOne):
             self._remove(key, held)
             evicted.append((key, held.size, EvictionReason.EXPIRED))
             return self._absent(key), None
+        trusted = self._trusted_until()
+        held.until = min(held.unseen, trusted)
         return Found(held.entry, remaining, (self._generations[_stripe(key)], held.serial)), held
 
     def _absent(self, key: str) -> Absent:
@@ -225,6 +229,7 @@ class MemoryTier(OneByOne):
         lifetime_s: float,
         *,
         expected: object = ANY,
+        fill: bool = False,
     ) -> bool:
         """Hold `item` until `lifetime_s` seconds of the monotonic clock have passed."""
         if not isinstance(item, Entry):
@@ -257,6 +262,7 @@ class MemoryTier(OneByOne):
             lifetime_s = entry.fresh_until_s - entry.created_s
             until -= self._context.window_s(lifetime_s, entry.cost_s)
         held = _Held(entry, value, until, gone, size)
+        held.until = min(until, self._trusted_until())
         if self._copy == "check":
             try:
                 held.digest = self._context.fingerprint(value)

@@ -41,6 +41,7 @@ class NullTier(OneByOne):
         lifetime_s: float,
         *,
         expected: object = ANY,
+        fill: bool = False,
     ) -> bool:
         """Take it and forget it."""
         return True

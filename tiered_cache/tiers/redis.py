@@ -28,12 +28,14 @@ from tiered_cache.errors import (
     TierUnavailableError,
 )
 from tiered_cache.tiers._redis_leases import RedisLeases
+from tiered_cache.tiers._redis_log import LOG_FUNCTION, RedisLog
 from tiered_cache.tiers._redis_wire import RedisWire
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from tiered_cache.changes import ChangeLog
     from tiered_cache.leases import Leases
     from tiered_cache.tiers._redis_wire import Command
 
@@ -42,21 +44,29 @@ __all__ = ["RedisTier"]
 _log = logging.getLogger("tiered_cache.tiers.redis")
 
 _BATCH = 500
-_NOTHING = b""
-"""The token of a key for which the server has neither a record nor a tombstone."""
-
-_PUT_IF = f"""
-if redis.call('GETRANGE', KEYS[1], 0, {TOKEN_BYTES - 1}) ~= ARGV[1] then return 0 end
+_PUT = f"""{LOG_FUNCTION}
+if ARGV[1] ~= '*' then
+  local there = redis.call('GETRANGE', KEYS[1], 0, {TOKEN_BYTES - 1})
+  if there ~= '' then
+    if there ~= ARGV[1] then return 0 end
+  else
+    local generation = redis.call('GET', KEYS[2])
+    if generation ~= ARGV[1] then return generation or '' end
+  end
+end
 if ARGV[3] == '' then redis.call('SET', KEYS[1], ARGV[2])
 else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+if ARGV[4] ~= '' then log(KEYS[3], ARGV[4], ARGV[5], ARGV[6]) end
 return 1
 """
-_DELETE = f"""
+_DELETE = f"""{LOG_FUNCTION}
 local head = redis.pcall('GETRANGE', KEYS[1], 0, {len(TOMBSTONE_MAGIC) - 1})
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+log(KEYS[2], ARGV[4], ARGV[5], ARGV[6])
 if head == '' or head == ARGV[3] then return 0 end
 return 1
 """
+_ANY = "*"
 
 
 class RedisTier:
@@ -113,6 +123,8 @@ class RedisTier:
         self._prefix = b""
         self._aside = ""
         self._leases = RedisLeases(self._ask_all, self._name_aside, max_connections // 2)
+        self._log = RedisLog(self._ask_all, max_connections // 2)
+        self._origin: Callable[[], str] = str
         self._wall = SYSTEM_CLOCK.wall
 
     def open(self, context: TierContext) -> None:
@@ -121,7 +133,17 @@ class RedisTier:
         self._wall = context.clock.wall
         # No namespace has a slash: what is kept beside the records is no key of anybody's.
         self._aside = f"tiered-cache:{context.namespace}/"
-        self._ask("open", None, ("PING",))
+        self._origin = context.origin
+        self._log.open(
+            f"redis:{self._wire.address}/{self._aside}",
+            f"{self._aside}log".encode(),
+            f"{self._aside}generation".encode(),
+        )
+
+    @property
+    def log(self) -> ChangeLog:
+        """What the hosts changed, in the order of the server."""
+        return self._log
 
     @property
     def leases(self) -> Leases:
@@ -181,7 +203,7 @@ class RedisTier:
             msg = f"the stored value is longer than max_value_bytes={self._max_value_bytes}"
             raise CorruptRecordError(msg, tier=self.name, operation="get", key=key)
         if not record or lifetime_ms == -2:  # it expired between the two reads
-            return Absent(_NOTHING)
+            return Absent(self._log.generation)
         if is_tombstone(record):
             return Absent(record[:TOKEN_BYTES], deleted_at(record))
         remaining = math.inf if lifetime_ms < 0 else lifetime_ms / 1000
@@ -204,7 +226,7 @@ class RedisTier:
                 answers[key] = self._answer(key, record, lifetime_ms)
             except CorruptRecordError:
                 self.delete(key)
-                answers[key] = Absent(_NOTHING)
+                answers[key] = Absent(self._log.generation)
         return answers
 
     def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
@@ -217,7 +239,7 @@ class RedisTier:
                 answers[key] = self._answer(key, reply, -1)
             except CorruptRecordError:
                 self.delete(key)
-                answers[key] = Absent(_NOTHING)
+                answers[key] = Absent(self._log.generation)
         return answers
 
     def put(
@@ -227,10 +249,11 @@ class RedisTier:
         lifetime_s: float,
         *,
         expected: object = ANY,
+        fill: bool = False,
     ) -> bool:
         """Store the record `item`, in one round trip."""
-        command = self._write(key, PutItem(item, lifetime_s, expected))
-        return _landed(self._ask("put", key, command))
+        command = self._write(key, PutItem(item, lifetime_s, expected, fill))
+        return self._landed(self._ask("put", key, command))
 
     def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
         """Store each of `items`, all in one round trip."""
@@ -244,28 +267,35 @@ class RedisTier:
         stored = set()
         for key, reply in zip(commands, replies, strict=True):
             try:
-                if _landed(self._checked(reply, "put_many", key)):
+                if self._landed(self._checked(reply, "put_many", key)):
                     stored.add(key)
             except (RecordRefusedError, CorruptRecordError) as error:
                 _log.debug("not stored: %s", error)
         return stored
 
     def _write(self, key: str, item: PutItem) -> Command:
-        record, lifetime_s, expected = item
+        record, lifetime_s, expected, fill = item
         if isinstance(record, Entry) or len(record) > self._max_value_bytes:
             size = "an entry" if isinstance(record, Entry) else f"{len(record)} bytes"
             msg = (
                 f"the Redis tier takes records of at most {self._max_value_bytes} bytes, not {size}"
             )
             raise RecordRefusedError(msg, tier=self.name, operation="put", key=key)
-        name = self._name(key)
-        lifetime: Command = ()
-        if lifetime_s != math.inf:
-            lifetime = (max(1, int(lifetime_s * 1000)),)
-        if expected is ANY or expected == _NOTHING:
-            only_if: Command = () if expected is ANY else ("NX",)
-            return ("SET", name, record, *only_if, *(("PX", *lifetime) if lifetime else ()))
-        return ("EVAL", _PUT_IF, 1, name, expected, record, *(lifetime or ("",)))
+        log = self._log
+        lifetime = "" if lifetime_s == math.inf else max(1, int(lifetime_s * 1000))
+        token = _ANY if expected is ANY else expected
+        change = ("",) if fill else (self._origin(), *log.arguments(key))
+        names = (self._name(key), log.generation_key, log.stream)
+        return ("EVAL", _PUT, 3, *names, token, record, lifetime, *change)
+
+    def _landed(self, reply: Any) -> bool:
+        if isinstance(reply, bytes):
+            # Somebody cleared, or the server lost what it had: the next fill is to know.
+            self._log.generation = reply
+            if not reply:
+                self._log.learn_generation()
+            return False
+        return bool(reply)
 
     def delete(self, key: str) -> bool:
         """Put a tombstone in the place of `key`."""
@@ -280,25 +310,22 @@ class RedisTier:
 
     def _deletion(self, key: str) -> Command:
         lifetime_ms = int(TOMBSTONE_LIFETIME_S * 1000)
-        name = self._name(key)
-        return (
-            "EVAL",
-            _DELETE,
-            1,
-            name,
-            make_tombstone(self._wall()),
-            lifetime_ms,
-            TOMBSTONE_MAGIC,
-        )
+        names = (self._name(key), self._log.stream)
+        tombstone = make_tombstone(self._wall())
+        change = (self._origin(), *self._log.arguments(key))
+        return ("EVAL", _DELETE, 2, *names, tombstone, lifetime_ms, TOMBSTONE_MAGIC, *change)
 
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with `prefix`, some 500 keys a round trip."""
         count = 0
+        origin = self._origin()
+        self._log.begin_clear(origin, prefix)
         for names in self._names(prefix):
             heads = self._heads("clear", names)
             # SCAN may give a key twice: the second time there is nothing.
             count += sum([bool(head) and head != TOMBSTONE_MAGIC for head in heads])
             self._ask("clear", None, ("UNLINK", *names))
+        self._log.end_clear(origin, prefix)
         return count
 
     def scan(self, prefix: str = "") -> Iterator[str]:
@@ -338,10 +365,6 @@ class RedisTier:
     def close(self) -> None:
         """Close the idle connections."""
         self._wire.close()
-
-
-def _landed(reply: Any) -> bool:
-    return reply not in (None, 0)
 
 
 def _escape_glob(text: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tiered_cache.testing.tier_contract.expiring import ExpiringContract
 from tiered_cache.testing.tier_contract.keys import KeysContract
 from tiered_cache.testing.tier_contract.leasing import LeasingContract
+from tiered_cache.testing.tier_contract.logging import LoggingContract
 from tiered_cache.testing.tier_contract.sharing import SharingContract
 from tiered_cache.testing.tier_contract.storing import StoringContract
 from tiered_cache.testing.tier_contract.tokens import TokensContract
@@ -19,6 +20,7 @@ class TierContract(
     KeysContract,
     SharingContract,
     LeasingContract,
+    LoggingContract,
 ):
     """What `tiered_cache.contracts.Tier` promises, as a pytest class to subclass.
 

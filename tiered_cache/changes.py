@@ -1,0 +1,109 @@
+"""Logs of changes: how those who share a tier learn what others changed in it.
+
+A tier that several processes share writes down each change together with the change itself. Whoever
+keeps copies in tiers above it reads the log, and drops the copies of what others changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "MAX_LOGGED_KEY",
+    "Change",
+    "ChangeLog",
+    "ChangePage",
+    "LoggedTier",
+    "PlaceTier",
+    "logged",
+]
+
+MAX_LOGGED_KEY = 256
+"""A longer key is logged as all keys that begin with so many of its characters: a log is bounded."""
+
+
+class Change(NamedTuple):
+    """A key of which the value changed, or all keys that begin with a prefix.
+
+    Attributes:
+        origin: Who changed it, as of `TierContext.origin`.
+        key: The key or prefix.
+        is_prefix: Whether it is a prefix.
+    """
+
+    origin: str
+    key: str
+    is_prefix: bool = False
+
+
+class ChangePage(NamedTuple):
+    """A part of a log.
+
+    Attributes:
+        changes: The changes after a position, in their order.
+        position: Where the page ends.
+        complete: Whether the log reaches back to the position asked for. If not, anything may have
+            changed, and the page begins and ends where the log ends.
+        more: Whether the log goes on after the page.
+    """
+
+    changes: Sequence[Change]
+    position: int
+    complete: bool = True
+    more: bool = False
+
+
+class ChangeLog(Protocol):
+    """The log of a tier's namespace. Thread-safe.
+
+    The implementer must log each change atomically with the change itself, in the order in which
+    the changes are made: every `put` that is no fill, every `delete`, and every `clear`, at its
+    beginning and at its end. The log is bounded; that earlier changes were forgotten, or the whole
+    log lost, must be seen by a reader whose position they were after. Positions grow.
+    """
+
+    @property
+    def source(self) -> str:
+        """What log it is: the same for all who read it, different for different stores."""
+        ...
+
+    def read(self, position: int | None) -> ChangePage:
+        """What changed after `position`; an incomplete page for `None`."""
+        ...
+
+    def wait(self, position: int, timeout_s: float) -> None:
+        """Return when the log goes on after `position`, or after `timeout_s`; or before."""
+        ...
+
+
+@runtime_checkable
+class LoggedTier(Protocol):
+    """A tier that has a log of its changes."""
+
+    @property
+    def log(self) -> ChangeLog:
+        """The log; usable once the tier is open."""
+        ...
+
+
+@runtime_checkable
+class PlaceTier(Protocol):
+    """A shared tier that remembers up to where the logs of tiers below it have been applied to it."""
+
+    def place_in(self, source: str) -> int | None:
+        """The position in the log called `source`, or `None` if it was never applied."""
+        ...
+
+    def set_place(self, source: str, position: int) -> None:
+        """Remember a position, durably."""
+        ...
+
+
+def logged(origin: str, key: str, *, is_prefix: bool = False) -> Change:
+    """The change of a key, as it is written to a log."""
+    if len(key) > MAX_LOGGED_KEY:
+        return Change(origin, key[:MAX_LOGGED_KEY], is_prefix=True)
+    return Change(origin, key, is_prefix)

@@ -1,0 +1,166 @@
+"""The log of a Redis tier's changes: a stream beside its records."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from tiered_cache.changes import Change, ChangePage, logged
+from tiered_cache.forking import call_in_child
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tiered_cache.tiers._redis_wire import Command
+
+__all__ = ["LOG_FUNCTION", "RedisLog"]
+
+_PAGE = 1000
+_ENTRIES = 10_000
+_KEPT_MS = 30 * 24 * 3_600_000
+_POLL_S = 0.05
+_SEQUENCE_BITS = 64
+_KEY, _PREFIX = b"k", b"p"
+
+LOG_FUNCTION = f"""
+local function log(stream, origin, kind, key)
+  redis.call('XADD', stream, 'MAXLEN', '~', {_ENTRIES}, '*', 'o', origin, kind, key)
+  redis.call('PEXPIRE', stream, {_KEPT_MS})
+end
+"""
+"""For the scripts that make a change and log it as one."""
+
+
+class RedisLog:
+    """Implements `ChangeLog` on a stream of some 10,000 entries, which the server numbers.
+
+    It also keeps the namespace's generation, a key that a clear changes and that a fill must still
+    find. Both are made anew when the server lost them: a reader misses the entry that it read last,
+    and fills are refused until the new generation is known.
+
+    Source: https://redis.io/docs/latest/develop/data-types/streams/
+
+    Args:
+        ask: As for `RedisLeases`.
+        max_waiting: How many connections may be blocked by waiting; past that, who waits polls.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[str, str, Sequence[Command], float], list[Any]],
+        max_waiting: int,
+    ) -> None:
+        self._ask = ask
+        self._max_waiting = max_waiting
+        self.source = ""
+        self.generation = b""
+        self.stream = self.generation_key = b""
+        self._start()
+        call_in_child(self._start)
+
+    def _start(self) -> None:
+        self._may_block = threading.Semaphore(self._max_waiting)
+
+    def open(self, source: str, stream: bytes, generation_key: bytes) -> None:
+        """Say where it is, and learn the generation."""
+        self.source = source
+        self.stream = stream
+        self.generation_key = generation_key
+        self.learn_generation()
+
+    def learn_generation(self) -> None:
+        """Read the generation; make one where there is none."""
+        key = self.generation_key
+        create = ("SET", key, secrets.token_hex(8), "NX")
+        _, generation = self._ask("generation", "", [create, ("GET", key)], 0.0)
+        self.generation = generation if isinstance(generation, bytes) else b""
+
+    def arguments(self, key: str) -> tuple[bytes, bytes]:
+        """The kind and the name by which a script is to log the change of `key`."""
+        change = logged("", key)
+        name = change.key.encode("utf-8", "surrogatepass")
+        return (_PREFIX if change.is_prefix else _KEY), name
+
+    def begin_clear(self, origin: str, prefix: str) -> None:
+        """Refuse fills that began before now, and log that keys are being removed."""
+        generation = secrets.token_hex(8)
+        renew = ("SET", self.generation_key, generation)
+        self._ask("clear", "", [renew, *self._log_prefix(origin, prefix)], 0.0)
+        self.generation = generation.encode()
+
+    def end_clear(self, origin: str, prefix: str) -> None:
+        """Log that keys have been removed: some may have been read in between."""
+        self._ask("clear", "", self._log_prefix(origin, prefix), 0.0)
+
+    def _log_prefix(self, origin: str, prefix: str) -> list[Command]:
+        name = logged("", prefix, is_prefix=True).key.encode("utf-8", "surrogatepass")
+        fields = ("o", origin, _PREFIX, name)
+        return [
+            ("XADD", self.stream, "MAXLEN", "~", _ENTRIES, "*", *fields),
+            ("PEXPIRE", self.stream, _KEPT_MS),
+        ]
+
+    def read(self, position: int | None) -> ChangePage:
+        """What changed after `position`, in one round trip."""
+        if position is None:
+            return self._end()
+        at = _to_id(position)
+        anchor = ("XRANGE", self.stream, at, at)
+        later = ("XREAD", "COUNT", _PAGE, "STREAMS", self.stream, at)
+        there, streams = self._ask("read_changes", "", [anchor, later], 0.0)
+        if not there:
+            return self._end()
+        entries = _entries_of(streams)
+        changes = [change for _, fields in entries if (change := _to_change(fields)) is not None]
+        last = _to_position(entries[-1][0]) if entries else position
+        return ChangePage(changes, last, more=len(entries) == _PAGE)
+
+    def _end(self) -> ChangePage:
+        newest = ("XREVRANGE", self.stream, "+", "-", "COUNT", 1)
+        (entries,) = self._ask("read_changes", "", [newest], 0.0)
+        if entries:
+            return ChangePage((), _to_position(entries[0][0]), complete=False)
+        add, keep = self._log_prefix("", "")
+        add = (*add[:-2], b"", b"")
+        added, _ = self._ask("read_changes", "", [add, keep], 0.0)
+        return ChangePage((), _to_position(added), complete=False)
+
+    def wait(self, position: int, timeout_s: float) -> None:
+        """Block until the stream goes on after `position`."""
+        may_block = self._may_block
+        if not may_block.acquire(blocking=False):
+            time.sleep(min(timeout_s, _POLL_S))
+            return
+        block_ms = max(1, int(timeout_s * 1000))
+        command = ("XREAD", "BLOCK", block_ms, "COUNT", 1, "STREAMS", self.stream)
+        try:
+            self._ask("await_change", "", [(*command, _to_id(position))], timeout_s)
+        finally:
+            may_block.release()
+
+
+def _to_id(position: int) -> str:
+    return f"{position >> _SEQUENCE_BITS}-{position & (1 << _SEQUENCE_BITS) - 1}"
+
+
+def _to_position(entry_id: bytes) -> int:
+    milliseconds, _, sequence = entry_id.partition(b"-")
+    return int(milliseconds) << _SEQUENCE_BITS | int(sequence)
+
+
+def _entries_of(streams: Any) -> list[Any]:
+    """The entries in the reply to an XREAD of one stream, of either protocol version."""
+    if not streams:
+        return []
+    return next(iter(streams.values())) if isinstance(streams, dict) else streams[0][1]
+
+
+def _to_change(fields: Any) -> Change | None:
+    """The change that an entry tells of; `None` for one that is only a place to begin from."""
+    _, origin, kind, key = fields
+    if not kind:
+        return None
+    name = key.decode("utf-8", "surrogatepass")
+    return Change(origin.decode(), name, is_prefix=kind == _PREFIX)
