@@ -11,7 +11,7 @@ from tiered_cache._engine.computing import get_or_compute, get_or_compute_many
 from tiered_cache._engine.deleting import clear, delete, delete_many
 from tiered_cache._engine.reading import Sought, look_up, look_up_many
 from tiered_cache._engine.stack import StackOptions
-from tiered_cache._engine.terms import Terms, make_entry
+from tiered_cache._engine.terms import Terms
 from tiered_cache._engine.touching import touch
 from tiered_cache._engine.writing import store, store_many
 from tiered_cache.clock import SYSTEM_CLOCK
@@ -354,9 +354,8 @@ class TieredCache:
             QueueFullError: The write-back queue had no room for 5 seconds; nothing was written.
         """
         core, key = self._core_and_key(key)
-        stack = core.stack
-        entry = make_entry(stack, key, value, _terms(core, ttl, tags), stack.stamp())
-        return core.change([key], store(core.stack, key, entry, _level_of(durability)))
+        terms = _terms(core, ttl, tags)
+        return core.change([key], store(core.stack, key, value, terms, _level_of(durability)))
 
     def set_many(
         self,
@@ -366,17 +365,24 @@ class TieredCache:
         tags: Iterable[str] = (),
         durability: str | None = None,
     ) -> dict[str, WriteResult]:
-        """Store each of `values` as `set` does, each tier in one go."""
+        """Store each of `values` as `set` does, each tier in one go.
+
+        Where a write-back queue has no room for all of them, those that were stored before it raises
+        stay.
+        """
         core, full = self._core_and_keys(values)
-        terms, now_s = _terms(core, ttl, tags), core.stack.stamp()
-        entries = {
-            key: make_entry(core.stack, key, values[self._short(key)], terms, now_s) for key in full
-        }
-        results = core.change(full, store_many(core.stack, entries, _level_of(durability)))
+        named = {key: values[self._short(key)] for key in full}
+        plan = store_many(core.stack, named, _terms(core, ttl, tags), _level_of(durability))
+        results = core.change(full, plan)
         return {self._short(key): result for key, result in results.items()}
 
     def delete(self, key: str) -> bool:
-        """Remove `key` from every tier; whether any held it."""
+        """Remove `key` from every tier; whether any held it.
+
+        Raises:
+            QueueFullError: As for `set`: nothing was removed. Only with write-back, which queues what
+                a tier that is away must still be told.
+        """
         core, key = self._core_and_key(key)
         return core.change([key], delete(core.stack, key))
 

@@ -344,6 +344,13 @@ class Journal(Protocol):
         """Forget what is parked, of all processes; how many changes were."""
         ...
 
+    def clear(self, prefix: str, as_of_s: float) -> None:
+        """Forget the changes of keys that begin with `prefix` and are no later than `as_of_s`.
+
+        Those of dead processes too, and what living ones have parked.
+        """
+        ...
+
     def adopt(self, tiers: AbstractSet[str]) -> list[JournalRow]:
         """The changes for some of `tiers` that dead processes left; they are this one's now."""
         ...

@@ -150,8 +150,7 @@ def test_law_3_the_smaller_lifetime_counts(stack: Stack) -> None:
 
 
 def test_a_set_goes_lowest_tier_first_and_unconditionally(stack: Stack) -> None:
-    entry = Entry("v", created_s=NOW, fresh_until_s=NOW + 60)
-    effects, result = run(store(stack, "key", entry), [Reply(OK, True, 0.0, NOW)] * 3)
+    effects, result = run(store(stack, "key", "v", Terms()), [Reply(OK, True, 0.0, NOW)] * 3)
     assert [(each.level, each.item.expected) for each in effects if isinstance(each, Put)] == [
         (2, ANY),
         (1, ANY),

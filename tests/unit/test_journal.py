@@ -69,11 +69,41 @@ def test_a_change_takes_the_place_of_an_earlier_one(journal: DiskJournal) -> Non
     assert shown(journal) == []
 
 
-def test_an_older_change_does_not_take_the_place_of_a_newer_one(journal: DiskJournal) -> None:
-    journal.write("key", b"newer", 2.0, TIERS)
-    row = journal.write("key", b"older!", 1.0, TIERS)
-    journal.forget([row])
+def test_a_later_change_takes_the_place_of_an_earlier_one_whatever_the_clock_says(
+    journal: DiskJournal,
+) -> None:
+    earlier = journal.write("key", b"earlier", 2.0, TIERS)
+    journal.write("key", b"later", 1.0, TIERS)
+    journal.forget([earlier])
     assert shown(journal) == [("key", 5, "", "this")]
+
+
+def test_an_older_change_of_a_dead_process_does_not_take_the_place_of_a_newer_one(
+    journal: DiskJournal, tmp_path: Path
+) -> None:
+    journal.write("key", b"newer", 2.0, TIERS)
+    left_by_a_dead_process(tmp_path, ("key", b"older!", 1.0))
+    assert journal.adopt(TIERS) == []
+    assert shown(journal) == [("key", 5, "", "this")]
+
+
+def test_what_was_cleared_is_forgotten_in_all_journals_that_nobody_else_writes(
+    journal: DiskJournal, tmp_path: Path
+) -> None:
+    journal.write("a/1", b"1", 1.0, TIERS)
+    journal.write("b", b"2", 1.0, TIERS)
+    journal.write("a/later", b"3", 9.0, TIERS)
+    left_by_a_dead_process(tmp_path, ("a/2", b"4", 1.0), ("c", b"5", 1.0))
+    journal.clear("a/", 5.0)
+    assert sorted(each.key for each in journal.entries()) == ["a/later", "b", "c"]
+    other = DiskJournal(tmp_path)
+    row = other.write("a/3", b"6", 1.0, TIERS)
+    journal.clear("a/", 5.0)
+    assert "a/3" in [each.key for each in journal.entries()], "it is the other's to write"
+    other.park(row, "refused")
+    journal.clear("a/", 5.0)
+    assert "a/3" not in [each.key for each in journal.entries()]
+    other.close()
 
 
 def test_a_dead_process_leaves_its_changes_to_the_next(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tiered_cache import Coherence, DiskTier, MemoryTier, TieredCache
+from tiered_cache._engine import following
 from tiered_cache._engine.refresher import Refresher
 from tiered_cache.outcomes import LookupStatus
 from tiered_cache.policies import EarlyRefresh, Hit, HitAction, RefreshAhead, Sliding
@@ -120,7 +121,12 @@ def test_law_4_a_refresh_does_not_overwrite_what_was_set_meanwhile(
     assert serving_stale.get("key") == "set meanwhile"
 
 
-def test_a_refresh_takes_what_somebody_else_computed(tmp_path: Path, clock: FakeClock) -> None:
+def test_a_refresh_takes_what_somebody_else_computed(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if the other one's change were under way to here all the time.
+    monkeypatch.setattr(following, "_FIRST_TRUST_S", 60.0)
+
     def make() -> TieredCache:
         return TieredCache(
             [MemoryTier(), DiskTier(tmp_path)],

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from tiered_cache._engine.queue import MAX_ATTEMPTS, Pending, WriteQueue
+from tiered_cache.contracts import JournalRow
 from tiered_cache.entry import Entry
 from tiered_cache.policies import QueueLimits
 from tiered_cache.testing import FakeClock, in_forked_child
@@ -133,10 +134,21 @@ def test_a_fill_never_replaces_a_change(clock: FakeClock) -> None:
     queue = make_queue(clock)
     queue.put(change("a", "set"))
     fill = Pending("a", Entry("computed", created_s=2.0), 2.0, (1,), tokens=("t", "t"))
-    assert queue.put(fill) is fill
+    assert not queue.put(fill)
     held = queue.held["a"].entry
     assert held is not None
     assert held.value == "set"
+
+
+def test_what_a_dead_process_left_never_replaces_what_is_newer(clock: FakeClock) -> None:
+    queue = make_queue(clock)
+    queue.put(change("a", "newer"))
+    row = JournalRow(7, "a", b"", 0.5, frozenset({"disk"}))
+    assert not queue.put(Pending("a", None, 0.5, (1,), row=row), replayed=True)
+    held = queue.held["a"]
+    assert held.entry is not None
+    assert held.row is row, "which is to be forgotten with the newer one"
+    assert queue.put(Pending("a", None, 99.0, (1,)), replayed=True)
 
 
 def test_retries_back_off_with_jitter_up_to_a_ceiling(clock: FakeClock) -> None:

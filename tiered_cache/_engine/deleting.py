@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from tiered_cache._engine.effects import (
     OK,
+    AwaitRoom,
     AwaitWritten,
     Clear,
+    ClearJournal,
     DeleteMany,
     ForgetJournal,
     Plan,
@@ -42,6 +44,8 @@ def delete(stack: Stack, key: str) -> Plan[bool]:
 
 
 def _delete_for_sure(stack: Stack, key: str) -> Plan[bool]:
+    if not stack.queue.has_room(key):
+        yield AwaitRoom(key)
     as_of_s = stack.stamp()
     request = WriteRequest(key, math.inf, 0.0, computed=False)
     plan = stack.decide(
@@ -88,18 +92,37 @@ def delete_many(stack: Stack, keys: Sequence[str]) -> Plan[int]:
 def clear(stack: Stack, prefix: str) -> Plan[int]:
     """Remove every key that begins with `prefix`, slowest tier first; the most that one held."""
     count = 0
+    failed = []
     stack.epoch += 1
+    as_of_s = stack.stamp()
+    waiting = stack.queue.remove_all(prefix)
     if stack.queues_writes:
-        rows = [each.row for each in stack.queue.remove_all(prefix) if each.row is not None]
         yield AwaitWritten(prefix)
-        if rows:
-            yield ForgetJournal(rows)
     for level in reversed(stack.levels):
         reply = yield Clear(level.index, prefix)
         if reply.status == OK:
             count = max(count, reply.value)
         else:
             level.suspects.add_all(reply.now_s)
+            if level.holds_records:
+                failed.append(level.index)
+    if stack.queues_writes:
+        yield from _forget_waiting(stack, prefix, waiting, as_of_s, tuple(failed))
     stack.epoch += 1
     stack.flights.detach_all(prefix)
     return count
+
+
+def _forget_waiting(
+    stack: Stack, prefix: str, waiting: Sequence[Pending], as_of_s: float, failed: tuple[int, ...]
+) -> Plan[None]:
+    """See to it that no journal brings back what was cleared; deletions wait for tiers that failed."""
+    if not failed:
+        yield ClearJournal(prefix, as_of_s)
+        return
+    for each in waiting:
+        row = each.row
+        if row is not None:
+            row = (yield WriteJournal(each.key, None, as_of_s, row.tiers)).value or row
+        stack.queue.put(Pending(each.key, None, as_of_s, failed, row=row), replayed=True)
+    stack.wake()

@@ -19,6 +19,7 @@ from tiered_cache._engine.effects import (
     AwaitWritten,
     CatchUp,
     Clear,
+    ClearJournal,
     Compute,
     Computed,
     ComputeFailedError,
@@ -88,6 +89,7 @@ class SyncDriver:
             AwaitWritten: self._await_written,
             CatchUp: self._catch_up,
             WriteJournal: self._write_journal,
+            ClearJournal: self._clear_journal,
             ForgetJournal: self._forget_journal,
             Refresh: self._refresh,
             Compute: self._compute,
@@ -143,7 +145,8 @@ class SyncDriver:
     def _queued(self, key: str, index: int) -> Found | Absent | None:
         """What a tier will hold for a key once the queue has been written, if that will change it."""
         pending = self._held.get(key)
-        if pending is None or index not in pending.levels:
+        # A fill may be refused by the tier, when something has changed since: it is no answer yet.
+        if pending is None or pending.tokens is not None or index not in pending.levels:
             return None
         if pending.entry is None:
             return Absent(UNKNOWN)
@@ -257,6 +260,9 @@ class SyncDriver:
 
     def _forget_journal(self, effect: ForgetJournal) -> Reply:
         return self._in_journal(lambda journal: journal.forget(effect.rows))
+
+    def _clear_journal(self, effect: ClearJournal) -> Reply:
+        return self._in_journal(lambda journal: journal.clear(*effect))
 
     def _in_journal(self, action: Callable[[Journal], Any]) -> Reply:
         started = time.perf_counter()

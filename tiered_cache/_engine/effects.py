@@ -27,6 +27,7 @@ __all__ = [
     "AwaitWritten",
     "CatchUp",
     "Clear",
+    "ClearJournal",
     "Compute",
     "ComputeFailedError",
     "Computed",
@@ -203,6 +204,16 @@ class WriteJournal(NamedTuple):
     tiers: frozenset[str]
 
 
+class ClearJournal(NamedTuple):
+    """Remove the changes of keys with a prefix, up to an instant, from the journal.
+
+    And from those of dead processes: a reply without a value.
+    """
+
+    prefix: str
+    as_of_s: float
+
+
 class ForgetJournal(NamedTuple):
     """Remove changes from the journal: a reply without a value."""
 
@@ -280,6 +291,7 @@ Effect = (
     | AwaitWritten
     | CatchUp
     | WriteJournal
+    | ClearJournal
     | ForgetJournal
     | Refresh
     | Compute

@@ -67,7 +67,11 @@ class Flusher:
             self._running = True
         _finish_with_the_worker()
         thread = threading.Thread(target=self._work, name="tiered-cache-flusher", daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:  # there are as many threads as there may be
+            self._running = False
+            self._stack.faults.report("queue", "thread", f"Nothing is flushed for now: {error}")
 
     def _work(self) -> None:
         try:
@@ -87,9 +91,11 @@ class Flusher:
         due_s = self._queue.next_due_s()
         now_s = self._stack.clock.monotonic()
         with self._lock:
+            # In this order: whoever queued something and then saw that this runs is seen here.
+            self._running = False
             if due_s is None and not self._queue.held:
-                self._running = False
                 return False
+            self._running = True
         if due_s is not None and due_s > now_s:
             self._queue.sleep(min(due_s - now_s, _ADOPT_INTERVAL_S))
         return True
@@ -136,11 +142,14 @@ class Flusher:
         self._stack.note(Event(EventKind.ERROR, "", each.key, 0.0, 0, f"parked: {each.trouble}"))
         if each.entry is not None:
             # What those tiers held before is older still: it is not to be served in its place.
-            self._queue.put(Pending(each.key, None, each.as_of_s, each.levels))
+            tombstone = Pending(each.key, None, each.as_of_s, each.levels)
+            self._queue.put(tombstone, replayed=True)
 
     def adopt(self) -> None:
         """Queue what dead processes have left in their journals."""
         self._adopt_at_s = self._stack.clock.monotonic() + _ADOPT_INTERVAL_S
+        if len(self._queue) >= self._queue.limits.max_pending:
+            return
         try:
             for row in self._stack.journal().adopt(self._stack.record_tiers):
                 self._replay(row)
@@ -167,9 +176,8 @@ class Flusher:
                 return
         # The lowest first, and all that it was for: the journal does not know which it had reached.
         levels = [each.index for each in reversed(self._stack.levels) if each.name in row.tiers]
-        waiting = self._queue.held.get(row.key)
-        if waiting is None or waiting.as_of_s < row.as_of_s:
-            self._queue.put(Pending(row.key, entry, row.as_of_s, tuple(levels), row=row))
+        found = Pending(row.key, entry, row.as_of_s, tuple(levels), row=row)
+        if self._queue.put(found, replayed=True):
             self._run(forget_above(self._stack, row.key))
 
     def finish(self, timeout_s: float) -> list[str]:

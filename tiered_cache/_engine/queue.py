@@ -123,16 +123,21 @@ class WriteQueue:
         with self.changed:
             return self.changed.wait_for(lambda: self.has_room(key), timeout_s)
 
-    def put(self, pending: Pending) -> Pending | None:
-        """Queue a change; the change of the same key that it replaces, if there is one.
+    def put(self, pending: Pending, *, replayed: bool = False) -> bool:
+        """Queue a change in the place of an earlier one of its key; whether it was.
 
-        A fill does not replace a change.
+        A fill does not replace a change, nor does what comes from outside, `replayed`, replace what
+        is as new as itself.
         """
         now = self._monotonic()
         with self.changed:
             before = self.held.get(pending.key)
-            if before is not None and pending.tokens is not None:
-                return pending
+            if before is not None:
+                if pending.tokens is not None and before.tokens is None:
+                    return False
+                if replayed and before.tokens is None and before.as_of_s >= pending.as_of_s:
+                    before.row = before.row or pending.row  # to be forgotten with the newer one
+                    return False
             if before is not None and pending.row is None:
                 pending.row = before.row  # which is to be forgotten with this one
             pending.touched_s = now
@@ -140,7 +145,7 @@ class WriteQueue:
             self.held[pending.key] = pending
             if len(self.held) <= 1 or 2 * len(self.held) == self.limits.max_pending:
                 self.changed.notify_all()
-        return before
+        return True
 
     def renew(self, each: Pending, entry: Entry, row: JournalRow | None) -> bool:
         """Replace the value of a change that still waits; whether it does."""

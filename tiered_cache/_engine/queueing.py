@@ -14,6 +14,7 @@ from tiered_cache._engine.effects import (
     Put,
     PutMany,
     ReadHeads,
+    Reply,
     WriteJournal,
 )
 from tiered_cache._engine.findings import SKEW_ALLOWANCE_S
@@ -82,7 +83,7 @@ def flush(stack: Stack, batch: Sequence[Pending], now_s: float) -> Plan[None]:
     for level in reversed(stack.levels):
         waiting = [each for each in batch if level.index in each.levels]
         if waiting:
-            tokens = yield from _tokens(stack, level, waiting)
+            tokens = yield from _tokens(stack, level, waiting, now_s)
             items = {}
             for each in waiting:
                 if each.key not in tokens:
@@ -103,23 +104,45 @@ def forget_above(stack: Stack, key: str) -> Plan[None]:
             yield Delete(level.index, key)
 
 
-def _tokens(stack: Stack, level: Level, waiting: Sequence[Pending]) -> Plan[dict[str, object]]:
+def _tokens(
+    stack: Stack, level: Level, waiting: Sequence[Pending], now_s: float
+) -> Plan[dict[str, object]]:
     """What a tier must still hold of each key that may be written."""
     tokens = {each.key: each.tokens[level.index] for each in waiting if each.tokens is not None}
     changes = {each.key: each for each in waiting if each.tokens is None}
     if not changes:
         return tokens
-    reply = yield ReadHeads(level.index, list(changes))
-    for key, each in changes.items():
-        if reply.status != OK:
-            stack.queue.postpone(each, reply.reason, refused=False)
-            continue
-        found: Found | Absent = reply.value[key]
-        if each.as_of_s < _as_of(stack, found) <= reply.now_s + SKEW_ALLOWANCE_S:
+    answers = yield from _heads(stack, level, changes)
+    for key, found in answers.items():
+        each = changes[key]
+        if each.as_of_s < _as_of(stack, found) <= now_s + SKEW_ALLOWANCE_S:
             _reached(level, each)
         else:
             tokens[key] = found.token
     return tokens
+
+
+def _heads(
+    stack: Stack, level: Level, changes: dict[str, Pending]
+) -> Plan[dict[str, Found | Absent]]:
+    """How old what a tier holds for some keys is; what can't be told is tried again later."""
+    reply = yield ReadHeads(level.index, list(changes))
+    if reply.status == OK:
+        heads: dict[str, Found | Absent] = reply.value
+        return heads
+    if len(changes) == 1 or reply.status == SKIPPED:
+        for each in changes.values():
+            stack.queue.postpone(each, reply.reason, refused=_is_healthy(level, reply))
+        return {}
+    answers: dict[str, Found | Absent] = {}
+    for key, each in changes.items():
+        answers |= yield from _heads(stack, level, {key: each})
+    return answers
+
+
+def _is_healthy(level: Level, reply: Reply) -> bool:
+    """Whether a failure is a record's own fault, and not the tier's."""
+    return reply.status != SKIPPED and not level.breaker.failing
 
 
 def _as_of(stack: Stack, found: Found | Absent) -> float:
@@ -170,7 +193,7 @@ def _write(
         yield from _write_one_by_one(stack, level, changes, items)
         return
     for key in items:
-        stack.queue.postpone(changes[key], reply.reason, refused=reply.status == REFUSED)
+        stack.queue.postpone(changes[key], reply.reason, refused=_is_healthy(level, reply))
 
 
 def _write_one_by_one(

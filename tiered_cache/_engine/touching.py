@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiered_cache._engine.effects import OK, AwaitWritten, Plan, Put, WriteJournal
+from tiered_cache._engine.effects import OK, AwaitWritten, ForgetJournal, Plan, Put, WriteJournal
 from tiered_cache._engine.findings import UNKNOWN
 from tiered_cache._engine.reading import peek
 from tiered_cache._engine.records import Records
@@ -51,7 +51,10 @@ def _touch_queued(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Pl
         record = stack.codec.encode(key, entry, stack.widest_reach or Reach.HOST)
         reply = yield WriteJournal(key, record, row.as_of_s, row.tiers)
         row = reply.value or row
-    return stack.queue.renew(waiting, entry, row)
+    renewed = stack.queue.renew(waiting, entry, row)
+    if not renewed and row is not None:
+        yield ForgetJournal([row])
+    return renewed
 
 
 def _renewed(entry: Entry, lifetime_s: float, now_s: float) -> Entry:

@@ -13,13 +13,15 @@ from tiered_cache._engine.effects import (
     PutMany,
     ReadHeads,
     Reply,
+    WriteJournal,
 )
 from tiered_cache._engine.findings import UNKNOWN
 from tiered_cache._engine.queue import Pending
 from tiered_cache._engine.queueing import enqueue
 from tiered_cache._engine.records import Records
+from tiered_cache._engine.terms import Terms, make_entry
 from tiered_cache._engine.trust import remove, trust
-from tiered_cache.contracts import ANY, PutItem
+from tiered_cache.contracts import ANY, PutItem, Reach
 from tiered_cache.outcomes import TierWrite, WriteOutcome, WriteResult
 from tiered_cache_policies.contracts import WritePlan, WriteRequest
 
@@ -36,9 +38,19 @@ __all__ = ["fill", "store", "store_many"]
 
 
 def store(
-    stack: Stack, key: str, entry: Entry, durability: Durability | None = None
+    stack: Stack, key: str, value: object, terms: Terms, durability: Durability | None = None
 ) -> Plan[WriteResult]:
-    """Write a changed value to the tiers that the write policy names, whatever they hold."""
+    """Write a changed value to the tiers that the write policy names, whatever they hold.
+
+    It is of the moment in which the plan begins to run, with the key's lock held.
+    """
+    entry = make_entry(stack, key, value, terms, stack.stamp())
+    return (yield from _store(stack, key, entry, durability))
+
+
+def _store(
+    stack: Stack, key: str, entry: Entry, durability: Durability | None
+) -> Plan[WriteResult]:
     records = Records(stack, key, entry)
     plan = _write_plan(stack, key, entry, computed=False, durability=durability)
     if stack.measures:
@@ -65,19 +77,47 @@ def store(
             yield from remove(level, key)
             reports[level.index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
     if overtaken is not None:
-        stack.queue.remove(key)
-        if overtaken.row is not None:
-            yield ForgetJournal([overtaken.row])
+        yield from _overtake(stack, key, entry, overtaken, reports)
     return WriteResult(tuple(reports[level.index] for level in stack.levels))
 
 
+def _overtake(
+    stack: Stack, key: str, entry: Entry, overtaken: Pending, reports: Mapping[int, TierWrite]
+) -> Plan[None]:
+    """Take a queued change back that was overtaken by one which was written at once.
+
+    Where that did not reach a tier, it takes the other's place: the tier was promised a newer value
+    than it has.
+    """
+    failed = [index for index, each in reports.items() if each.outcome is WriteOutcome.FAILED]
+    behind = tuple(index for index in overtaken.levels if index in failed)
+    row = overtaken.row
+    if behind:
+        if row is not None:
+            reach = stack.widest_reach or Reach.HOST
+            record = stack.codec.encode(key, entry, reach)
+            reply = yield WriteJournal(key, record, entry.created_s, row.tiers)
+            row = reply.value or row
+        stack.queue.put(Pending(key, entry, entry.created_s, behind, row=row))
+        stack.wake()
+        return
+    stack.queue.remove(key)
+    if row is not None:
+        yield ForgetJournal([row])
+
+
 def store_many(
-    stack: Stack, entries: Mapping[str, Entry], durability: Durability | None = None
+    stack: Stack,
+    values: Mapping[str, object],
+    terms: Terms,
+    durability: Durability | None = None,
 ) -> Plan[dict[str, WriteResult]]:
     """Write several changed values, each tier in one go.
 
     One by one, where some are queued or a tier chooses what it takes.
     """
+    now_s = stack.stamp()
+    entries = {key: make_entry(stack, key, value, terms, now_s) for key, value in values.items()}
     plans = {
         key: _write_plan(stack, key, entry, computed=False, durability=durability)
         for key, entry in entries.items()
@@ -85,7 +125,7 @@ def store_many(
     if stack.queue.held or stack.measures or any(plan.later for plan in plans.values()):
         results = {}
         for key, entry in entries.items():
-            results[key] = yield from store(stack, key, entry, durability)
+            results[key] = yield from _store(stack, key, entry, durability)
         return results
     made = {key: Records(stack, key, entry) for key, entry in entries.items()}
     for each in made.values():
@@ -129,8 +169,6 @@ def fill(stack: Stack, key: str, entry: Entry, sought: Sought) -> Plan[None]:
     if stack.measures or not plan.later:
         records.measure()
     plan = _admitted(stack, key, entry, plan, computed=True)
-    if plan.later:
-        _fill_later(stack, key, entry, sought, plan.later)
     for index in plan.now:
         token = sought.tokens[index] if index < len(sought.tokens) else UNKNOWN
         level = stack.levels[index]
@@ -145,6 +183,8 @@ def fill(stack: Stack, key: str, entry: Entry, sought: Sought) -> Plan[None]:
         if reply.status == REFUSED and reply.value is False:
             # Others changed the key, or computed it first: their value is the one to be promoted.
             return
+    if plan.later:
+        _fill_later(stack, key, entry, sought, plan.later)
 
 
 def _fill_later(

@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS changes (
     tiers TEXT NOT NULL,
     trouble TEXT NOT NULL DEFAULT ''
 )"""
+_INSERT = "INSERT OR REPLACE INTO changes (key, record, as_of_s, tiers, trouble)"
+_VALUES = "SELECT :key, :record, :as_of_s, :tiers, :trouble"
 _VERSION = 1
 _SUFFIX = ".journal"
 
@@ -126,6 +128,12 @@ class DiskJournal:
             row = JournalRow(0, key, record, as_of_s, tiers)
             return row._replace(serial=_insert(connection, row))
 
+    def _keep(self, row: JournalRow) -> JournalRow | None:
+        """Have a change of another journal here, unless there is a newer one of its key."""
+        with self._changing() as connection:
+            serial = _insert_unless_newer(connection, row._replace(trouble=""))
+        return row._replace(serial=serial, trouble="") if serial else None
+
     def forget(self, rows: Sequence[JournalRow]) -> None:
         """Remove changes that every tier has; those that were replaced meanwhile stay."""
         with self._changing() as connection:
@@ -173,7 +181,7 @@ class DiskJournal:
                 rows = [each for each in rows if keys is None or each.key in keys]
                 rows = [each for each in rows if each.tiers <= tiers]
                 # Here first and gone there afterwards: in between it is twice, never nowhere.
-                taken += [self.write(*each[1:5]) for each in rows]
+                taken += [kept for each in rows if (kept := self._keep(each)) is not None]
                 if path != self._path:
                     with file:
                         _delete(file, rows)
@@ -184,6 +192,29 @@ class DiskJournal:
         rows = self.take_parked(tiers, keys)
         self.forget(rows)
         return len(rows)
+
+    def clear(self, prefix: str, as_of_s: float) -> None:
+        """Forget changes that were cleared: one's own, those of dead processes, and what is parked.
+
+        What a living process has queued is its own to write: it counts as of then.
+        """
+        for path in journal_files(self._directory):
+            if path == self._path:
+                with self._changing() as connection:
+                    _delete(connection, _cleared(connection, prefix, as_of_s))
+                continue
+            ownership = Ownership.take(_lock_of(path))
+            try:
+                with (
+                    self._telling(),
+                    contextlib.closing(open_journal(path, self._timeout_s)) as file,
+                    file,
+                ):
+                    rows = _cleared(file, prefix, as_of_s)
+                    _delete(file, [row for row in rows if row.trouble or ownership is not None])
+            finally:
+                if ownership is not None:
+                    ownership.release()
 
     def adopt(self, tiers: AbstractSet[str]) -> list[JournalRow]:
         """The changes that dead processes left; they belong to this one from now on.
@@ -232,7 +263,7 @@ class DiskJournal:
             ours = [row for row in rows if row.tiers <= tiers]
             with self._changing() as connection:
                 for row in ours:
-                    serial = _insert(connection, row)
+                    serial = _insert_unless_newer(connection, row)
                     if serial and not row.trouble:
                         taken.append(row._replace(serial=serial))
             if len(ours) < len(rows):
@@ -297,6 +328,11 @@ def read_rows(connection: sqlite3.Connection) -> Iterator[JournalRow]:
             yield JournalRow(serial, key, record, as_of_s, frozenset(tiers.split("\n")), trouble)
 
 
+def _cleared(connection: sqlite3.Connection, prefix: str, as_of_s: float) -> list[JournalRow]:
+    rows = read_rows(connection)
+    return [row for row in rows if row.key.startswith(prefix) and row.as_of_s <= as_of_s]
+
+
 def _delete(connection: sqlite3.Connection, rows: Sequence[JournalRow]) -> None:
     connection.executemany("DELETE FROM changes WHERE serial = ?", [(row.serial,) for row in rows])
 
@@ -310,14 +346,19 @@ def _owner_of(path: Path) -> str:
 
 
 def _insert(connection: sqlite3.Connection, row: JournalRow) -> int:
+    """The new row's serial."""
+    return int(connection.execute(f"{_INSERT} {_VALUES}", _columns(row)).lastrowid or 0)
+
+
+def _insert_unless_newer(connection: sqlite3.Connection, row: JournalRow) -> int:
     """The new row's serial; 0 where a newer change of the key is there already."""
-    cursor: Any = connection.execute(
-        "INSERT OR REPLACE INTO changes (key, record, as_of_s, tiers, trouble)"
-        " SELECT :key, :record, :as_of_s, :tiers, :trouble"
-        " WHERE NOT EXISTS (SELECT 1 FROM changes WHERE key = :key AND as_of_s > :as_of_s)",
-        {**row._asdict(), "tiers": "\n".join(sorted(row.tiers))},
-    )
-    return int(cursor.lastrowid) if cursor.rowcount > 0 else 0
+    newer = "SELECT 1 FROM changes WHERE key = :key AND as_of_s > :as_of_s"
+    cursor = connection.execute(f"{_INSERT} {_VALUES} WHERE NOT EXISTS ({newer})", _columns(row))
+    return int(cursor.lastrowid or 0) if cursor.rowcount > 0 else 0
+
+
+def _columns(row: JournalRow) -> dict[str, Any]:
+    return {**row._asdict(), "tiers": "\n".join(sorted(row.tiers))}
 
 
 def _lock_of(path: Path) -> Path:
