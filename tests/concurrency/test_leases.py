@@ -10,7 +10,6 @@ import os
 import signal
 import threading
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from tiered_cache import (
     TieredCache,
 )
 from tiered_cache.testing import FakeClock, race
+from tiered_cache.testing.forks import start_child
 from tiered_cache.testing.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -401,7 +401,7 @@ def in_children(count: int, body: Callable[[int], Any], folder: Path) -> list[An
     go_reading, go_writing = os.pipe()
     children = []
     for number in range(count):
-        pid = fork(partial(answer, number, body, folder, go_reading, go_writing))
+        pid = start_child(partial(answer, number, body, folder, go_reading, go_writing))
         children.append(pid)
     os.close(go_reading)
     wait_until(lambda: len(list(folder.glob("*.ready"))) == count, "all children are ready", WAIT_S)
@@ -418,20 +418,6 @@ def answer(
     (folder / f"{number}.ready").touch()
     os.read(go_reading, 1)  # ends when the parent closes the other end
     (folder / f"{number}.json").write_text(json.dumps(body(number)))
-
-
-def fork(body: Callable[[], object]) -> int:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            body()
-            status = 0
-        finally:
-            os._exit(status)
-    return pid
 
 
 def wait_for(pid: int) -> int:
@@ -547,7 +533,7 @@ def test_law_2_a_process_that_dies_or_freezes_while_it_computes_is_replaced(
         with make(1) as cache:
             assert cache.get_or_compute("key", compute) == "old"
 
-    pid = fork(child)
+    pid = start_child(child)
     wait_until(began.exists, "the child computes", WAIT_S)
     os.kill(pid, sign)
     with make(2) as cache:
@@ -594,7 +580,7 @@ def killed_at_step(
             driver._performers[kind] = partial(deadly, perform)
         assert cache.get_or_compute("key", function) == ["a", "value"]
 
-    return wait_for(fork(child)) == -signal.SIGKILL, function
+    return wait_for(start_child(child)) == -signal.SIGKILL, function
 
 
 @pytest.mark.timeout(120)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["in_forked_child"]
+__all__ = ["in_forked_child", "start_child"]
 
 
 def in_forked_child(function: Callable[[], Any], timeout_s: float = 30.0) -> Any:
@@ -28,13 +28,12 @@ def in_forked_child(function: Callable[[], Any], timeout_s: float = 30.0) -> Any
         AssertionError: The child hung, died or raised; the message has its traceback.
     """
     reading, writing = os.pipe()
-    with warnings.catch_warnings():
-        # To fork while other threads are busy is what is being tested.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
+
+    def run() -> None:
         os.close(reading)
         _answer(writing, function)
+
+    child = start_child(run)
     os.close(writing)
     try:
         answer = _read_to_end(reading, time.monotonic() + timeout_s)
@@ -53,6 +52,22 @@ def in_forked_child(function: Callable[[], Any], timeout_s: float = 30.0) -> Any
         msg = f"the forked child raised:\n{error}"
         raise AssertionError(msg)
     return result
+
+
+def start_child(function: Callable[[], object]) -> int:
+    """The process id of a forked child that runs `function` and then ends: with 0, if it returned."""
+    with warnings.catch_warnings():
+        # To fork while other threads are busy is what is being tested.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            function()
+            status = 0
+        finally:
+            os._exit(status)
+    return child
 
 
 def _answer(writing: int, function: Callable[[], Any]) -> None:

@@ -1,0 +1,211 @@
+"""How old a value is that processes and hosts are served after others changed it (law 5), measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, TieredCache
+from tiered_cache.testing import ChaosProxy, ValkeyServer
+from tiered_cache.testing.forks import start_child
+from tiered_cache.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tiered_cache.contracts import Tier
+
+BOUND_S = 0.5
+PROCESSES = 3
+
+
+class Host:
+    """How the processes of a host, or a host, have their cache.
+
+    Args:
+        folder: Where the disk tiers are.
+        namespace: Of all of them.
+        url: The server that hosts share; none, and they are processes of one host.
+        when_cut: As of `Coherence`.
+    """
+
+    def __init__(
+        self, folder: Path, namespace: str, url: str | None = None, when_cut: str = "skip"
+    ) -> None:
+        self.folder = folder
+        self.namespace = namespace
+        self.url = url
+        self.when_cut = when_cut
+
+    def open(self, number: int) -> TieredCache:
+        tiers: list[Tier] = [MemoryTier()]
+        if self.url is None:
+            tiers.append(DiskTier(self.folder / "shared"))
+        else:
+            tiers.append(DiskTier(self.folder / f"host-{number}"))
+            tiers.append(RedisTier(self.url, timeout="200ms", connect_timeout="200ms"))
+        return TieredCache(
+            tiers,
+            namespace=self.namespace,
+            coherence=Coherence(bound=BOUND_S, when_cut=self.when_cut),
+            probe_interval="50ms",
+        )
+
+
+def work(host: Host, number: int, seconds: float) -> None:
+    """Change one key, which is this process's own, and read those of all; note what was when."""
+    changed: list[tuple[int, float]] = []
+    read: list[tuple[float, int, int]] = []
+    with host.open(number) as cache:
+        ends_s = time.monotonic() + seconds
+        version = 0
+        while time.monotonic() < ends_s:
+            version += 1
+            result = cache.set(f"{number}", version)
+            if all(each.outcome.value == "written" for each in result.tiers):
+                changed.append((version, time.monotonic()))
+            for turn in range(60):
+                key = turn % PROCESSES
+                asked_s = time.monotonic()
+                value = cache.get(f"{key}")
+                if value is not None:
+                    read.append((asked_s, key, value))
+            time.sleep(0.001)
+    (host.folder / f"{number}.json").write_text(json.dumps([changed, read]))
+
+
+def oldest(folder: Path) -> tuple[float, int]:
+    """The longest that a value was served after a later one was written, and how many reads."""
+    changed: dict[int, list[tuple[int, float]]] = {}
+    reads: list[tuple[float, int, int]] = []
+    for number in range(PROCESSES):
+        ours, read = json.loads((folder / f"{number}.json").read_text())
+        changed[number] = ours
+        reads += read
+    worst_s = 0.0
+    for key, changes in changed.items():
+        times = [(asked_s, value) for asked_s, of, value in reads if of == key]
+        position = 0
+        for asked_s, value in sorted(times, key=lambda each: each[1]):
+            while position < len(changes) and changes[position][0] <= value:
+                position += 1
+            if position < len(changes):
+                worst_s = max(worst_s, asked_s - changes[position][1])
+    return worst_s, len(reads)
+
+
+def measure(host: Host, seconds: float, meanwhile: Callable[[], None]) -> float:
+    """The longest that a value was served after a later one was written."""
+    started = [
+        start_child(lambda n=number: work(host, n, seconds))  # type: ignore[misc] # a lambda with a default
+        for number in range(PROCESSES)
+    ]
+    meanwhile()
+    for pid in started:
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    worst_s, reads = oldest(host.folder)
+    print(f"the oldest of {reads} values was {worst_s:.3f} s old, with a bound of {BOUND_S} s")
+    assert reads > 1000
+    return worst_s
+
+
+def cut_again_and_again(proxy: ChaosProxy, seconds: float) -> None:
+    ends_s = time.monotonic() + seconds
+    while time.monotonic() < ends_s:
+        time.sleep(0.3)
+        proxy.blackhole()
+        time.sleep(2 * BOUND_S)
+        proxy.forward()
+
+
+def restart_again_and_again(server: ValkeyServer, seconds: float) -> None:
+    ends_s = time.monotonic() + seconds
+    while time.monotonic() < ends_s:
+        time.sleep(0.3)
+        server.restart()
+
+
+SECONDS = [pytest.param(2.0), pytest.param(60.0, marks=pytest.mark.exhaustive)]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seconds", SECONDS)
+def test_law_5_processes_that_share_a_disk_are_served_nothing_older_than_the_bound(
+    seconds: float, tmp_path: Path, namespace: str
+) -> None:
+    assert measure(Host(tmp_path, namespace), seconds, lambda: None) <= BOUND_S
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seconds", SECONDS)
+@pytest.mark.parametrize("fault", ["none", "cut", "restart"])
+def test_law_5_hosts_that_share_a_server_are_served_nothing_older_than_the_bound(
+    fault: str, seconds: float, tmp_path: Path, namespace: str
+) -> None:
+    with ValkeyServer(port=0) as server, ChaosProxy(server.url) as proxy:
+        disturb: dict[str, Callable[[], None]] = {
+            "none": lambda: None,
+            "cut": lambda: cut_again_and_again(proxy, seconds),
+            "restart": lambda: restart_again_and_again(server, seconds),
+        }
+        assert measure(Host(tmp_path, namespace, proxy.url), seconds, disturb[fault]) <= BOUND_S
+
+
+def test_what_is_served_while_changes_cannot_be_learned_is_older_than_the_bound(
+    tmp_path: Path, namespace: str
+) -> None:
+    """That the measurement sees it, where the cache was told to go on."""
+    with ValkeyServer(port=0) as server, ChaosProxy(server.url) as proxy:
+        host = Host(tmp_path, namespace, proxy.url, when_cut="serve")
+        # One of the hosts is cut off, and the others go on.
+        near = Host(tmp_path, namespace, server.url)
+        started = [start_child(lambda: work(near, 1, 2.0)), start_child(lambda: work(near, 2, 2.0))]
+        started.append(start_child(lambda: work(host, 0, 2.0)))
+        cut_again_and_again(proxy, 1.0)
+        for pid in started:
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    worst_s, _ = oldest(tmp_path)
+    assert worst_s > BOUND_S
+
+
+@pytest.mark.parametrize("shared", ["disk", "server"])
+def test_law_5_a_process_that_was_frozen_is_served_nothing_old(
+    shared: str, tmp_path: Path, namespace: str, redis_url: str
+) -> None:
+    host = Host(tmp_path, namespace, None if shared == "disk" else redis_url)
+    log = tmp_path / "log"
+
+    def read_on() -> None:
+        with host.open(1) as cache, log.open("w", buffering=1) as file:
+            while True:
+                asked_s = time.monotonic()
+                file.write(f"{asked_s} {cache.get('key')}\n")
+
+    def lines() -> list[list[str]]:
+        return [line.split() for line in log.read_text().splitlines()[:-1]] if log.exists() else []
+
+    with host.open(0) as cache:
+        cache.set("key", "old")
+        pid = start_child(read_on)
+        try:
+            wait_until(lambda: len(lines()) > 100, "it reads")
+            os.kill(pid, signal.SIGSTOP)
+            frozen = len(lines())
+            cache.set("key", "new")
+            changed_s = time.monotonic()
+            wait_until(lambda: time.monotonic() > changed_s + BOUND_S, "the bound is over")
+            os.kill(pid, signal.SIGCONT)
+            wait_until(lambda: len(lines()) > frozen + 100, "it reads on")
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    served = [(float(asked), value) for asked, value in lines()]
+    assert {value for _, value in served[:10]} == {"old"}
+    assert [value for asked_s, value in served if asked_s > changed_s + BOUND_S].count("old") == 0
+    assert served[-1][1] == "new"
