@@ -1,0 +1,401 @@
+"""Every order in which the steps of plans can follow each other leaves nothing outdated (law 4).
+
+The plans are the real ones. The shared tiers are dictionaries that promise what disk and Redis promise,
+so that hundreds of thousands of orders can be tried.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from tiered_cache import MemoryTier, TieredCache
+from tiered_cache._engine.computing import get_or_compute
+from tiered_cache._engine.deleting import clear, delete
+from tiered_cache._engine.effects import Compute
+from tiered_cache._engine.reading import look_up
+from tiered_cache._engine.terms import Terms
+from tiered_cache._engine.writing import store
+from tiered_cache.changes import Change, ChangePage
+from tiered_cache.contracts import ANY, Absent, Found, OneByOne, Reach, TierContext, TierInfo
+from tiered_cache.testing import FakeClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tiered_cache._engine.stack import Stack
+    from tiered_cache.contracts import Tier
+    from tiered_cache.entry import Entry
+
+KEY = "key"
+SAMPLE = 1500
+
+
+class Store:
+    """What several tiers share: records with the numbers of their writes, a log, a generation."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, tuple[Any, int]] = {}
+        self.changes: list[Change] = []
+        self.generation = 0
+        self.writes = itertools.count(1)
+        self.places: dict[str, int] = {}
+
+    def reset(self) -> None:
+        self.records.clear()
+
+
+class ModelTier(OneByOne):
+    """A shared tier in a dictionary; a deletion leaves a tombstone, `None`."""
+
+    holds_records = True
+    source = "model"
+
+    def __init__(self, store: Store, name: str, reach: Reach) -> None:
+        self.store = store
+        self.name = name
+        self.reach = reach
+
+    @property
+    def log(self) -> ModelTier:
+        return self
+
+    def open(self, context: TierContext) -> None:
+        self.origin = context.origin
+
+    def get(self, key: str) -> Found | Absent:
+        record, number = self.store.records.get(key, (None, 0))
+        if record is None:
+            return Absent((number, 0 if number else self.store.generation))
+        return Found(record, math.inf, (number, 0))
+
+    def put(
+        self,
+        key: str,
+        item: Entry | bytes,
+        lifetime_s: float,
+        *,
+        expected: object = ANY,
+        fill: bool = False,
+    ) -> bool:
+        del lifetime_s  # nothing ends here
+        if expected is not ANY and expected != self.get(key).token:
+            return False
+        self._write(key, item)
+        if not fill:
+            self.store.changes.append(Change(self.origin(), key))
+        return True
+
+    def _write(self, key: str, record: object) -> None:
+        self.store.records[key] = (record, next(self.store.writes))
+
+    def delete(self, key: str) -> bool:
+        self._write(key, None)
+        self.store.changes.append(Change(self.origin(), key))
+        return True
+
+    def clear(self, prefix: str = "") -> int:
+        self.store.generation += 1
+        self.store.records.clear()
+        self.store.changes.append(Change(self.origin(), prefix, is_prefix=True))
+        return 1
+
+    def read(self, position: int | None) -> ChangePage:
+        changes = self.store.changes
+        if position is None:
+            return ChangePage((), len(changes), complete=False)
+        return ChangePage(changes[position:], len(changes))
+
+    def wait(self, position: int, timeout_s: float) -> None:
+        raise NotImplementedError
+
+    def place_in(self, source: str) -> int | None:
+        return self.store.places.get(source)
+
+    def set_place(self, source: str, position: int) -> None:
+        self.store.places[source] = position
+
+    def scan(self, prefix: str = "") -> Iterator[str]:
+        return iter([key for key in self.store.records if key.startswith(prefix)])
+
+    def info(self) -> TierInfo:
+        return TierInfo()
+
+    def close(self) -> None: ...
+
+
+class World:
+    """Three processes: two on one host, and one on another."""
+
+    def __init__(self) -> None:
+        self.stores = [Store(), Store(), Store()]
+        near, far, common = self.stores
+        self.caches = [self._process(disk, common) for disk in (near, near, far)]
+        self.stacks: list[Stack] = [each._source.core().stack for each in self.caches]
+
+    @staticmethod
+    def _process(disk: Store, common: Store) -> TieredCache:
+        tiers: list[Tier] = [
+            MemoryTier(),
+            ModelTier(disk, "disk", Reach.HOST),
+            ModelTier(common, "redis", Reach.CLUSTER),
+        ]
+        # Time stands still: nobody learns of anything unless it is told to.
+        return TieredCache(tiers, clock=FakeClock())
+
+    def reset(self, *, older: bool) -> None:
+        """Nothing anywhere, or "older" in the slowest tier; everybody has heard of everything."""
+        for shared in self.stores:
+            shared.reset()
+        if older:
+            run_alone(self.stacks[2], store_value(self.stacks[2], "older"))
+            self.stores[1].reset()
+        # What one drops from a disk, the other one of its host hears of.
+        for stack in (*self.stacks, *self.stacks):
+            hear(stack)
+            stack.levels[0].tier.clear()
+
+    def values(self) -> list[Any]:
+        """What each process is served when all have heard of everything."""
+        for stack in self.stacks:
+            hear(stack)
+        return [cache.get(KEY) for cache in self.caches]
+
+
+def hear(stack: Stack) -> None:
+    for followed in stack.following._logs:
+        assert stack.following._catch_up(followed)
+
+
+def store_value(stack: Stack, value: str) -> Any:
+    return store(stack, KEY, value, Terms())
+
+
+def run_alone(stack: Stack, plan: Any) -> Any:
+    return stack.following.run(plan)
+
+
+class Actor(NamedTuple):
+    """A plan of one of the processes; its kind says what it may leave behind."""
+
+    kind: str
+    process: int
+
+
+PLANS: dict[str, Callable[[Stack], Any]] = {
+    "fill": lambda stack: get_or_compute(stack, KEY, lambda: "older", Terms()),
+    "promotion": lambda stack: look_up(stack, KEY),
+    "delete": lambda stack: delete(stack, KEY),
+    "set": lambda stack: store_value(stack, f"newer, by {id(stack)}"),
+    "clear": lambda stack: clear(stack, ""),
+}
+CHANGES = ("delete", "set", "clear")
+
+
+class Running:
+    """An actor whose plan is under way, one effect after the other."""
+
+    def __init__(self, actor: Actor, stack: Stack) -> None:
+        self.actor = actor
+        self.stack = stack
+        self.done = 0
+        self.over = False
+        self.computed_at = -math.inf
+        self._plan = PLANS[actor.kind](stack) if actor.kind in PLANS else None
+        self._effect: Any = None
+        self._driver: Any = stack.following.run.__self__  # type: ignore[attr-defined] # a bound method
+
+    def step(self, now: int) -> None:
+        if self._plan is None:
+            hear(self.stack)
+            self.over = True
+            return
+        try:
+            if self.done == 0:
+                self._effect = next(self._plan)
+            if isinstance(self._effect, Compute):
+                self.computed_at = now
+            reply = self._driver._performers[type(self._effect)](self._effect)
+            self.done += 1
+            self._effect = self._plan.send(reply)
+        except StopIteration:
+            self.over = True
+            if self.actor.kind in CHANGES:
+                self.stack.flights.detach([KEY])
+
+
+def length(actor: Actor, world: World) -> int:
+    """How many steps a plan has when it is alone."""
+    world.reset(older=actor.kind == "promotion")
+    running = Running(actor, world.stacks[actor.process])
+    steps = 0
+    while not running.over:
+        running.step(steps)
+        steps += 1
+    return steps
+
+
+def orders(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Every order of so many steps of each actor."""
+    if not any(lengths):
+        yield []
+    for which, left in enumerate(lengths):
+        if left:
+            rest = [each - (index == which) for index, each in enumerate(lengths)]
+            for order in orders(rest):
+                yield [which, *order]
+
+
+def sampled(lengths: Sequence[int], count: int) -> Iterator[list[int]]:
+    chance = random.Random(repr(lengths))
+    steps = [which for which, left in enumerate(lengths) for _ in range(left)]
+    for _ in range(count):
+        chance.shuffle(steps)
+        yield list(steps)
+
+
+def play(world: World, actors: Sequence[Actor], order: Sequence[int]) -> None:
+    world.reset(older=any(each.kind == "promotion" for each in actors))
+    running = [Running(each, world.stacks[each.process]) for each in actors]
+    changed_at = math.inf
+    now = 0
+    for which in itertools.chain(order, *([index] * 30 for index in range(len(actors)))):
+        each = running[which]
+        # A change holds the key's lock in its process, which the one that hears waits for.
+        if each.over or (each.actor.kind == "hear" and _is_changing(running, each)):
+            continue
+        now += 1
+        if each.actor.kind in CHANGES:
+            changed_at = min(changed_at, now)
+        each.step(now)
+    assert all(each.over for each in running)
+    late = any(each.computed_at > changed_at for each in running)
+    kinds = {each.kind for each in actors}
+    values = world.values()
+    assert len(set(values)) == 1, (order, values)
+    if "set" in kinds and not kinds & {"delete", "clear"}:
+        assert values[0] is not None, order
+    if not late:
+        assert values[0] != "older", order
+
+
+def _is_changing(running: Sequence[Running], hearing: Running) -> bool:
+    return any(
+        each.actor.kind in CHANGES and each.stack is hearing.stack and each.done and not each.over
+        for each in running
+    )
+
+
+SCENES = {
+    "a fill and a delete, in one process": [Actor("fill", 0), Actor("delete", 0)],
+    "a fill and a set, in one process": [Actor("fill", 0), Actor("set", 0)],
+    "a fill and a clear, in one process": [Actor("fill", 0), Actor("clear", 0)],
+    "a promotion and a delete, in one process": [Actor("promotion", 0), Actor("delete", 0)],
+    "a promotion and a set, in one process": [Actor("promotion", 0), Actor("set", 0)],
+    "a promotion and a clear, in one process": [Actor("promotion", 0), Actor("clear", 0)],
+    **{
+        f"a {read} and a {change} on {where}": [
+            Actor(read, 0),
+            Actor(change, process),
+            Actor("hear", 0),
+        ]
+        for read in ("fill", "promotion")
+        for change in CHANGES
+        for where, process in (("one host", 1), ("two hosts", 2))
+    },
+    "two hosts set, and a third process hears": [
+        Actor("set", 0),
+        Actor("set", 2),
+        Actor("hear", 1),
+    ],
+    "two sets": [Actor("set", 0), Actor("set", 1), Actor("hear", 0)],
+    "a set and a delete elsewhere": [Actor("set", 0), Actor("delete", 2), Actor("hear", 1)],
+    "a fill, a delete and a set": [Actor("fill", 0), Actor("delete", 1), Actor("set", 2)],
+    "a fill, a clear and a delete": [Actor("fill", 0), Actor("clear", 2), Actor("delete", 1)],
+    "a promotion, a delete and a set": [Actor("promotion", 0), Actor("delete", 2), Actor("set", 1)],
+    "a promotion, a clear and a fill": [Actor("promotion", 0), Actor("clear", 2), Actor("fill", 1)],
+}
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
+
+
+def try_out(scene: str, world: World, most: float = 2 * SAMPLE) -> None:
+    """Play every order of a scene; where they are more than `most`, some of them."""
+    actors = SCENES[scene]
+    lengths = [length(each, world) for each in actors]
+    for order in orders(lengths) if count(lengths) <= most else sampled(lengths, SAMPLE):
+        play(world, actors, order)
+
+
+def count(lengths: Sequence[int]) -> int:
+    return math.factorial(sum(lengths)) // math.prod([math.factorial(each) for each in lengths])
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_law_4_no_order_of_steps_leaves_anything_outdated(scene: str, world: World) -> None:
+    try_out(scene, world)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("scene", SCENES)
+def test_law_4_of_all_orders_of_steps_none_leaves_anything_outdated(
+    scene: str, world: World
+) -> None:
+    try_out(scene, world, math.inf)
+
+
+def put_whatever_is_there(self: Any, key: str, item: Any, *_: Any, **__: Any) -> bool:
+    self._write(key, item)
+    return True
+
+
+def remember_put(original: Any) -> Any:
+    def put(self: Any, key: str, item: Any, lifetime_s: float, **_: Any) -> bool:
+        stored: bool = original(self, key, item, lifetime_s)
+        return stored
+
+    return put
+
+
+def clear_without_a_trace(self: ModelTier, prefix: str = "") -> int:
+    self.store.records.clear()
+    self.store.changes.append(Change(self.origin(), prefix, is_prefix=True))
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("guard", "scenes"),
+    [
+        ("the tokens of shared tiers", ["a fill and a delete on two hosts"]),
+        ("the tokens of memory", ["a promotion and a delete, in one process"]),
+        ("the generation", ["a fill and a clear on one host", "a fill and a clear on two hosts"]),
+        ("the log", ["a promotion and a delete on one host"]),
+        ("the tokens of a write between tiers", ["two hosts set, and a third process hears"]),
+    ],
+)
+def test_without_a_guard_some_order_leaves_something_outdated(
+    guard: str, scenes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    if guard == "the tokens of shared tiers":
+        monkeypatch.setattr(ModelTier, "put", put_whatever_is_there)
+    elif guard == "the tokens of memory":
+        monkeypatch.setattr(MemoryTier, "put", remember_put(MemoryTier.put))
+    elif guard == "the generation":
+        monkeypatch.setattr(ModelTier, "clear", clear_without_a_trace)
+    elif guard == "the log":
+        monkeypatch.setattr(ModelTier, "read", lambda *_: ChangePage((), 0))
+    elif guard == "the tokens of a write between tiers":
+        for stack in world.stacks:
+            stack.between = ()
+    for scene in scenes:
+        with pytest.raises(AssertionError):
+            try_out(scene, world)
