@@ -6,10 +6,11 @@ keeps copies in tiers above it reads the log, and drops the copies of what other
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 __all__ = [
     "MAX_LOGGED_KEY",
@@ -19,7 +20,12 @@ __all__ = [
     "LoggedTier",
     "PlaceTier",
     "logged",
+    "pack",
+    "unpack",
 ]
+
+_PACKED = struct.Struct("<?I")
+_MAX_PACKED_BYTES = 4096
 
 MAX_LOGGED_KEY = 256
 """A longer key is logged as all keys that begin with so many of its characters: a log is bounded."""
@@ -61,7 +67,7 @@ class ChangeLog(Protocol):
 
     The implementer must log each change atomically with the change itself, in the order in which
     the changes are made: every `put` that is no fill, every `delete`, and every `clear`, at its
-    beginning and at its end. The log is bounded; that earlier changes were forgotten, or the whole
+    beginning and at its end. It may log what did not become a change. The log is bounded; that earlier changes were forgotten, or the whole
     log lost, must be seen by a reader whose position they were after. Positions grow.
     """
 
@@ -100,6 +106,32 @@ class PlaceTier(Protocol):
     def set_place(self, source: str, position: int) -> None:
         """Remember a position, durably."""
         ...
+
+
+def pack(changes: Iterable[Change]) -> list[bytes]:
+    """Keys and prefixes in few strings of some 4 KiB, for a log that has a cost for each entry."""
+    packed = [bytearray()]
+    for _, key, is_prefix in changes:
+        name = key.encode("utf-8", "surrogatepass")
+        if len(packed[-1]) + len(name) > _MAX_PACKED_BYTES:
+            packed.append(bytearray())
+        packed[-1] += _PACKED.pack(is_prefix, len(name)) + name
+    return [bytes(each) for each in packed if each]
+
+
+def unpack(origin: str, packed: bytes) -> list[Change]:
+    """The changes of one string that `pack` made; raises `ValueError` for any other."""
+    changes = []
+    start = 0
+    while start < len(packed):
+        try:
+            is_prefix, length = _PACKED.unpack_from(packed, start)
+        except struct.error as error:
+            raise ValueError(str(error)) from error
+        start += _PACKED.size + length
+        name = packed[start - length : start]
+        changes.append(Change(origin, name.decode("utf-8", "surrogatepass"), is_prefix))
+    return changes
 
 
 def logged(origin: str, key: str, *, is_prefix: bool = False) -> Change:

@@ -83,6 +83,7 @@ class Following:
         self._logs: list[_Followed] = []
         self._unheard = False
         self._used = False
+        self._trusted_until_s = math.inf
         for level in stack.levels:
             above = [each for each in stack.levels if each.tier.reach < level.tier.reach]
             if not above:
@@ -91,6 +92,7 @@ class Following:
                 self._logs.append(_Followed(level, level.tier.log, above))
             else:
                 self._unheard = True
+        self._trust()
         self.run: Callable[[Plan[Any]], Any] = lambda _: None
         call_in_child(self._start_over)
 
@@ -103,6 +105,7 @@ class Following:
                 first_s = min(self._bound_s, _FIRST_TRUST_S)
                 each.trusted_until_s += first_s - self._bound_s
             each.fresh = False
+        self._trust()
 
     def _start_over(self) -> None:
         for each in self._logs:
@@ -118,14 +121,14 @@ class Following:
 
     def trusted_until(self) -> float:
         """Until when hits of the first tier need not ask, by the monotonic clock."""
-        if self._serves or not self._logs:
-            return math.inf
-        return min([each.trusted_until_s for each in self._logs])
+        return math.inf if self._serves else self._trusted_until_s
 
     def doubted(self) -> int:
         """How many of the tiers, from the first, may hold what others changed too long ago."""
         self._used = True
         now_s = self._monotonic()
+        if now_s < self._trusted_until_s:
+            return 0
         return max(
             [len(each.above) for each in self._logs if now_s >= each.trusted_until_s], default=0
         )
@@ -153,9 +156,14 @@ class Following:
                 followed.position = reply.value.position
                 if not reply.value.more:
                     followed.trusted_until_s = began_s + self._bound_s
+                    self._trust()
                     return True
         finally:
             followed.turn.release()
+
+    def _trust(self) -> None:
+        # Of two that come at once, the later one sees what the other one wrote.
+        self._trusted_until_s = min([each.trusted_until_s for each in self._logs], default=math.inf)
 
     def _position(self, followed: _Followed) -> int | None:
         """Where to read on; at the beginning, where the shared tiers above are."""

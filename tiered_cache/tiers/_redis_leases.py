@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache.forking import call_in_child
 from tiered_cache.leases import LeaseAnswer
+from tiered_cache.tiers._redis_script import Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ _DONE_MS = 10_000
 _POLL_S = 0.02
 
 # A lease is "<end, in ms of the server's clock> <whether anybody waits> <owner>".
-_ACQUIRE = f"""
+_ACQUIRE = Script(f"""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local held = redis.call('GET', KEYS[1])
@@ -36,8 +37,8 @@ local mine = string.format('%.0f', now + ARGV[2]) .. ' 0 ' .. ARGV[1]
 redis.call('SET', KEYS[1], mine, 'PX', ARGV[2] + {_REMEMBERED_MS})
 if held then return {{2, 0}} end
 return {{1, 0}}
-"""
-_RENEW = f"""
+""")
+_RENEW = Script(f"""
 local held = redis.call('GET', KEYS[1])
 local waited, owner = string.match(held or '', '^%d+ (%d) (.*)$')
 if owner ~= ARGV[1] then return 0 end
@@ -46,13 +47,13 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local mine = string.format('%.0f', now + ARGV[2]) .. ' ' .. waited .. ' ' .. owner
 redis.call('SET', KEYS[1], mine, 'PX', ARGV[2] + {_REMEMBERED_MS})
 return 1
-"""
-_RELEASE = """
+""")
+_RELEASE = Script("""
 local waited, owner = string.match(redis.call('GET', KEYS[1]) or '', '^%d+ (%d) (.*)$')
 if owner ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
 return tonumber(waited)
-"""
+""")
 
 
 class RedisLeases:
@@ -85,7 +86,7 @@ class RedisLeases:
 
     def acquire(self, key: str, owner: str, lifetime_s: float) -> LeaseAnswer:
         """Ask for the lease of `key`."""
-        acquire = ("EVAL", _ACQUIRE, 1, self._name("lease", key), owner, int(lifetime_s * 1000))
+        acquire = _ACQUIRE.call([self._name("lease", key)], (owner, int(lifetime_s * 1000)))
         newest = ("XREVRANGE", self._name("done", key), "+", "-", "COUNT", 1)
         # In this order: what is added between the two would else be waited for in vain.
         entries, (state, left_ms) = self._ask("acquire", key, [newest, acquire], 0.0)
@@ -97,12 +98,12 @@ class RedisLeases:
     def renew(self, key: str, owner: str, lifetime_s: float) -> bool:
         """Have `lifetime_s` seconds from now; false if somebody else was given the lease."""
         name = self._name("lease", key)
-        renew = ("EVAL", _RENEW, 1, name, owner, int(lifetime_s * 1000))
+        renew = _RENEW.call([name], (owner, int(lifetime_s * 1000)))
         return bool(self._ask("renew", key, [renew], 0.0)[0])
 
     def release(self, key: str, owner: str) -> None:
         """Give the lease back; who waits is woken."""
-        release = ("EVAL", _RELEASE, 1, self._name("lease", key), owner)
+        release = _RELEASE.call([self._name("lease", key)], (owner,))
         if self._ask("release", key, [release], 0.0)[0]:
             done = self._name("done", key)
             tell = ("XADD", done, "MAXLEN", 1, "*", "", "")

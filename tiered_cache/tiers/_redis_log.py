@@ -7,30 +7,32 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache.changes import Change, ChangePage, logged
+from tiered_cache.changes import Change, ChangePage, logged, pack, unpack
 from tiered_cache.forking import call_in_child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tiered_cache.tiers._redis_wire import Command
 
 __all__ = ["LOG_FUNCTION", "RedisLog"]
 
-_PAGE = 1000
+_PAGE = 200
 _ENTRIES = 10_000
 _KEPT_MS = 30 * 24 * 3_600_000
 _POLL_S = 0.05
 _SEQUENCE_BITS = 64
-_KEY, _PREFIX = b"k", b"p"
+_NO_CHANGE = b""
 
 LOG_FUNCTION = f"""
-local function log(stream, origin, kind, key)
-  redis.call('XADD', stream, 'MAXLEN', '~', {_ENTRIES}, '*', 'o', origin, kind, key)
+local function log(stream, origin, first, last)
+  for i = first, last do
+    redis.call('XADD', stream, 'MAXLEN', '~', {_ENTRIES}, '*', 'o', origin, 'c', ARGV[i])
+  end
   redis.call('PEXPIRE', stream, {_KEPT_MS})
 end
 """
-"""For the scripts that make a change and log it as one."""
+"""For the scripts that make changes and log them as one; what to log are arguments."""
 
 
 class RedisLog:
@@ -77,11 +79,9 @@ class RedisLog:
         _, generation = self._ask("generation", "", [create, ("GET", key)], 0.0)
         self.generation = generation if isinstance(generation, bytes) else b""
 
-    def arguments(self, key: str) -> tuple[bytes, bytes]:
-        """The kind and the name by which a script is to log the change of `key`."""
-        change = logged("", key)
-        name = change.key.encode("utf-8", "surrogatepass")
-        return (_PREFIX if change.is_prefix else _KEY), name
+    def packed(self, keys: Iterable[str]) -> list[bytes]:
+        """What a script is to log of the change of `keys`."""
+        return pack([logged("", key) for key in keys])
 
     def begin_clear(self, origin: str, prefix: str) -> None:
         """Refuse fills that began before now, and log that keys are being removed."""
@@ -95,8 +95,10 @@ class RedisLog:
         self._ask("clear", "", self._log_prefix(origin, prefix), 0.0)
 
     def _log_prefix(self, origin: str, prefix: str) -> list[Command]:
-        name = logged("", prefix, is_prefix=True).key.encode("utf-8", "surrogatepass")
-        fields = ("o", origin, _PREFIX, name)
+        return self._add(origin, *pack([logged("", prefix, is_prefix=True)]))
+
+    def _add(self, origin: str, packed: bytes) -> list[Command]:
+        fields = ("o", origin, "c", packed)
         return [
             ("XADD", self.stream, "MAXLEN", "~", _ENTRIES, "*", *fields),
             ("PEXPIRE", self.stream, _KEPT_MS),
@@ -113,7 +115,7 @@ class RedisLog:
         if not there:
             return self._end()
         entries = _entries_of(streams)
-        changes = [change for _, fields in entries if (change := _to_change(fields)) is not None]
+        changes = [change for _, fields in entries for change in _to_changes(fields)]
         last = _to_position(entries[-1][0]) if entries else position
         return ChangePage(changes, last, more=len(entries) == _PAGE)
 
@@ -122,9 +124,7 @@ class RedisLog:
         (entries,) = self._ask("read_changes", "", [newest], 0.0)
         if entries:
             return ChangePage((), _to_position(entries[0][0]), complete=False)
-        add, keep = self._log_prefix("", "")
-        add = (*add[:-2], b"", b"")
-        added, _ = self._ask("read_changes", "", [add, keep], 0.0)
+        added, _ = self._ask("read_changes", "", self._add("", _NO_CHANGE), 0.0)
         return ChangePage((), _to_position(added), complete=False)
 
     def wait(self, position: int, timeout_s: float) -> None:
@@ -157,10 +157,10 @@ def _entries_of(streams: Any) -> list[Any]:
     return next(iter(streams.values())) if isinstance(streams, dict) else streams[0][1]
 
 
-def _to_change(fields: Any) -> Change | None:
-    """The change that an entry tells of; `None` for one that is only a place to begin from."""
-    _, origin, kind, key = fields
-    if not kind:
-        return None
-    name = key.decode("utf-8", "surrogatepass")
-    return Change(origin.decode(), name, is_prefix=kind == _PREFIX)
+def _to_changes(fields: Any) -> list[Change]:
+    """The changes that an entry tells of: of any keys, if it is none of ours."""
+    try:
+        _, origin, _, packed = fields
+        return unpack(origin.decode(), packed)
+    except (ValueError, TypeError, AttributeError):
+        return [Change("", "", is_prefix=True)]

@@ -6,7 +6,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import OutOfMemoryError, ResponseError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
 
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.contracts import ANY, Absent, Found, PutItem, Reach, TierContext, TierInfo
@@ -29,6 +29,7 @@ from tiered_cache.errors import (
 )
 from tiered_cache.tiers._redis_leases import RedisLeases
 from tiered_cache.tiers._redis_log import LOG_FUNCTION, RedisLog
+from tiered_cache.tiers._redis_script import Script, with_its_text
 from tiered_cache.tiers._redis_wire import RedisWire
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
 
@@ -44,29 +45,47 @@ __all__ = ["RedisTier"]
 _log = logging.getLogger("tiered_cache.tiers.redis")
 
 _BATCH = 500
-_PUT = f"""{LOG_FUNCTION}
-if ARGV[1] ~= '*' then
-  local there = redis.call('GETRANGE', KEYS[1], 0, {TOKEN_BYTES - 1})
-  if there ~= '' then
-    if there ~= ARGV[1] then return 0 end
-  else
-    local generation = redis.call('GET', KEYS[2])
-    if generation ~= ARGV[1] then return generation or '' end
-  end
-end
-if ARGV[3] == '' then redis.call('SET', KEYS[1], ARGV[2])
-else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
-if ARGV[4] ~= '' then log(KEYS[3], ARGV[4], ARGV[5], ARGV[6]) end
-return 1
-"""
-_DELETE = f"""{LOG_FUNCTION}
-local head = redis.pcall('GETRANGE', KEYS[1], 0, {len(TOMBSTONE_MAGIC) - 1})
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-log(KEYS[2], ARGV[4], ARGV[5], ARGV[6])
-if head == '' or head == ARGV[3] then return 0 end
-return 1
-"""
+_BATCH_BYTES = 8 * 2**20
 _ANY = "*"
+# KEYS: the generation, the log, the keys. ARGV: who; how many strings to log, and these; for each key
+# what it must hold, its record and its lifetime. Logged first: should there be no memory for it, nothing
+# has changed yet.
+_PUT = Script(f"""{LOG_FUNCTION}
+local at = 3 + ARGV[2]
+if at > 3 then log(KEYS[2], ARGV[1], 3, at - 1) end
+local replies = {{}}
+for i = 3, #KEYS do
+  local expected, reply = ARGV[at], 1
+  if expected ~= '{_ANY}' then
+    local there = redis.pcall('GETRANGE', KEYS[i], 0, {TOKEN_BYTES - 1})
+    if there ~= '' then
+      if there ~= expected then reply = 0 end
+    else
+      local generation = redis.call('GET', KEYS[1]) or ''
+      if generation ~= expected then reply = generation end
+    end
+  end
+  if reply == 1 then
+    if ARGV[at + 2] == '' then redis.call('SET', KEYS[i], ARGV[at + 1])
+    else redis.call('SET', KEYS[i], ARGV[at + 1], 'PX', ARGV[at + 2]) end
+  end
+  replies[i - 2] = reply
+  at = at + 3
+end
+return replies
+""")
+# KEYS: the log, the keys. ARGV: who; how many strings to log, and these; a tombstone and its lifetime.
+_DELETE = Script(f"""{LOG_FUNCTION}
+local at = 3 + ARGV[2]
+log(KEYS[1], ARGV[1], 3, at - 1)
+local there = 0
+for i = 2, #KEYS do
+  local head = redis.pcall('GETRANGE', KEYS[i], 0, {len(TOMBSTONE_MAGIC) - 1})
+  redis.call('SET', KEYS[i], ARGV[at], 'PX', ARGV[at + 1])
+  if head ~= '' and head ~= string.sub(ARGV[at], 1, {len(TOMBSTONE_MAGIC)}) then there = there + 1 end
+end
+return there
+""")
 
 
 class RedisTier:
@@ -170,7 +189,15 @@ class RedisTier:
         self, operation: str, key: str | None, commands: Sequence[Command], extra_s: float = 0.0
     ) -> list[Any]:
         try:
-            return self._wire.exchange(commands, extra_s)
+            replies = self._wire.exchange(commands, extra_s)
+            if commands[-1][0] != "EVALSHA":
+                return replies
+            unknown = [at for at, each in enumerate(replies) if isinstance(each, NoScriptError)]
+            if unknown:
+                again = self._wire.exchange([with_its_text(commands[at]) for at in unknown])
+                for at, reply in zip(unknown, again, strict=True):
+                    replies[at] = reply
+            return replies
         except TierUnavailableError as error:
             error.tier, error.operation, error.key = self.name, operation, key
             raise
@@ -252,68 +279,71 @@ class RedisTier:
         fill: bool = False,
     ) -> bool:
         """Store the record `item`, in one round trip."""
-        command = self._write(key, PutItem(item, lifetime_s, expected, fill))
-        return self._landed(self._ask("put", key, command))
+        record = self._storable(key, item)
+        return bool(self._put("put", {key: PutItem(record, lifetime_s, expected, fill)}))
 
     def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
-        """Store each of `items`, all in one round trip."""
-        commands = {}
+        """Store each of `items`, some 8 MiB of them in a round trip."""
+        stored: set[str] = set()
+        batch: dict[str, PutItem] = {}
+        size = 0
         for key, item in items.items():
             try:
-                commands[key] = self._write(key, item)
+                size += len(self._storable(key, item.item))
             except RecordRefusedError:
                 continue
-        replies = self._exchange("put_many", None, list(commands.values())) if commands else []
-        stored = set()
-        for key, reply in zip(commands, replies, strict=True):
-            try:
-                if self._landed(self._checked(reply, "put_many", key)):
-                    stored.add(key)
-            except (RecordRefusedError, CorruptRecordError) as error:
-                _log.debug("not stored: %s", error)
-        return stored
+            batch[key] = item
+            if size > _BATCH_BYTES or len(batch) == _BATCH:
+                stored |= self._put("put_many", batch)
+                batch, size = {}, 0
+        return stored | self._put("put_many", batch)
 
-    def _write(self, key: str, item: PutItem) -> Command:
-        record, lifetime_s, expected, fill = item
+    def _storable(self, key: str, record: Entry | bytes) -> bytes:
         if isinstance(record, Entry) or len(record) > self._max_value_bytes:
             size = "an entry" if isinstance(record, Entry) else f"{len(record)} bytes"
             msg = (
                 f"the Redis tier takes records of at most {self._max_value_bytes} bytes, not {size}"
             )
             raise RecordRefusedError(msg, tier=self.name, operation="put", key=key)
-        log = self._log
-        lifetime = "" if lifetime_s == math.inf else max(1, int(lifetime_s * 1000))
-        token = _ANY if expected is ANY else expected
-        change = ("",) if fill else (self._origin(), *log.arguments(key))
-        names = (self._name(key), log.generation_key, log.stream)
-        return ("EVAL", _PUT, 3, *names, token, record, lifetime, *change)
+        return record
 
-    def _landed(self, reply: Any) -> bool:
-        if isinstance(reply, bytes):
-            # Somebody cleared, or the server lost what it had: the next fill is to know.
-            self._log.generation = reply
-            if not reply:
-                self._log.learn_generation()
-            return False
-        return bool(reply)
+    def _put(self, operation: str, items: Mapping[str, PutItem]) -> set[str]:
+        if not items:
+            return set()
+        log = self._log
+        changes = log.packed([key for key, item in items.items() if not item.fill])
+        arguments: list[object] = [self._origin(), len(changes), *changes]
+        for record, lifetime_s, expected, _ in items.values():
+            lifetime = "" if lifetime_s == math.inf else max(1, int(lifetime_s * 1000))
+            arguments += (_ANY if expected is ANY else expected, record, lifetime)
+        names = [log.generation_key, log.stream, *map(self._name, items)]
+        key = next(iter(items)) if len(items) == 1 else None
+        replies = self._ask(operation, key, _PUT.call(names, arguments))
+        stored = {key for key, reply in zip(items, replies, strict=True) if reply == 1}
+        for reply in replies:
+            if isinstance(reply, bytes) and reply != log.generation:
+                # Somebody cleared, or the server lost what it had: the next fill is to know.
+                log.learn_generation()
+        return stored
 
     def delete(self, key: str) -> bool:
         """Put a tombstone in the place of `key`."""
-        return bool(self._ask("delete", key, self._deletion(key)))
+        return bool(self._delete("delete", [key]))
 
     def delete_many(self, keys: Sequence[str]) -> int:
-        """Put tombstones in the places of `keys`, in one round trip."""
-        if not keys:
-            return 0
-        replies = self._exchange("delete_many", None, [self._deletion(key) for key in keys])
-        return sum([bool(self._checked(reply, "delete_many", None)) for reply in replies])
+        """Put tombstones in the places of `keys`, some 500 keys a round trip."""
+        batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
+        return sum([self._delete("delete_many", batch) for batch in batches])
 
-    def _deletion(self, key: str) -> Command:
-        lifetime_ms = int(TOMBSTONE_LIFETIME_S * 1000)
-        names = (self._name(key), self._log.stream)
+    def _delete(self, operation: str, keys: Sequence[str]) -> int:
+        changes = self._log.packed(keys)
         tombstone = make_tombstone(self._wall())
-        change = (self._origin(), *self._log.arguments(key))
-        return ("EVAL", _DELETE, 2, *names, tombstone, lifetime_ms, TOMBSTONE_MAGIC, *change)
+        lifetime_ms = int(TOMBSTONE_LIFETIME_S * 1000)
+        arguments = (self._origin(), len(changes), *changes, tombstone, lifetime_ms)
+        names = [self._log.stream, *map(self._name, keys)]
+        key = keys[0] if len(keys) == 1 else None
+        there: int = self._ask(operation, key, _DELETE.call(names, arguments))
+        return there
 
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with `prefix`, some 500 keys a round trip."""

@@ -82,7 +82,8 @@ class LoggingContract(TierContractBase):
         position = self.end(reader)
         assert self.put(tier, "key", expected=token)
         assert not self.put(tier, "key", expected=token)
-        assert self.changed(reader, position) == [("key", False)]
+        # One that did not land may be there as well.
+        assert set(self.changed(reader, position)) == {("key", False)}
 
     def test_a_clear_is_logged_at_its_beginning_and_at_its_end(
         self, tier: Tier, reader: ChangeLog
@@ -125,10 +126,12 @@ class LoggingContract(TierContractBase):
 
     def test_a_reader_that_is_too_far_behind_is_told(self, tier: Tier, reader: ChangeLog) -> None:
         position = self.end(reader)
-        for start in range(0, _MANY, 1000):
-            tier.delete_many([f"key {start + number}" for number in range(1000)])
         page = reader.read(position)
-        assert not page.complete
+        for number in range(_MANY):
+            tier.delete("key")
+            if number % 1000 == 999 and not (page := reader.read(position)).complete:
+                break
+        assert not page.complete, f"{_MANY} changes are kept"
         self.put(tier, "later")
         assert self.changed(reader, page.position) == [("later", False)]
 
