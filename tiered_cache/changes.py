@@ -108,13 +108,14 @@ class PlaceTier(Protocol):
         ...
 
 
-def pack(changes: Iterable[Change]) -> list[bytes]:
-    """Keys and prefixes in few strings of some 4 KiB, for a log that has a cost for each entry."""
+def pack(keys: Iterable[str], *, are_prefixes: bool = False) -> list[bytes]:
+    """Changed keys in few strings of some 4 KiB, for a log in which each entry has a cost."""
     packed = [bytearray()]
-    for _, key, is_prefix in changes:
-        name = key.encode("utf-8", "surrogatepass")
+    for key in keys:
+        name = key[:MAX_LOGGED_KEY].encode("utf-8", "surrogatepass")
         if len(packed[-1]) + len(name) > _MAX_PACKED_BYTES:
             packed.append(bytearray())
+        is_prefix = are_prefixes or len(key) > MAX_LOGGED_KEY
         packed[-1] += _PACKED.pack(is_prefix, len(name)) + name
     return [bytes(each) for each in packed if each]
 

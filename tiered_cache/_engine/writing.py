@@ -26,7 +26,7 @@ from tiered_cache.outcomes import TierWrite, WriteOutcome, WriteResult
 from tiered_cache_policies.contracts import WritePlan, WriteRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.reading import Sought
@@ -65,7 +65,7 @@ def _store(
         records.measure()
         overtaken = stack.queue.held.get(key)
     reports: dict[int, TierWrite] = {}
-    tokens = yield from _tokens_between(stack, [key])
+    tokens = yield from _tokens_between(stack, [key], plan.now)
     for index in plan.now:
         level = stack.levels[index]
         put = (records.item(level), tokens.get((index, key), ANY))
@@ -131,7 +131,8 @@ def store_many(
     for each in made.values():
         each.measure()
     reports: dict[str, dict[int, TierWrite]] = {key: {} for key in entries}
-    tokens = yield from _tokens_between(stack, list(entries))
+    now = {index for plan in plans.values() for index in plan.now}
+    tokens = yield from _tokens_between(stack, list(entries), now)
     for level in reversed(stack.levels):
         index = level.index
         left_out = [key for key in entries if index not in plans[key].now]
@@ -234,7 +235,9 @@ def _admitted(
     return plan._replace(now=admitted(plan.now), later=admitted(plan.later))
 
 
-def _tokens_between(stack: Stack, keys: Sequence[str]) -> Plan[dict[tuple[int, str], object]]:
+def _tokens_between(
+    stack: Stack, keys: Sequence[str], levels: Collection[int]
+) -> Plan[dict[tuple[int, str], object]]:
     """What tiers that are shared, above one that more share, must still hold when they are written.
 
     Another process may meanwhile learn of a later change from below, and drop the key there: what
@@ -242,6 +245,8 @@ def _tokens_between(stack: Stack, keys: Sequence[str]) -> Plan[dict[tuple[int, s
     """
     tokens: dict[tuple[int, str], object] = {}
     for index in stack.between:
+        if index not in levels:
+            continue
         reply = yield ReadHeads(index, keys)
         if reply.status == OK:
             tokens |= {(index, key): found.token for key, found in reply.value.items()}

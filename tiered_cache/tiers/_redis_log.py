@@ -7,11 +7,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache.changes import Change, ChangePage, logged, pack, unpack
+from tiered_cache.changes import Change, ChangePage, pack, unpack
 from tiered_cache.forking import call_in_child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from tiered_cache.tiers._redis_wire import Command
 
@@ -79,10 +79,6 @@ class RedisLog:
         _, generation = self._ask("generation", "", [create, ("GET", key)], 0.0)
         self.generation = generation if isinstance(generation, bytes) else b""
 
-    def packed(self, keys: Iterable[str]) -> list[bytes]:
-        """What a script is to log of the change of `keys`."""
-        return pack([logged("", key) for key in keys])
-
     def begin_clear(self, origin: str, prefix: str) -> None:
         """Refuse fills that began before now, and log that keys are being removed."""
         generation = secrets.token_hex(8)
@@ -95,7 +91,7 @@ class RedisLog:
         self._ask("clear", "", self._log_prefix(origin, prefix), 0.0)
 
     def _log_prefix(self, origin: str, prefix: str) -> list[Command]:
-        return self._add(origin, *pack([logged("", prefix, is_prefix=True)]))
+        return self._add(origin, *pack([prefix], are_prefixes=True))
 
     def _add(self, origin: str, packed: bytes) -> list[Command]:
         fields = ("o", origin, "c", packed)

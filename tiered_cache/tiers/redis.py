@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
 
+from tiered_cache.changes import pack
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.contracts import ANY, Absent, Found, PutItem, Reach, TierContext, TierInfo
 from tiered_cache.entry import (
@@ -311,7 +312,7 @@ class RedisTier:
         if not items:
             return set()
         log = self._log
-        changes = log.packed([key for key, item in items.items() if not item.fill])
+        changes = pack([key for key, item in items.items() if not item.fill])
         arguments: list[object] = [self._origin(), len(changes), *changes]
         for record, lifetime_s, expected, _ in items.values():
             lifetime = "" if lifetime_s == math.inf else max(1, int(lifetime_s * 1000))
@@ -336,7 +337,7 @@ class RedisTier:
         return sum([self._delete("delete_many", batch) for batch in batches])
 
     def _delete(self, operation: str, keys: Sequence[str]) -> int:
-        changes = self._log.packed(keys)
+        changes = pack(keys)
         tombstone = make_tombstone(self._wall())
         lifetime_ms = int(TOMBSTONE_LIFETIME_S * 1000)
         arguments = (self._origin(), len(changes), *changes, tombstone, lifetime_ms)
