@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 from tiered_cache._engine.asking import exists, explain
 from tiered_cache._engine.computing import get_or_compute, get_or_compute_many
 from tiered_cache._engine.deleting import clear, delete, delete_many
-from tiered_cache._engine.reading import Sought, look_up, look_up_many
+from tiered_cache._engine.reading import look_up, look_up_many
 from tiered_cache._engine.stack import StackOptions
+from tiered_cache._engine.tagging import invalidate_tags
 from tiered_cache._engine.terms import Terms
 from tiered_cache._engine.touching import touch
 from tiered_cache._engine.writing import store, store_many
@@ -20,7 +21,7 @@ from tiered_cache.coherence import Coherence
 from tiered_cache.core import MISSING, NO_NODES, Core, CoreSource
 from tiered_cache.decorators import cached
 from tiered_cache.errors import ConfigurationError, InvalidKeyError
-from tiered_cache.keys import VIEW_SEPARATOR, check_key, check_namespace
+from tiered_cache.keys import TAG_PREFIX, VIEW_SEPARATOR, check_key, check_namespace
 from tiered_cache.outcomes import Explanation, Lookup, LookupStatus, WriteResult
 from tiered_cache.single_flight import Scope, SingleFlight
 from tiered_cache.units import TTL, Duration, parse_duration, parse_lifetime
@@ -32,6 +33,7 @@ from tiered_cache_policies.writing.write_through import WriteThrough
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
+    from tiered_cache._engine.seeking import Sought
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Codec, Tier
     from tiered_cache.decorators import Cached
@@ -432,6 +434,34 @@ class TieredCache:
         core = self._source.core()
         return core.change([], clear(core.stack, self._prefix))
 
+    def invalidate_prefix(self, prefix: str) -> int:
+        """Remove every key that begins with `prefix`, in bounded steps, as `clear` does.
+
+        Returns the most keys that any one tier held.
+        """
+        if not isinstance(prefix, str):
+            msg = f"A prefix must be a string, not {type(prefix).__name__}"
+            raise InvalidKeyError(msg)
+        core = self._source.core()
+        return core.change([], clear(core.stack, self._prefix + prefix))
+
+    def invalidate_tags(self, *tags: str) -> WriteResult:
+        """Serve nothing any more that was stored under one of `tags`, or is being computed for them.
+
+        In this cache with all its views, in every process and host that shares its tiers. Entries are
+        not looked for: each holds the versions that its tags had, and these change. What was stored
+        under them makes room like everything else.
+
+        Cost: a write to each tier for each tag, whatever the number of entries.
+
+        Returns:
+            What became of it in each tier. Where one failed that others share, they were not told.
+        """
+        core = self._source.core()
+        names = sorted({check_key(tag) for tag in tags})
+        keys = [TAG_PREFIX + name for name in names]
+        return core.change(keys, invalidate_tags(core.stack, names))
+
     def explain(self, key: str) -> list[Explanation]:
         """What each tier says of `key`, fastest first; promotes nothing and counts nothing."""
         core, key = self._core_and_key(key)
@@ -653,5 +683,5 @@ def _to_lookup(sought: Sought) -> Lookup:
         age_s=finding.age_s,
         remaining_s=finding.fresh_s,
         cost_s=entry.cost_s,
-        tags=entry.tags,
+        tags=frozenset(entry.tags),
     )

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 import os
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "HEAD_BYTES",
     "MIN_VALUE_BYTES",
+    "NO_TAGS",
     "TOKEN_BYTES",
     "TOMBSTONE_LIFETIME_S",
     "TOMBSTONE_MAGIC",
@@ -40,6 +44,9 @@ TOMBSTONE_LIFETIME_S = 3600.0
 fill that takes longer than an hour is the documented limit of that protection."""
 
 
+NO_TAGS: Mapping[str, int] = {}
+
+
 class Entry:
     """A value with its metadata.
 
@@ -52,7 +59,7 @@ class Entry:
         fresh_until_s: Until when it is served as is.
         stale_until_s: Until when it may be served while it is refreshed; at least `fresh_until_s`.
         cost_s: The seconds that computing the value took, 0.0 where nobody measured.
-        tags: The tags it was stored under.
+        tags: The tags it was stored under, each with its version of that time.
         lead_s: Seconds between the moment when computing it began and `created_s`; 0.0 for a value
             that was set. What it says is as of that moment.
         generation: The namespace's generation that it was written in.
@@ -80,7 +87,7 @@ class Entry:
         stale_until_s: float | None = None,
         cost_s: float = 0.0,
         lead_s: float = 0.0,
-        tags: frozenset[str] = frozenset(),
+        tags: Mapping[str, int] = NO_TAGS,
         generation: int = 0,
         size_bytes: int = 0,
     ) -> None:

@@ -44,10 +44,11 @@ def _write_file(example: Example) -> None:
 def program() -> Iterator[types.ModuleType]:
     """A module for the blocks of a page, so that functions and classes in it have a home."""
     module = types.ModuleType("an_example")
+    # Another test may have closed the default stack, and a page may use it, with its own settings.
+    _default.tiered.rebuild(_default._from_settings)
     sys.modules[module.__name__] = module
     yield module
     del sys.modules[module.__name__]
-    # A page may have used the default stack, which keeps the settings of that time.
     _default.tiered.rebuild(_default._from_settings)
 
 

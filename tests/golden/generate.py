@@ -78,7 +78,7 @@ SAMPLES: dict[str, Sample] = {
             fresh_until_s=1_700_003_600.5,
             stale_until_s=1_700_007_200.75,
             cost_s=12.625,
-            tags=frozenset({"repo:x", "lang:é"}),
+            tags={"repo:x": 0, "lang:é": 0},
             generation=2**40 + 1,
         ),
         key="analyze:src/é.py",

@@ -83,7 +83,7 @@ ENTRIES = st.builds(
     INSTANTS | st.just(math.inf),
     st.floats(min_value=0, max_value=1e6),
     st.floats(min_value=0, allow_infinity=False),
-    st.frozensets(st.text()),
+    st.dictionaries(st.text(), st.integers(min_value=0, max_value=2**63 - 1)),
     st.integers(min_value=0, max_value=2**64 - 1),
 )
 

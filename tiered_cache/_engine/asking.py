@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tiered_cache._engine.effects import CatchUp, Plan, Read
 from tiered_cache._engine.findings import judge
 from tiered_cache._engine.reading import look_again
+from tiered_cache._engine.tagging import check_tags
 from tiered_cache.outcomes import Explanation
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def explain(stack: Stack, key: str) -> Plan[list[Explanation]]:
     doubted = (yield CatchUp()) if stack.following.doubted() else 0
     for level in stack.levels:
         reply = yield Read(level.index, key)
-        finding = judge(level, stack.codec, key, reply)
+        finding = yield from check_tags(stack, judge(level, stack.codec, key, reply))
         why = finding.why
         if key in level.suspected:
             why = "outdated: a change did not reach this tier; it is deleted before it is read"

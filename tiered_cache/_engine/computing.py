@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tiered_cache._engine.findings import Finding
-    from tiered_cache._engine.reading import Sought
+    from tiered_cache._engine.seeking import Sought
     from tiered_cache._engine.stack import Stack
     from tiered_cache._engine.terms import Terms
     from tiered_cache.entry import Entry

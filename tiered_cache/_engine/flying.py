@@ -17,6 +17,7 @@ from tiered_cache._engine.sharing import (
     received,
     wait,
 )
+from tiered_cache._engine.tagging import versions_of
 from tiered_cache._engine.terms import Terms  # noqa: TC001 - a NamedTuple's field
 from tiered_cache.errors import ComputationTimeoutError
 from tiered_cache.single_flight import OnTimeout
@@ -24,7 +25,7 @@ from tiered_cache.single_flight import OnTimeout
 if TYPE_CHECKING:
     from tiered_cache._engine.effects import Plan
     from tiered_cache._engine.flights import Flight
-    from tiered_cache._engine.reading import Sought
+    from tiered_cache._engine.seeking import Sought
     from tiered_cache._engine.stack import Stack
 
 __all__ = ["Task", "compute_once", "refresh_once"]
@@ -111,12 +112,13 @@ def _compute(
     lease: Lease | None = None,
 ) -> Plan[Any]:
     """Compute and keep; the flight, if there is one, ends with the value."""
+    versions = yield from versions_of(stack, task.terms.tags)
     computed = yield from call(task.function, (task.key,), [] if flight is None else [flight])
     value = computed.value
     if stack.levels[0].is_live:
         end_with(flight, value)
     if lease is None or stack.renewer.holds(lease.owner):
-        yield from keep(stack, task.key, value, task.terms, computed, sought)
+        yield from keep(stack, task.key, value, task.terms, computed, sought, versions)
     # Where the first tier hands out copies, it must have the value before the waiters look.
     end_with(flight, value)
     return value

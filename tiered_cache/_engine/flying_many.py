@@ -15,13 +15,14 @@ from tiered_cache._engine.sharing import (
     received,
     wait,
 )
+from tiered_cache._engine.tagging import versions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tiered_cache._engine.effects import Plan
     from tiered_cache._engine.flights import Flight
-    from tiered_cache._engine.reading import Sought
+    from tiered_cache._engine.seeking import Sought
     from tiered_cache._engine.stack import Stack
     from tiered_cache._engine.terms import Terms
 
@@ -106,6 +107,7 @@ def _compute(
         keys = [key for key in batch.flights if key not in values and key not in batch.taken]
         if keys:
             led = [flights[key] for key in keys if key in flights]
+            versions = yield from versions_of(stack, terms.tags)
             computed = yield from call(lambda: dict(compute_many(keys)), keys, led)
             made: Mapping[str, Any] = computed.value
             for key in keys:
@@ -114,7 +116,7 @@ def _compute(
                 values[key] = made[key]
                 lease = batch.leases.get(key)
                 if lease is None or stack.renewer.holds(lease.owner):
-                    yield from keep(stack, key, made[key], terms, computed, wanted[key])
+                    yield from keep(stack, key, made[key], terms, computed, wanted[key], versions)
                 end_with(flights.get(key), made[key])
     finally:
         for lease in batch.leases.values():

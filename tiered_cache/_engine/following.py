@@ -12,6 +12,7 @@ from tiered_cache._engine.effects import OK, Clear, DeleteMany, Plan
 from tiered_cache.changes import LoggedTier, PlaceTier
 from tiered_cache.coherence import WhenCut
 from tiered_cache.forking import call_in_child
+from tiered_cache.keys import TAG_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -284,6 +285,8 @@ def _forget(
             count += reply.value or 0
     if prefixes:
         stack.epoch += 1
+    if any(key.startswith(TAG_PREFIX) for key in keys):
+        prefixes = [""]  # which computations have that tag is not known
     for prefix in prefixes:
         stack.flights.detach_all(prefix)
     stack.flights.detach(keys)

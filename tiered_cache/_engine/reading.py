@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tiered_cache._engine.effects import (
     OK,
@@ -17,6 +17,8 @@ from tiered_cache._engine.effects import (
     Reply,
 )
 from tiered_cache._engine.findings import UNKNOWN, Finding, judge
+from tiered_cache._engine.seeking import Sought, doubt, seek
+from tiered_cache._engine.tagging import check_tags
 from tiered_cache.contracts import PutItem
 from tiered_cache.entry import (
     TOMBSTONE_LIFETIME_S,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.stack import Stack
 
-__all__ = ["Sought", "look_again", "look_up", "look_up_many", "peek", "promote"]
+__all__ = ["look_again", "look_up", "look_up_many", "promote"]
 
 _EVENTS = {
     "hits": EventKind.HIT,
@@ -42,26 +44,6 @@ _EVENTS = {
     "errors": EventKind.ERROR,
     "skips": EventKind.SKIP,
 }
-
-
-class Sought(NamedTuple):
-    """The result of a lookup.
-
-    Attributes:
-        level: Which tier answered; `None` for a miss.
-        finding: What it holds, if one answered.
-        tokens: For each tier that was asked, what a fill of it must still find.
-        unsure: Whether a tier could not say if it holds the key.
-        epoch: The stack's epoch when the lookup began: a `clear` since then refuses fills.
-        ended: What `Flights.ended` said then: if it says something else, the value may be there.
-    """
-
-    level: Level | None
-    finding: Finding | None
-    tokens: Sequence[object]
-    unsure: bool
-    epoch: int
-    ended: int
 
 
 def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]:
@@ -84,7 +66,9 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
             reply = yield Read(level.index, key)
             finding = judge(level, stack.codec, key, reply)
             if level.index < doubted:
-                finding = _doubt(stack, finding)
+                finding = doubt(stack, finding)
+            if finding.entry is not None and finding.entry.tags:
+                finding = yield from check_tags(stack, finding)
             _count(stack, level, key, finding, reply.seconds)
             if finding.corrupt:
                 finding = yield from _quarantine(stack, level, key, finding)
@@ -106,18 +90,7 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
 
 def look_again(stack: Stack, key: str, *, newer_than_s: float = -math.inf) -> Plan[Sought]:
     """Look `key` up once more, for its leader: only a fresh value counts, and nothing is counted."""
-    doubted = (yield CatchUp()) if stack.following.doubted() else 0
-    epoch, ended = stack.epoch, stack.flights.ended(key)
-    tokens: list[object] = []
-    for level in stack.levels:
-        finding = yield from peek(stack, level, key)
-        if level.index < doubted:
-            finding = _doubt(stack, finding)
-        entry = finding.entry
-        if entry is not None and finding.outcome == "hits" and entry.created_s > newer_than_s:
-            return Sought(level, finding, tokens, False, epoch, ended)
-        tokens.append(finding.token)
-    return Sought(None, None, tokens, False, epoch, ended)
+    return (yield from seek(stack, key, newer_than_s=newer_than_s, check=check_tags))
 
 
 def promote(stack: Stack, key: str, sought: Sought) -> Plan[None]:
@@ -141,7 +114,7 @@ def look_up_many(
         pending = [key for key in tokens if key not in found]
         if not pending:
             break
-        findings = yield from _consult_many(stack, level, pending, doubt=level.index < doubted)
+        findings = yield from _consult_many(stack, level, pending, doubted=level.index < doubted)
         for key, finding in findings.items():
             if finding.entry is not None and (finding.outcome == "hits" or not past_stale):
                 found[key] = Sought(level, finding, tokens[key], key in unsure, epoch, ended[key])
@@ -159,22 +132,6 @@ def look_up_many(
     return {key: found[key] for key in tokens}
 
 
-def peek(stack: Stack, level: Level, key: str) -> Plan[Finding]:
-    """What one tier holds for `key`; counts nothing and changes nothing."""
-    if key in level.suspected:
-        return Finding("misses", why="outdated: a change did not reach this tier")
-    reply = yield Read(level.index, key)
-    return judge(level, stack.codec, key, reply)
-
-
-def _doubt(stack: Stack, finding: Finding) -> Finding:
-    """A finding in a tier that may hold what others have changed: only what is new is believed."""
-    entry = finding.entry
-    if entry is None or finding.age_s + entry.lead_s < stack.options.coherence.bound_s:
-        return finding
-    return Finding("skips", finding.token, "what others changed since is not known")
-
-
 def _consult_suspect(stack: Stack, level: Level, key: str) -> Plan[Finding]:
     """Ask a tier that missed a change of `key`, after that has been made up for."""
     if not (yield from _clear_suspicion(level, key)):
@@ -182,13 +139,13 @@ def _consult_suspect(stack: Stack, level: Level, key: str) -> Plan[Finding]:
         _count(stack, level, key, finding, 0.0)
         return finding
     reply = yield Read(level.index, key)
-    finding = judge(level, stack.codec, key, reply)
+    finding = yield from check_tags(stack, judge(level, stack.codec, key, reply))
     _count(stack, level, key, finding, reply.seconds)
     return finding
 
 
 def _consult_many(
-    stack: Stack, level: Level, keys: Sequence[str], *, doubt: bool
+    stack: Stack, level: Level, keys: Sequence[str], *, doubted: bool
 ) -> Plan[dict[str, Finding]]:
     findings: dict[str, Finding] = {}
     asked: list[str] = []
@@ -206,7 +163,10 @@ def _consult_many(
         value = reply.value.get(key) if reply.status == OK else None
         one = Reply(reply.status, value, share_s, reply.now_s, reply.reason)
         finding = judge(level, stack.codec, key, one)
-        finding = findings[key] = _doubt(stack, finding) if doubt else finding
+        finding = doubt(stack, finding) if doubted else finding
+        if finding.entry is not None and finding.entry.tags:
+            finding = yield from check_tags(stack, finding)
+        findings[key] = finding
         _count(stack, level, key, finding, share_s)
         if finding.corrupt:
             findings[key] = yield from _quarantine(stack, level, key, finding)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.effects import AwaitFlight, Compute, ComputeFailedError, Plan
 from tiered_cache._engine.flights import Raised, Returned
-from tiered_cache._engine.reading import peek, promote
+from tiered_cache._engine.reading import promote
+from tiered_cache._engine.seeking import peek
 from tiered_cache.errors import ComputationTimeoutError
 from tiered_cache.single_flight import OnTimeout
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from tiered_cache._engine.effects import Computed
     from tiered_cache._engine.flights import Flight
-    from tiered_cache._engine.reading import Sought
+    from tiered_cache._engine.seeking import Sought
     from tiered_cache._engine.stack import Stack
 
 __all__ = ["call", "end_with", "found_in", "raise_if_impatient", "received", "wait"]

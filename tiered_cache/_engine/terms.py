@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable  # noqa: TC003 - a NamedTuple's field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tiered_cache.entry import Entry
+from tiered_cache.entry import NO_TAGS, Entry
 from tiered_cache.single_flight import Scope  # noqa: TC001 - a NamedTuple's field
 from tiered_cache.units import Duration, parse_lifetime
 from tiered_cache_policies.contracts import NewValue
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tiered_cache._engine.stack import Stack
     from tiered_cache.computation import Computation
 
@@ -51,6 +53,7 @@ def make_entry(
     now_s: float,
     cost_s: float = 0.0,
     lead_s: float = 0.0,
+    tags: Mapping[str, int] = NO_TAGS,
 ) -> Entry:
     """The entry of a value that is written now.
 
@@ -72,5 +75,5 @@ def make_entry(
         stale_until_s=fresh_until_s + stack.options.stale_for_s,
         cost_s=cost_s,
         lead_s=lead_s,
-        tags=terms.tags,
+        tags=tags,
     )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from tiered_cache._engine.effects import OK, AwaitWritten, ForgetJournal, Plan, Put, WriteJournal
 from tiered_cache._engine.findings import UNKNOWN
-from tiered_cache._engine.reading import peek
 from tiered_cache._engine.records import Records
+from tiered_cache._engine.seeking import peek
 from tiered_cache.contracts import PutItem, Reach
 from tiered_cache.entry import Entry
 

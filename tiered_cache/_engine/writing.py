@@ -19,6 +19,7 @@ from tiered_cache._engine.findings import UNKNOWN
 from tiered_cache._engine.queue import Pending
 from tiered_cache._engine.queueing import enqueue
 from tiered_cache._engine.records import Records
+from tiered_cache._engine.tagging import versions_of
 from tiered_cache._engine.terms import Terms, make_entry
 from tiered_cache._engine.trust import remove, trust
 from tiered_cache.contracts import ANY, PutItem, Reach
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from tiered_cache._engine.level import Level
-    from tiered_cache._engine.reading import Sought
+    from tiered_cache._engine.seeking import Sought
     from tiered_cache._engine.stack import Stack
     from tiered_cache.entry import Entry
     from tiered_cache_policies.contracts import Durability
@@ -44,8 +45,19 @@ def store(
 
     It is of the moment in which the plan begins to run, with the key's lock held.
     """
-    entry = make_entry(stack, key, value, terms, stack.stamp())
+    versions = yield from versions_of(stack, terms.tags)
+    if versions is None:
+        return (yield from _refuse_everywhere(stack, key))
+    entry = make_entry(stack, key, value, terms, stack.stamp(), tags=versions)
     return (yield from _store(stack, key, entry, durability))
+
+
+def _refuse_everywhere(stack: Stack, key: str) -> Plan[WriteResult]:
+    reason = "the versions of its tags can't be known: the tier that all share is away"
+    reports: dict[int, TierWrite] = {}
+    for level in reversed(stack.levels):
+        reports[level.index] = yield from _refuse(stack, level, key, reason)
+    return WriteResult(tuple(reports[level.index] for level in stack.levels))
 
 
 def _store(
@@ -116,8 +128,17 @@ def store_many(
 
     One by one, where some are queued or a tier chooses what it takes.
     """
+    versions = yield from versions_of(stack, terms.tags)
+    if versions is None:
+        refused = {}
+        for key in values:
+            refused[key] = yield from _refuse_everywhere(stack, key)
+        return refused
     now_s = stack.stamp()
-    entries = {key: make_entry(stack, key, value, terms, now_s) for key, value in values.items()}
+    entries = {
+        key: make_entry(stack, key, value, terms, now_s, tags=versions)
+        for key, value in values.items()
+    }
     plans = {
         key: _write_plan(stack, key, entry, computed=False, durability=durability)
         for key, entry in entries.items()

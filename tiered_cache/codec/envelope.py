@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from tiered_cache.entry import NO_TAGS
 from tiered_cache.errors import (
     CorruptRecordError,
     ForeignRecordError,
@@ -67,7 +69,6 @@ _MAX_CREATED_US = 253_402_300_800 * _MICROSECONDS
 _VIEW_FROM_BYTES = 16_384
 """Below this a copy of the bytes is cheaper than a view of them; above, the view is."""
 
-_NO_TAGS: frozenset[str] = frozenset()
 _encode_tags = msgspec.msgpack.Encoder().encode
 _decode_tags = msgspec.msgpack.Decoder(list[tuple[str, int]]).decode
 
@@ -83,7 +84,7 @@ class Head(NamedTuple):
 PLAIN = Head(SERIALIZER_AUTO, signed=False, key_id=NO_KEY_ID)
 _PLAIN_START = _HEAD.pack(MAGIC, VERSION, SERIALIZER_AUTO, 0, 0, NO_KEY_ID)
 
-Fields = tuple[float, float, float, float, float, frozenset[str], int, bytes | memoryview]
+Fields = tuple[float, float, float, float, float, Mapping[str, int], int, bytes | memoryview]
 """Created, fresh until, stale until, cost, lead, tags, generation, payload. A plain tuple: making a
 named one takes a tenth of the time that reading a small record takes."""
 
@@ -109,7 +110,7 @@ def seal(
     """
     echo = key.encode("utf-8", "surrogatepass")
     try:
-        tags = _encode_tags([(tag, 0) for tag in sorted(entry.tags)]) if entry.tags else b""
+        tags = _encode_tags(sorted(entry.tags.items())) if entry.tags else b""
         first = _HEAD.pack(MAGIC, VERSION, head.serializer, 0, int(head.signed), head.key_id)
         fields = _FIELDS.pack(
             *_instants(entry),
@@ -204,7 +205,7 @@ def read_fields(key: str, record: bytes) -> Fields:
         _INF if stale == _NO_LIMIT else stale / _MICROSECONDS,
         cost_s,
         lead_s,
-        _read_tags(record[tags_at : tags_at + tags_size]) if tags_size else _NO_TAGS,
+        _read_tags(record[tags_at : tags_at + tags_size]) if tags_size else NO_TAGS,
         generation,
         record[payload_at:] if size < _VIEW_FROM_BYTES else memoryview(record)[payload_at:],
     )
@@ -247,9 +248,9 @@ def _microseconds(instant_s: float) -> int:
     return microseconds if microseconds / _MICROSECONDS <= instant_s else microseconds - 1
 
 
-def _read_tags(encoded: bytes) -> frozenset[str]:
+def _read_tags(encoded: bytes) -> dict[str, int]:
     try:
-        return frozenset([name for name, _ in _decode_tags(encoded)])
+        return dict(_decode_tags(encoded))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         msg = "The record's tags can't be read"
         raise CorruptRecordError(msg) from error

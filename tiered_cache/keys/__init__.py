@@ -6,6 +6,7 @@ from tiered_cache.keys.canonical import MAX_DEPTH, arguments_key
 from tiered_cache.keys.function import FunctionKey
 from tiered_cache.keys.names import (
     MAX_KEY_BYTES,
+    TAG_PREFIX,
     VIEW_SEPARATOR,
     check_key,
     check_namespace,
@@ -15,6 +16,7 @@ from tiered_cache.keys.names import (
 __all__ = [
     "MAX_DEPTH",
     "MAX_KEY_BYTES",
+    "TAG_PREFIX",
     "VIEW_SEPARATOR",
     "FunctionKey",
     "arguments_key",

@@ -6,7 +6,14 @@ import re
 
 from tiered_cache.errors import InvalidKeyError
 
-__all__ = ["MAX_KEY_BYTES", "VIEW_SEPARATOR", "check_key", "check_namespace", "view_of"]
+__all__ = [
+    "MAX_KEY_BYTES",
+    "TAG_PREFIX",
+    "VIEW_SEPARATOR",
+    "check_key",
+    "check_namespace",
+    "view_of",
+]
 
 MAX_KEY_BYTES = 65_536
 """The longest key, in bytes of UTF-8. What is longer belongs into a digest of it."""
@@ -14,6 +21,9 @@ MAX_KEY_BYTES = 65_536
 VIEW_SEPARATOR = "\x1f"
 """Begins the keys of namespace views, and only them: the separator, the view's name, the separator
 again, and the key within the view. Names can't contain it, so no two views share a key."""
+
+TAG_PREFIX = 2 * VIEW_SEPARATOR
+"""Begins the keys under which the versions of tags are: no view has an empty name."""
 
 # Not with a dot in front: the disk tier names a directory after it.
 _NAMESPACE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", re.ASCII)

@@ -261,6 +261,8 @@ class MemoryTier(OneByOne):
         if self._has_windows and until < _INF:
             lifetime_s = entry.fresh_until_s - entry.created_s
             until -= self._context.window_s(lifetime_s, entry.cost_s)
+        if entry.tags:
+            until = -_INF  # its hits must be seen: a tag may have been invalidated
         held = _Held(entry, value, until, gone, size)
         held.until = min(until, self._trusted_until())
         if self._copy == "check":
