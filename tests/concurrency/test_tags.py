@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -165,6 +166,19 @@ def test_law_4_an_entry_does_not_outlive_the_version_of_its_tag(open_cache: Make
     cache.set("another", 1, tags={"t"})
     assert cache.get("key") is None
     assert cache.get("another") == 1
+
+
+def test_a_write_with_tags_does_not_wait_for_what_others_changed(
+    open_cache: Make, clock: FakeClock
+) -> None:
+    cache, elsewhere = open_cache(), open_cache()
+    cache.set("key", 1, tags={"t"})
+    elsewhere.clear()
+    clock.advance(BOUND_S)
+    started = time.monotonic()
+    assert cache.set("key", 2, tags={"t"})
+    assert time.monotonic() - started < WAIT_S / 6, "no lock was waited for in vain"
+    assert cache.get("key") == 2
 
 
 def test_tags_are_no_keys_and_count_for_nothing(open_cache: Make) -> None:

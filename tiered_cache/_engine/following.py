@@ -135,18 +135,24 @@ class Following:
         )
 
     def catch_up(self) -> int:
-        """Read the logs that were not read within the bound; how many tiers are doubted still."""
-        for each in self._logs:
-            if self._monotonic() >= each.trusted_until_s:
-                self._catch_up(each)
-                self._watch(each)
+        """Read the logs that were not read within the bound; how many tiers are doubted still.
+
+        A thread that changes something holds locks that this would take: it goes on without.
+        """
+        if not self._stack.changes_here():
+            for each in self._logs:
+                if self._monotonic() >= each.trusted_until_s:
+                    self._catch_up(each, if_needed=True)
+                    self._watch(each)
         return 0 if self._serves else self.doubted()
 
-    def _catch_up(self, followed: _Followed) -> bool:
+    def _catch_up(self, followed: _Followed, *, if_needed: bool = False) -> bool:
         """Apply what a log has; whether it could be read and applied to its end."""
         if not followed.turn.acquire(timeout=_TURN_S):
             return False
         try:
+            if if_needed and self._monotonic() < followed.trusted_until_s:
+                return True  # another thread did
             while True:
                 began_s = self._monotonic()
                 position = self._position(followed)

@@ -237,6 +237,7 @@ class Stack:
 
     def _start_in_process(self) -> None:
         self._locks = [threading.Lock() for _ in range(_STRIPES)]
+        self._here = threading.local()
         self.origin = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     def admits(
@@ -261,6 +262,7 @@ class Stack:
         the change goes ahead without it.
         """
         held = []
+        self._here.changes = True
         if len(keys) == 1:
             stripes = [hash(keys[0]) % _STRIPES]
         else:
@@ -272,6 +274,10 @@ class Stack:
             else:
                 self.faults.report("engine", "lock", "A write waited too long for another one")
         return held
+
+    def changes_here(self) -> bool:
+        """Whether the calling thread is in the middle of a change."""
+        return getattr(self._here, "changes", False)
 
     def hold(self, keys: Sequence[str], *, all_keys: bool) -> list[threading.Lock] | None:
         """Keep `keys`, or all, from being changed here until `end_change`; `None` if it can't."""
@@ -287,6 +293,7 @@ class Stack:
 
     def end_change(self, held: Iterable[threading.Lock]) -> None:
         """Let the next change of the keys go ahead."""
+        self._here.changes = False
         for lock in held:
             lock.release()
 
