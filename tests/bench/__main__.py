@@ -6,6 +6,7 @@ import platform
 import sys
 
 from tests.bench.churn import bench_churn
+from tests.bench.coherence import bench_coherence
 from tests.bench.costs import bench_costs
 from tests.bench.counting import bench_counting
 from tests.bench.eviction import bench_eviction
@@ -24,6 +25,7 @@ BENCHMARKS = {
     "counting": bench_counting,
     "writes": bench_writes,
     "flights": bench_flights,
+    "coherence": bench_coherence,
     "imports": bench_imports,
 }
 

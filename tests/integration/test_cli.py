@@ -157,7 +157,10 @@ def test_text_from_outside_is_no_markup() -> None:
     assert "[bold]cache[/bold] [link=x]" in on_a_terminal("stats", NO_COLOR="")
 
 
-AWAY = {"TIERED_CACHE_REDIS_URL": "redis://127.0.0.1:1/0"}
+AWAY = {
+    "TIERED_CACHE_REDIS_URL": "redis://127.0.0.1:1/0",
+    "TIERED_CACHE_COHERENCE__WHEN_CUT": "serve",
+}
 
 
 def test_what_was_not_done_in_every_tier_is_no_success() -> None:

@@ -80,6 +80,8 @@ def test_variables_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         "EXPIRY": "jittered",
         "ADMISSION__DISK": "second_hit,break_even",
         "MAX_TTL__MEMORY": "2m",
+        "SINGLE_FLIGHT__LEASE": "3s",
+        "COHERENCE__WHEN_CUT": "serve",
     }.items():
         monkeypatch.setenv(f"TIERED_CACHE_{name}", value)
     with TieredCache.from_settings() as cache:
@@ -90,6 +92,8 @@ def test_variables_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         assert options.expiry[0].fraction == 0.5
         assert isinstance(options.admission["disk"], AllOf)
         assert options.longest_s == {"memory": 120.0}
+        assert options.single_flight.lease_s == 3.0
+        assert options.coherence.when_cut == "serve"
 
 
 @pytest.mark.parametrize(

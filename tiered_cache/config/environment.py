@@ -12,9 +12,11 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from tiered_cache.config.layers import FieldPath, Layer, at
 from tiered_cache.config.mistakes import Mistake
 from tiered_cache.config.schema import (
+    CoherenceSettings,
     DiskSettings,
     MemorySettings,
     RedisSettings,
+    SingleFlightSettings,
     StackSettings,
 )
 
@@ -30,6 +32,8 @@ SECTIONS: dict[str, type[Any]] = {
     "memory": MemorySettings,
     "disk": DiskSettings,
     "redis": RedisSettings,
+    "single_flight": SingleFlightSettings,
+    "coherence": CoherenceSettings,
 }
 _DELIMITER = "__"
 _TABLES = ("custom", "policies")
