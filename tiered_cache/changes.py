@@ -103,6 +103,16 @@ class PlaceTier(Protocol):
         """The position in the log called `source`, or `None` if it was never applied."""
         ...
 
+    def begin_place(self, source: str, position: int) -> int | None:
+        """Remember a position if there is none and the tier is empty: nothing in it is outdated then.
+
+        Atomic against every user of the tier. Fills that began before it are refused.
+
+        Returns:
+            The position that it has then; `None` if there is none, and the tier holds something.
+        """
+        ...
+
     def set_place(self, source: str, position: int) -> None:
         """Remember a position, durably."""
         ...

@@ -116,6 +116,12 @@ class ModelTier(OneByOne):
     def place_in(self, source: str) -> int | None:
         return self.store.places.get(source)
 
+    def begin_place(self, source: str, position: int) -> int | None:
+        if source not in self.store.places and not self.store.records:
+            self.store.generation += 1
+            self.set_place(source, position)
+        return self.place_in(source)
+
     def set_place(self, source: str, position: int) -> None:
         self.store.places[source] = position
 

@@ -174,12 +174,23 @@ class Following:
 
     def _position(self, followed: _Followed) -> int | None:
         """Where to read on; at the beginning, where the shared tiers above are."""
-        if followed.position is None:
-            found = [self._place(followed, *each) for each in followed.places()]
+        if followed.position is None and followed.places():
+            end = followed.level.call("read_changes", None, followed.log.read, None)
+            if end.status != OK:
+                return None
+            found = [self._begin(followed, *each, end.value.position) for each in followed.places()]
             known = [each for each in found if each is not None]
-            followed.position = min(known) if found and len(known) == len(found) else None
+            followed.position = min(known) if len(known) == len(found) else None
             followed.placed = followed.position
         return followed.position
+
+    def _begin(
+        self, followed: _Followed, level: Level, tier: PlaceTier, position: int
+    ) -> int | None:
+        """Where a shared tier is. One that is empty, and that nobody else has placed, is at the end."""
+        source = followed.log.source
+        place: int | None = level.call("place", None, tier.begin_place, source, position).value
+        return place
 
     def _place(self, followed: _Followed, level: Level, tier: PlaceTier) -> int | None:
         place: int | None = level.call("place", None, tier.place_in, followed.log.source).value

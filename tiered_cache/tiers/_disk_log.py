@@ -145,9 +145,22 @@ class DiskLog:
     def place_in(self, source: str) -> int | None:
         """The position in the log called `source` up to where it has been applied."""
         with self._in_store("place"):
-            sql = self._store()._sql
-            rows = sql(_FACT, (f"place:{source}",)).fetchall()
+            return self._place_in(self._store(), source)
+
+    def _place_in(self, cache: BoundedCache, source: str) -> int | None:
+        rows = cache._sql(_FACT, (f"place:{source}",)).fetchall()
         return int(rows[0][0]) if rows else None
+
+    def begin_place(self, cache: BoundedCache, source: str, position: int) -> int | None:
+        """Remember a position if there is none and no record either; inside of a transaction."""
+        place = self._place_in(cache, source)
+        if place is None and not cache._sql("SELECT 1 FROM Cache LIMIT 1").fetchall():
+            self.renew_generation(cache)
+            self.set_place(cache, source, position)
+            return position
+        # Whoever began it has changed the generation.
+        self.generation = self.read_generation(cache)
+        return place
 
     def set_place(self, cache: BoundedCache, source: str, position: int) -> None:
         """Remember a position."""

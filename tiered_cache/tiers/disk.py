@@ -146,6 +146,11 @@ class DiskTier:
         """Up to where the log called `source` has been applied to this directory."""
         return self._log.place_in(source)
 
+    def begin_place(self, source: str, position: int) -> int | None:
+        """Remember a position if there is none and nothing is stored, in one transaction."""
+        with self._writing("begin_place") as cache, cache.transact():
+            return self._log.begin_place(cache, source, position)
+
     def set_place(self, source: str, position: int) -> None:
         """Remember a position, in one transaction."""
         with self._writing("set_place") as cache, cache.transact():
