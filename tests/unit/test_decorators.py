@@ -234,3 +234,17 @@ def test_the_same_call_has_the_same_key_in_every_process() -> None:
         for seed in ("0", "1", "4711")
     }
     assert len(keys) == 1
+
+
+def test_functions_that_one_factory_made_do_not_share_results(cache: TieredCache) -> None:
+    def adding(number: int, key: Any = None) -> Any:
+        @cache.cached(key=key)
+        def add(other: int) -> int:
+            return number + other
+
+        return add
+
+    for key in (None, str):
+        one, ten = adding(1, key), adding(10, key)
+        assert [one(5), ten(5), adding(1, key)(5)] == [6, 15, 6]
+    assert cache.stats().computes == 4
