@@ -109,6 +109,7 @@ def cached(
     Cost: a hit of a function of one `str` argument in a memory tier needs no digest, as long as
     the function has seen the argument before.
     """
+    _check_callable(function)
     if (
         inspect.iscoroutinefunction(function)
         or inspect.isgeneratorfunction(function)
@@ -158,6 +159,16 @@ def cached(
     wrapper.invalidate = lambda *args, **kwargs: cache.delete(make_key(args, kwargs))
     wrapper.uncached = function
     return cast("Cached[P, R]", wrapper)
+
+
+def _check_callable(function: object) -> None:
+    if isinstance(function, classmethod | staticmethod | property):
+        kind = type(function).__name__
+        msg = f"A {kind} can't be cached: put the cache's decorator below @{kind}"
+        raise ConfigurationError(msg)
+    if not callable(function):
+        msg = f'cached() takes a function, not {function!r}; options have names, such as @cache.cached(ttl="1d")'
+        raise ConfigurationError(msg)
 
 
 def _prepare(codec: Codec, function: Callable[..., Any]) -> Codec:

@@ -248,3 +248,22 @@ def test_functions_that_one_factory_made_do_not_share_results(cache: TieredCache
         one, ten = adding(1, key), adding(10, key)
         assert [one(5), ten(5), adding(1, key)(5)] == [6, 15, 6]
     assert cache.stats().computes == 4
+
+
+@pytest.mark.parametrize(
+    ("wrong", "way_out"),
+    [
+        ("1h", 'cached(ttl="1d")'),
+        (3600, 'cached(ttl="1d")'),
+        (classmethod(repr), "below @classmethod"),
+        (staticmethod(repr), "below @staticmethod"),
+        (property(repr), "below @property"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_is_no_function_is_refused_with_a_way_out(
+    cache: TieredCache, wrong: Any, way_out: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        cache.cached(wrong)
+    assert way_out in str(caught.value)
