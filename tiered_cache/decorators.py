@@ -20,6 +20,7 @@ from tiered_cache.codec import RecordCodec
 from tiered_cache.codec.annotations import register_results
 from tiered_cache.errors import ConfigurationError
 from tiered_cache.keys import FunctionKey, arguments_key
+from tiered_cache.keys.function import closed_over
 from tiered_cache.keys.identity import module_identity
 from tiered_cache.single_flight import Scope
 
@@ -88,7 +89,8 @@ def cached(
     The key is the function's qualified name and a digest of its arguments, the same in every
     process: `1`, `1.0` and `True` are apart, the order of keyword arguments and of dictionaries is
     not. Arguments without a stable encoding raise `InvalidKeyError`, which names them. Of a method
-    the object is an argument like the others: give it `__cache_key__()`, or ignore it.
+    the object is an argument like the others: give it `__cache_key__()`, or ignore it. Hashable
+    values with a stable encoding that the function closes over are part of the key as well.
 
     At the first call the classes in the return annotation, and those of their fields, are
     registered with the cache's codec, so that records can hold their objects without a pickle.
@@ -107,6 +109,7 @@ def cached(
     Cost: a hit of a function of one `str` argument in a memory tier needs no digest, as long as
     the function has seen the argument before.
     """
+    _check_callable(function)
     if (
         inspect.iscoroutinefunction(function)
         or inspect.isgeneratorfunction(function)
@@ -158,6 +161,16 @@ def cached(
     return cast("Cached[P, R]", wrapper)
 
 
+def _check_callable(function: object) -> None:
+    if isinstance(function, classmethod | staticmethod | property):
+        kind = type(function).__name__
+        msg = f"A {kind} can't be cached: put the cache's decorator below @{kind}"
+        raise ConfigurationError(msg)
+    if not callable(function):
+        msg = f'cached() takes a function, not {function!r}; options have names, such as @cache.cached(ttl="1d")'
+        raise ConfigurationError(msg)
+
+
 def _prepare(codec: Codec, function: Callable[..., Any]) -> Codec:
     """Let records hold what `function` says it returns."""
     if isinstance(codec, RecordCodec):
@@ -176,10 +189,12 @@ def _key_maker(
     namespace = getattr(function, "__globals__", {})
     module, rest = module_identity(function.__module__, namespace)
     prefix = f"{module}.{function.__qualname__}"
+    always: dict[str, object] = {"module": rest, "version": version}
+    if around := closed_over(function):
+        always["closed over"] = around
 
     def given_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-        parts = {"module": rest, "version": version, "key": key(*args, **kwargs)}
-        return arguments_key(prefix, parts)
+        return arguments_key(prefix, {**always, "key": key(*args, **kwargs)})
 
     return given_key
 
