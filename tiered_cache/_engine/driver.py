@@ -34,6 +34,7 @@ from tiered_cache._engine.effects import (
     ReadHeads,
     ReadMany,
     Refresh,
+    RefreshMany,
     ReleaseLease,
     Reply,
     WriteJournal,
@@ -92,6 +93,7 @@ class SyncDriver:
             ClearJournal: self._clear_journal,
             ForgetJournal: self._forget_journal,
             Refresh: self._refresh,
+            RefreshMany: self._refresh_many,
             Compute: self._compute,
         }
 
@@ -276,6 +278,9 @@ class SyncDriver:
 
     def _refresh(self, effect: Refresh) -> None:
         self._stack.refresh(effect)
+
+    def _refresh_many(self, effect: RefreshMany) -> None:
+        self._stack.refresh_many(effect)
 
     def _compute(self, effect: Compute) -> Computed:
         function, keys, flights = effect

@@ -42,6 +42,7 @@ __all__ = [
     "ReadHeads",
     "ReadMany",
     "Refresh",
+    "RefreshMany",
     "ReleaseLease",
     "Reply",
     "WriteJournal",
@@ -252,6 +253,20 @@ class Refresh(NamedTuple):
     seen_s: float
 
 
+class RefreshMany(NamedTuple):
+    """Have values computed anew in the background, in one call: no reply.
+
+    Args:
+        function: The caller's: given keys, it returns their values.
+        terms: Under which they are stored.
+        seen: For each key when the value was written that is to be replaced: newer ones are not.
+    """
+
+    function: Callable[[Sequence[str]], Mapping[str, Any]]
+    terms: Terms
+    seen: Mapping[str, float]
+
+
 class Compute(NamedTuple):
     """Call the caller's function, for some flights: a reply of the type `Computed`.
 
@@ -294,6 +309,7 @@ Effect = (
     | ClearJournal
     | ForgetJournal
     | Refresh
+    | RefreshMany
     | Compute
 )
 
