@@ -43,9 +43,7 @@ def get_or_compute(
     finding = sought.finding
     if finding is not None and finding.entry is not None and not _waits(stack, finding):
         entry = finding.entry
-        if finding.outcome != "hits":
-            yield Refresh(key, compute, terms, entry.created_s)
-        elif stack.options.refreshing and (yield from _freshen(stack, key, finding, entry)):
+        if (yield from _freshen(stack, key, finding, entry)):
             yield Refresh(key, compute, terms, entry.created_s)
         found: T = entry.value
         return found
@@ -75,9 +73,7 @@ def get_or_compute_many(
         entry = finding.entry
         found: Any = entry.value
         values[key] = found
-        if finding.outcome != "hits":
-            aging[key] = entry.created_s
-        elif stack.options.refreshing and (yield from _freshen(stack, key, finding, entry)):
+        if (yield from _freshen(stack, key, finding, entry)):
             aging[key] = entry.created_s
     if aging:
         yield RefreshMany(compute_many, terms, aging)
@@ -88,6 +84,8 @@ def get_or_compute_many(
 
 def _freshen(stack: Stack, key: str, finding: Finding, entry: Entry) -> Plan[bool]:
     """Do what the refresh policy makes of a hit; whether the value is to be computed anew."""
+    if finding.outcome != "hits":
+        return True
     policy = stack.options.refreshing
     lifetime_s = entry.fresh_until_s - entry.created_s
     if policy is None or finding.fresh_s > stack.window_s(lifetime_s, entry.cost_s):

@@ -46,6 +46,7 @@ __all__ = [
     "ReleaseLease",
     "Reply",
     "WriteJournal",
+    "WriteJournalMany",
 ]
 
 OK = "ok"
@@ -145,9 +146,13 @@ class Clear(NamedTuple):
 
 
 class AwaitRoom(NamedTuple):
-    """Wait until the write-back queue takes a key; raises `QueueFullError` after its deadline."""
+    """Wait until the write-back queue takes a key, and so many new ones `more`.
+
+    Raises `QueueFullError` after its deadline.
+    """
 
     key: str
+    more: int = 0
 
 
 class AwaitFlight(NamedTuple):
@@ -203,6 +208,12 @@ class WriteJournal(NamedTuple):
     record: bytes | None
     as_of_s: float
     tiers: frozenset[str]
+
+
+class WriteJournalMany(NamedTuple):
+    """Have several changes on disk, all or none: a reply with their rows, in the same order."""
+
+    rows: Sequence[JournalRow]
 
 
 class ClearJournal(NamedTuple):
@@ -306,6 +317,7 @@ Effect = (
     | AwaitWritten
     | CatchUp
     | WriteJournal
+    | WriteJournalMany
     | ClearJournal
     | ForgetJournal
     | Refresh
