@@ -311,6 +311,9 @@ class TieredCache:
     ) -> dict[str, T]:
         """The values of `keys`; those that no tier holds fresh are computed in one call.
 
+        With `stale_for`, stale values are served as by `get_or_compute`; those to be computed anew are
+        given to `compute_many` in one call as well, in the background.
+
         Args:
             keys: The keys.
             compute_many: Given the missing keys, returns their values by key; keys that it leaves

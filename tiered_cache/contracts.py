@@ -322,6 +322,10 @@ class Journal(Protocol):
         """Have a change on disk, in the place of an earlier one of the same key."""
         ...
 
+    def write_many(self, rows: Sequence[JournalRow]) -> list[JournalRow]:
+        """Have several changes on disk, all or none; the rows with their numbers."""
+        ...
+
     def forget(self, rows: Sequence[JournalRow]) -> None:
         """Remove changes that every tier has; those that were replaced meanwhile stay."""
         ...

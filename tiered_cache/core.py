@@ -11,6 +11,7 @@ from tiered_cache._engine.driver import SyncDriver
 from tiered_cache._engine.flights import leading
 from tiered_cache._engine.flusher import Flusher
 from tiered_cache._engine.flying import Task, refresh_once
+from tiered_cache._engine.flying_many import refresh_many_once
 from tiered_cache._engine.refresher import Refresher
 from tiered_cache._engine.stack import Stack, StackOptions
 from tiered_cache.contracts import DurableTier, LiveTier
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
     from pathlib import Path
 
-    from tiered_cache._engine.effects import Plan, Refresh
+    from tiered_cache._engine.effects import Plan, Refresh, RefreshMany
     from tiered_cache._engine.level import Level
     from tiered_cache.contracts import Journal, Tier
     from tiered_cache.events import Event
@@ -80,6 +81,7 @@ class Core:
         self._flusher = Flusher(self.stack, self._run)
         self._refresher = Refresher()
         self.stack.refresh = self._recompute
+        self.stack.refresh_many = self._recompute_many
         if self.stack.queues_writes:
             self.stack.wake = self._flusher.wake
             if journal_directory(tiers, options.namespace).is_dir():
@@ -87,22 +89,32 @@ class Core:
 
     def _recompute(self, wanted: Refresh) -> None:
         key, function, terms, seen_s = wanted
+        task = Task(key, function, terms)
+        self._refresher.submit(key, lambda: self._redo(key, refresh_once(self.stack, task, seen_s)))
 
-        def job() -> None:
-            leading.set(())  # in the job's own copy of the caller's context
-            try:
-                self.run(refresh_once(self.stack, Task(key, function, terms), seen_s))
-            except CacheClosedError:
-                pass
-            except Exception as error:
-                self.stack.faults.report(
-                    "refresh",
-                    type(error).__name__,
-                    f"Computing {show_key(key)} anew raised {type(error).__name__}; what there is "
-                    "is served until it ends",
-                )
+    def _recompute_many(self, wanted: RefreshMany) -> None:
+        function, terms, seen = wanted
 
-        self._refresher.submit(key, job)
+        def job(keys: Sequence[str]) -> None:
+            stale = {key: seen[key] for key in keys}
+            self._redo(keys[0], refresh_many_once(self.stack, function, terms, stale))
+
+        self._refresher.submit_many(seen, job)
+
+    def _redo(self, key: str, plan: Plan[None]) -> None:
+        """Run a plan that computes anew, in the background."""
+        leading.set(())  # in the job's own copy of the caller's context
+        try:
+            self.run(plan)
+        except CacheClosedError:
+            pass
+        except Exception as error:
+            self.stack.faults.report(
+                "refresh",
+                type(error).__name__,
+                f"Computing {show_key(key)} anew raised {type(error).__name__}; what there is "
+                "is served until it ends",
+            )
 
     def _journal(self) -> Journal:
         if self._journal_made is None:

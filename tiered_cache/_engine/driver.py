@@ -34,9 +34,11 @@ from tiered_cache._engine.effects import (
     ReadHeads,
     ReadMany,
     Refresh,
+    RefreshMany,
     ReleaseLease,
     Reply,
     WriteJournal,
+    WriteJournalMany,
 )
 from tiered_cache._engine.findings import UNKNOWN
 from tiered_cache._engine.flights import leading
@@ -89,9 +91,11 @@ class SyncDriver:
             AwaitWritten: self._await_written,
             CatchUp: self._catch_up,
             WriteJournal: self._write_journal,
+            WriteJournalMany: self._write_journal_many,
             ClearJournal: self._clear_journal,
             ForgetJournal: self._forget_journal,
             Refresh: self._refresh,
+            RefreshMany: self._refresh_many,
             Compute: self._compute,
         }
 
@@ -150,7 +154,9 @@ class SyncDriver:
             return None
         if pending.entry is None:
             return Absent(UNKNOWN)
-        return Found(pending.entry, math.inf, UNKNOWN)
+        records = pending.records
+        item = pending.entry if records is None else records.settled_for(self._levels[index])
+        return Found(item, math.inf, UNKNOWN)
 
     def _put(self, effect: Put) -> Reply:
         index, key, item, counter = effect
@@ -212,7 +218,7 @@ class SyncDriver:
         return reply
 
     def _await_room(self, effect: AwaitRoom) -> None:
-        if not self._queue.wait_for_room(effect.key, _ROOM_WAIT_S):
+        if not self._queue.wait_for_room(effect.key, _ROOM_WAIT_S, effect.more):
             msg = (
                 f"the write-back queue holds {len(self._queue)} keys and took no more for "
                 f"{_ROOM_WAIT_S:g} s: the slow tiers don't keep up or are away. Try again later, raise "
@@ -258,6 +264,9 @@ class SyncDriver:
     def _write_journal(self, effect: WriteJournal) -> Reply:
         return self._in_journal(lambda journal: journal.write(*effect))
 
+    def _write_journal_many(self, effect: WriteJournalMany) -> Reply:
+        return self._in_journal(lambda journal: journal.write_many(effect.rows))
+
     def _forget_journal(self, effect: ForgetJournal) -> Reply:
         return self._in_journal(lambda journal: journal.forget(effect.rows))
 
@@ -276,6 +285,9 @@ class SyncDriver:
 
     def _refresh(self, effect: Refresh) -> None:
         self._stack.refresh(effect)
+
+    def _refresh_many(self, effect: RefreshMany) -> None:
+        self._stack.refresh_many(effect)
 
     def _compute(self, effect: Compute) -> Computed:
         function, keys, flights = effect

@@ -42,9 +42,11 @@ __all__ = [
     "ReadHeads",
     "ReadMany",
     "Refresh",
+    "RefreshMany",
     "ReleaseLease",
     "Reply",
     "WriteJournal",
+    "WriteJournalMany",
 ]
 
 OK = "ok"
@@ -144,9 +146,13 @@ class Clear(NamedTuple):
 
 
 class AwaitRoom(NamedTuple):
-    """Wait until the write-back queue takes a key; raises `QueueFullError` after its deadline."""
+    """Wait until the write-back queue takes a key, and so many new ones `more`.
+
+    Raises `QueueFullError` after its deadline.
+    """
 
     key: str
+    more: int = 0
 
 
 class AwaitFlight(NamedTuple):
@@ -204,6 +210,12 @@ class WriteJournal(NamedTuple):
     tiers: frozenset[str]
 
 
+class WriteJournalMany(NamedTuple):
+    """Have several changes on disk, all or none: a reply with their rows, in the same order."""
+
+    rows: Sequence[JournalRow]
+
+
 class ClearJournal(NamedTuple):
     """Remove the changes of keys with a prefix, up to an instant, from the journal.
 
@@ -252,6 +264,20 @@ class Refresh(NamedTuple):
     seen_s: float
 
 
+class RefreshMany(NamedTuple):
+    """Have values computed anew in the background, in one call: no reply.
+
+    Args:
+        function: The caller's: given keys, it returns their values.
+        terms: Under which they are stored.
+        seen: For each key when the value was written that is to be replaced: newer ones are not.
+    """
+
+    function: Callable[[Sequence[str]], Mapping[str, Any]]
+    terms: Terms
+    seen: Mapping[str, float]
+
+
 class Compute(NamedTuple):
     """Call the caller's function, for some flights: a reply of the type `Computed`.
 
@@ -291,9 +317,11 @@ Effect = (
     | AwaitWritten
     | CatchUp
     | WriteJournal
+    | WriteJournalMany
     | ClearJournal
     | ForgetJournal
     | Refresh
+    | RefreshMany
     | Compute
 )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.queue import Pending
 from tiered_cache._engine.queueing import flush, forget_above
+from tiered_cache._engine.records import Records
 from tiered_cache.errors import JournalError, RecordError, show_key
 from tiered_cache.events import Event, EventKind
 from tiered_cache.forking import call_in_child, fork_safe_lock
@@ -175,8 +176,12 @@ class Flusher:
                 self._stack.journal().park(row, error.message)
                 return
         # The lowest first, and all that it was for: the journal does not know which it had reached.
-        levels = [each.index for each in reversed(self._stack.levels) if each.name in row.tiers]
-        found = Pending(row.key, entry, row.as_of_s, tuple(levels), row=row)
+        levels = [each for each in reversed(self._stack.levels) if each.name in row.tiers]
+        records = None if entry is None else Records(self._stack, row.key, entry)
+        if records is not None:
+            records.settle(levels)
+        indexes = tuple([each.index for each in levels])
+        found = Pending(row.key, entry, row.as_of_s, indexes, records=records, row=row)
         if self._queue.put(found, replayed=True):
             self._run(forget_above(self._stack, row.key))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.keeping import keep
 from tiered_cache._engine.leasing import Lease, Taken, await_lease, give_back, patience_s, try_lease
-from tiered_cache._engine.reading import look_again
+from tiered_cache._engine.reading import look_again, promote
 from tiered_cache._engine.sharing import (
     call,
     end_with,
@@ -16,6 +17,7 @@ from tiered_cache._engine.sharing import (
     wait,
 )
 from tiered_cache._engine.tagging import versions_of
+from tiered_cache.single_flight import OnTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
     from tiered_cache._engine.stack import Stack
     from tiered_cache._engine.terms import Terms
 
-__all__ = ["compute_many_once"]
+__all__ = ["compute_many_once", "refresh_many_once"]
+
+
+NONE_SEEN: Mapping[str, float] = {}
 
 
 class _Batch:
@@ -51,10 +56,11 @@ def compute_many_once(
     compute_many: Callable[[Sequence[str]], Mapping[str, Any]],
     terms: Terms,
     missing: Mapping[str, Sought],
+    seen: Mapping[str, float] = NONE_SEEN,
 ) -> Plan[dict[str, Any]]:
     """The values of `missing` keys that `compute_many` gives in one call, or other callers have.
 
-    It waits only while it has nothing that others wait for, so that two callers who lead some of
+    Of a key in `seen` only what was written later than that counts as a value. It waits only while it has nothing that others wait for, so that two callers who lead some of
     each other's keys don't wait for each other. What others give up is computed in a further call.
     """
     values: dict[str, Any] = {}
@@ -69,26 +75,59 @@ def compute_many_once(
                 batch.flights[key] = flight
             else:
                 batch.others[key] = flight
-        done = yield from _compute(stack, compute_many, terms, wanted, batch, values)
+        done = yield from _compute(stack, compute_many, terms, wanted, batch, values, seen)
         for key in done:
             del wanted[key]
         for key, flight in batch.others.items():
             if not (yield from wait(stack, flight)):
-                raise_if_impatient(stack, key)
-                alone.add(key)
+                _in_vain(stack, key, wanted, values, alone)
             elif flight.outcome is not None:
                 values[key] = yield from received(stack, key, flight.outcome)
                 del wanted[key]
         for key, taken in batch.taken.items():
             left_s -= yield from await_lease(taken, max(0.0, left_s))
-            again = yield from look_again(stack, key)
+            again = yield from _look_again(stack, key, seen)
             if again.finding is not None:
                 values[key] = yield from found_in(stack, key, again, None)
                 del wanted[key]
             elif left_s <= 0:
-                raise_if_impatient(stack, key)
-                alone.add(key)
+                _in_vain(stack, key, wanted, values, alone)
     return values
+
+
+def _in_vain(
+    stack: Stack, key: str, wanted: dict[str, Sought], values: dict[str, Any], alone: set[str]
+) -> None:
+    """What a caller does with a key for which he has waited long enough."""
+    raise_if_impatient(stack, key)
+    stale = wanted[key].finding
+    if (
+        stack.options.single_flight.on_timeout is OnTimeout.STALE
+        and stale is not None
+        and stale.entry is not None
+    ):
+        values[key] = stale.entry.value
+        del wanted[key]
+    else:
+        alone.add(key)
+
+
+def refresh_many_once(
+    stack: Stack,
+    compute_many: Callable[[Sequence[str]], Mapping[str, Any]],
+    terms: Terms,
+    seen: Mapping[str, float],
+) -> Plan[None]:
+    """Compute keys anew in one call, but for those that somebody else does, or did since `seen`."""
+    outdated = {}
+    for key, seen_s in seen.items():
+        again = yield from look_again(stack, key, newer_than_s=seen_s)
+        if again.finding is None:
+            outdated[key] = again
+        else:
+            yield from promote(stack, key, again)
+    if outdated:
+        yield from compute_many_once(stack, compute_many, terms, outdated, seen)
 
 
 def _compute(
@@ -98,12 +137,13 @@ def _compute(
     wanted: dict[str, Sought],
     batch: _Batch,
     values: dict[str, Any],
+    seen: Mapping[str, float],
 ) -> Plan[list[str]]:
     """Compute what nobody else computes, into `values`; the keys that are dealt with."""
     flights = {key: flight for key, flight in batch.flights.items() if flight is not None}
     try:
         for key in flights:
-            yield from _take(stack, key, terms, wanted, batch, values)
+            yield from _take(stack, key, terms, wanted, batch, values, seen)
         keys = [key for key in batch.flights if key not in values and key not in batch.taken]
         if keys:
             led = [flights[key] for key in keys if key in flights]
@@ -133,6 +173,7 @@ def _take(
     wanted: dict[str, Sought],
     batch: _Batch,
     values: dict[str, Any],
+    seen: Mapping[str, float],
 ) -> Plan[None]:
     """Take the lease of a key, and look whether somebody computed it since it was missed."""
     lease = yield from try_lease(stack, key, terms)
@@ -142,7 +183,11 @@ def _take(
     if lease is not None:
         batch.leases[key] = lease
     if lease is not None or stack.flights.ended(key) != wanted[key].ended:
-        again = yield from look_again(stack, key)
+        again = yield from _look_again(stack, key, seen)
         if again.finding is not None:
             values[key] = yield from found_in(stack, key, again, batch.flights[key])
-        wanted[key] = again
+        wanted[key] = again._replace(finding=wanted[key].finding)
+
+
+def _look_again(stack: Stack, key: str, seen: Mapping[str, float]) -> Plan[Sought]:
+    return (yield from look_again(stack, key, newer_than_s=seen.get(key, -math.inf)))

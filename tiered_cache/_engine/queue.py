@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache.forking import call_in_child, fork_safe_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from tiered_cache._engine.records import Records
     from tiered_cache.contracts import JournalRow
     from tiered_cache.entry import Entry
     from tiered_cache_policies.contracts import QueueLimits
@@ -32,6 +33,7 @@ class Pending:
     Attributes:
         key: The key.
         entry: The value; `None` for a deletion.
+        records: Its records, which keep what the value was when it was queued.
         as_of_s: When it was decided: it gives way to what is newer.
         levels: The tiers that it has not reached, in the order in which they are written.
         tokens: For a fill, what each tier must still hold; `None` for a change.
@@ -50,6 +52,7 @@ class Pending:
         "entry",
         "key",
         "levels",
+        "records",
         "retry_s",
         "row",
         "since_s",
@@ -66,11 +69,13 @@ class Pending:
         as_of_s: float,
         levels: tuple[int, ...],
         *,
+        records: Records | None = None,
         tokens: Sequence[object] | None = None,
         row: JournalRow | None = None,
     ) -> None:
         self.key = key
         self.entry = entry
+        self.records = records
         self.as_of_s = as_of_s
         self.levels = levels
         self.tokens = tokens
@@ -107,6 +112,7 @@ class WriteQueue:
         self.changed = threading.Condition(self._lock)
         self._monotonic = monotonic
         self._jitter = jitter
+        self._half = (limits.max_pending + 1) // 2
         self._writing: set[str] = set()
         self._hurry = 0
         call_in_child(self._start_empty)
@@ -114,14 +120,14 @@ class WriteQueue:
     def __len__(self) -> int:
         return len(self.held)
 
-    def has_room(self, key: str) -> bool:
-        """Whether `key` can be queued now."""
-        return key in self.held or len(self.held) < self.limits.max_pending
+    def has_room(self, key: str, more: int = 0) -> bool:
+        """Whether `key`, and so many new ones `more`, can be queued now."""
+        return key in self.held or len(self.held) + more < self.limits.max_pending
 
-    def wait_for_room(self, key: str, timeout_s: float) -> bool:
-        """Wait until `key` can be queued; whether it can."""
+    def wait_for_room(self, key: str, timeout_s: float, more: int = 0) -> bool:
+        """Wait until `key`, and so many new ones `more`, can be queued; whether they can."""
         with self.changed:
-            return self.changed.wait_for(lambda: self.has_room(key), timeout_s)
+            return self.changed.wait_for(lambda: self.has_room(key, more), timeout_s)
 
     def put(self, pending: Pending, *, replayed: bool = False) -> bool:
         """Queue a change in the place of an earlier one of its key; whether it was.
@@ -129,30 +135,40 @@ class WriteQueue:
         A fill does not replace a change, nor does what comes from outside, `replayed`, replace what
         is as new as itself.
         """
+        with self.changed:
+            return self._put(pending, self._monotonic(), replayed=replayed)
+
+    def put_all(self, changes: Iterable[Pending]) -> None:
+        """Queue several changes as `put` does, together."""
         now = self._monotonic()
         with self.changed:
-            before = self.held.get(pending.key)
-            if before is not None:
-                if pending.tokens is not None and before.tokens is None:
-                    return False
-                if replayed and before.tokens is None and before.as_of_s >= pending.as_of_s:
-                    before.row = before.row or pending.row  # to be forgotten with the newer one
-                    return False
-            if before is not None and pending.row is None:
-                pending.row = before.row  # which is to be forgotten with this one
-            pending.touched_s = now
-            pending.since_s = now if before is None else before.since_s
-            self.held[pending.key] = pending
-            if len(self.held) <= 1 or 2 * len(self.held) == self.limits.max_pending:
-                self.changed.notify_all()
+            for each in changes:
+                self._put(each, now, replayed=False)
+
+    def _put(self, pending: Pending, now: float, *, replayed: bool) -> bool:
+        before = self.held.get(pending.key)
+        if before is not None:
+            if pending.tokens is not None and before.tokens is None:
+                return False
+            if replayed and before.tokens is None and before.as_of_s >= pending.as_of_s:
+                before.row = before.row or pending.row  # to be forgotten with the newer one
+                return False
+        if before is not None and pending.row is None:
+            pending.row = before.row  # which is to be forgotten with this one
+        pending.touched_s = now
+        pending.since_s = now if before is None else before.since_s
+        self.held[pending.key] = pending
+        depth = len(self.held)
+        if depth <= 1 or (before is None and depth == self._half):
+            self.changed.notify_all()
         return True
 
-    def renew(self, each: Pending, entry: Entry, row: JournalRow | None) -> bool:
+    def renew(self, each: Pending, records: Records, row: JournalRow | None) -> bool:
         """Replace the value of a change that still waits; whether it does."""
         with self.changed:
             if self.held.get(each.key) is not each or each.key in self._writing:
                 return False
-            each.entry, each.row = entry, row
+            each.entry, each.records, each.row = records.entry, records, row
             return True
 
     def remove(self, key: str) -> Pending | None:
@@ -181,7 +197,7 @@ class WriteQueue:
         limits = self.limits
         soon = now + limits.flush_interval_s * _SOON
         with self.changed:
-            all_due = self._hurry > 0 or 2 * len(self.held) >= limits.max_pending
+            all_due = self._hurry > 0 or len(self.held) >= self._half
             batch: list[Pending] = []
             some_due = False
             for each in self.held.values():
@@ -208,7 +224,7 @@ class WriteQueue:
     def next_due_s(self) -> float | None:
         """The monotonic instant at which something will be due; `None` with nothing waiting."""
         with self.changed:
-            all_due = self._hurry > 0 or 2 * len(self.held) >= self.limits.max_pending
+            all_due = self._hurry > 0 or len(self.held) >= self._half
             due = [self._due_s(each, all_due) for each in self.held.values()]
             return min(due, default=None)
 

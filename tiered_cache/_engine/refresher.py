@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tiered_cache.forking import call_in_child, fork_safe_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["Refresher"]
 
@@ -36,7 +36,7 @@ class Refresher:
     def _start_empty(self) -> None:
         self._ready = threading.Condition(self._lock)
         self._keys: set[str] = set()
-        self._jobs: deque[tuple[str, contextvars.Context, Callable[[], object]]] = deque()
+        self._jobs: deque[tuple[Sequence[str], contextvars.Context, Callable[[], object]]] = deque()
         self._threads = 0
         self._idle = 0
         self._closed = False
@@ -46,11 +46,16 @@ class Refresher:
 
         A job must not raise.
         """
+        return self.submit_many([key], lambda _: job())
+
+    def submit_many(self, keys: Iterable[str], job: Callable[[Sequence[str]], object]) -> bool:
+        """Have `job` done for those of `keys` of which none is, in one go; false if there are none."""
         with self._ready:
-            if self._closed or key in self._keys or len(self._jobs) >= _MAX_WAITING:
+            free = [key for key in keys if key not in self._keys]
+            if self._closed or not free or len(self._jobs) >= _MAX_WAITING:
                 return False
-            self._keys.add(key)
-            self._jobs.append((key, contextvars.copy_context(), job))
+            self._keys.update(free)
+            self._jobs.append((free, contextvars.copy_context(), lambda: job(free)))
             starts = not self._idle and self._threads < _MAX_THREADS
             self._threads += starts
             self._ready.notify()
@@ -67,12 +72,12 @@ class Refresher:
                 if not found or not self._jobs:
                     self._threads -= 1
                     return
-                key, context, job = self._jobs.popleft()
+                keys, context, job = self._jobs.popleft()
             try:
                 context.run(job)
             finally:
                 with self._ready:
-                    self._keys.discard(key)
+                    self._keys.difference_update(keys)
                     self._ready.notify_all()
 
     def wait_until_idle(self, timeout_s: float) -> bool:

@@ -26,7 +26,7 @@ from tiered_cache_policies.contracts import Candidate, QueueLimits, QueuesWrites
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tiered_cache._engine.effects import Refresh
+    from tiered_cache._engine.effects import Refresh, RefreshMany
     from tiered_cache.clock import Clock
     from tiered_cache.coherence import Coherence
     from tiered_cache.contracts import Codec, Journal, Recorder, Tier
@@ -110,6 +110,7 @@ class Stack:
             options.clock.monotonic,
         )
         self.refresh: Callable[[Refresh], None] = lambda _: None
+        self.refresh_many: Callable[[RefreshMany], None] = lambda _: None
         self.wake: Callable[[], None] = lambda: None
         self._last_stamp_s = -math.inf
         self.pending: deque[Event] = deque(maxlen=_MAX_PENDING_EVENTS)

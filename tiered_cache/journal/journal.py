@@ -124,9 +124,13 @@ class DiskJournal:
         Raises:
             JournalError: The disk is full, say.
         """
+        (row,) = self.write_many([JournalRow(0, key, record, as_of_s, tiers)])
+        return row
+
+    def write_many(self, rows: Sequence[JournalRow]) -> list[JournalRow]:
+        """Have several changes on disk, as `write` does, in one transaction: all of them or none."""
         with self._changing() as connection:
-            row = JournalRow(0, key, record, as_of_s, tiers)
-            return row._replace(serial=_insert(connection, row))
+            return [row._replace(serial=_insert(connection, row)) for row in rows]
 
     def _keep(self, row: JournalRow) -> JournalRow | None:
         """Have a change of another journal here, unless there is a newer one of its key."""
