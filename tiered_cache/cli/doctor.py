@@ -16,13 +16,13 @@ from tiered_cache.diagnosis import Verdict, diagnose
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from typing import TextIO
 
     from tiered_cache.diagnosis import Check, Diagnosis
 
 __all__ = ["run"]
 
 _WIDTH = 80
+_WORTH_TELLING_S = 0.1
 _COLOURS = {Verdict.OK: "32", Verdict.ADVICE: "33", Verdict.PROBLEM: "31", Verdict.SKIPPED: "2"}
 _INDENT = 11
 """Of what stands beside a verdict: two blanks, the longest verdict and two blanks."""
@@ -87,40 +87,40 @@ class _Screen:
         if self._quiet:
             return
         about = f"{name}: {', '.join(tiers)}, namespace {namespace}" if tiers else name
-        print("" if self._is_first else "\n", end="")
+        blank = [] if self._is_first else [""]
+        print(*blank, *self._wrapped(about, 0), sep="\n", flush=True)
         self._is_first = False
-        self._print(about, "")
 
     def began(self, subject: str, name: str) -> None:
-        if self._shows_progress:
-            text = printable(f"{subject}: {name} ...")[: self._width - 1]
-            self._write(sys.stderr, f"\r\x1b[K{text}")
+        self._show(printable(f"{subject}: {name} ...")[: self._width - 1])
 
     def ended(self, check: Check) -> None:
-        if self._shows_progress:
-            self._write(sys.stderr, "\r\x1b[K")
+        self._show("")
         if self._quiet:
             return
-        # In a run of its own, so that a colour does not count as width.
         verdict = f"{check.verdict.value:7}"
         shown = f"\x1b[{_COLOURS[check.verdict]}m{verdict}\x1b[0m" if self._colours else verdict
-        took = f" ({check.seconds:.1f} s)" if check.seconds >= 0.1 else ""
+        took = f" ({check.seconds:.1f} s)" if check.seconds >= _WORTH_TELLING_S else ""
         what = check.name if check.name == check.subject else f"{check.subject} {check.name}"
-        lines = self._wrapped(f"{what}: {check.finding}{took}")
-        lines += self._wrapped(f"to do: {check.advice}") if check.advice else []
+        lines = self._wrapped(f"{what}: {check.finding}{took}", _INDENT)
+        lines += self._wrapped(f"to do: {check.advice}", _INDENT) if check.advice else []
+        # The verdict by itself: a colour is not to count as width.
         print(f"  {shown}  {lines[0].lstrip()}", *lines[1:], sep="\n", flush=True)
 
-    def _wrapped(self, text: str) -> list[str]:
-        indent = " " * _INDENT
+    def _wrapped(self, text: str, columns: int) -> list[str]:
+        """Lines that fit, but for paths and commands, which stay as they can be copied."""
+        indent = " " * columns
         return textwrap.wrap(
-            printable(text), self._width, initial_indent=indent, subsequent_indent=indent
+            printable(text),
+            self._width,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
         )
 
-    def _print(self, text: str, indent: str) -> None:
-        for line in textwrap.wrap(printable(text), self._width, initial_indent=indent):
-            print(line)
-        sys.stdout.flush()
-
-    def _write(self, stream: TextIO, text: str) -> None:
-        stream.write(text)
-        stream.flush()
+    def _show(self, text: str) -> None:
+        """Show what is being done, on a line that the next one takes the place of."""
+        if self._shows_progress:
+            blank = " " * (self._width - 1)
+            print(f"\r{blank}\r{text}", end="", file=sys.stderr, flush=True)

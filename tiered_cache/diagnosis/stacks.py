@@ -96,16 +96,16 @@ def judge_journal(chosen: StackSettings) -> Finding:
     left = [each for each in entries if each.owner == "dead" and not each.trouble]
     if parked:
         return wrong(
-            f"{len(parked)} writes were given up: {parked[0].trouble}",
+            f"given up: {len(parked)} writes, the first because: {parked[0].trouble}",
             "tiered-cache journal list, then retry or drop",
         )
     if left:
         return advise(
-            f"{len(left)} writes of processes that died wait for the next one",
+            f"left by processes that died: {len(left)} writes",
             "start your program, or tiered-cache journal retry",
         )
     if entries:
-        return fine(f"{len(entries)} writes wait, each for a process that runs")
+        return fine(f"waiting: {len(entries)} writes, each in a process that runs")
     return fine("nothing waits to be written")
 
 
