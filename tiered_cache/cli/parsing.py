@@ -29,6 +29,7 @@ examples:
   tiered-cache get greeting
   tiered-cache explain greeting            what each tier says of the key
   tiered-cache keys user: --stack ci --json
+  tiered-cache doctor                      whether everything works, and what to do
 """
 _OWN_MEMORY = """\
 The memory tier belongs to this process and ends with it: a value outlives the
@@ -56,6 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_explain(commands)
     _add_clear(commands)
     _add_journal(commands)
+    _add_doctor(commands)
     _add_simulate(commands)
     _command(commands, "version", "the version of tiered-cache, Python and the libraries", "about")
     return parser
@@ -85,6 +87,10 @@ def _add_stack(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stack", default="default", metavar="NAME", help="the stack's name in the settings"
     )
+    _add_config_file(parser)
+
+
+def _add_config_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="a TOML file instead of tiered-cache.toml")
 
 
@@ -242,6 +248,25 @@ def _add_journal(commands: Commands) -> None:
     parser.add_argument("key", nargs="*", help="retry or drop only these; by default all")
     parser.add_argument("--yes", action="store_true", help="don't ask before dropping")
     _add_stack(parser)
+
+
+def _add_doctor(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "doctor",
+        "whether the stacks work here, and what to change",
+        "doctor",
+        "See whether every stack of the settings works, by using it: each tier by itself (place,\n"
+        "server, rights, lock, round trip, deletion, lease, log of changes), then one user of the\n"
+        "stack changing what another one has. Says what is wrong and what to do. The keys of the\n"
+        "probes are in a view of their own, and are removed. Exit code 0 if nothing is wrong, 3 if\n"
+        "the settings are, 4 if a tier can't do what it must, 1 if anything else is.",
+        "  tiered-cache doctor\n"
+        "  tiered-cache doctor --stack ci\n"
+        "  tiered-cache doctor --json | jq '.stacks[].checks[] | select(.verdict == \"problem\")'",
+    )
+    parser.add_argument("--stack", metavar="NAME", help="only this one; default: all of them")
+    _add_config_file(parser)
 
 
 def _add_simulate(commands: Commands) -> None:

@@ -17,7 +17,7 @@ from tiered_cache.errors import CorruptRecordError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BoundedCache", "open_bounded"]
+__all__ = ["DBNAME", "BoundedCache", "is_ours", "open_bounded"]
 
 _KNOWN_SETTINGS = {*DEFAULT_SETTINGS, *METADATA, "disk_max_value_bytes", "tag_index"}
 _abandoned: list[object] = []
@@ -118,12 +118,20 @@ def _inspect(directory: str, timeout_s: float) -> None:
         connection.execute("PRAGMA journal_mode = wal").fetchall()
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
-        tables = connection.execute(
-            "SELECT count(*) FROM sqlite_master WHERE name = 'Settings' AND type = 'table'"
-        ).fetchone()
-        if not tables[0]:
-            return
-        keys = {key for (key,) in connection.execute("SELECT key FROM Settings")}
-        if not keys <= _KNOWN_SETTINGS:
+        if not is_ours(connection):
             msg = "the database holds settings that a disk tier never writes"
             raise CorruptRecordError(msg)
+
+
+def is_ours(connection: sqlite3.Connection) -> bool:
+    """Whether a database is new, or holds only settings that a disk tier writes; changes nothing.
+
+    Raises:
+        sqlite3.DatabaseError: It is no database.
+    """
+    tables = connection.execute(
+        "SELECT count(*) FROM sqlite_master WHERE name = 'Settings' AND type = 'table'"
+    ).fetchone()
+    if not tables[0]:
+        return True
+    return {key for (key,) in connection.execute("SELECT key FROM Settings")} <= _KNOWN_SETTINGS

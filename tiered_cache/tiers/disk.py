@@ -122,6 +122,11 @@ class DiskTier:
         call_in_child(self._forget_connections)
 
     @property
+    def root(self) -> Path:
+        """Where each namespace has a directory."""
+        return self._root
+
+    @property
     def directory(self) -> Path:
         """Where this namespace's records are."""
         return self._directory
