@@ -19,7 +19,7 @@ class Records:
     """The records of one entry, encoded once for as wide a reach as its tiers need and allow."""
 
     def __init__(self, stack: Stack, key: str, entry: Entry) -> None:
-        self._codec = stack.codec
+        self._encode = stack.encode
         self._key = key
         self._entry = entry
         self._made: dict[Reach, bytes | str] = {}
@@ -41,7 +41,7 @@ class Records:
                 return record
         if reach not in self._made:
             try:
-                self._made[reach] = self._codec.encode(self._key, self._entry, reach)
+                self._made[reach] = self._encode(self._key, self._entry, reach)
             except SerializationError as error:
                 self._made[reach] = error.message
         return self._made[reach]
