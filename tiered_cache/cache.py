@@ -18,7 +18,7 @@ from tiered_cache._engine.writing import store, store_many
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.codec import RecordCodec
 from tiered_cache.coherence import Coherence
-from tiered_cache.core import MISSING, NO_NODES, Core, CoreSource
+from tiered_cache.core import MISSING, NO_NODES, Core, CoreSource, FunctionHits
 from tiered_cache.decorators import cached
 from tiered_cache.errors import ConfigurationError, InvalidKeyError
 from tiered_cache.keys import TAG_PREFIX, VIEW_SEPARATOR, check_key, check_namespace
@@ -520,6 +520,16 @@ class TieredCache:
         return self._source.core().stats()
 
     get_stats = stats
+
+    def function_hits(self, name: str) -> FunctionHits:
+        """What a wrapper of a function reads and counts its inlined hits by: for `cached`'s own use.
+
+        Args:
+            name: The function's; its keys are this, a colon and a digest.
+        """
+        face = FunctionHits(name, self._prefix)
+        self._source.add(face)
+        return face
 
     def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` for each event; what is returned takes it off again.

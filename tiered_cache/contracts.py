@@ -25,6 +25,7 @@ __all__ = [
     "ANY",
     "Absent",
     "Codec",
+    "Counting",
     "EvictionReason",
     "Found",
     "LiveTier",
@@ -359,6 +360,10 @@ class Journal(Protocol):
         """The changes for some of `tiers` that dead processes left; they are this one's now."""
         ...
 
+    def size_bytes(self) -> int:
+        """The size on disk of what this process has journaled; 0 where it did not yet."""
+        ...
+
     def close(self) -> None:
         """Let go of the journal; what is left in it is the next process's."""
         ...
@@ -424,6 +429,49 @@ class Recorder(Protocol):
 
     def count(self, counter: str) -> None:
         """Add one to `corrupt`, `evictions`, `expirations` or `not_admitted`."""
+        ...
+
+
+class Counting(Protocol):
+    """Counts what a cache does as a whole; exact under threads. The rules are in `stats.snapshot`."""
+
+    @property
+    def times_serializing(self) -> bool:
+        """Whether `serialized` wants to be told. Read once."""
+        ...
+
+    def hit(self, key: str, cost_s: float = 0.0, seconds: float = 0.0) -> None:
+        """Count a lookup that found a fresh value, other than an inlined hit.
+
+        Args:
+            key: The key.
+            cost_s: The seconds that computing the value took.
+            seconds: Those that reading it took.
+        """
+        ...
+
+    def stale_hit(self, key: str) -> None:
+        """Count a lookup that found a stale value."""
+        ...
+
+    def miss(self, key: str) -> None:
+        """Count a lookup that found nothing."""
+        ...
+
+    def computed(self, seconds: float, failed: bool, keys: Sequence[str] = ()) -> None:
+        """Count one computation, of all of `keys`."""
+        ...
+
+    def coalesced(self) -> object:
+        """Count a miss that took the outcome of a computation that was under way."""
+        ...
+
+    def waited(self) -> object:
+        """Count that a caller waits for a computation of another one."""
+        ...
+
+    def serialized(self, seconds: float) -> None:
+        """Count the time of turning a value into a record."""
         ...
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tiered_cache._engine.driver import SyncDriver
@@ -17,10 +19,12 @@ from tiered_cache._engine.stack import Stack, StackOptions
 from tiered_cache.contracts import DurableTier, LiveTier
 from tiered_cache.errors import CacheClosedError, ConfigurationError, show_key
 from tiered_cache.forking import fork_safe_lock
-from tiered_cache.stats.counters import CacheCounters, Tally, TierCounters
+from tiered_cache.stats.counters import CacheCounters, TierCounters
+from tiered_cache.stats.snapshot import BreakerChange
+from tiered_cache.stats.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tiered_cache._engine.effects import Plan, Refresh, RefreshMany
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     from tiered_cache.stats.snapshot import CacheStats, TierStats
     from tiered_cache_policies.contracts import Node, StatisticsPolicy
 
-__all__ = ["MISSING", "NO_NODES", "Core", "CoreSource", "Face"]
+__all__ = ["MISSING", "NO_NODES", "Core", "CoreSource", "Face", "FunctionHits"]
 
 MISSING: Any = object()
 
@@ -60,12 +64,8 @@ class Core:
             tiers,
             options,
             self._tier_counters,
-            count_hit=self._counters.hit,
-            count_stale_hit=self._counters.stale_hit,
-            count_miss=self._counters.miss,
+            counters=self._counters,
             journal=self._journal,
-            count_computed=self._counters.computed,
-            count_coalesced=self._counters.coalesced,
         )
         try:
             self.stack.open()
@@ -77,6 +77,8 @@ class Core:
         self._faces: weakref.WeakSet[Face] = weakref.WeakSet()
         self._lock = fork_safe_lock()
         self._closed = False
+        self._live_s = 0.0
+        self._live_timed = 0
         self._journal_made: Journal | None = None
         self._flusher = Flusher(self.stack, self._run)
         self._refresher = Refresher()
@@ -192,17 +194,29 @@ class Core:
         if self.monotonic() >= held.until:
             return MISSING
         node.visits += 1
-        next(self.live_hits.counter)
+        function = self._counters.groups.function_of(key)
+        next((self.live_hits if function is None else function.live_hits).counter)
         return held.value
 
     def view_hits(self, prefix: str) -> Callable[[], object]:
-        """What counts a hit of the view whose keys begin with `prefix`."""
-        return self._counters.view(prefix).hits.add
+        """What counts an inlined hit of the view whose keys begin with `prefix`."""
+        return self._counters.groups.view(prefix).live_hits.add
+
+    def function_hits(self, name: str, prefix: str) -> Iterator[int]:
+        """What counts an inlined hit of a function, in the place of `live_hits.counter`.
+
+        Args:
+            name: The function's.
+            prefix: What its keys begin with, up to the colon before the digest.
+        """
+        return self._counters.groups.function(name, prefix).live_hits.counter
 
     def _time_live_hit(self) -> float:
         """The seconds of an inlined hit, measured now: timing each would cost more than the hit."""
         live = self.stack.levels[0].live
-        key = next(iter(dict(live)), "")
+        key = ""
+        with contextlib.suppress(RuntimeError):  # it was changed in between: any key will do
+            key = next(iter(live), "")
         started = time.perf_counter()
         for _ in range(_TIMED_HITS):
             node = live.get(key)
@@ -211,23 +225,58 @@ class Core:
         return (time.perf_counter() - started) / _TIMED_HITS
 
     def stats(self) -> CacheStats:
-        """All counters. Asks each tier how full it is."""
-        live_hits = self.live_hits.read()
+        """All counters, and how things stand. Asks each tier how full it is."""
+        stack = self.stack
+        counted = self.counted()
         tiers = [
-            self._tier_stats(level, counters, 0 if level.index else live_hits)
-            for level, counters in zip(self.stack.levels, self._tier_counters, strict=True)
+            self._standing(level, tier)
+            for level, tier in zip(stack.levels, counted.tiers, strict=True)
         ]
-        return self._counters.snapshot(tuple(tiers), live_hits=live_hits)
+        queue = stack.queue.figures()
+        return replace(
+            counted,
+            tiers=tuple(tiers),
+            queue_depth=queue["depth"],
+            queue_age_s=queue["age_s"],
+            queue_parked=queue["parked"],
+            journal_bytes=0 if self._journal_made is None else self._journal_made.size_bytes(),
+            staleness_bound_s=stack.following.bound_s,
+        )
 
-    def _tier_stats(self, level: Level, counters: TierCounters, live_hits: int) -> TierStats:
-        saved_s = level.tier.live_seconds_saved() if isinstance(level.tier, LiveTier) else 0.0
-        live_s = live_hits * self._time_live_hit() if live_hits else 0.0
-        stats = counters.snapshot(live_hits=live_hits, live_s=live_s, live_saved_s=saved_s)
+    def counted(self) -> CacheStats:
+        """All counters, without asking any tier how it stands."""
+        live_hits, live_s, live_hit_s = self._live_hits_now()
+        tiers = []
+        for level, counters in zip(self.stack.levels, self._tier_counters, strict=True):
+            saved_s = level.tier.live_seconds_saved() if isinstance(level.tier, LiveTier) else 0.0
+            hits, seconds = (live_hits, live_s) if level.index == 0 else (0, 0.0)
+            tiers.append(
+                counters.snapshot(live_hits=hits, live_s=seconds, live_saved_s=saved_s)
+            )
+        return self._counters.snapshot(tuple(tiers), live_hits=live_hits, live_hit_s=live_hit_s)
+
+    def _live_hits_now(self) -> tuple[int, float, float]:
+        """How many inlined hits there were, how long they took, and how long one takes now."""
+        functions = self._counters.groups.functions()
+        live_hits = self.live_hits.read() + sum([each.live_hits.read() for each in functions])
+        live_hit_s = self._time_live_hit() if live_hits else 0.0
+        with self._lock:
+            # Each by how long one took at its time: what was counted must not change later.
+            self._live_s += max(0, live_hits - self._live_timed) * live_hit_s
+            self._live_timed = max(self._live_timed, live_hits)
+            return live_hits, self._live_s, live_hit_s
+
+    def _standing(self, level: Level, stats: TierStats) -> TierStats:
         reply = level.call("info", None, level.tier.info)
         fields: dict[str, Any] = {} if reply.value is None else reply.value._asdict()
         if level.fault:
             fields["detail"] = level.fault
-        return stats.standing(breaker=level.breaker.state.value, **fields)
+        return stats.standing(
+            breaker=level.breaker.state.value,
+            breaker_changes=tuple(BreakerChange(*each) for each in level.breaker_changes),
+            reach=level.tier.reach.name.lower(),
+            **fields,
+        )
 
     def retry_parked(self, keys: Container[str] | None) -> int:
         """Queue what is parked in the journal once more."""
@@ -264,6 +313,32 @@ class Face(Protocol):
     def refresh(self, core: Core | None) -> None:
         """Take the live nodes of `core`; none if there is no open core."""
         ...
+
+
+class FunctionHits:
+    """The nodes from which a wrapped function's hits are read, and the counter of these. A `Face`.
+
+    Args:
+        name: The function's, as its keys begin.
+        view: The prefix of the namespace view that it is kept in; of one, no hit is inlined.
+    """
+
+    __slots__ = ("__weakref__", "_name", "_view", "counter", "live", "now")
+
+    def __init__(self, name: str, view: str) -> None:
+        self._name = name
+        self._view = view
+        self.live = NO_NODES
+        self.now: Callable[[], float] = time.monotonic
+        self.counter: Iterator[int] = itertools.count()
+
+    def refresh(self, core: Core | None) -> None:
+        """Take the live nodes of `core`, and its counter of this function."""
+        self.live = NO_NODES
+        if core is not None:
+            self.now = core.monotonic
+            self.counter = core.function_hits(self._name, self._view + self._name)
+            self.live = NO_NODES if self._view else core.live
 
 
 class CoreSource:

@@ -121,7 +121,8 @@ def cached(
         Scope.of(scope)  # a mistake is told now, not at the first call
     ignored = tuple(ignore)
     tags = frozenset(tags) if not isinstance(tags, str) else tags
-    make_key = _key_maker(function, key, version, ignored)
+    make_key, prefix = _key_maker(function, key, version, ignored)
+    hits = cache.function_hits(prefix)
     memo: dict[str, str] = {}
     ready_for: Codec | None = None
 
@@ -134,6 +135,12 @@ def cached(
             if len(memo) >= _MAX_MEMOS:
                 memo.clear()
             memo[args[0]] = full
+        node = hits.live.get(full)
+        if node is not None and hits.now() < (held := node.value).until:
+            node.visits += 1
+            next(hits.counter)
+            kept: R = held.value
+            return kept
         if args or kwargs:
             return cache.get_or_compute(
                 full, functools.partial(function, *args, **kwargs), ttl=ttl, tags=tags, scope=scope
@@ -143,10 +150,10 @@ def cached(
     def hit_or_call(argument: Any) -> Any:
         if argument.__class__ is str:  # faster than type()
             try:
-                node = cache._live[memo[argument]]  # noqa: SLF001 - the inlined hit
-                if cache._now() < (held := node.value).until:  # noqa: SLF001
+                node = hits.live[memo[argument]]
+                if hits.now() < (held := node.value).until:
                     node.visits += 1
-                    next(cache._hits)  # noqa: SLF001
+                    next(hits.counter)
                     return held.value
             except KeyError:
                 pass
@@ -183,9 +190,11 @@ def _key_maker(
     key: Callable[..., str] | None,
     version: str,
     ignored: tuple[str, ...],
-) -> Callable[[tuple[Any, ...], dict[str, Any]], str]:
+) -> tuple[Callable[[tuple[Any, ...], dict[str, Any]], str], str]:
+    """What makes the keys, and what all of them begin with."""
     if key is None:
-        return FunctionKey(function, version=version, ignore=ignored)
+        maker = FunctionKey(function, version=version, ignore=ignored)
+        return maker, maker.prefix
     namespace = getattr(function, "__globals__", {})
     module, rest = module_identity(function.__module__, namespace)
     prefix = f"{module}.{function.__qualname__}"
@@ -196,7 +205,7 @@ def _key_maker(
     def given_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         return arguments_key(prefix, {**always, "key": key(*args, **kwargs)})
 
-    return given_key
+    return given_key, prefix
 
 
 def _only_parameter(function: Callable[..., Any]) -> inspect.Parameter | None:

@@ -311,7 +311,7 @@ class SyncDriver:
         return Computed(result, seconds, now_s, lead_s, len(keys), computation)
 
     def _computed(self, keys: Sequence[str], seconds: float, *, failed: bool) -> None:
-        self._count_computed(seconds, failed)
+        self._count_computed(seconds, failed, keys)
         if self._listeners.active:
             for key in keys:
                 detail = "raised" if failed else ""

@@ -85,6 +85,7 @@ def _lead(stack: Stack, task: Task, sought: Sought, flight: Flight) -> Plan[Any]
         while True:
             lease = yield from try_lease(stack, task.key, task.terms)
             if isinstance(lease, Taken):
+                stack.count_wait()
                 left_s -= yield from await_lease(lease, left_s)
             if lease is not None or stack.flights.ended(task.key) != sought.ended:
                 again = yield from look_again(stack, task.key)

@@ -85,6 +85,7 @@ def compute_many_once(
                 values[key] = yield from received(stack, key, flight.outcome)
                 del wanted[key]
         for key, taken in batch.taken.items():
+            stack.count_wait()
             left_s -= yield from await_lease(taken, max(0.0, left_s))
             again = yield from _look_again(stack, key, seen)
             if again.finding is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,9 @@ __all__ = ["Level"]
 CLOSED = BreakerState.CLOSED
 _LEARNED = 0.05
 """The weight of the latest read: the average is that of some forty."""
+
+_CHANGES = 20
+"""How many of a breaker's latest changes are remembered."""
 
 _READS = ("get", "get_many")
 """Operations whose faults the plans tell the listeners: as the outcome of a lookup."""
@@ -101,6 +105,8 @@ class Level:
         self.breaker = Breaker(
             failures_to_open, probe_interval_s, clock.monotonic, self._breaker_changed
         )
+        self.breaker_changes: deque[tuple[float, str]] = deque(maxlen=_CHANGES)
+        """The latest changes of the breaker, as (wall clock, state)."""
         self.fault = ""
         self._wall = clock.wall
         self._faults = faults
@@ -121,6 +127,7 @@ class Level:
                 raise
             self.fault = error.message
             self.breaker.trip()
+            self.breaker_changes.append((self._wall(), BreakerState.OPEN.value))
             self._faults.report(
                 self.name,
                 "open",
@@ -223,6 +230,7 @@ class Level:
         return status
 
     def _breaker_changed(self, state: BreakerState) -> None:
+        self.breaker_changes.append((self._wall(), state.value))
         if state is BreakerState.CLOSED:
             self.fault = ""
         self._note(Event(EventKind.BREAKER, self.name, "", 0.0, 0, state.value))

@@ -24,11 +24,11 @@ _UNCHANGEABLE = frozenset({str, bytes, int, float, bool, complex, type(None)})
 class Records:
     """The records of one entry, encoded once for as wide a reach as its tiers need and allow."""
 
-    __slots__ = ("_codec", "_key", "_made", "_widest_reach", "entry")
+    __slots__ = ("_key", "_made", "_stack", "_widest_reach", "entry")
 
     def __init__(self, stack: Stack, key: str, entry: Entry) -> None:
         self.entry = entry
-        self._codec = stack.codec
+        self._stack = stack
         self._key = key
         self._made: dict[Reach, bytes | str] = {}
         self._widest_reach = stack.widest_reach
@@ -71,7 +71,7 @@ class Records:
     def settled(self) -> Entry:
         """The entry as it was when it was encoded; it is decoded again."""
         record = self.any_record()
-        return self.entry if record is None else self._codec.decode(self._key, record)
+        return self.entry if record is None else self._stack.codec.decode(self._key, record)
 
     def _of(self, reach: Reach) -> bytes | str:
         record = self._find(reach)
@@ -79,7 +79,7 @@ class Records:
             return record
         if reach not in self._made:
             try:
-                self._made[reach] = self._codec.encode(self._key, self.entry, reach)
+                self._made[reach] = self._stack.encode(self._key, self.entry, reach)
             except SerializationError as error:
                 self._made[reach] = error.message
         return self._made[reach]

@@ -40,6 +40,7 @@ def call(
 
 def wait(stack: Stack, flight: Flight) -> Plan[bool]:
     """Wait for the end of a flight; whether it came in time."""
+    stack.count_wait()
     try:
         over: bool = yield AwaitFlight(flight, stack.options.single_flight.timeout_s)
     finally:

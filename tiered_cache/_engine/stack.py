@@ -9,6 +9,7 @@ import secrets
 import socket
 import threading
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tiered_cache._engine.faultlog import FaultLog
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.effects import Refresh, RefreshMany
     from tiered_cache.clock import Clock
     from tiered_cache.coherence import Coherence
-    from tiered_cache.contracts import Codec, Journal, Recorder, Tier
+    from tiered_cache.contracts import Codec, Counting, Journal, Recorder, Tier
     from tiered_cache.entry import Entry
     from tiered_cache.single_flight import Scope, SingleFlight
     from tiered_cache_policies.contracts import (
@@ -83,23 +84,21 @@ class Stack:
         options: StackOptions,
         recorders: Sequence[Recorder],
         *,
-        count_hit: Callable[[str], None],
-        count_stale_hit: Callable[[str], None],
-        count_miss: Callable[[str], None],
+        counters: Counting,
         journal: Callable[[], Journal],
-        count_computed: Callable[[float, bool], None],
-        count_coalesced: Callable[[], object],
     ) -> None:
         self.options = options
         self.codec = options.codec
         self.clock = options.clock
         self.listeners = Listeners()
         self.faults = FaultLog(options.clock.monotonic)
-        self.count_hit = count_hit
-        self.count_stale_hit = count_stale_hit
-        self.count_miss = count_miss
-        self.count_computed = count_computed
-        self.count_coalesced = count_coalesced
+        self.count_hit = counters.hit
+        self.count_stale_hit = counters.stale_hit
+        self.count_miss = counters.miss
+        self.count_computed = counters.computed
+        self.count_coalesced = counters.coalesced
+        self.count_wait = counters.waited
+        self._count_serialized = counters.serialized if counters.times_serializing else None
         self.flights = Flights()
         self.renewer = Renewer(lambda: self.origin)
         self.epoch = 0
@@ -185,6 +184,16 @@ class Stack:
             origin=lambda: self.origin,
             trusted_until=self.following.trusted_until,
         )
+
+    def encode(self, key: str, entry: Entry, reach: Reach) -> bytes:
+        """The record of an entry, timed where that is wanted; raises what `Codec.encode` does."""
+        count = self._count_serialized
+        if count is None:
+            return self.codec.encode(key, entry, reach)
+        started = perf_counter()
+        record = self.codec.encode(key, entry, reach)
+        count(perf_counter() - started)
+        return record
 
     def lease_level(self, scope: Scope) -> Level | None:
         """The slowest level in which those within `scope` can agree on who computes a key."""

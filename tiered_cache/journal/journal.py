@@ -277,6 +277,16 @@ class DiskJournal:
         _remove(path)
         return taken
 
+    def size_bytes(self) -> int:
+        """The size of this process's file, with its write-ahead log."""
+        if self._connection is None:
+            return 0
+        size = 0
+        for suffix in ("", "-wal"):
+            with contextlib.suppress(OSError):
+                size += self._path.with_name(self._path.name + suffix).stat().st_size
+        return size
+
     def close(self) -> None:
         """Let go of the file; it is removed if nothing is left in it."""
         with self._gate, self._my_turn():
