@@ -596,6 +596,9 @@ class TieredCache:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _repr_html_(self) -> str:
+        return self.stats()._repr_html_()
+
     def __repr__(self) -> str:
         view = self._prefix.replace(VIEW_SEPARATOR, "/").strip("/")
         return f"<TieredCache {view}>" if view else "<TieredCache>"

@@ -27,13 +27,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tiered_cache.stats.fields import counter, durations, gauge, less
 from tiered_cache.stats.groups import FunctionStats, GroupStats, NamespaceStats
+from tiered_cache.stats.html import to_html
 from tiered_cache.stats.joining import all_true, largest, total
 from tiered_cache.stats.tiers import BreakerChange, TierStats
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
+
+if TYPE_CHECKING:
+    import os
 
 __all__ = ["BreakerChange", "CacheStats", "FunctionStats", "NamespaceStats", "TierStats"]
 
@@ -169,6 +173,15 @@ class CacheStats:
             namespaces=_less_by_name(self.namespaces, earlier.namespaces),
             functions=_less_by_name(self.functions, earlier.functions),
         )
+
+    def _repr_html_(self) -> str:
+        return to_html(self)
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """A picture, saved as `path` if there is one: see `tiered_cache.stats.plotting.plot`."""
+        from tiered_cache.stats.plotting import plot
+
+        return plot(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, with the derived figures, ready for JSON."""

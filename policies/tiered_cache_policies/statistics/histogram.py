@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["LatencyHistogram"]
 
@@ -81,6 +81,11 @@ class LatencyHistogram:
     def buckets(self) -> dict[int, int]:
         """The counts by the number of their bucket: what it can be made of again."""
         return dict(self._buckets)
+
+    def durations(self) -> Iterator[tuple[float, int]]:
+        """The seconds that each bucket in use stands for, ascending, and how many it counted."""
+        for bucket in sorted(self._buckets):
+            yield _middle_s(bucket), self._buckets[bucket]
 
     def plus(self, others: Iterable[LatencyHistogram]) -> LatencyHistogram:
         """All together, of many processes say."""
