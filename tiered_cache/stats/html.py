@@ -15,7 +15,15 @@ __all__ = ["to_html"]
 
 _COLUMNS = ("tier", "lookups", "hits", "hit rate", "mean read", "entries", "bytes", "saved")
 _UNKNOWN = "?"
-_TIMES = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+_TIMES = (
+    (86_400.0, "d"),
+    (3600.0, "h"),
+    (60.0, "min"),
+    (1.0, "s"),
+    (1e-3, "ms"),
+    (1e-6, "µs"),
+    (1e-9, "ns"),
+)
 _SIZES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
 
 
