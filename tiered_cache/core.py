@@ -24,6 +24,7 @@ from tiered_cache.stats.snapshot import BreakerChange
 from tiered_cache.stats.tally import Tally
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from pathlib import Path
 
@@ -174,14 +175,20 @@ class Core:
 
     def change(self, keys: Sequence[str], plan: Plan[T]) -> T:
         """Run a plan that changes `keys`, one after the other in this process."""
-        held = self.stack.begin_change(keys)
+        held: list[threading.Lock] = []
         try:
+            self.stack.begin_change(keys, held)
             if self._closed:
                 return self.run(plan)
             return self._run(plan)
         finally:
-            self.stack.flights.detach(keys)
-            self.stack.end_change(held)
+            try:
+                self.stack.flights.detach(keys)
+            finally:
+                # In place: an interruption comes where a function begins, `end_change` say.
+                self.stack.here.changes = False
+                for lock in held:
+                    lock.release()
             if self.stack.pending:
                 self.stack.tell()
 

@@ -25,7 +25,6 @@ from tiered_cache._engine.effects import (
     ComputeFailedError,
     Delete,
     DeleteMany,
-    Effect,
     ForgetJournal,
     Plan,
     Put,
@@ -102,22 +101,29 @@ class SyncDriver:
     def run(self, plan: Plan[T]) -> T:
         """Run `plan` to its end; its result, or what its computation raised."""
         performers: dict[type, Any] = self._performers
-        send = plan.send
+        generator: Any = plan
+        send = generator.send
+        reply: Any = None
+        interrupted: BaseException | None = None
         raised: BaseException
-        try:
-            effect: Effect = next(plan)
-            while True:
-                try:
-                    reply = performers[effect.__class__](effect)
-                except BaseException as error:
-                    effect = plan.throw(error)
-                else:
-                    effect = send(reply)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        except ComputeFailedError as failed:
-            raised = failed.error
+        while True:
+            try:
+                effect = send(reply) if interrupted is None else generator.throw(interrupted)
+                interrupted = None
+                reply = performers[effect.__class__](effect)
+            except BaseException as error:
+                if generator.gi_frame is not None:
+                    # The plan goes on, or cleans up, whether the effect raised or Ctrl-C came
+                    # between two effects.
+                    interrupted = error
+                    continue
+                if isinstance(error, StopIteration):
+                    result: T = error.value
+                    return result
+                if not isinstance(error, ComputeFailedError):
+                    raise
+                raised = error.error
+                break
         # Outside the handler: the caller is to see the function's own exception, as it was.
         raise raised
 

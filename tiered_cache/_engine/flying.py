@@ -46,7 +46,10 @@ def compute_once(stack: Stack, task: Task, sought: Sought) -> Plan[Any]:
         if flight is None:
             return (yield from _compute(stack, task, sought))
         if leads:
-            return (yield from _lead(stack, task, sought, flight))
+            try:
+                return (yield from _lead(stack, task, sought, flight))
+            finally:
+                stack.flights.retire(flight)
         if not (yield from wait(stack, flight)):
             return (yield from _in_vain(stack, task, sought))
         if flight.outcome is not None:
@@ -102,7 +105,6 @@ def _lead(stack: Stack, task: Task, sought: Sought, flight: Flight) -> Plan[Any]
     finally:
         if isinstance(lease, Lease):
             yield from give_back(lease)
-        stack.flights.retire(flight)
 
 
 def _compute(

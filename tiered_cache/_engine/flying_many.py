@@ -20,7 +20,7 @@ from tiered_cache._engine.tagging import versions_of
 from tiered_cache.single_flight import OnTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from tiered_cache._engine.effects import Plan
     from tiered_cache._engine.flights import Flight
@@ -69,13 +69,13 @@ def compute_many_once(
     left_s = patience_s(stack)
     while wanted:
         batch = _Batch()
-        for key in wanted:
-            flight, leads = (None, False) if key in alone else stack.flights.board(key)
-            if leads or flight is None:
-                batch.flights[key] = flight
-            else:
-                batch.others[key] = flight
-        done = yield from _compute(stack, compute_many, terms, wanted, batch, values, seen)
+        try:
+            _board(stack, wanted, alone, batch)
+            done = yield from _compute(stack, compute_many, terms, wanted, batch, values, seen)
+        finally:
+            for led in batch.flights.values():
+                if led is not None:
+                    stack.flights.retire(led)
         for key in done:
             del wanted[key]
         for key, flight in batch.others.items():
@@ -131,6 +131,16 @@ def refresh_many_once(
         yield from compute_many_once(stack, compute_many, terms, outdated, seen)
 
 
+def _board(stack: Stack, wanted: Iterable[str], alone: Container[str], batch: _Batch) -> None:
+    """Find out which keys are computed here, and which by others already."""
+    for key in wanted:
+        flight, leads = (None, False) if key in alone else stack.flights.board(key)
+        if leads or flight is None:
+            batch.flights[key] = flight
+        else:
+            batch.others[key] = flight
+
+
 def _compute(
     stack: Stack,
     compute_many: Callable[[Sequence[str]], Mapping[str, Any]],
@@ -162,8 +172,6 @@ def _compute(
     finally:
         for lease in batch.leases.values():
             yield from give_back(lease)
-        for flight in flights.values():
-            stack.flights.retire(flight)
     return [key for key in batch.flights if key not in batch.taken]
 
 

@@ -247,7 +247,7 @@ class Stack:
 
     def _start_in_process(self) -> None:
         self._locks = [threading.Lock() for _ in range(_STRIPES)]
-        self._here = threading.local()
+        self.here = threading.local()
         self.origin = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     def admits(
@@ -264,15 +264,14 @@ class Stack:
         level.recorder.count("not_admitted")
         return False
 
-    def begin_change(self, keys: Sequence[str]) -> list[threading.Lock]:
+    def begin_change(self, keys: Sequence[str], held: list[threading.Lock]) -> None:
         """Let the changes of a key in this process happen one after the other.
 
         Without it, two writers could leave different values in different tiers. The locks that it
-        returns, for `end_change`, are held over I/O, which has its deadlines; if one can't be had,
-        the change goes ahead without it.
+        adds to `held`, for the caller to release, are held over I/O, which has its deadlines; if one
+        can't be had, the change goes ahead without it.
         """
-        held = []
-        self._here.changes = True
+        self.here.changes = True
         if len(keys) == 1:
             stripes = [hash(keys[0]) % _STRIPES]
         else:
@@ -283,11 +282,10 @@ class Stack:
                 held.append(lock)
             else:
                 self.faults.report("engine", "lock", "A write waited too long for another one")
-        return held
 
     def changes_here(self) -> bool:
         """Whether the calling thread is in the middle of a change."""
-        return getattr(self._here, "changes", False)
+        return getattr(self.here, "changes", False)
 
     def hold(self, keys: Sequence[str], *, all_keys: bool) -> list[threading.Lock] | None:
         """Keep `keys`, or all, from being changed here until `end_change`; `None` if it can't."""
@@ -303,7 +301,7 @@ class Stack:
 
     def end_change(self, held: Iterable[threading.Lock]) -> None:
         """Let the next change of the keys go ahead."""
-        self._here.changes = False
+        self.here.changes = False
         for lock in held:
             lock.release()
 

@@ -61,6 +61,19 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
         made: sqlite3.Connection = connection
         return made
 
+    def end_transaction(self) -> None:
+        """Leave no transaction open that this thread was in, should it have been interrupted in it.
+
+        `diskcache` does not notice an exception between two of its steps, such as Ctrl-C: later
+        writes of the thread would belong to that transaction, and never be committed.
+        """
+        connection: sqlite3.Connection | None = getattr(self._local, "con", None)
+        if connection is None or not connection.in_transaction:
+            return
+        if self._txn_id == threading.get_ident():  # type: ignore[has-type] # of an untyped class
+            self._txn_id = None
+        self.close()
+
     def abandon(self) -> None:
         """Never touch this object's connections again: called in a forked child."""
         _abandoned.append((self._local, self._closers))

@@ -232,20 +232,26 @@ class DiskTier:
                 raise
             except (sqlite3.Error, OSError, diskcache.Timeout) as error:
                 self._fail(error, operation, key)
+            finally:
+                if self._cache is not None:
+                    self._cache.end_transaction()
 
     @contextlib.contextmanager
     def _writing(self, operation: str, key: str | None = None) -> Generator[BoundedCache]:
         # SQLite lets writers poll for its lock, and a busy process starves some of its threads:
         # these queue up here instead.
         queue = self._queue
-        if not queue.acquire(timeout=self._timeout_s):
-            msg = f"other threads wrote to the disk tier for {self._timeout_s:g} s"
-            raise TierTimeoutError(msg, tier=self.name, operation=operation, key=key)
+        taken = False
         try:
+            taken = queue.acquire(timeout=self._timeout_s)
+            if not taken:
+                msg = f"other threads wrote to the disk tier for {self._timeout_s:g} s"
+                raise TierTimeoutError(msg, tier=self.name, operation=operation, key=key)
             with self._in_store(operation, key):
                 yield self._store()
         finally:
-            queue.release()
+            if taken:
+                queue.release()
 
     def _fail(self, error: Exception, operation: str, key: str | None) -> NoReturn:
         """Say what a failure of the store is in our words, and leave the connection clean."""
