@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from tiered_cache._engine.clearing import queue_clear
 from tiered_cache._engine.effects import (
     OK,
     AwaitRoom,
@@ -90,12 +91,15 @@ def delete_many(stack: Stack, keys: Sequence[str]) -> Plan[int]:
 
 
 def clear(stack: Stack, prefix: str) -> Plan[int]:
-    """Remove every key that begins with `prefix`, slowest tier first; the most that one held."""
+    """Remove every key that begins with `prefix`, slowest tier first; the most that one held.
+
+    Where writes are queued, so is a clear for a tier that is away.
+    """
     count = 0
     failed = []
     stack.epoch += 1
     as_of_s = stack.stamp()
-    waiting = stack.queue.remove_all(prefix)
+    stack.queue.remove_all(prefix)
     if stack.queues_writes:
         yield AwaitWritten(prefix)
     for level in reversed(stack.levels):
@@ -107,22 +111,10 @@ def clear(stack: Stack, prefix: str) -> Plan[int]:
             if level.holds_records:
                 failed.append(level.index)
     if stack.queues_writes:
-        yield from _forget_waiting(stack, prefix, waiting, as_of_s, tuple(failed))
+        if failed:
+            yield from queue_clear(stack, prefix, as_of_s, failed)
+        # After the clear is on disk: it takes the place of the deletions that waited.
+        yield ClearJournal(prefix, as_of_s)
     stack.epoch += 1
     stack.flights.detach_all(prefix)
     return count
-
-
-def _forget_waiting(
-    stack: Stack, prefix: str, waiting: Sequence[Pending], as_of_s: float, failed: tuple[int, ...]
-) -> Plan[None]:
-    """See to it that no journal brings back what was cleared; deletions wait for tiers that failed."""
-    if not failed:
-        yield ClearJournal(prefix, as_of_s)
-        return
-    for each in waiting:
-        row = each.row
-        if row is not None:
-            row = (yield WriteJournal(each.key, None, as_of_s, row.tiers)).value or row
-        stack.queue.put(Pending(each.key, None, as_of_s, failed, row=row), replayed=True)
-    stack.wake()

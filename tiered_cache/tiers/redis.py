@@ -390,6 +390,10 @@ class RedisTier:
         self._log.end_clear(origin, prefix)
         return count
 
+    def fence(self, prefix: str) -> None:
+        """Refuse fills that began before now, and log that keys which begin with `prefix` changed."""
+        self._log.begin_clear(self._origin(), prefix)
+
     def scan(self, prefix: str = "") -> Iterator[str]:
         """The keys that begin with `prefix`, some 500 keys a round trip, each given once.
 
