@@ -95,9 +95,10 @@ def _bury(
     stack: Stack, level: Level, keys: Sequence[str], clearing: Pending, now_s: float
 ) -> Plan[Reply]:
     """Put tombstones in the places of those keys that are older than the clear."""
-    reply: Reply
-    for _ in range(_TRIES):
-        reply = yield ReadHeads(level.index, keys)
+    tries = 0
+    while True:
+        tries += 1
+        reply: Reply = yield ReadHeads(level.index, keys)
         if reply.status != OK:
             return reply
         items = {
@@ -112,6 +113,5 @@ def _bury(
             return reply
         # Others wrote the rest in between: it is looked again how old that is.
         keys = [key for key in items if key not in reply.value]
-        if not keys:
-            break
-    return reply
+        if not keys or tries == _TRIES:
+            return reply

@@ -281,8 +281,11 @@ class RedisTier:
         for start in range(0, len(keys), _BATCH):
             batch = keys[start : start + _BATCH]
             found = self._ask("get_many", None, _HEADS.call([*map(self._name, batch)], ()))
+            if not isinstance(found, list):
+                msg = f"{self._wire.address} answers a script with something else than a list"
+                raise TierUnavailableError(msg, tier=self.name, operation="get_many")
             for place, head in zip(found[::2], found[1::2], strict=True):
-                key = batch[place]
+                key = batch[int(place)]
                 try:
                     answers[key] = self._answer(key, head, -1)
                 except CorruptRecordError:
