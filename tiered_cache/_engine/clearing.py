@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tiered_cache._engine.effects import (
     OK,
+    REFUSED,
     Clear,
     Fence,
     ForgetJournal,
@@ -113,5 +114,7 @@ def _bury(
             return reply
         # Others wrote the rest in between: it is looked again how old that is.
         keys = [key for key in items if key not in reply.value]
-        if not keys or tries == _TRIES:
+        if not keys:
             return reply
+        if tries == _TRIES:
+            return Reply(REFUSED, None, 0.0, reply.now_s, "others keep writing its keys")
