@@ -15,6 +15,7 @@ from tiered_cache._engine.tagging import invalidate_tags
 from tiered_cache._engine.terms import Terms
 from tiered_cache._engine.touching import touch
 from tiered_cache._engine.writing import store, store_many
+from tiered_cache.checking import check_policy
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.codec import RecordCodec
 from tiered_cache.coherence import Coherence
@@ -128,18 +129,18 @@ class TieredCache:
         failures_to_open: int = 5,
         probe_interval: Duration = "5s",
     ) -> None:
-        if failures_to_open < 1:
-            msg = f"failures_to_open={failures_to_open!r} must be at least 1"
+        if type(failures_to_open) is not int or failures_to_open < 1:
+            msg = f"failures_to_open={failures_to_open!r} must be a whole number of at least 1"
             raise ConfigurationError(msg)
         check_namespace(namespace)
         options = StackOptions(
             namespace=namespace,
             codec=RecordCodec(namespace) if codec is None else codec,
-            writing=WriteThrough() if writing is None else writing,
-            promotion=Always() if promotion is None else promotion,
+            writing=WriteThrough() if writing is None else check_policy("writing", writing),
+            promotion=Always() if promotion is None else check_policy("promotion", promotion),
             admission=_by_tier(tiers, admission),
-            expiry=tuple(expiry) if isinstance(expiry, Sequence) else (expiry,),
-            refreshing=refreshing,
+            expiry=_in_turn(expiry),
+            refreshing=None if refreshing is None else check_policy("refreshing", refreshing),
             single_flight=SingleFlight() if single_flight is None else single_flight,
             coherence=Coherence() if coherence is None else coherence,
             stale_for_s=parse_duration(stale_for, name="stale_for"),
@@ -153,7 +154,7 @@ class TieredCache:
             probe_interval_s=parse_duration(probe_interval, name="probe_interval"),
             strict=strict,
         )
-        counting = Counters() if statistics is None else statistics
+        counting = Counters() if statistics is None else check_policy("statistics", statistics)
         self._join(CoreSource(lambda: Core(tiers, options, counting)), "")
         self._source.core()
 
@@ -637,13 +638,25 @@ def _by_tier(
     if admission is None:
         return {}
     if not isinstance(admission, Mapping):
+        check_policy("admission", admission)
         return dict.fromkeys([tier.name for tier in tiers], admission)
+    for policy in admission.values():
+        check_policy("admission", policy)
     return _named("admission", tiers, admission)
+
+
+def _in_turn(expiry: ExpiryPolicy | Sequence[ExpiryPolicy]) -> tuple[ExpiryPolicy, ...]:
+    several = isinstance(expiry, Sequence) and not isinstance(expiry, str)
+    policies: Any = expiry if several else (expiry,)
+    return tuple([check_policy("expiry", each) for each in policies])
 
 
 def _named(option: str, tiers: Sequence[Tier], by_name: Mapping[str, T]) -> Mapping[str, T]:
     """`by_name`, if each name is that of a tier."""
     names = [tier.name for tier in tiers]
+    if not isinstance(by_name, Mapping):
+        msg = f"{option}={by_name!r} must map names of tiers to values, such as {{{names[0]!r}: …}}"
+        raise ConfigurationError(msg)
     for name in by_name:
         if name not in names:
             msg = f"{option}={name!r} is no tier of this cache: it has {', '.join(names)}"

@@ -27,6 +27,7 @@ __all__ = [
     "Codec",
     "Counting",
     "EvictionReason",
+    "FencingTier",
     "Found",
     "LiveTier",
     "OneByOne",
@@ -290,6 +291,18 @@ class HeadTier(Protocol):
         ...
 
 
+@runtime_checkable
+class FencingTier(Protocol):
+    """A tier that can do the first half of a `clear`, for one that comes late and is to spare what is newer."""
+
+    def fence(self, prefix: str) -> None:
+        """Refuse every fill that began before now, and log that keys which begin with `prefix` changed.
+
+        Nothing is removed. Raises as `Tier.clear` does.
+        """
+        ...
+
+
 class JournalRow(NamedTuple):
     """One change that is on disk until every tier has it.
 
@@ -301,6 +314,7 @@ class JournalRow(NamedTuple):
         tiers: The names of the tiers that are to have it: a stack without one of them can't write
             it down.
         trouble: Why it is parked, `""` if it is not.
+        clears: Whether it is a deletion of all keys that begin with `key`, which may be empty.
     """
 
     serial: int
@@ -309,6 +323,7 @@ class JournalRow(NamedTuple):
     as_of_s: float
     tiers: frozenset[str]
     trouble: str = ""
+    clears: bool = False
 
 
 class Journal(Protocol):
@@ -352,7 +367,7 @@ class Journal(Protocol):
     def clear(self, prefix: str, as_of_s: float) -> None:
         """Forget the changes of keys that begin with `prefix` and are no later than `as_of_s`.
 
-        Those of dead processes too, and what living ones have parked.
+        Those of dead processes too, and what living ones have parked. Clears stay.
         """
         ...
 

@@ -251,6 +251,37 @@ def test_many_writes_are_journaled_in_one_transaction(
             assert redis.get_many(values) == values
 
 
+def test_many_deletions_are_journaled_in_one_transaction(
+    tmp_path: Path, valkey: ValkeyServer, namespace: str
+) -> None:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(valkey.url)]
+    slowly = WriteBack("disk", flush_interval="1h", max_delay="2h")
+    with TieredCache(tiers, namespace=namespace, writing=slowly) as cache:
+        cache.set_many({"a": 1, "b": 2, "c": 3})
+        journal = cache._source.core().stack.journal()
+        assert isinstance(journal, DiskJournal)
+        written = []
+        write_many = journal.write_many
+        journal.write_many = lambda rows: written.append(len(rows)) or write_many(rows)  # type: ignore[method-assign,func-returns-value] # counts
+        assert cache.delete_many(["a", "b", "never there"]) == 2
+        assert written == [3]
+        assert [each.key for each in cache.journal()] == ["c"]
+        assert cache.flush("10s")
+        assert cache.get_many(["a", "b", "c"]) == {"c": 3}
+
+
+def test_a_deletion_takes_the_journaled_write_of_its_key_along(
+    tmp_path: Path, valkey: ValkeyServer, namespace: str
+) -> None:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(valkey.url)]
+    with TieredCache(tiers, namespace=namespace, writing=SLOWLY) as cache:
+        cache.set_many({"a": 1, "b": 1}, durability="disk")
+        assert len(cache.journal()) == 2
+        assert cache.delete("a")
+        assert cache.delete_many(["b"]) == 1
+        assert cache.journal() == []
+
+
 def test_of_many_writes_each_batch_waits_for_room(tmp_path: Path, other: TieredCache) -> None:
     writing = WriteBack(flush_interval="1ms", max_batch=4, max_pending=5)
     values = {f"{number}": number for number in range(50)}

@@ -197,8 +197,22 @@ def test_what_a_healthy_tier_keeps_refusing_is_parked(clock: FakeClock) -> None:
         queue.settle(batch)
         assert keys(done) == (["fine"] if attempt == 0 else [])
         assert keys(parked) == (["poison"] if attempt == MAX_ATTEMPTS - 1 else [])
-    assert not queue.held
-    assert queue.figures() == {"depth": 0, "age_s": 0.0, "parked": 1}
+    deletion = queue.held["poison"]
+    assert (deletion.entry, deletion.as_of_s, deletion.levels) == (None, 1.0, (2, 1))
+    assert queue.figures() == {"depth": 1, "age_s": 0.0, "parked": 1}
+
+
+def test_what_is_tried_once_more_takes_the_place_of_the_deletion_in_its_place(
+    clock: FakeClock,
+) -> None:
+    queue = make_queue(clock)
+    queue.put(Pending("a", None, 1.0, (2,)))
+    row = JournalRow(7, "a", b"", 1.0, frozenset({"redis"}))
+    again = Pending("a", Entry(1, created_s=1.0), 1.0, (2,), row=row, insists=True)
+    assert queue.put(again, replayed=True)
+    queue.put(Pending("b", None, 2.0, (2,)))
+    late = Pending("b", Entry(1, created_s=1.0), 1.0, (2,), insists=True)
+    assert not queue.put(late, replayed=True), "a real deletion came later"
 
 
 def test_draining_ignores_due_times_and_names_what_is_left(clock: FakeClock) -> None:

@@ -25,6 +25,7 @@ from tiered_cache._engine.effects import (
     ComputeFailedError,
     Delete,
     DeleteMany,
+    Fence,
     ForgetJournal,
     Plan,
     Put,
@@ -36,6 +37,7 @@ from tiered_cache._engine.effects import (
     RefreshMany,
     ReleaseLease,
     Reply,
+    Scan,
     WriteJournal,
     WriteJournalMany,
 )
@@ -82,6 +84,8 @@ class SyncDriver:
             Delete: self._delete,
             DeleteMany: self._delete_many,
             Clear: self._clear,
+            Fence: self._fence,
+            Scan: self._scan,
             AcquireLease: self._acquire_lease,
             ReleaseLease: self._release_lease,
             AwaitFlight: self._await_flight,
@@ -222,6 +226,16 @@ class SyncDriver:
                 Event(EventKind.DELETE, level.name, effect.prefix, reply.seconds, 0, "clear")
             )
         return reply
+
+    def _fence(self, effect: Fence) -> Reply:
+        level = self._levels[effect.level]
+        if level.fence is None:
+            return Reply(SKIPPED, None, 0.0, self._clock.wall(), "the tier has no fence")
+        return level.call("clear", None, level.fence, effect.prefix)
+
+    def _scan(self, effect: Scan) -> Reply:
+        level = self._levels[effect.level]
+        return level.call("scan", None, lambda: list(level.tier.scan(effect.prefix)))
 
     def _await_room(self, effect: AwaitRoom) -> None:
         if not self._queue.wait_for_room(effect.key, _ROOM_WAIT_S, effect.more):

@@ -34,6 +34,7 @@ __all__ = [
     "Delete",
     "DeleteMany",
     "Effect",
+    "Fence",
     "ForgetJournal",
     "Plan",
     "Put",
@@ -45,6 +46,7 @@ __all__ = [
     "RefreshMany",
     "ReleaseLease",
     "Reply",
+    "Scan",
     "WriteJournal",
     "WriteJournalMany",
 ]
@@ -140,6 +142,20 @@ class DeleteMany(NamedTuple):
 
 class Clear(NamedTuple):
     """Delete all keys with a prefix of one tier: a reply with how many there were."""
+
+    level: int
+    prefix: str
+
+
+class Fence(NamedTuple):
+    """Do the first half of a `Clear`, of a level that has a `fence`: a reply without a value."""
+
+    level: int
+    prefix: str
+
+
+class Scan(NamedTuple):
+    """List the keys with a prefix of one tier: a reply with them."""
 
     level: int
     prefix: str
@@ -309,6 +325,8 @@ Effect = (
     | Delete
     | DeleteMany
     | Clear
+    | Fence
+    | Scan
     | AcquireLease
     | ReleaseLease
     | AwaitFlight

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache._engine.breaker import Breaker, BreakerState
 from tiered_cache._engine.effects import FAILED, OK, REFUSED, SKIPPED, UNREADABLE, Reply
 from tiered_cache._engine.suspects import Suspects
-from tiered_cache.contracts import HeadTier, LiveTier, Reach
+from tiered_cache.contracts import FencingTier, HeadTier, LiveTier, Reach
 from tiered_cache.errors import (
     ConfigurationError,
     RecordError,
@@ -93,6 +93,7 @@ class Level:
             durable=tier.reach > Reach.PROCESS,
             shared=tier.reach is Reach.CLUSTER,
         )
+        self.fence = tier.fence if isinstance(tier, FencingTier) else None
         self.leases = tier.leases if isinstance(tier, LeaseTier) else None
         live_tier = tier if isinstance(tier, LiveTier) else None
         self.live = live_tier.live if live_tier is not None else {}

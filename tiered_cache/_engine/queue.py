@@ -28,10 +28,10 @@ _SOON = 0.5
 
 
 class Pending:
-    """One change of one key on its way down.
+    """One change on its way down: of a key, or a clear of all keys with a prefix.
 
     Attributes:
-        key: The key.
+        key: The key or prefix.
         entry: The value; `None` for a deletion.
         records: Its records, which keep what the value was when it was queued.
         as_of_s: When it was decided: it gives way to what is newer.
@@ -44,12 +44,14 @@ class Pending:
         tries: How often it did not land.
         attempts: How often of these a healthy tier did not take it.
         trouble: Why the last attempt failed.
+        insists: Whether it is to be written even if nobody can tell what happened to the key since.
     """
 
     __slots__ = (
         "as_of_s",
         "attempts",
         "entry",
+        "insists",
         "key",
         "levels",
         "records",
@@ -72,6 +74,7 @@ class Pending:
         records: Records | None = None,
         tokens: Sequence[object] | None = None,
         row: JournalRow | None = None,
+        insists: bool = False,
     ) -> None:
         self.key = key
         self.entry = entry
@@ -80,6 +83,7 @@ class Pending:
         self.levels = levels
         self.tokens = tokens
         self.row = row
+        self.insists = insists
         self.since_s = self.touched_s = self.retry_s = 0.0
         self.tries = self.attempts = 0
         self.trouble = ""
@@ -106,6 +110,8 @@ class WriteQueue:
     ) -> None:
         self.limits = limits
         self.held: dict[str, Pending] = {}
+        self.clears: dict[str, Pending] = {}
+        """The clears that some tiers have missed, by their prefix."""
         self.parked = 0
         """How many changes could not be written and were given up."""
         self._lock = fork_safe_lock()
@@ -150,7 +156,10 @@ class WriteQueue:
         if before is not None:
             if pending.tokens is not None and before.tokens is None:
                 return False
-            if replayed and before.tokens is None and before.as_of_s >= pending.as_of_s:
+            # A deletion that took the place of what is tried once more is as old as that.
+            lead_s = before.as_of_s - pending.as_of_s
+            newer = lead_s > 0 or (lead_s == 0 and not pending.insists)
+            if replayed and before.tokens is None and newer:
                 before.row = before.row or pending.row  # to be forgotten with the newer one
                 return False
         if before is not None and pending.row is None:
@@ -186,6 +195,42 @@ class WriteQueue:
                 del self.held[each.key]
             self.changed.notify_all()
             return found
+
+    def put_clear(self, clearing: Pending) -> list[Pending]:
+        """Queue a clear; those that it takes the place of, and whose tiers are its own from now on."""
+        with self.changed:
+            over = [each for each in self.clears.values() if each.key.startswith(clearing.key)]
+            for each in over:
+                del self.clears[each.key]
+                clearing.as_of_s = max(clearing.as_of_s, each.as_of_s)
+            levels = {*clearing.levels, *(index for each in over for index in each.levels)}
+            clearing.levels = tuple(sorted(levels, reverse=True))
+            clearing.since_s = self._monotonic()
+            self.clears[clearing.key] = clearing
+            self.changed.notify_all()
+            return over
+
+    def due_clears(self) -> list[Pending]:
+        """The clears that are to be tried now."""
+        now = self._monotonic()
+        with self.changed:
+            return [each for each in self.clears.values() if each.retry_s <= now]
+
+    def settle_clear(self, clearing: Pending) -> bool:
+        """Forget a clear that all tiers have by now; whether it was none that others took the place of."""
+        with self.changed:
+            if self.clears.get(clearing.key) is not clearing:
+                return False
+            del self.clears[clearing.key]
+            self.changed.notify_all()
+            return True
+
+    def forget_all(self) -> None:
+        """Hold nothing any more."""
+        with self.changed:
+            self.held.clear()
+            self.clears.clear()
+            self.changed.notify_all()
 
     def take(self) -> list[Pending]:
         """A batch, oldest first; it counts as being written until `settle`.
@@ -226,6 +271,7 @@ class WriteQueue:
         with self.changed:
             all_due = self._hurry > 0 or len(self.held) >= self._half
             due = [self._due_s(each, all_due) for each in self.held.values()]
+            due += [each.retry_s for each in self.clears.values()]
             return min(due, default=None)
 
     def outcome(self, batch: Sequence[Pending]) -> tuple[list[Pending], list[Pending]]:
@@ -243,11 +289,21 @@ class WriteQueue:
         return done, parked
 
     def settle(self, batch: Sequence[Pending]) -> None:
-        """Take back a batch: what has reached every tier, or is parked, leaves the queue."""
+        """Take back a batch: what has reached every tier, or is parked, leaves the queue.
+
+        A deletion takes the place of a value that is parked: what the tiers held before is older still,
+        and not to be served.
+        """
+        now = self._monotonic()
         with self.changed:
             done, parked = self._outcome(batch)
             for each in (*done, *parked):
                 del self.held[each.key]
+            for each in parked:
+                if each.entry is not None:
+                    self._put(
+                        Pending(each.key, None, each.as_of_s, each.levels), now, replayed=True
+                    )
             self._writing.difference_update([each.key for each in batch])
             self.parked += len(parked)
             self.changed.notify_all()
@@ -273,14 +329,26 @@ class WriteQueue:
         ceiling = min(_LAST_RETRY_S, _FIRST_RETRY_S * 2 ** min(each.tries, 16))
         each.retry_s = self._monotonic() + ceiling * self._jitter()
 
+    def give_up(self, each: Pending, trouble: str) -> None:
+        """Have a change parked, whatever attempts it has left."""
+        each.trouble = trouble
+        each.attempts = MAX_ATTEMPTS
+
+    def age_s(self, each: Pending) -> float:
+        """Seconds since a change was queued."""
+        return self._monotonic() - each.touched_s
+
     def drain(self, timeout_s: float) -> list[str]:
-        """Have everything written at once; the keys that were not when the time was over."""
+        """Have everything written at once; what was not when the time was over.
+
+        Keys, and of clears the prefixes with a `*`.
+        """
         with self.changed:
             self._hurry += 1
             self.changed.notify_all()
             try:
-                self.changed.wait_for(lambda: not self.held, timeout_s)
-                return list(self.held)
+                self.changed.wait_for(lambda: not self.held and not self.clears, timeout_s)
+                return [*self.held, *(f"{prefix}*" for prefix in self.clears)]
             finally:
                 self._hurry -= 1
 
@@ -302,6 +370,7 @@ class WriteQueue:
         """In a forked child: what waits is the parent's to write, and so are its waiters."""
         self.changed = threading.Condition(self._lock)
         self.held.clear()
+        self.clears.clear()
         self.parked = 0
         self._writing.clear()
         self._hurry = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from tiered_cache._engine.effects import (
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
     from tiered_cache.entry import Entry
     from tiered_cache_policies.contracts import WritePlan
 
-__all__ = ["enqueue", "enqueue_many", "flush", "forget_above"]
+__all__ = ["as_of", "enqueue", "enqueue_many", "flush", "forget_above", "reached"]
+
+_UNSURE = (
+    "it waited for longer than deletions are remembered, and the key is not there: it may have been "
+    "deleted since. Retry it if not"
+)
 
 
 def enqueue(stack: Stack, key: str, records: Records, plan: WritePlan) -> Plan[WritePlan]:
@@ -146,7 +152,7 @@ def flush(stack: Stack, batch: Sequence[Pending], now_s: float) -> Plan[None]:
                     continue
                 item = _item(level, each, records.get(each.key), tokens[each.key], now_s)
                 if item is None:
-                    _reached(level, each)
+                    reached(level, each)
                 else:
                     items[each.key] = item
             if items:
@@ -164,18 +170,39 @@ def _tokens(
     stack: Stack, level: Level, waiting: Sequence[Pending], now_s: float
 ) -> Plan[dict[str, object]]:
     """What a tier must still hold of each key that may be written."""
-    tokens = {each.key: each.tokens[level.index] for each in waiting if each.tokens is not None}
+    tokens: dict[str, object] = {}
+    for each in waiting:
+        if each.tokens is None:
+            continue
+        if _is_old(stack, each, now_s):
+            reached(level, each)  # a deletion since may be forgotten; it can be computed again
+        else:
+            tokens[each.key] = each.tokens[level.index]
     changes = {each.key: each for each in waiting if each.tokens is None}
     if not changes:
         return tokens
     answers = yield from _heads(stack, level, changes)
     for key, found in answers.items():
         each = changes[key]
-        if each.as_of_s < _as_of(stack, found) <= now_s + SKEW_ALLOWANCE_S:
-            _reached(level, each)
+        if each.as_of_s < as_of(stack, found) <= now_s + SKEW_ALLOWANCE_S:
+            reached(level, each)
+        elif _is_unsure(stack, each, found, now_s):
+            stack.queue.give_up(each, _UNSURE)
         else:
             tokens[key] = found.token
     return tokens
+
+
+def _is_unsure(stack: Stack, each: Pending, found: Found | Absent, now_s: float) -> bool:
+    """Whether the key may have been deleted since so long ago that no tier remembers it."""
+    remembered = isinstance(found, Found) or found.deleted_s > -math.inf
+    return not (each.entry is None or remembered or each.insists) and _is_old(stack, each, now_s)
+
+
+def _is_old(stack: Stack, each: Pending, now_s: float) -> bool:
+    """Whether what was deleted after a change may have been forgotten, by one clock or the other."""
+    age_s = max(now_s - each.as_of_s, stack.queue.age_s(each))
+    return age_s >= TOMBSTONE_LIFETIME_S - SKEW_ALLOWANCE_S
 
 
 def _heads(
@@ -201,7 +228,7 @@ def _is_healthy(level: Level, reply: Reply) -> bool:
     return reply.status != SKIPPED and not level.breaker.failing
 
 
-def _as_of(stack: Stack, found: Found | Absent) -> float:
+def as_of(stack: Stack, found: Found | Absent) -> float:
     """As of when what a tier holds for a key was decided."""
     if isinstance(found, Absent):
         return found.deleted_s
@@ -228,7 +255,8 @@ def _item(
     return PutItem(make_tombstone(each.as_of_s), TOMBSTONE_LIFETIME_S, token)
 
 
-def _reached(level: Level, each: Pending) -> None:
+def reached(level: Level, each: Pending) -> None:
+    """Remember that a level has a change."""
     each.levels = tuple(index for index in each.levels if index != level.index)
 
 
@@ -240,7 +268,7 @@ def _write(
         for key in items:
             each = changes[key]
             if key in reply.value or each.tokens is not None:
-                _reached(level, each)
+                reached(level, each)
             else:
                 # Either it was overtaken, which the next attempt will see, or it is refused.
                 stack.queue.postpone(each, f"tier {level.name!r} does not take it", refused=True)
@@ -262,7 +290,7 @@ def _write_one_by_one(
         reply = yield Put(level.index, key, item)
         healthy = healthy or reply.status in (OK, REFUSED)
         if reply.status == OK or (reply.status == REFUSED and changes[key].tokens is not None):
-            _reached(level, changes[key])
+            reached(level, changes[key])
         else:
             failed.append((changes[key], reply.reason))
     for each, reason in failed:

@@ -23,6 +23,7 @@ from tiered_cache._engine.tagging import versions_of
 from tiered_cache._engine.terms import Terms, make_entry
 from tiered_cache._engine.trust import remove, trust
 from tiered_cache.contracts import ANY, PutItem
+from tiered_cache.events import Event, EventKind
 from tiered_cache.outcomes import TierWrite, WriteOutcome, WriteResult
 from tiered_cache_policies.contracts import WritePlan, WriteRequest
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from tiered_cache_policies.contracts import Durability
 
 __all__ = ["fill", "store", "store_many"]
+
+_TOLD_ALREADY = (WriteOutcome.WRITTEN, WriteOutcome.QUEUED)
 
 
 def store(
@@ -57,7 +60,7 @@ def _refuse_everywhere(stack: Stack, key: str) -> Plan[WriteResult]:
     reports: dict[int, TierWrite] = {}
     for level in reversed(stack.levels):
         reports[level.index] = yield from _refuse(stack, level, key, reason)
-    return WriteResult(tuple(reports[level.index] for level in stack.levels))
+    return _result(stack, key, reports)
 
 
 def _store(
@@ -90,7 +93,17 @@ def _store(
             reports[level.index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
     if overtaken is not None:
         yield from _overtake(stack, key, records, overtaken, reports)
-    return WriteResult(tuple(reports[level.index] for level in stack.levels))
+    return _result(stack, key, reports)
+
+
+def _result(stack: Stack, key: str, reports: Mapping[int, TierWrite]) -> WriteResult:
+    """What a write did in each tier, as an event too where it is neither written nor queued."""
+    if stack.listeners.active:
+        for each in reports.values():
+            if each.outcome not in _TOLD_ALREADY:
+                event = Event(EventKind.WRITE, each.tier, key, 0.0, 0, each.outcome.value)
+                stack.note(event)
+    return WriteResult(tuple([reports[level.index] for level in stack.levels]))
 
 
 def _overtake(
@@ -175,10 +188,7 @@ def _store_batch(
     reports = yield from _write_batch(stack, made, plans)
     for key, each in overtaken.items():
         yield from _overtake(stack, key, made[key], each, reports[key])
-    return {
-        key: WriteResult(tuple(each[level.index] for level in stack.levels))
-        for key, each in reports.items()
-    }
+    return {key: _result(stack, key, each) for key, each in reports.items()}
 
 
 def _write_batch(

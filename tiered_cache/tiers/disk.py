@@ -375,7 +375,7 @@ class DiskTier:
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with `prefix`, in transactions of 500 keys."""
         count = 0
-        self._log_clearing(prefix)
+        self.fence(prefix)  # for fills that began earlier
         while True:
             keys = self._keys_after("", prefix)
             with self._writing("clear") as cache, cache.transact():
@@ -385,11 +385,11 @@ class DiskTier:
         if not prefix:
             with self._writing("clear") as cache:
                 cache.clear()
-        self._log_clearing(prefix)
+        self.fence(prefix)  # for what was read in between
         return count
 
-    def _log_clearing(self, prefix: str) -> None:
-        # Before it, for fills that began earlier; after it, for what was read in between.
+    def fence(self, prefix: str) -> None:
+        """Refuse fills that began before now, and log that keys which begin with `prefix` changed."""
         with self._writing("clear") as cache, cache.transact():
             self._log.renew_generation(cache)
             self._log.append(cache, self._origin(), prefix, is_prefix=True)

@@ -281,8 +281,11 @@ class RedisTier:
         for start in range(0, len(keys), _BATCH):
             batch = keys[start : start + _BATCH]
             found = self._ask("get_many", None, _HEADS.call([*map(self._name, batch)], ()))
+            if not isinstance(found, list):
+                msg = f"{self._wire.address} answers a script with something else than a list"
+                raise TierUnavailableError(msg, tier=self.name, operation="get_many")
             for place, head in zip(found[::2], found[1::2], strict=True):
-                key = batch[place]
+                key = batch[int(place)]
                 try:
                     answers[key] = self._answer(key, head, -1)
                 except CorruptRecordError:
@@ -389,6 +392,10 @@ class RedisTier:
             self._ask("clear", None, ("UNLINK", *names))
         self._log.end_clear(origin, prefix)
         return count
+
+    def fence(self, prefix: str) -> None:
+        """Refuse fills that began before now, and log that keys which begin with `prefix` changed."""
+        self._log.begin_clear(self._origin(), prefix)
 
     def scan(self, prefix: str = "") -> Iterator[str]:
         """The keys that begin with `prefix`, some 500 keys a round trip, each given once.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiered_cache.changes import MAX_LOGGED_KEY, Change, ChangeLog, LoggedTier
-from tiered_cache.contracts import PutItem
+from tiered_cache.contracts import FencingTier, PutItem
 from tiered_cache.testing.tier_contract._base import TierContractBase
 
 if TYPE_CHECKING:
@@ -94,6 +94,15 @@ class LoggingContract(TierContractBase):
         tier.clear()
         expected = [("user:", True)] * 2 + [("", True)] * 2
         assert self.changed(reader, position) == expected
+
+    def test_a_fence_is_logged_as_a_change_of_all_keys_with_its_prefix(
+        self, tier: Tier, reader: ChangeLog
+    ) -> None:
+        if not isinstance(tier, FencingTier):
+            pytest.skip("the tier has no fence")
+        position = self.end(reader)
+        tier.fence("a/")
+        assert self.changed(reader, position) == [("a/", True)]
 
     def test_who_changed_it_is_logged(self, tier: Tier, reader: ChangeLog) -> None:
         position = self.end(reader)
