@@ -33,6 +33,7 @@ __all__ = [
     "PutItem",
     "Reach",
     "Recorder",
+    "SteppedTier",
     "Tier",
     "TierContext",
     "TierInfo",
@@ -287,6 +288,18 @@ class HeadTier(Protocol):
 
     def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
         """As `get_many`, but of each record only the first `HEAD_BYTES`, and no lifetimes."""
+        ...
+
+
+@runtime_checkable
+class SteppedTier(Protocol):
+    """A tier that can say how far a `clear` has come, which takes long where there is much."""
+
+    def clear_in_steps(self, prefix: str, stepped: Callable[[int], object]) -> int:
+        """Do what `clear` does, and call `stepped` after each step with the keys removed so far.
+
+        It is called without a lock held, and does not raise.
+        """
         ...
 
 

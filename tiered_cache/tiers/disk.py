@@ -368,12 +368,17 @@ class DiskTier:
 
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with `prefix`, in transactions of 500 keys."""
+        return self.clear_in_steps(prefix, lambda _: None)
+
+    def clear_in_steps(self, prefix: str, stepped: Callable[[int], object]) -> int:
+        """Do the same, and call `stepped` after each transaction."""
         count = 0
         self._log_clearing(prefix)
         while True:
             keys = self._keys_after("", prefix)
             with self._writing("clear") as cache, cache.transact():
                 count += sum([bool(cache.delete(key)) for key in keys])
+            stepped(count)
             if len(keys) < _BATCH:
                 break
         if not prefix:
