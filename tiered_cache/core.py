@@ -250,9 +250,7 @@ class Core:
         for level, counters in zip(self.stack.levels, self._tier_counters, strict=True):
             saved_s = level.tier.live_seconds_saved() if isinstance(level.tier, LiveTier) else 0.0
             hits, seconds = (live_hits, live_s) if level.index == 0 else (0, 0.0)
-            tiers.append(
-                counters.snapshot(live_hits=hits, live_s=seconds, live_saved_s=saved_s)
-            )
+            tiers.append(counters.snapshot(live_hits=hits, live_s=seconds, live_saved_s=saved_s))
         return self._counters.snapshot(tuple(tiers), live_hits=live_hits, live_hit_s=live_hit_s)
 
     def _live_hits_now(self) -> tuple[int, float, float]:
@@ -275,6 +273,7 @@ class Core:
             breaker=level.breaker.state.value,
             breaker_changes=tuple(BreakerChange(*each) for each in level.breaker_changes),
             reach=level.tier.reach.name.lower(),
+            lag=self.stack.following.lag(level),
             **fields,
         )
 

@@ -117,7 +117,7 @@ class DiskTier:
         self._directory = self._root
         self._wall = SYSTEM_CLOCK.wall
         self._leases = DiskLeases(self._timeout_s, name)
-        self._log = DiskLog(self._store, self._in_store, self._max_bytes)
+        self._log = DiskLog(self._store, self._in_store, self._now, self._max_bytes)
         self._origin: Callable[[], str] = str
         call_in_child(self._forget_connections)
 
@@ -219,6 +219,9 @@ class DiskTier:
         if self._cache is not None:
             self._cache.abandon()
             self._cache = None
+
+    def _now(self) -> float:
+        return self._wall()  # the context's, which is another one than at first
 
     def _store(self) -> BoundedCache:
         return self._cache if self._cache is not None else self._open_cache()
