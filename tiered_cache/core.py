@@ -241,6 +241,7 @@ class Core:
             queue_parked=queue["parked"],
             journal_bytes=0 if self._journal_made is None else self._journal_made.size_bytes(),
             staleness_bound_s=stack.following.bound_s,
+            bus_lag_s=max(_behind_s(tiers), default=None),
         )
 
     def counted(self) -> CacheStats:
@@ -393,6 +394,12 @@ class CoreSource:
     def close(self) -> None:
         """Close the core; using it again raises."""
         self.core().close()
+
+
+def _behind_s(tiers: Sequence[TierStats]) -> list[float]:
+    """How long ago the logs of tiers were read to their ends, of those that ever were."""
+    lags = [tier.lag for tier in tiers if tier.lag is not None]
+    return [lag.behind_s for lag in lags if lag.behind_s is not None]
 
 
 def journal_directory(tiers: Sequence[Tier], namespace: str) -> Path:

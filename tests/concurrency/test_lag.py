@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tiered_cache.changes import Lag
+from tiered_cache.stats.merging import at_rest, merged
+from tiered_cache.stats.reports import ProcessReport, decode_report, encode
+from tiered_cache.stats.snapshot import CacheStats, TierStats
 from tiered_cache.testing import FakeClock, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tiered_cache.changes import Lag
     from tiered_cache.contracts import Tier
     from tiered_cache.testing import ChaosProxy, ValkeyServer
 
@@ -105,6 +108,7 @@ def test_a_log_that_cannot_be_read_is_more_and_more_behind(
             clock.advance(10.0)
             cache.get("key")
             assert lag_of(cache).behind_s == passed
+            assert cache.stats().bus_lag_s == passed
         proxy.forward()
         clock.advance(10.0)
         cache.get("key")
@@ -115,6 +119,28 @@ def test_a_cache_that_was_never_connected_has_never_read_it() -> None:
     with TieredCache([MemoryTier(), RedisTier("redis://127.0.0.1:1/0")]) as cache:
         lag = lag_of(cache)
         assert (lag.position, lag.behind_s, lag.delay_s) == ("", None, None)
+
+
+def test_of_several_processes_the_one_that_is_furthest_behind_counts() -> None:
+    lags = [Lag("7", 3.0, 0.1), None, Lag("8", 5.0, None), Lag("9", 1.0, 2.0)]
+
+    def merge(*given: Lag | None) -> CacheStats:
+        tiers = [TierStats("redis", reach="cluster", lag=each) for each in given]
+        return merged([("host", CacheStats(tiers=(tier,))) for tier in tiers])
+
+    assert merge(*lags).tier("redis").lag == lags[2]
+    assert merge(*lags, Lag("", None, None)).tier("redis").lag == Lag("", None, None)
+    assert merge(None, None).tier("redis").lag is None
+    # A process that is gone is behind nothing.
+    assert at_rest(merge(*lags)).tier("redis").lag is None
+
+
+def test_a_lag_is_published_with_the_rest() -> None:
+    stats = CacheStats(tiers=(TierStats("redis", lag=Lag("7", 3.0, None)),))
+    report = ProcessReport(
+        name="a", host="h", pid=1, program="p", started_s=0.0, at_s=1.0, stats=stats
+    )
+    assert decode_report(encode(report)).stats == stats
 
 
 def test_each_log_has_a_lag_and_who_has_no_copies_has_none(

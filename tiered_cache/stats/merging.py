@@ -93,7 +93,7 @@ def _merged_groups(several: Sequence[Sequence[T]]) -> tuple[T, ...]:
 def at_rest(stats: CacheStats) -> CacheStats:
     """What a process did that is gone: it holds, waits for and owes nothing."""
     tiers = tuple(
-        replace(tier, **dict.fromkeys(_FULLNESS), breaker="closed", detail="")
+        replace(tier, **dict.fromkeys(_FULLNESS), breaker="closed", detail="", lag=None)
         for tier in stats.tiers
     )
     return replace(
