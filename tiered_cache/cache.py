@@ -429,16 +429,24 @@ class TieredCache:
                     yield key[start:]
         core.stack.tell()
 
-    def clear(self) -> int:
-        """Remove every key of this cache or view, views of it included.
+    def clear(self, progress: Callable[[str, int], object] | None = None) -> int:
+        """Remove every key of this cache or view, views of it included, in bounded steps.
 
-        Only this namespace is touched, whatever else the stores hold. Returns the most keys that
-        any one tier held.
+        Only this namespace is touched, whatever else the stores hold.
+
+        Args:
+            progress: Called after each step, some 500 keys, with the name of the tier and how many
+                keys were removed from it so far; the slowest tier comes first.
+
+        Returns:
+            The most keys that any one tier held.
         """
         core = self._source.core()
-        return core.change([], clear(core.stack, self._prefix))
+        return core.change([], clear(core.stack, self._prefix, progress))
 
-    def invalidate_prefix(self, prefix: str) -> int:
+    def invalidate_prefix(
+        self, prefix: str, progress: Callable[[str, int], object] | None = None
+    ) -> int:
         """Remove every key that begins with `prefix`, in bounded steps, as `clear` does.
 
         Returns the most keys that any one tier held.
@@ -447,7 +455,7 @@ class TieredCache:
             msg = f"A prefix must be a string, not {type(prefix).__name__}"
             raise InvalidKeyError(msg)
         core = self._source.core()
-        return core.change([], clear(core.stack, self._prefix + prefix))
+        return core.change([], clear(core.stack, self._prefix + prefix, progress))
 
     def invalidate_tags(self, *tags: str) -> WriteResult:
         """Serve nothing any more that was stored under one of `tags`, or is being computed for them.

@@ -34,6 +34,7 @@ __all__ = [
     "PutItem",
     "Reach",
     "Recorder",
+    "SteppedTier",
     "Tier",
     "TierContext",
     "TierInfo",
@@ -299,6 +300,18 @@ class FencingTier(Protocol):
         """Refuse every fill that began before now, and log that keys which begin with `prefix` changed.
 
         Nothing is removed. Raises as `Tier.clear` does.
+        """
+        ...
+
+
+@runtime_checkable
+class SteppedTier(Protocol):
+    """A tier that can say how far a `clear` has come, which takes long where there is much."""
+
+    def clear_in_steps(self, prefix: str, stepped: Callable[[int], object]) -> int:
+        """Do what `clear` does, and call `stepped` after each step with the keys removed so far.
+
+        It is called without a lock held, and does not raise.
         """
         ...
 

@@ -248,6 +248,7 @@ class Core:
             queue_parked=queue["parked"],
             journal_bytes=0 if self._journal_made is None else self._journal_made.size_bytes(),
             staleness_bound_s=stack.following.bound_s,
+            bus_lag_s=max(_behind_s(tiers), default=None),
         )
 
     def counted(self) -> CacheStats:
@@ -257,9 +258,7 @@ class Core:
         for level, counters in zip(self.stack.levels, self._tier_counters, strict=True):
             saved_s = level.tier.live_seconds_saved() if isinstance(level.tier, LiveTier) else 0.0
             hits, seconds = (live_hits, live_s) if level.index == 0 else (0, 0.0)
-            tiers.append(
-                counters.snapshot(live_hits=hits, live_s=seconds, live_saved_s=saved_s)
-            )
+            tiers.append(counters.snapshot(live_hits=hits, live_s=seconds, live_saved_s=saved_s))
         return self._counters.snapshot(tuple(tiers), live_hits=live_hits, live_hit_s=live_hit_s)
 
     def _live_hits_now(self) -> tuple[int, float, float]:
@@ -282,6 +281,7 @@ class Core:
             breaker=level.breaker.state.value,
             breaker_changes=tuple(BreakerChange(*each) for each in level.breaker_changes),
             reach=level.tier.reach.name.lower(),
+            lag=self.stack.following.lag(level),
             **fields,
         )
 
@@ -401,6 +401,12 @@ class CoreSource:
     def close(self) -> None:
         """Close the core; using it again raises."""
         self.core().close()
+
+
+def _behind_s(tiers: Sequence[TierStats]) -> list[float]:
+    """How long ago the logs of tiers were read to their ends, of those that ever were."""
+    lags = [tier.lag for tier in tiers if tier.lag is not None]
+    return [lag.behind_s for lag in lags if lag.behind_s is not None]
 
 
 def journal_directory(tiers: Sequence[Tier], namespace: str) -> Path:

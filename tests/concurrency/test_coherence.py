@@ -400,8 +400,8 @@ def test_law_5_a_database_that_was_replaced_leaves_nothing_old(
         log: Any = cache._source.core().stack.levels[1].tier
         store = log._store()
         with store.transact():
-            store._sql("DELETE FROM TieredChanges")
-            store._sql("INSERT INTO TieredChanges VALUES (7, '', x'', 0)")
+            store._sql("DELETE FROM TieredLog")
+            store._sql("INSERT INTO TieredLog VALUES (7, '', x'', 0, NULL)")
         store.delete("key")
         clock.advance(BOUND_S)
         assert cache.get("key") is None

@@ -223,3 +223,38 @@ def test_a_prefix_can_be_invalidated(open_cache: Make, clock: FakeClock) -> None
     clock.advance(BOUND_S)
     for each in (cache, elsewhere):
         assert each.get_many(["a/1", "a/2", "b/1"]) == {"b/1": 3}
+
+
+class _Counted(DiskTier):
+    """Counts what is asked of it."""
+
+    calls = 0
+
+    def put(self, *arguments: Any, **options: Any) -> bool:
+        self.calls += 1
+        return super().put(*arguments, **options)
+
+    def put_many(self, *arguments: Any, **options: Any) -> set[str]:
+        self.calls += 1
+        return super().put_many(*arguments, **options)
+
+    def get(self, *arguments: Any, **options: Any) -> Any:
+        self.calls += 1
+        return super().get(*arguments, **options)
+
+    def get_many(self, *arguments: Any, **options: Any) -> Any:
+        self.calls += 1
+        return super().get_many(*arguments, **options)
+
+
+def test_an_invalidation_costs_the_same_whatever_the_number_of_entries(tmp_path: Path) -> None:
+    tier = _Counted(tmp_path)
+    costs = []
+    with TieredCache([MemoryTier(), tier]) as cache:
+        for count in (1, 1000):
+            cache.set_many({f"{count} {number}": 1 for number in range(count)}, tags={"a"})
+            tier.calls = 0
+            assert cache.invalidate_tags("a")
+            costs.append(tier.calls)
+            assert cache.get(f"{count} 0") is None
+    assert costs[0] == costs[1] > 0

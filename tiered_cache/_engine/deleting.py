@@ -25,6 +25,7 @@ from tiered_cache_policies.contracts import WriteRequest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tiered_cache._engine.effects import Progress
     from tiered_cache._engine.stack import Stack
 
 __all__ = ["clear", "delete", "delete_many"]
@@ -126,11 +127,12 @@ def _delete_from_tiers(
     return counts
 
 
-def clear(stack: Stack, prefix: str) -> Plan[int]:
+def clear(stack: Stack, prefix: str, progress: Progress | None = None) -> Plan[int]:
     """Remove every key that begins with `prefix`, slowest tier first; the most that one held.
 
     Where writes are queued, so is a clear for a tier that is away.
     """
+    told = None if progress is None else _never_raising(stack, progress)
     count = 0
     failed = []
     stack.epoch += 1
@@ -139,7 +141,7 @@ def clear(stack: Stack, prefix: str) -> Plan[int]:
     if stack.queues_writes:
         yield AwaitWritten(prefix)
     for level in reversed(stack.levels):
-        reply = yield Clear(level.index, prefix)
+        reply = yield Clear(level.index, prefix, told)
         if reply.status == OK:
             count = max(count, reply.value)
         else:
@@ -154,3 +156,17 @@ def clear(stack: Stack, prefix: str) -> Plan[int]:
     stack.epoch += 1
     stack.flights.detach_all(prefix)
     return count
+
+
+def _never_raising(stack: Stack, progress: Progress) -> Progress:
+    """`progress`, whose faults are logged: law 1, a clear is not left half done for them."""
+
+    def tell(name: str, count: int) -> None:
+        try:
+            progress(name, count)
+        except Exception as error:
+            stack.faults.report(
+                "engine", "progress", f"Who is told of a clear's progress failed: {error!r}"
+            )
+
+    return tell

@@ -220,7 +220,7 @@ class SyncDriver:
 
     def _clear(self, effect: Clear) -> Reply:
         level = self._levels[effect.level]
-        reply = level.call("clear", None, level.tier.clear, effect.prefix)
+        reply = level.call("clear", None, level.clear, effect.prefix, effect.progress)
         if reply.status == OK:
             self._note(
                 Event(EventKind.DELETE, level.name, effect.prefix, reply.seconds, 0, "clear")

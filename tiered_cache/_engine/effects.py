@@ -37,6 +37,7 @@ __all__ = [
     "Fence",
     "ForgetJournal",
     "Plan",
+    "Progress",
     "Put",
     "PutMany",
     "Read",
@@ -140,11 +141,16 @@ class DeleteMany(NamedTuple):
     keys: Sequence[str]
 
 
+Progress = Callable[[str, int], object]
+"""Who is told of the name of a tier, and of how many keys were removed from it so far."""
+
+
 class Clear(NamedTuple):
     """Delete all keys with a prefix of one tier: a reply with how many there were."""
 
     level: int
     prefix: str
+    progress: Progress | None = None
 
 
 class Fence(NamedTuple):

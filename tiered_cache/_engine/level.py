@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache._engine.breaker import Breaker, BreakerState
 from tiered_cache._engine.effects import FAILED, OK, REFUSED, SKIPPED, UNREADABLE, Reply
 from tiered_cache._engine.suspects import Suspects
-from tiered_cache.contracts import FencingTier, HeadTier, LiveTier, Reach
+from tiered_cache.contracts import FencingTier, HeadTier, LiveTier, Reach, SteppedTier
 from tiered_cache.errors import (
     ConfigurationError,
     RecordError,
@@ -25,6 +25,7 @@ from tiered_cache_policies.contracts import TierFacts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tiered_cache._engine.effects import Progress
     from tiered_cache._engine.faultlog import FaultLog
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Absent, Found, PutItem, Recorder, Tier, TierContext
@@ -180,6 +181,17 @@ class Level:
     def put(self, key: str, item: PutItem) -> bool:
         """Have the tier store `item`."""
         return self.tier.put(key, item[0], item[1], expected=item[2], fill=item[3])
+
+    def clear(self, prefix: str, progress: Progress | None) -> int:
+        """Have the tier remove all keys with a prefix, and `progress` told how far it is."""
+        name, tier = self.name, self.tier
+        if progress is None:
+            return tier.clear(prefix)
+        if isinstance(tier, SteppedTier):
+            return tier.clear_in_steps(prefix, lambda count: progress(name, count))
+        count = tier.clear(prefix)
+        progress(name, count)
+        return count
 
     def walk(self, prefix: str) -> Iterator[str]:
         """The tier's keys that begin with `prefix`; ends early where the tier fails."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import textwrap
 from typing import TYPE_CHECKING
 
 from tiered_cache.cli.exits import CONFIGURATION, NO, OK, UNAVAILABLE
 from tiered_cache.cli.output import print_json, printable
+from tiered_cache.cli.progress import StatusLine
 from tiered_cache.diagnosis import Verdict, diagnose
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_WIDTH = 80
 _WORTH_TELLING_S = 0.1
 _COLOURS = {Verdict.OK: "32", Verdict.ADVICE: "33", Verdict.PROBLEM: "31", Verdict.SKIPPED: "2"}
 _INDENT = 11
@@ -77,10 +76,8 @@ class _Screen:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._shows_progress = sys.stderr.isatty()
+        self._line = StatusLine()
         self._colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        # With a pipe nobody knows who reads it: as on the narrowest terminal.
-        self._width = min(_WIDTH, shutil.get_terminal_size((_WIDTH, 24)).columns)
         self._is_first = True
 
     def stack(self, name: str, namespace: str, tiers: tuple[str, ...]) -> None:
@@ -92,10 +89,10 @@ class _Screen:
         self._is_first = False
 
     def began(self, subject: str, name: str) -> None:
-        self._show(printable(f"{subject}: {name} ...")[: self._width - 1])
+        self._line.show(f"{subject}: {name} ...")
 
     def ended(self, check: Check) -> None:
-        self._show("")
+        self._line.show("")
         if self._quiet:
             return
         verdict = f"{check.verdict.value:7}"
@@ -112,15 +109,9 @@ class _Screen:
         indent = " " * columns
         return textwrap.wrap(
             printable(text),
-            self._width,
+            self._line.width,
             initial_indent=indent,
             subsequent_indent=indent,
             break_long_words=False,
             break_on_hyphens=False,
         )
-
-    def _show(self, text: str) -> None:
-        """Show what is being done, on a line that the next one takes the place of."""
-        if self._shows_progress:
-            blank = " " * (self._width - 1)
-            print(f"\r{blank}\r{text}", end="", file=sys.stderr, flush=True)

@@ -39,11 +39,14 @@ def _stats(cache: TieredCache, arguments: argparse.Namespace) -> int:
                 tier.breaker,
                 _number(tier.entries, tier.max_entries),
                 _number(tier.bytes, tier.max_bytes),
+                "" if tier.lag is None else _seconds(tier.lag.behind_s),
                 tier.detail,
             )
             for tier in stats.tiers
         ]
-        print_table(("tier", "breaker", "entries", "bytes", "where, or what is wrong"), rows)
+        print_table(
+            ("tier", "breaker", "entries", "bytes", "behind", "where, or what is wrong"), rows
+        )
     return OK if all(tier.breaker == "closed" for tier in stats.tiers) else UNAVAILABLE
 
 

@@ -29,6 +29,7 @@ examples:
   tiered-cache get greeting
   tiered-cache explain greeting            what each tier says of the key
   tiered-cache keys user: --stack ci --json
+  tiered-cache invalidate --tag repo:x     serve nothing that has this tag
   tiered-cache doctor                      whether everything works, and what to do
 """
 _OWN_MEMORY = """\
@@ -55,6 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_delete(commands)
     _add_keys(commands)
     _add_explain(commands)
+    _add_invalidate(commands)
     _add_clear(commands)
     _add_journal(commands)
     _add_doctor(commands)
@@ -215,12 +217,35 @@ def _add_explain(commands: Commands) -> None:
     _add_stack(parser)
 
 
+def _add_invalidate(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "invalidate",
+        "remove what has a tag, or keys that begin with a prefix or match a pattern",
+        "removing",
+        "Serve nothing any more that was stored under a tag, in any process or host that shares the\n"
+        "stack's tiers, however many entries there are; remove the keys that begin with a prefix;\n"
+        "or those that match a pattern (* any text, ? one character, [abc] one of these), which\n"
+        "walks over the keys. Each may be repeated. On a terminal it shows how far it is.",
+        "  tiered-cache invalidate --tag repo:x --tag branch:main\n"
+        "  tiered-cache invalidate --prefix report:2025-\n"
+        "  tiered-cache invalidate --pattern 'user:*:avatar' --stack ci",
+    )
+    for option, what in (
+        ("--tag", "NAME"),
+        ("--prefix", "TEXT"),
+        ("--pattern", "PATTERN"),
+    ):
+        parser.add_argument(option, action="append", default=[], metavar=what)
+    _add_stack(parser)
+
+
 def _add_clear(commands: Commands) -> None:
     parser = _command(
         commands,
         "clear",
         "remove every key of the stack's namespace; asks first",
-        "values",
+        "removing",
         "Remove every key of the stack's namespace, from every tier. Other namespaces and other\n"
         "users of the same server are not touched. Asks first, unless --yes is given; exit code 1\n"
         "if the answer is no, 2 if there is no terminal to ask on.",

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from tiered_cache.changes import Lag
     from tiered_cache.stats.tiers import BreakerChange
 
-__all__ = ["MAX_BREAKER_CHANGES", "all_true", "any_of", "largest", "latest", "total", "worst"]
+__all__ = [
+    "MAX_BREAKER_CHANGES",
+    "all_true",
+    "any_of",
+    "furthest",
+    "largest",
+    "latest",
+    "total",
+    "worst",
+]
 
 MAX_BREAKER_CHANGES = 20
 """How many of a breaker's latest changes are kept."""
@@ -34,6 +45,16 @@ def any_of(values: Sequence[Any]) -> Any:
     """The one that most have, of those that say anything."""
     said = Counter(each for each in values if each)
     return said.most_common(1)[0][0] if said else values[0]
+
+
+def furthest(lags: Sequence[Lag | None]) -> Lag | None:
+    """The one that is furthest behind; one that never read its log is behind all others."""
+    known = [each for each in lags if each is not None]
+    return max(known, key=_behind_s, default=None)
+
+
+def _behind_s(lag: Lag) -> float:
+    return math.inf if lag.behind_s is None else lag.behind_s
 
 
 def all_true(values: Sequence[bool]) -> bool:

@@ -65,7 +65,8 @@ class CacheStats:
         queue_age_s: Seconds for which the oldest of them waits.
         queue_parked: Queued writes that were given up and are in the journal.
         journal_bytes: The size of the journal on disk.
-        bus_lag_s: Seconds by which what others changed is known late; `None` where nothing says.
+        bus_lag_s: Seconds since it was last known what others had changed, of the tier of which that
+            is longest ago (`TierStats.lag`); `None` where no tier says.
         staleness_bound_s: For how long a value may be served that was changed elsewhere; `inf`
             where nothing bounds it.
         processes: How many processes the snapshot is of.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, Self
 
+from tiered_cache.changes import Lag  # noqa: TC001 - msgspec reads the annotations
 from tiered_cache.stats.fields import counter, durations, gauge, less
-from tiered_cache.stats.joining import all_true, any_of, latest, total, worst
+from tiered_cache.stats.joining import all_true, any_of, furthest, latest, total, worst
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 __all__ = ["CURVE_SIZES", "BreakerChange", "TierStats"]
@@ -31,7 +32,8 @@ class TierStats:
     the calls' times, `None` unless the statistics policy keeps them. Where `counted` is false
     nothing was counted, and zeros say nothing. `entries`, `bytes`, `max_entries` and `max_bytes` are
     `None` where the tier does not know them. `reach` is who shares the tier: `"process"`, `"host"`
-    or `"cluster"`. `breaker_changes` are the latest twenty.
+    or `"cluster"`. `breaker_changes` are the latest twenty. `lag` says how far the cache is with the log of
+    what others changed in the tier; `None` where it keeps no copies in tiers above.
 
     `curve` says, for each of `CURVE_SIZES`, how many of the lookups would have been hits were the
     tier so many times as large and did it evict what was used least recently; empty where that is
@@ -70,6 +72,7 @@ class TierStats:
     write_latency: LatencyHistogram | None = durations()
     reach: str = gauge(any_of, "")
     breaker_changes: tuple[BreakerChange, ...] = gauge(latest, ())
+    lag: Lag | None = gauge(furthest, None)  # noqa: RUF009 - it makes a field
     curve: tuple[float, ...] = ()
     curve_lookups: int = counter()
 

@@ -111,7 +111,9 @@ class RedisLog:
         if not there:
             return self._end()
         entries = _entries_of(streams)
-        changes = [change for _, fields in entries for change in _to_changes(fields)]
+        changes = [
+            change for entry_id, fields in entries for change in _to_changes(entry_id, fields)
+        ]
         last = _to_position(entries[-1][0]) if entries else position
         return ChangePage(changes, last, more=len(entries) == _PAGE)
 
@@ -153,10 +155,11 @@ def _entries_of(streams: Any) -> list[Any]:
     return next(iter(streams.values())) if isinstance(streams, dict) else streams[0][1]
 
 
-def _to_changes(fields: Any) -> list[Change]:
+def _to_changes(entry_id: bytes, fields: Any) -> list[Change]:
     """The changes that an entry tells of: of any keys, if it is none of ours."""
     try:
         _, origin, _, packed = fields
-        return unpack(origin.decode(), packed)
+        milliseconds = _to_position(entry_id) >> _SEQUENCE_BITS
+        return unpack(origin.decode(), packed, milliseconds / 1000)
     except (ValueError, TypeError, AttributeError):
         return [Change("", "", is_prefix=True)]

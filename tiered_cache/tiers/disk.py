@@ -117,7 +117,7 @@ class DiskTier:
         self._directory = self._root
         self._wall = SYSTEM_CLOCK.wall
         self._leases = DiskLeases(self._timeout_s, name)
-        self._log = DiskLog(self._store, self._in_store, self._max_bytes)
+        self._log = DiskLog(self._store, self._in_store, self._now, self._max_bytes)
         self._origin: Callable[[], str] = str
         call_in_child(self._forget_connections)
 
@@ -219,6 +219,9 @@ class DiskTier:
         if self._cache is not None:
             self._cache.abandon()
             self._cache = None
+
+    def _now(self) -> float:
+        return self._wall()  # the context's, which is another one than at first
 
     def _store(self) -> BoundedCache:
         return self._cache if self._cache is not None else self._open_cache()
@@ -374,12 +377,17 @@ class DiskTier:
 
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with `prefix`, in transactions of 500 keys."""
+        return self.clear_in_steps(prefix, lambda _: None)
+
+    def clear_in_steps(self, prefix: str, stepped: Callable[[int], object]) -> int:
+        """Do the same, and call `stepped` after each transaction."""
         count = 0
         self.fence(prefix)  # for fills that began earlier
         while True:
             keys = self._keys_after("", prefix)
             with self._writing("clear") as cache, cache.transact():
                 count += sum([bool(cache.delete(key)) for key in keys])
+            stepped(count)
             if len(keys) < _BATCH:
                 break
         if not prefix:

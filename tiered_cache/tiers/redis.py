@@ -382,6 +382,10 @@ class RedisTier:
 
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with `prefix`, some 500 keys a round trip."""
+        return self.clear_in_steps(prefix, lambda _: None)
+
+    def clear_in_steps(self, prefix: str, stepped: Callable[[int], object]) -> int:
+        """Do the same, and call `stepped` after each round trip."""
         count = 0
         origin = self._origin()
         self._log.begin_clear(origin, prefix)
@@ -390,6 +394,7 @@ class RedisTier:
             # SCAN may give a key twice: the second time there is nothing.
             count += sum([bool(head) and head != TOMBSTONE_MAGIC for head in heads])
             self._ask("clear", None, ("UNLINK", *names))
+            stepped(count)
         self._log.end_clear(origin, prefix)
         return count
 
