@@ -124,7 +124,11 @@ class DiskLog:
                     Change(origin, key.decode("utf-8", "surrogatepass"), bool(is_prefix), made_s)
                     for _, origin, key, is_prefix, made_s in rows[1:]
                 ]
+                if any(each.is_prefix for each in changes):
+                    # Somebody may have cleared: the next fill need not be refused to know.
+                    self.generation = self.read_generation(self._store())
                 return ChangePage(changes, rows[-1][0], more=len(rows) > _PAGE)
+        self.generation = self.read_generation(self._store())
         ((last,),) = sql("SELECT max(number) FROM TieredLog").fetchall()
         return ChangePage((), last or 0, complete=False)
 

@@ -107,7 +107,11 @@ class RedisLog:
         at = _to_id(position)
         anchor = ("XRANGE", self.stream, at, at)
         later = ("XREAD", "COUNT", _PAGE, "STREAMS", self.stream, at)
-        there, streams = self._ask("read_changes", "", [anchor, later], 0.0)
+        generation = ("GET", self.generation_key)
+        there, streams, known = self._ask("read_changes", "", [anchor, later, generation], 0.0)
+        if isinstance(known, bytes):
+            # Somebody may have cleared: the next fill need not be refused to know.
+            self.generation = known
         if not there:
             return self._end()
         entries = _entries_of(streams)

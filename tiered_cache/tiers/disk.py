@@ -384,11 +384,13 @@ class DiskTier:
         count = 0
         self.fence(prefix)  # for fills that began earlier
         while True:
-            keys = self._keys_after("", prefix)
+            # Tombstones too: a fill that began after a deletion, and before this, is refused then.
+            rows = self._rows_after("", prefix)
             with self._writing("clear") as cache, cache.transact():
-                count += sum([bool(cache.delete(key)) for key in keys])
+                for key, tag in rows:
+                    count += bool(cache.delete(key)) and tag != _TOMBSTONE_TAG
             stepped(count)
-            if len(keys) < _BATCH:
+            if len(rows) < _BATCH:
                 break
         if not prefix:
             with self._writing("clear") as cache:
@@ -405,24 +407,25 @@ class DiskTier:
     def scan(self, prefix: str = "") -> Iterator[str]:
         """The keys that begin with `prefix`, in order, read 500 at a time."""
         last = ""
-        while keys := self._keys_after(last, prefix):
-            yield from keys
-            last = keys[-1]
+        while rows := self._rows_after(last, prefix):
+            yield from [key for key, tag in rows if tag != _TOMBSTONE_TAG]
+            last = rows[-1][0]
 
-    def _keys_after(self, last: str, prefix: str) -> list[str]:
+    def _rows_after(self, last: str, prefix: str) -> list[tuple[str, str | None]]:
+        """The next keys, with the tags that tell their tombstones."""
         with self._in_store("scan"):
             rows = (
                 self._store()
                 ._sql(
-                    "SELECT key FROM Cache WHERE raw = 1 AND key > ? AND key >= ? AND tag IS NULL"
+                    "SELECT key, tag FROM Cache WHERE raw = 1 AND key > ? AND key >= ?"
                     " AND (expire_time IS NULL OR expire_time > ?) ORDER BY key LIMIT ?",
                     (last, prefix, time.time(), _BATCH),
                 )
                 .fetchall()
             )
         # Python compares the prefix: SQLite's text functions end at a NUL.
-        keys = [key for (key,) in rows if type(key) is str]
-        return list(itertools.takewhile(lambda key: key.startswith(prefix), keys))
+        known = [(key, tag) for key, tag in rows if type(key) is str]
+        return list(itertools.takewhile(lambda row: row[0].startswith(prefix), known))
 
     def info(self) -> TierInfo:
         """Live records and bytes on disk; costs a walk over the expired ones in an index."""

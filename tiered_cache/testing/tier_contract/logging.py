@@ -203,3 +203,25 @@ class LoggingContract(TierContractBase):
             again = tier.get("answer").token
             assert tier.put("answer", item, math.inf, expected=again, fill=True)
             tier.clear()
+
+    @pytest.mark.parametrize("prefix", ["", "user:"])
+    def test_law_4_a_clear_elsewhere_refuses_fills_of_keys_that_were_deleted_before(
+        self, prefix: str, tier: Tier, reader: ChangeLog
+    ) -> None:
+        del reader  # it skips the test where there is none
+        tier.delete("user:1")
+        self.put(tier, "user:2")
+        token = tier.get("user:1").token
+        assert self.open_tier().clear(prefix) == 1
+        item = self.make_item(tier, b"late")
+        assert not tier.put("user:1", item, math.inf, expected=token, fill=True)
+
+    def test_a_clear_elsewhere_that_was_heard_of_refuses_no_later_fill(
+        self, tier: Tier, reader: ChangeLog
+    ) -> None:
+        assert isinstance(tier, LoggedTier)
+        position = self.end(reader)
+        self.open_tier().clear()
+        assert tier.log.read(position).changes
+        item = self.make_item(tier, b"new")
+        assert tier.put("key", item, math.inf, expected=tier.get("key").token, fill=True)
