@@ -77,6 +77,10 @@ class Board(Protocol):
         """
         ...
 
+    def remove(self, names: Sequence[str]) -> None:
+        """Take down what is called so, whatever it says."""
+        ...
+
 
 @runtime_checkable
 class BoardTier(Protocol):

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import time
 import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from tiered_cache._engine.breaker import BreakerState
 from tiered_cache._engine.driver import SyncDriver
+from tiered_cache._engine.effects import OK
 from tiered_cache._engine.flights import leading
 from tiered_cache._engine.flusher import Flusher
 from tiered_cache._engine.flying import Task, refresh_once
 from tiered_cache._engine.refresher import Refresher
 from tiered_cache._engine.stack import Stack, StackOptions
-from tiered_cache.contracts import DurableTier, LiveTier
-from tiered_cache.errors import CacheClosedError, ConfigurationError, show_key
+from tiered_cache.boards import BoardTier
+from tiered_cache.contracts import DurableTier, LiveTier, Reach
+from tiered_cache.errors import (
+    CacheClosedError,
+    ConfigurationError,
+    TierUnavailableError,
+    show_key,
+)
 from tiered_cache.forking import fork_safe_lock
 from tiered_cache.stats.counters import CacheCounters, TierCounters
+from tiered_cache.stats.fleet import FleetStats, fleet_of
+from tiered_cache.stats.publisher import Answer, Outlet, Publisher
 from tiered_cache.stats.snapshot import BreakerChange
 from tiered_cache.stats.tally import Tally
 
@@ -79,6 +90,13 @@ class Core:
         self._live_s = 0.0
         self._live_timed = 0
         self._journal_made: Journal | None = None
+        self._publisher = Publisher(
+            [] if not statistics.one_in else [*self._outlets()],
+            lambda: self.stats(asking=False),
+            self.counted,
+            lambda: self.stack.origin,
+            options.clock,
+        )
         self._flusher = Flusher(self.stack, self._run)
         self._refresher = Refresher()
         self.stack.refresh = self._recompute
@@ -86,6 +104,13 @@ class Core:
             self.stack.wake = self._flusher.wake
             if journal_directory(tiers, options.namespace).is_dir():
                 self._flusher.adopt()
+
+    def _outlets(self) -> Iterator[Outlet]:
+        for level in self.stack.levels:
+            tier = level.tier
+            if isinstance(tier, BoardTier) and tier.reach > Reach.PROCESS:
+                guarded = functools.partial(_guarded, level)
+                yield Outlet(tier.board, tier.reach.name.lower(), guarded)
 
     def _recompute(self, wanted: Refresh) -> None:
         key, function, terms, seen_s = wanted
@@ -150,6 +175,8 @@ class Core:
 
     def run(self, plan: Plan[T]) -> T:
         """Run a plan and tell the listeners."""
+        if not self._publisher.running:
+            self._publisher.start()
         if self._closed:
             plan.close()
             msg = "the cache is closed: make a new one, or don't close it while it is in use"
@@ -164,7 +191,7 @@ class Core:
         """Run a plan that changes `keys`, one after the other in this process."""
         held = self.stack.begin_change(keys)
         try:
-            if self._closed:
+            if self._closed or not self._publisher.running:
                 return self.run(plan)
             return self._run(plan)
         finally:
@@ -212,12 +239,16 @@ class Core:
                 node.visits += 0
         return (time.perf_counter() - started) / _TIMED_HITS
 
-    def stats(self) -> CacheStats:
-        """All counters, and how things stand. Asks each tier how full it is."""
+    def stats(self, *, asking: bool = True) -> CacheStats:
+        """All counters, and how things stand. Asks each tier how full it is.
+
+        Args:
+            asking: Whether that may be the call by which a breaker finds out if the tier is back.
+        """
         stack = self.stack
         counted = self.counted()
         tiers = [
-            self._standing(level, tier)
+            self._standing(level, tier, asking=asking)
             for level, tier in zip(stack.levels, counted.tiers, strict=True)
         ]
         queue = stack.queue.figures()
@@ -238,9 +269,7 @@ class Core:
         for level, counters in zip(self.stack.levels, self._tier_counters, strict=True):
             saved_s = level.tier.live_seconds_saved() if isinstance(level.tier, LiveTier) else 0.0
             hits, seconds = (live_hits, live_s) if level.index == 0 else (0, 0.0)
-            tiers.append(
-                counters.snapshot(live_hits=hits, live_s=seconds, live_saved_s=saved_s)
-            )
+            tiers.append(counters.snapshot(live_hits=hits, live_s=seconds, live_saved_s=saved_s))
         return self._counters.snapshot(tuple(tiers), live_hits=live_hits, live_hit_s=live_hit_s)
 
     def _live_hits_now(self) -> tuple[int, float, float]:
@@ -254,9 +283,11 @@ class Core:
             self._live_timed = max(self._live_timed, live_hits)
             return live_hits, self._live_s, live_hit_s
 
-    def _standing(self, level: Level, stats: TierStats) -> TierStats:
-        reply = level.call("info", None, level.tier.info)
-        fields: dict[str, Any] = {} if reply.value is None else reply.value._asdict()
+    def _standing(self, level: Level, stats: TierStats, *, asking: bool) -> TierStats:
+        fields: dict[str, Any] = {}
+        if asking or level.breaker.state is BreakerState.CLOSED:
+            reply = level.call("info", None, level.tier.info)
+            fields = {} if reply.value is None else reply.value._asdict()
         if level.fault:
             fields["detail"] = level.fault
         return stats.standing(
@@ -265,6 +296,24 @@ class Core:
             reach=level.tier.reach.name.lower(),
             **fields,
         )
+
+    def fleet(self, since_s: float | None, within: str | None) -> FleetStats:
+        """What all processes did that share a tier: the one that most share, and that answers.
+
+        Args:
+            since_s: For how long back, `None` for all.
+            within: The widest reach that is wanted: `"cluster"`, `"host"` or `"process"`.
+        """
+        now_s = self.stack.clock.wall()
+        for outlet in reversed(self._publisher.outlets):
+            if within in (None, "cluster", outlet.reach):
+                own = self._publisher.own(outlet)
+                mine = own if own.stats.lookups or outlet.hangs else None
+                answer = outlet.guarded(fleet_of, outlet.board, mine, now_s, outlet.reach, since_s)
+                if answer.done:
+                    found: FleetStats = answer.value
+                    return found
+        return FleetStats(self.stats(), None, (), 0, 0, "process", now_s)
 
     def retry_parked(self, keys: Container[str] | None) -> int:
         """Queue what is parked in the journal once more."""
@@ -285,6 +334,7 @@ class Core:
         if not self._closed:
             self._closed = True
             self._refresh()
+            self._publisher.close()
             self._refresher.close()
             self.stack.renewer.close()
             self._flusher.close()
@@ -293,6 +343,17 @@ class Core:
             if self._journal_made is not None:
                 self._journal_made.close()
             _give_back([level.tier for level in self.stack.levels])
+
+
+def _guarded(level: Level, function: Callable[..., Any], *args: Any, **options: Any) -> Answer:
+    """What came of a call that uses a level's board: never the one that tests a sick tier."""
+    if level.breaker.state is not BreakerState.CLOSED:
+        return Answer(asked=False, done=False)
+    try:
+        reply = level.call("statistics", None, functools.partial(function, *args, **options))
+    except TierUnavailableError:  # of a strict stack
+        return Answer(asked=True, done=False)
+    return Answer(asked=True, done=reply.status == OK, value=reply.value)
 
 
 class Face(Protocol):

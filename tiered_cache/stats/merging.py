@@ -125,9 +125,7 @@ def trimmed(stats: CacheStats, most: int) -> CacheStats:
 def _trimmed(groups: Sequence[T], most: int, weight: Callable[[T], float]) -> tuple[T, ...]:
     if len(groups) <= most:
         return tuple(groups)
-    by_weight = sorted(
-        groups, key=lambda each: (each.name != OTHERS, weight(each)), reverse=True
-    )
+    by_weight = sorted(groups, key=lambda each: (each.name != OTHERS, weight(each)), reverse=True)
     kept = by_weight[: most - 1]
     rest = [replace(each, name=OTHERS) for each in by_weight[most - 1 :]]
     return _merged_groups([kept, rest])
