@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
-from tiered_cache.boards import MAX_NOTICE_BYTES, MAX_NOTICES, Notice
+from tiered_cache.boards import MAX_NOTICE_BYTES, MAX_NOTICES, MAX_READ_BYTES, Notice
 from tiered_cache.errors import RecordRefusedError, TierTimeoutError, TierUnavailableError
 from tiered_cache.forking import ForkGate, call_in_child
 
@@ -129,14 +129,20 @@ class DiskBoard:
     def read(self, prefix: str) -> Sequence[Notice]:
         """The notices whose names begin with `prefix`."""
         with self._database("read_notices") as database:
-            rows = database.execute(
+            cursor = database.execute(
                 "SELECT name, data, ends_s FROM notices WHERE substr(name, 1, ?) = ?"
                 " AND typeof(name) = 'text' AND typeof(data) = 'blob' AND length(data) <= ?"
                 " AND typeof(ends_s) = 'real' LIMIT ?",
                 (len(prefix), prefix, MAX_NOTICE_BYTES, MAX_NOTICES),
-            ).fetchall()
-        now_s = self._wall()
-        return [Notice(name, data, ends_s - now_s) for name, data, ends_s in rows]
+            )
+            now_s = self._wall()
+            notices = []
+            left = MAX_READ_BYTES
+            for name, data, ends_s in cursor:
+                left -= len(data)
+                if left >= 0:
+                    notices.append(Notice(name, data, ends_s - now_s))
+        return notices
 
     def names(self, prefix: str) -> Sequence[str]:
         """The names that begin with `prefix`."""
