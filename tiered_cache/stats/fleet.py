@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +33,8 @@ are read in one step: a process is in one of them."""
 
 _MOMENT = "then:"
 _MOMENT_S = 60.0
+_TRIES = 4
+"""How many moments are looked at for one: some may not be readable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +197,13 @@ def _moments(board: Board) -> dict[str, float]:
 
 def moment_before(board: Board, at_s: float) -> Totals | None:
     """The latest moment that is no later than `at_s`; raises what the tier raises."""
-    earlier = [(each, name) for name, each in _moments(board).items() if each + _MOMENT_S <= at_s]
-    for _, name in sorted(earlier, reverse=True)[:3]:
+    earlier = [(each, name) for name, each in _moments(board).items() if each <= at_s]
+    for _, name in sorted(earlier, reverse=True)[:_TRIES]:
         for notice in board.read(name):
-            try:
-                return decode_totals(notice.data)
-            except ValueError:
-                continue
+            with contextlib.suppress(ValueError):
+                found = decode_totals(notice.data)
+                if found.at_s <= at_s:
+                    return found
     return None
 
 
