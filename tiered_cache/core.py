@@ -19,7 +19,7 @@ from tiered_cache._engine.flying import Task, refresh_once
 from tiered_cache._engine.refresher import Refresher
 from tiered_cache._engine.stack import Stack, StackOptions
 from tiered_cache.boards import BoardTier
-from tiered_cache.contracts import DurableTier, LiveTier, Reach
+from tiered_cache.contracts import DurableTier, LiveTier, Reach, TierInfo
 from tiered_cache.errors import (
     CacheClosedError,
     ConfigurationError,
@@ -28,6 +28,7 @@ from tiered_cache.errors import (
 )
 from tiered_cache.forking import fork_safe_lock
 from tiered_cache.stats.counters import CacheCounters, TierCounters
+from tiered_cache.stats.curves import size_in_entries
 from tiered_cache.stats.fleet import FleetStats, fleet_of
 from tiered_cache.stats.publisher import Answer, Outlet, Publisher
 from tiered_cache.stats.snapshot import BreakerChange
@@ -67,15 +68,16 @@ class Core:
         _check_order(tiers)
         _take(tiers)
         self._tier_counters = [TierCounters(tier.name, statistics) for tier in tiers]
-        self._counters = CacheCounters(statistics)
-        self.live_hits = Tally()
         self.monotonic = options.clock.monotonic
+        self._counters = CacheCounters(statistics, len(tiers), self.monotonic)
+        self.live_hits = Tally()
         self.stack = Stack(
             tiers,
             options,
             self._tier_counters,
             counters=self._counters,
             journal=self._journal,
+            rest_s=self._counters.rest_s,
         )
         try:
             self.stack.open()
@@ -284,12 +286,17 @@ class Core:
             return live_hits, self._live_s, live_hit_s
 
     def _standing(self, level: Level, stats: TierStats, *, asking: bool) -> TierStats:
-        fields: dict[str, Any] = {}
+        info = TierInfo()
         if asking or level.breaker.state is BreakerState.CLOSED:
-            reply = level.call("info", None, level.tier.info)
-            fields = {} if reply.value is None else reply.value._asdict()
+            info = level.call("info", None, level.tier.info).value or info
+        fields = info._asdict()
         if level.fault:
             fields["detail"] = level.fault
+        size = size_in_entries(info)
+        # Of a tier whose hits are inlined, no more is known as long as it is not full.
+        if size is not None and stats.counted and (stats.evictions or not level.is_live):
+            fields["curve"] = self._counters.curves.curve(level.index, size, stats.lookups)
+            fields["curve_lookups"] = stats.lookups
         return stats.standing(
             breaker=level.breaker.state.value,
             breaker_changes=tuple(BreakerChange(*each) for each in level.breaker_changes),
@@ -308,8 +315,7 @@ class Core:
         for outlet in reversed(self._publisher.outlets):
             if within in (None, "cluster", outlet.reach):
                 own = self._publisher.own(outlet)
-                mine = own if own.stats.lookups or outlet.hangs else None
-                answer = outlet.guarded(fleet_of, outlet.board, mine, now_s, outlet.reach, since_s)
+                answer = outlet.guarded(fleet_of, outlet.board, own, now_s, outlet.reach, since_s)
                 if answer.done:
                     found: FleetStats = answer.value
                     return found

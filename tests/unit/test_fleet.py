@@ -344,9 +344,7 @@ def test_what_is_gone_holds_and_owes_nothing() -> None:
     assert rest.hits == stats.hits
 
 
-def test_a_window_ends_now_and_begins_with_a_moment(
-    tmp_path: Path, namespace: str
-) -> None:
+def test_a_window_ends_now_and_begins_with_a_moment(tmp_path: Path, namespace: str) -> None:
     clock = FakeClock(start_wall=time.time())
     with TieredCache([MemoryTier(), DiskTier(tmp_path)], namespace=namespace, clock=clock) as cache:
         core = cache._source.core()

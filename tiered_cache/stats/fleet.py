@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from tiered_cache.stats.history import thinned
 from tiered_cache.stats.merging import at_rest, merged
@@ -115,7 +117,7 @@ class BoardNow(NamedTuple):
             and_: Reports that are put in.
         """
         running = [each for each in self.running if each.name != without]
-        parts = [(each.host, each.stats) for each in (*running, *and_)]
+        parts = [(each.host, each.stats) for each in (*and_, *running)]
         parts += [("", at_rest(each.stats)) for each in self.ended]
         if self.totals is not None:
             parts.append(("", at_rest(self.totals.stats)))
@@ -208,13 +210,14 @@ def moment_before(board: Board, at_s: float) -> Totals | None:
 
 
 def fleet_of(
-    board: Board, own: ProcessReport | None, now_s: float, reach: str, since_s: float | None
+    board: Board, own: ProcessReport, now_s: float, reach: str, since_s: float | None
 ) -> FleetStats:
     """What all processes did that share a board.
 
     Args:
         board: The board.
-        own: What this process has to say now, in the place of what it published.
+        own: What this process has to say now, in the place of what it published. One that did
+            nothing only says how the shared tiers stand.
         now_s: The time.
         reach: Who shares the board.
         since_s: For how long back; `None` for all.
@@ -223,13 +226,27 @@ def fleet_of(
         TierUnavailableError: And whatever else the tier raises.
     """
     now = read_now(board)
-    without = "" if own is None else own.name
-    mine = () if own is None else (own,)
-    stats = now.stats(without=without, and_=mine)
-    others = tuple(each for each in now.running if each.name != without)
+    others = tuple(each for each in now.running if each.name != own.name)
+    looks_only = not own.stats.lookups and len(others) == len(now.running)
+    mine = () if looks_only else (own,)
+    view = own
+    if looks_only:
+        view = msgspec.structs.replace(own, stats=_standing(own.stats, alone=not others))
+    stats = now.stats(without=own.name, and_=[view])
     span_s = None
     if since_s is not None:
         before = moment_before(board, now_s - since_s)
         if before is not None:
             stats, span_s = stats - before.stats, now_s - before.at_s
     return FleetStats(stats, span_s, (*mine, *others), now.gone, len(now.unreadable), reach, now_s)
+
+
+def _standing(stats: CacheStats, *, alone: bool) -> CacheStats:
+    """How the tiers stand, by one that did nothing: not its own memory, beside that of others."""
+    tiers = tuple(
+        replace(tier, max_entries=None, max_bytes=None, entries=None, bytes=None)
+        if tier.reach == "process" and not alone
+        else tier
+        for tier in stats.tiers
+    )
+    return replace(stats, tiers=tiers, processes=0)

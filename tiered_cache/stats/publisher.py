@@ -33,6 +33,13 @@ _LIVES = 3
 """How many publications in a row may fail before a process counts as gone."""
 
 _GRACE_S = 5.0
+_IDLE_S = 30.0
+"""How long after anything was counted the thread ends."""
+
+_IDLE_LIFETIME_S = 300.0
+"""How long a process that does nothing counts as running."""
+
+_TIMES = frozenset({"compute_latency", "serialize_latency", "read_latency", "write_latency"})
 
 
 class Answer(NamedTuple):
@@ -83,8 +90,9 @@ class Outlet:
 class Publisher:
     """Publishes the statistics of a process every 2 seconds, or as seldom as costs a thousandth of a core.
 
-    In one daemon thread, which the first lookup that is not inlined starts, in a forked child again.
-    A hit pays nothing. When the cache is closed and at the exit of the process, what it did is added
+    In one daemon thread, which the first lookup that is not inlined starts, in a forked child again,
+    and which ends when nothing was counted for half a minute: a process that does nothing for five
+    minutes more counts as gone until it does something. A hit pays nothing. When the cache is closed and at the exit of the process, what it did is added
     to the totals of those that are gone. A process that is killed is found to be gone when it has not
     published for a while, and another one adds its last publication to the totals. One that was only
     frozen finds that out, and goes on with what it did since.
@@ -145,11 +153,20 @@ class Publisher:
 
     def _work(self) -> None:
         pause_s = _EVERY_S
+        amount, since_s = -1.0, self._clock.monotonic()
         while self._sleep(pause_s):
             began_s = time.thread_time()
-            self.publish(pause_s * _LIVES + _GRACE_S)
+            stats = self._take()
+            found = _amount(stats)
+            if found != amount:
+                amount, since_s = found, self._clock.monotonic()
+            idle = self._clock.monotonic() - since_s >= _IDLE_S
+            self.publish(_IDLE_LIFETIME_S if idle else pause_s * _LIVES + _GRACE_S, stats)
             self._tidy()
+            if idle:
+                break
             pause_s = max(_EVERY_S, (time.thread_time() - began_s) / _SHARE)
+        self.running = self._closed
 
     def _tidy(self) -> None:
         now_s = self._clock.wall()
@@ -188,10 +205,10 @@ class Publisher:
         with self._turn:
             return self.report(outlet, self._take(), since=outlet.before)
 
-    def publish(self, lifetime_s: float) -> None:
+    def publish(self, lifetime_s: float, stats: CacheStats | None = None) -> None:
         """Put on each board what this process did, current for so long."""
         with self._turn:
-            stats = self._take()
+            stats = self._take() if stats is None else stats
             for outlet in self.outlets:
                 self._publish(outlet, stats, lifetime_s)
 
@@ -225,8 +242,8 @@ class Publisher:
             self._wakes.notify_all()
         if not self.outlets:
             return
-        stats = self._counted()
-        if not _happened(stats) and not any(outlet.hangs for outlet in self.outlets):
+        stats = self._take()
+        if not _amount(stats) and not any(outlet.hangs for outlet in self.outlets):
             return
         with self._turn:
             for outlet in self.outlets:
@@ -239,11 +256,12 @@ def _fold_now(board: Board, now_s: float) -> bool:
     return fold(board, read_now(board), now_s)
 
 
-def _happened(stats: CacheStats) -> bool:
-    """Whether anything was counted."""
-    return any(
+def _amount(stats: CacheStats) -> float:
+    """A number that grows with whatever is counted; 0 if nothing was."""
+    numbers = [
         getattr(each, name)
         for each in (stats, *stats.tiers)
         for name in counters(type(each))
-        if isinstance(getattr(each, name), int | float)
-    )
+        if name not in _TIMES
+    ]
+    return sum(numbers)

@@ -46,9 +46,7 @@ class BoardContract(TierContractBase):
         assert not other.put("a", b"second", _LONG_S, new=True)
         assert [each.data for each in board.read("")] == [b"first"]
 
-    def test_a_notice_that_was_taken_down_is_not_replaced(
-        self, board: Board, other: Board
-    ) -> None:
+    def test_a_notice_that_was_taken_down_is_not_replaced(self, board: Board, other: Board) -> None:
         assert not board.put("a", b"first", _LONG_S)
         assert board.put("a", b"first", _LONG_S, new=True)
         assert board.put("a", b"second", _LONG_S)
