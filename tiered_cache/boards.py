@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["MAX_NOTICES", "MAX_NOTICE_BYTES", "Board", "BoardTier", "Notice"]
+__all__ = ["MAX_NOTICES", "MAX_NOTICE_BYTES", "MAX_READ_BYTES", "Board", "BoardTier", "Notice"]
 
 MAX_NOTICE_BYTES = 2**20
 """The longest notice that is kept or read."""
 
 MAX_NOTICES = 2000
 """How many notices one reading gives at most."""
+
+MAX_READ_BYTES = 2**26
+"""How many bytes one reading gives at most, so that a foreign board can't fill the memory."""
 
 
 class Notice(NamedTuple):
@@ -59,7 +62,7 @@ class Board(Protocol):
     def read(self, prefix: str) -> Sequence[Notice]:
         """The notices whose names begin with `prefix`, as of one moment.
 
-        At most `MAX_NOTICES`; none that is longer than a notice may be.
+        At most `MAX_NOTICES`, and `MAX_READ_BYTES`; none that is longer than a notice may be.
         """
         ...
 
@@ -75,6 +78,10 @@ class Board(Protocol):
         Returns:
             Whether it was done.
         """
+        ...
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Take down what is called so, whatever it says."""
         ...
 
 

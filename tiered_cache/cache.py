@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tiered_cache.decorators import Cached
     from tiered_cache.events import Event
     from tiered_cache.outcomes import JournalEntry
+    from tiered_cache.stats.fleet import FleetStats
     from tiered_cache.stats.snapshot import CacheStats
     from tiered_cache_policies.contracts import (
         AdmissionPolicy,
@@ -529,6 +530,25 @@ class TieredCache:
         return self._source.core().stats()
 
     get_stats = stats
+
+    def fleet(self, since: Duration | None = None, within: str | None = None) -> FleetStats:
+        """What all processes did together that share a tier with this cache, dead ones included.
+
+        Those of all hosts where there is a Redis tier that answers, else those of this host where
+        there is a disk tier, else this one only. The others' numbers are some seconds old.
+
+        Args:
+            since: For how long back, at most a day, such as `"15m"`: to a minute, `span_s` says
+                what it came to. Without it, all that was ever counted.
+            within: `"host"` to leave other hosts out.
+
+        Cost: some milliseconds, and one more for each ten processes.
+        """
+        since_s = None if since is None else parse_duration(since, name="since")
+        if within not in (None, "cluster", "host", "process"):
+            msg = f"within={within!r} must be 'cluster', 'host', 'process' or None"
+            raise ConfigurationError(msg)
+        return self._source.core().fleet(since_s, within)
 
     def function_hits(self, name: str) -> FunctionHits:
         """What a wrapper of a function reads and counts its inlined hits by: for `cached`'s own use.

@@ -111,6 +111,10 @@ class TierInfo(NamedTuple):
     detail: str = ""
 
 
+def _for_ever(_: str) -> float:
+    return float("inf")
+
+
 class TierContext(NamedTuple):
     """What the stack lends to a tier when it is opened.
 
@@ -126,6 +130,8 @@ class TierContext(NamedTuple):
         origin: Gives who uses the tier: no two caches of any process have the same.
         trusted_until: Gives the `clock.monotonic()` up to which what a tier of this process holds
             may be handed out without a `get`: others may have changed it in tiers below.
+        rest_s: Gives, for a key, for how many seconds it may be handed out without a `get`: of some
+            keys, the hits are to be seen for the statistics. To be asked once the tier has evicted.
     """
 
     namespace: str
@@ -136,6 +142,7 @@ class TierContext(NamedTuple):
     window_s: Callable[[float, float], float]
     origin: Callable[[], str]
     trusted_until: Callable[[], float]
+    rest_s: Callable[[str], float] = _for_ever
 
 
 class Tier(Protocol):
@@ -468,18 +475,19 @@ class Counting(Protocol):
         """Whether `serialized` wants to be told. Read once."""
         ...
 
-    def hit(self, key: str, cost_s: float = 0.0, seconds: float = 0.0) -> None:
+    def hit(self, key: str, level: int, cost_s: float, seconds: float) -> None:
         """Count a lookup that found a fresh value, other than an inlined hit.
 
         Args:
             key: The key.
+            level: The place of the tier that held it.
             cost_s: The seconds that computing the value took.
             seconds: Those that reading it took.
         """
         ...
 
-    def stale_hit(self, key: str) -> None:
-        """Count a lookup that found a stale value."""
+    def stale_hit(self, key: str, level: int) -> None:
+        """Count a lookup that found a stale value, in the tier at the place `level`."""
         ...
 
     def miss(self, key: str) -> None:

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import time
 import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from tiered_cache._engine.breaker import BreakerState
 from tiered_cache._engine.driver import SyncDriver
+from tiered_cache._engine.effects import OK
 from tiered_cache._engine.flights import leading
 from tiered_cache._engine.flusher import Flusher
 from tiered_cache._engine.flying import Task, refresh_once
 from tiered_cache._engine.flying_many import refresh_many_once
 from tiered_cache._engine.refresher import Refresher
 from tiered_cache._engine.stack import Stack, StackOptions
-from tiered_cache.contracts import DurableTier, LiveTier
-from tiered_cache.errors import CacheClosedError, ConfigurationError, show_key
+from tiered_cache.boards import BoardTier
+from tiered_cache.contracts import DurableTier, LiveTier, Reach, TierInfo
+from tiered_cache.errors import (
+    CacheClosedError,
+    ConfigurationError,
+    TierUnavailableError,
+    show_key,
+)
 from tiered_cache.forking import fork_safe_lock
 from tiered_cache.stats.counters import CacheCounters, TierCounters
+from tiered_cache.stats.curves import size_in_entries
+from tiered_cache.stats.fleet import FleetStats, fleet_of
+from tiered_cache.stats.publisher import Answer, Outlet, Publisher
 from tiered_cache.stats.snapshot import BreakerChange
 from tiered_cache.stats.tally import Tally
 
@@ -58,15 +70,16 @@ class Core:
         _check_order(tiers)
         _take(tiers)
         self._tier_counters = [TierCounters(tier.name, statistics) for tier in tiers]
-        self._counters = CacheCounters(statistics)
-        self.live_hits = Tally()
         self.monotonic = options.clock.monotonic
+        self._counters = CacheCounters(statistics, len(tiers), self.monotonic)
+        self.live_hits = Tally()
         self.stack = Stack(
             tiers,
             options,
             self._tier_counters,
             counters=self._counters,
             journal=self._journal,
+            rest_s=self._counters.rest_s,
         )
         try:
             self.stack.open()
@@ -81,6 +94,13 @@ class Core:
         self._live_s = 0.0
         self._live_timed = 0
         self._journal_made: Journal | None = None
+        self._publisher = Publisher(
+            [] if not statistics.one_in else [*self._outlets()],
+            lambda: self.stats(asking=False),
+            self.counted,
+            lambda: self.stack.origin,
+            options.clock,
+        )
         self._flusher = Flusher(self.stack, self._run)
         self._refresher = Refresher()
         self.stack.refresh = self._recompute
@@ -89,6 +109,13 @@ class Core:
             self.stack.wake = self._flusher.wake
             if journal_directory(tiers, options.namespace).is_dir():
                 self._flusher.adopt()
+
+    def _outlets(self) -> Iterator[Outlet]:
+        for level in self.stack.levels:
+            tier = level.tier
+            if isinstance(tier, BoardTier) and tier.reach > Reach.PROCESS:
+                guarded = functools.partial(_guarded, level)
+                yield Outlet(tier.board, tier.reach.name.lower(), guarded)
 
     def _recompute(self, wanted: Refresh) -> None:
         key, function, terms, seen_s = wanted
@@ -163,6 +190,8 @@ class Core:
 
     def run(self, plan: Plan[T]) -> T:
         """Run a plan and tell the listeners."""
+        if not self._publisher.running:
+            self._publisher.start()
         if self._closed:
             plan.close()
             msg = "the cache is closed: make a new one, or don't close it while it is in use"
@@ -178,7 +207,7 @@ class Core:
         held: list[threading.Lock] = []
         try:
             self.stack.begin_change(keys, held)
-            if self._closed:
+            if self._closed or not self._publisher.running:
                 return self.run(plan)
             return self._run(plan)
         finally:
@@ -231,12 +260,16 @@ class Core:
                 node.visits += 0
         return (time.perf_counter() - started) / _TIMED_HITS
 
-    def stats(self) -> CacheStats:
-        """All counters, and how things stand. Asks each tier how full it is."""
+    def stats(self, *, asking: bool = True) -> CacheStats:
+        """All counters, and how things stand. Asks each tier how full it is.
+
+        Args:
+            asking: Whether that may be the call by which a breaker finds out if the tier is back.
+        """
         stack = self.stack
         counted = self.counted()
         tiers = [
-            self._standing(level, tier)
+            self._standing(level, tier, asking=asking)
             for level, tier in zip(stack.levels, counted.tiers, strict=True)
         ]
         queue = stack.queue.figures()
@@ -272,11 +305,18 @@ class Core:
             self._live_timed = max(self._live_timed, live_hits)
             return live_hits, self._live_s, live_hit_s
 
-    def _standing(self, level: Level, stats: TierStats) -> TierStats:
-        reply = level.call("info", None, level.tier.info)
-        fields: dict[str, Any] = {} if reply.value is None else reply.value._asdict()
+    def _standing(self, level: Level, stats: TierStats, *, asking: bool) -> TierStats:
+        info = TierInfo()
+        if asking or level.breaker.state is BreakerState.CLOSED:
+            info = level.call("info", None, level.tier.info).value or info
+        fields = info._asdict()
         if level.fault:
             fields["detail"] = level.fault
+        size = size_in_entries(info)
+        # Of a tier whose hits are inlined, no more is known as long as it is not full.
+        if size is not None and stats.counted and (stats.evictions or not level.is_live):
+            fields["curve"] = self._counters.curves.curve(level.index, size, stats.lookups)
+            fields["curve_lookups"] = stats.lookups
         return stats.standing(
             breaker=level.breaker.state.value,
             breaker_changes=tuple(BreakerChange(*each) for each in level.breaker_changes),
@@ -284,6 +324,23 @@ class Core:
             lag=self.stack.following.lag(level),
             **fields,
         )
+
+    def fleet(self, since_s: float | None, within: str | None) -> FleetStats:
+        """What all processes did that share a tier: the one that most share, and that answers.
+
+        Args:
+            since_s: For how long back, `None` for all.
+            within: The widest reach that is wanted: `"cluster"`, `"host"` or `"process"`.
+        """
+        now_s = self.stack.clock.wall()
+        for outlet in reversed(self._publisher.outlets):
+            if within in (None, "cluster", outlet.reach):
+                own = self._publisher.own(outlet)
+                answer = outlet.guarded(fleet_of, outlet.board, own, now_s, outlet.reach, since_s)
+                if answer.done:
+                    found: FleetStats = answer.value
+                    return found
+        return FleetStats(self.stats(), None, (), 0, 0, "process", now_s)
 
     def retry_parked(self, keys: Container[str] | None) -> int:
         """Queue what is parked in the journal once more."""
@@ -304,6 +361,7 @@ class Core:
         if not self._closed:
             self._closed = True
             self._refresh()
+            self._publisher.close()
             self._refresher.close()
             self.stack.renewer.close()
             self._flusher.close()
@@ -312,6 +370,17 @@ class Core:
             if self._journal_made is not None:
                 self._journal_made.close()
             _give_back([level.tier for level in self.stack.levels])
+
+
+def _guarded(level: Level, function: Callable[..., Any], *args: Any, **options: Any) -> Answer:
+    """What came of a call that uses a level's board: never the one that tests a sick tier."""
+    if level.breaker.state is not BreakerState.CLOSED:
+        return Answer(asked=False, done=False)
+    try:
+        reply = level.call("statistics", None, functools.partial(function, *args, **options))
+    except TierUnavailableError:  # of a strict stack
+        return Answer(asked=True, done=False)
+    return Answer(asked=True, done=reply.status == OK, value=reply.value)
 
 
 class Face(Protocol):

@@ -73,7 +73,7 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
             if finding.corrupt:
                 finding = yield from _quarantine(stack, level, key, finding)
         if finding.outcome == "hits":
-            stack.count_hit(key, *_worth(finding))
+            stack.count_hit(key, level.index, *_worth(finding))
             sought = Sought(level, finding, tokens, unsure, epoch, ended)
             if tokens:
                 yield from promote(stack, key, sought)
@@ -82,7 +82,7 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
         if finding.entry is None:
             unsure = unsure or finding.outcome != "misses"
         elif not past_stale:
-            stack.count_stale_hit(key)
+            stack.count_stale_hit(key, level.index)
             return Sought(level, finding, tokens, unsure, epoch, ended)
     stack.count_miss(key)
     return Sought(None, None, tokens, unsure, epoch, ended)
@@ -119,9 +119,9 @@ def look_up_many(
             if finding.entry is not None and (finding.outcome == "hits" or not past_stale):
                 found[key] = Sought(level, finding, tokens[key], key in unsure, epoch, ended[key])
                 if finding.outcome == "hits":
-                    stack.count_hit(key, *_worth(finding))
+                    stack.count_hit(key, level.index, *_worth(finding))
                 else:
-                    stack.count_stale_hit(key)
+                    stack.count_stale_hit(key, level.index)
                 continue
             tokens[key].append(finding.token)
             if finding.outcome in ("errors", "skips"):

@@ -86,6 +86,7 @@ class Stack:
         *,
         counters: Counting,
         journal: Callable[[], Journal],
+        rest_s: Callable[[str], float],
     ) -> None:
         self.options = options
         self.codec = options.codec
@@ -98,6 +99,7 @@ class Stack:
         self.count_computed = counters.computed
         self.count_coalesced = counters.coalesced
         self.count_wait = counters.waited
+        self._rest_s = rest_s
         self._count_serialized = counters.serialized if counters.times_serializing else None
         self.flights = Flights()
         self.renewer = Renewer(lambda: self.origin)
@@ -183,6 +185,7 @@ class Stack:
             mutated=mutated,
             origin=lambda: self.origin,
             trusted_until=self.following.trusted_until,
+            rest_s=self._rest_s,
         )
 
     def encode(self, key: str, entry: Entry, reach: Reach) -> bytes:

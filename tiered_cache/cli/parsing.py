@@ -132,14 +132,35 @@ def _add_stats(commands: Commands) -> None:
     parser = _command(
         commands,
         "stats",
-        "how full each tier is, and whether it can be reached",
-        "inspecting",
-        "What each tier of the stack holds now: entries, bytes, bounds, state of its breaker.\n"
-        "Hits and misses are counted by each process for itself, and this process has none:\n"
-        "read those in your program, by cache.stats(). Exit code 4 if a tier is away.",
-        "  tiered-cache stats\n  tiered-cache stats --json | jq '.tiers[].bytes'",
+        "what all processes did, what it saved, and how full each tier is",
+        "stats",
+        "What the processes did together that use the stack, running and ended, in every tier:\n"
+        "of all hosts with a Redis tier, else of this one. It is counted by each process for itself\n"
+        "and published every 2 seconds. Then, what could be changed. Exit code 4 if a tier is away.",
+        "  tiered-cache stats\n"
+        "  tiered-cache stats --since 15m\n"
+        "  tiered-cache stats --watch\n"
+        "  tiered-cache stats --json | jq '.tiers[].hit_rate'",
+    )
+    parser.add_argument(
+        "--since", metavar="DURATION", help="only what happened since then, such as 15m or 1d"
+    )
+    parser.add_argument(
+        "--watch",
+        nargs="?",
+        type=_pause_s,
+        const=2.0,
+        metavar="SECONDS",
+        help="again and again, every 2 seconds, until Ctrl-C; with --json a document a line",
     )
     _add_stack(parser)
+
+
+def _pause_s(text: str) -> float:
+    seconds = float(text)
+    if not 0.1 <= seconds <= 3600:
+        raise ValueError
+    return seconds
 
 
 def _add_get(commands: Commands) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.forking import fork_safe_lock
+from tiered_cache.stats.curves import Curves
 from tiered_cache.stats.grouping import Computing, Groups, Lookups
+from tiered_cache.stats.repeats import Repeats
 from tiered_cache.stats.snapshot import CacheStats, FunctionStats, NamespaceStats, TierStats
 from tiered_cache.stats.tally import Tally
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tiered_cache_policies.contracts import StatisticsPolicy
 
@@ -120,10 +123,22 @@ class TierCounters:
 
 
 class CacheCounters:
-    """What a cache did as a whole. Thread-safe like `TierCounters`."""
+    """What a cache did as a whole. Thread-safe like `TierCounters`.
 
-    def __init__(self, policy: StatisticsPolicy) -> None:
+    Args:
+        policy: How much is counted.
+        tiers: How many tiers it has.
+        monotonic: The clock.
+    """
+
+    def __init__(
+        self, policy: StatisticsPolicy, tiers: int, monotonic: Callable[[], float]
+    ) -> None:
         self._counted = policy.one_in > 0
+        self._tiers = tiers
+        self.curves = Curves(tiers, monotonic)
+        self._see = self.curves.see if self._counted else _nothing
+        self._repeats = Repeats()
         self._lock = fork_safe_lock()
         self._total = Lookups()
         self.groups = Groups()
@@ -134,32 +149,40 @@ class CacheCounters:
         self._computing = Computing()
         self._serializing = LatencyHistogram() if policy.latencies else None
 
+    def rest_s(self, key: str) -> float:
+        """For how many seconds hits of a key in the first tier need not be seen."""
+        return self.curves.rest_s(key) if self._counted else math.inf
+
     @property
     def times_serializing(self) -> bool:
         """Whether `serialized` wants to be told."""
         return self._serializing is not None
 
-    def hit(self, key: str, cost_s: float = 0.0, seconds: float = 0.0) -> None:
+    def hit(self, key: str, level: int, cost_s: float, seconds: float) -> None:
         """Count a lookup of `key` that found a fresh value, other than an inlined hit.
 
         Args:
             key: The key.
+            level: In which tier.
             cost_s: The seconds that computing the value took.
             seconds: Those that reading it took.
         """
         self._total.hits.add()
+        self._see(key, level + 1)
         for group in self.groups.of(key):
             group.hit(cost_s, seconds)
 
-    def stale_hit(self, key: str) -> None:
-        """Count a lookup of `key` that found a stale value."""
+    def stale_hit(self, key: str, level: int) -> None:
+        """Count a lookup of `key` that found a stale value in a tier."""
         self._total.stale_hits.add()
+        self._see(key, level + 1)
         for group in self.groups.of(key):
             group.lookups.stale_hits.add()
 
     def miss(self, key: str) -> None:
         """Count a lookup of `key` that found nothing."""
         self._total.misses.add()
+        self._see(key, self._tiers)
         for group in self.groups.of(key):
             group.lookups.misses.add()
 
@@ -168,6 +191,7 @@ class CacheCounters:
         with self._lock:
             self._computing.add(seconds, failed)
         for key in keys:
+            self._repeats.computed(key)
             for group in self.groups.of(key):
                 group.computed(seconds / len(keys), failed)
 
@@ -196,6 +220,7 @@ class CacheCounters:
             "misses": self._total.misses.read(),
             "coalesced": self._coalesced.read(),
             "waits": self._waits.read(),
+            "recomputes": self._repeats.read(),
             "namespaces": tuple(NamespaceStats(**each) for each in groups.views_now(live_hit_s)),
             "functions": tuple(FunctionStats(**each) for each in groups.functions_now(live_hit_s)),
         }
@@ -204,3 +229,7 @@ class CacheCounters:
             return CacheStats(
                 **fields, **self._computing.now(), serialize_latency=times, tiers=tiers
             )
+
+
+def _nothing(key: str, reached: int) -> None:
+    """For a cache that counts nothing."""

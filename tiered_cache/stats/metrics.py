@@ -391,6 +391,7 @@ NOT_EXPORTED = {
     "name": "a label",
     "detail": "text",
     "reach": "text",
+    "lag": "in `bus.lag`",
     "breaker_changes": "what a monitoring system keeps by itself",
     "curve": "a model; see `hit_rate_at`",
     "curve_lookups": "a model; see `hit_rate_at`",

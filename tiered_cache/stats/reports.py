@@ -14,7 +14,14 @@ from tiered_cache.stats.snapshot import CacheStats
 from tiered_cache.stats.tiers import CURVE_SIZES
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
-__all__ = ["ProcessReport", "Totals", "decode_report", "decode_totals", "encode"]
+__all__ = [
+    "ProcessReport",
+    "Totals",
+    "UnknownFormatError",
+    "decode_report",
+    "decode_totals",
+    "encode",
+]
 
 FORMAT = 1
 """Of what is published. A reader ignores the others: they count as not readable."""
@@ -25,6 +32,10 @@ MAX_GROUPS = 100
 _MAX_TEXT = 4096
 _MAX_ITEMS = 1000
 _MAX_BUCKET = 1 << 11
+
+
+class UnknownFormatError(ValueError):
+    """Something was published by another release."""
 
 
 class ProcessReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +100,11 @@ def _histogram(kind: type, value: object) -> LatencyHistogram:
     return LatencyHistogram(value)
 
 
+class _Head(msgspec.Struct):
+    format: int
+
+
+_heads = msgspec.msgpack.Decoder(_Head)
 _encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
 _reports = msgspec.msgpack.Decoder(ProcessReport, dec_hook=_histogram)
 _totals = msgspec.msgpack.Decoder(Totals, dec_hook=_histogram)
@@ -102,19 +118,24 @@ def encode(published: ProcessReport | Totals) -> bytes:
 
 def decode_report(data: bytes) -> ProcessReport:
     """A process's report; `ValueError` for anything else."""
-    return _checked(_reports.decode(data))
+    return _checked(_reports.decode(_known(data)))
 
 
 def decode_totals(data: bytes) -> Totals:
     """Totals; `ValueError` for anything else."""
-    return _checked(_totals.decode(data))
+    return _checked(_totals.decode(_known(data)))
+
+
+def _known(data: bytes) -> bytes:
+    """`data`, if it is of the format that this release knows."""
+    if (found := _heads.decode(data).format) != FORMAT:
+        msg = f"format {found} is not known here"
+        raise UnknownFormatError(msg)
+    return data
 
 
 def _checked(found: T) -> T:
     """`found`, if its numbers can be reckoned with and it is bounded."""
-    if found.format != FORMAT:
-        msg = f"format {found.format} is not known here"
-        raise ValueError(msg)
     _check(found)
     return found
 

@@ -59,6 +59,8 @@ class CacheStats:
         namespaces: Each view that was looked into, by its name; `"a/b"` is a view of a view.
         functions: Each function that `cached` wraps and that was called.
         waits: How often a caller waited for a computation of another one.
+        recomputes: How many computations were of keys that the same process had computed before; an
+            estimate, from a sample of the keys.
         compute_latency: The distribution of the times of computations.
         serialize_latency: That of turning values into records, if the statistics policy keeps it.
         queue_depth: Keys that wait in the write-back queue.
@@ -84,6 +86,7 @@ class CacheStats:
     namespaces: tuple[NamespaceStats, ...] = ()
     functions: tuple[FunctionStats, ...] = ()
     waits: int = counter()
+    recomputes: float = counter(0.0)
     compute_latency: LatencyHistogram | None = durations()
     serialize_latency: LatencyHistogram | None = durations()
     queue_depth: int = gauge(total, 0)
@@ -204,6 +207,7 @@ class CacheStats:
             "seconds_spent": self.seconds_spent,
             "cost_per_hit_s": self.cost_per_hit_s,
             "waits": self.waits,
+            "recomputes": self.recomputes,
             "compute_latency": _latency(self.compute_latency),
             "serialize_latency": _latency(self.serialize_latency),
             "queue_depth": self.queue_depth,

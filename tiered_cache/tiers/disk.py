@@ -37,6 +37,7 @@ from tiered_cache.errors import (
 )
 from tiered_cache.forking import ForkGate, call_in_child
 from tiered_cache.tiers._bytes_disk import BytesDisk
+from tiered_cache.tiers._disk_board import DiskBoard
 from tiered_cache.tiers._disk_leases import DiskLeases
 from tiered_cache.tiers._disk_log import DiskLog
 from tiered_cache.tiers._sqlite import BoundedCache, open_bounded
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
+    from tiered_cache.boards import Board
     from tiered_cache.changes import ChangeLog
     from tiered_cache.entry import Entry
     from tiered_cache.leases import Leases
@@ -117,6 +119,7 @@ class DiskTier:
         self._directory = self._root
         self._wall = SYSTEM_CLOCK.wall
         self._leases = DiskLeases(self._timeout_s, name)
+        self._board = DiskBoard(self._timeout_s, name)
         self._log = DiskLog(self._store, self._in_store, self._now, self._max_bytes)
         self._origin: Callable[[], str] = str
         call_in_child(self._forget_connections)
@@ -141,6 +144,11 @@ class DiskTier:
     def leases(self) -> Leases:
         """Leases that the processes of this host agree on."""
         return self._leases
+
+    @property
+    def board(self) -> Board:
+        """Where the processes of this host publish their statistics."""
+        return self._board
 
     @property
     def log(self) -> ChangeLog:
@@ -169,6 +177,8 @@ class DiskTier:
         # Outside what is cleared or put aside, as the journal.
         leases = self._root / ".leases" / f"{context.namespace}.db"
         self._leases.open(leases, context.clock.monotonic)
+        board = self._root / ".statistics" / f"{context.namespace}.db"
+        self._board.open(board, context.clock.wall)
         if self._root.exists() and not self._root.is_dir():
             msg = f"the disk tier's path {self._root} is a file: name a directory"
             raise ConfigurationError(msg, tier=self.name)
@@ -450,6 +460,7 @@ class DiskTier:
             if self._cache is not None:
                 self._cache.close()
         self._leases.close()
+        self._board.close()
 
     def _row(self, cache: BoundedCache, key: str, columns: str) -> tuple[Any, ...] | None:
         rows = cache._sql(

@@ -28,6 +28,7 @@ from tiered_cache.errors import (
     RecordRefusedError,
     TierUnavailableError,
 )
+from tiered_cache.tiers._redis_board import RedisBoard
 from tiered_cache.tiers._redis_leases import RedisLeases
 from tiered_cache.tiers._redis_log import LOG_FUNCTION, RedisLog
 from tiered_cache.tiers._redis_script import Script, with_its_text
@@ -37,6 +38,7 @@ from tiered_cache.units import Duration, Size, parse_duration, parse_size
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from tiered_cache.boards import Board
     from tiered_cache.changes import ChangeLog
     from tiered_cache.leases import Leases
     from tiered_cache.tiers._redis_wire import Command
@@ -161,6 +163,7 @@ class RedisTier:
         self._prefix = b""
         self._aside = ""
         self._leases = RedisLeases(self._ask_all, self._name_aside, max_connections // 2)
+        self._board = RedisBoard(self._ask_all, name)
         self._log = RedisLog(self._ask_all, max_connections // 2)
         self._origin: Callable[[], str] = str
         self._wall = SYSTEM_CLOCK.wall
@@ -172,11 +175,17 @@ class RedisTier:
         # No namespace has a slash: what is kept beside the records is no key of anybody's.
         self._aside = f"tiered-cache:{context.namespace}/"
         self._origin = context.origin
+        self._board.open(f"{self._aside}statistics".encode())
         self._log.open(
             f"redis:{self._wire.address}/{self._aside}",
             f"{self._aside}log".encode(),
             f"{self._aside}generation".encode(),
         )
+
+    @property
+    def board(self) -> Board:
+        """Where all hosts publish their statistics."""
+        return self._board
 
     @property
     def log(self) -> ChangeLog:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tiered_cache.testing.tier_contract.boards import BoardContract
 from tiered_cache.testing.tier_contract.expiring import ExpiringContract
 from tiered_cache.testing.tier_contract.keys import KeysContract
 from tiered_cache.testing.tier_contract.leasing import LeasingContract
@@ -23,6 +24,7 @@ class TierContract(
     LeasingContract,
     LoggingContract,
     PlacingContract,
+    BoardContract,
 ):
     """What `tiered_cache.contracts.Tier` promises, as a pytest class to subclass.
 
