@@ -107,13 +107,7 @@ def cached(
     Cost: a hit of a function of one `str` argument in a memory tier needs no digest, as long as
     the function has seen the argument before.
     """
-    if (
-        inspect.iscoroutinefunction(function)
-        or inspect.isgeneratorfunction(function)
-        or inspect.isasyncgenfunction(function)
-    ):
-        msg = f"{function.__qualname__} is a coroutine or generator function: its result can be used once only, so it can't be cached"
-        raise ConfigurationError(msg)
+    _check_kind(function)
     if scope is not None:
         Scope.of(scope)  # a mistake is told now, not at the first call
     ignored = tuple(ignore)
@@ -163,6 +157,16 @@ def cached(
     wrapper.invalidate = lambda *args, **kwargs: cache.delete(make_key(args, kwargs))
     wrapper.uncached = function
     return cast("Cached[P, R]", wrapper)
+
+
+def _check_kind(function: Callable[..., Any]) -> None:
+    if (
+        inspect.iscoroutinefunction(function)
+        or inspect.isgeneratorfunction(function)
+        or inspect.isasyncgenfunction(function)
+    ):
+        msg = f"{function.__qualname__} is a coroutine or generator function: its result can be used once only, so it can't be cached"
+        raise ConfigurationError(msg)
 
 
 def _prepare(codec: Codec, function: Callable[..., Any]) -> Codec:

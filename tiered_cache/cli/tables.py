@@ -24,8 +24,17 @@ _REACHES = {"cluster": "all hosts", "host": "this host", "process": "this proces
 def fleet_table(fleet: FleetStats) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """The columns, and a row for each tier and one for all."""
     stats = fleet.stats
-    columns = ("tier", "lookups", "hits", "rate", "read", "saved", "entries", "bytes")
-    rows = [
+    columns: tuple[str, ...] = (
+        "tier",
+        "lookups",
+        "hits",
+        "rate",
+        "read",
+        "saved",
+        "entries",
+        "bytes",
+    )
+    rows: list[tuple[str, ...]] = [
         (
             _short(tier.name, _NAME_WIDTH),
             amount(tier.lookups),
