@@ -13,9 +13,7 @@ CURVE = tuple(min(950.0, 600.0 + 25 * place) for place in range(17))
 
 
 def memory(**given: float) -> TierStats:
-    return replace(
-        TierStats("memory", hits=800, misses=200, evictions=100, writes=200), **given
-    )
+    return replace(TierStats("memory", hits=800, misses=200, evictions=100, writes=200), **given)
 
 
 def stack(first: TierStats, **given: float) -> CacheStats:

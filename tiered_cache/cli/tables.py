@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["amount", "fleet_lines", "fleet_table", "size", "span"]
 
 _WIDTH = 80
-_NAME_WIDTH = 12
+_NAME_WIDTH = 11
 _FUNCTIONS = 5
 _REACHES = {"cluster": "all hosts", "host": "this host", "process": "this process"}
 
