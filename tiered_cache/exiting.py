@@ -43,7 +43,7 @@ def finish_with_the_worker() -> None:
 
 
 def _call_all() -> None:
-    for ref in list(_calls):
+    for ref in [*_calls]:
         method = ref()
         if method is not None:
             method()

@@ -318,7 +318,7 @@ def test_help_says_how_and_what_comes_of_it() -> None:
         assert f"examples:\n  tiered-cache {command}" in shown
         assert "--stack NAME" in shown
         assert "--config FILE" in shown
-    assert "counted by each process for itself" in run("stats", "--help").stdout
+    assert "by each process for itself" in run("stats", "--help").stdout
 
 
 @pytest.mark.parametrize(

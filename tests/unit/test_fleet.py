@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tiered_cache.contracts import Tier
     from tiered_cache.testing import ChaosProxy
 
 
@@ -54,13 +55,14 @@ def snapshot(first: int) -> CacheStats:
         numbered(TierStats, 2 * first, name="disk", reach="host", entries=first, bytes=100),
         numbered(TierStats, 3 * first, name="redis", reach="cluster", entries=None),
     )
-    return numbered(
+    made: CacheStats = numbered(
         CacheStats,
         first,
         tiers=tiers,
         namespaces=(numbered(NamespaceStats, first, name="view"),),
         functions=(numbered(FunctionStats, first, name=f"f{first}"),),
     )
+    return made
 
 
 def report(number: int, stats: CacheStats, **given: Any) -> ProcessReport:
@@ -381,7 +383,7 @@ def test_the_fleet_of_all_hosts_is_read_from_redis(
     redis_url: str, tmp_path: Path, namespace: str
 ) -> None:
     def host(number: int) -> TieredCache:
-        tiers = [MemoryTier(), DiskTier(tmp_path / str(number)), RedisTier(redis_url)]
+        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / str(number)), RedisTier(redis_url)]
         return TieredCache(tiers, namespace=namespace, statistics=Histograms())
 
     with host(1) as here, host(2) as there:
@@ -403,7 +405,7 @@ def test_where_redis_is_away_the_fleet_is_that_of_the_host(
     redis_url: str, chaos_proxy: Callable[[str], ChaosProxy], tmp_path: Path, namespace: str
 ) -> None:
     proxy = chaos_proxy(redis_url)
-    tiers = [MemoryTier(), DiskTier(tmp_path), RedisTier(proxy.url)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(proxy.url)]
     with TieredCache(tiers, namespace=namespace, failures_to_open=1) as cache:
         cache.set("key", 1)
         proxy.refuse()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["amount", "fleet_lines", "fleet_table", "size", "span"]
 
 _WIDTH = 80
-_NAME_WIDTH = 12
+_NAME_WIDTH = 11
 _FUNCTIONS = 5
 _REACHES = {"cluster": "all hosts", "host": "this host", "process": "this process"}
 
@@ -24,8 +24,17 @@ _REACHES = {"cluster": "all hosts", "host": "this host", "process": "this proces
 def fleet_table(fleet: FleetStats) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """The columns, and a row for each tier and one for all."""
     stats = fleet.stats
-    columns = ("tier", "lookups", "hits", "rate", "read", "saved", "entries", "bytes")
-    rows = [
+    columns: tuple[str, ...] = (
+        "tier",
+        "lookups",
+        "hits",
+        "rate",
+        "read",
+        "saved",
+        "entries",
+        "bytes",
+    )
+    rows: list[tuple[str, ...]] = [
         (
             _short(tier.name, _NAME_WIDTH),
             amount(tier.lookups),

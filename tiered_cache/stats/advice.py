@@ -70,14 +70,14 @@ def _too_small(stats: CacheStats, span_s: float | None) -> Iterator[Advice]:
         if larger is None or larger - tier.hit_rate < MIN_GAIN:
             continue
         saved_s = (larger - tier.hit_rate) * tier.lookups * miss_seconds(stats, tier)
-        when = "so far"
+        when = "saved so far"
         if span_s:
-            saved_s, when = saved_s * 3600 / span_s, "an hour"
+            saved_s, when = saved_s * 3600 / span_s, "an hour saved"
         yield Advice(
             "too-small",
             tier.name,
             f"{tier.name} twice as large: hit rate {tier.hit_rate:.0%} -> {larger:.0%}, "
-            f"{_seconds(saved_s)} {when} saved.",
+            f"{_seconds(saved_s)} {when}.",
         )
 
 

@@ -40,17 +40,17 @@ def gauge(join: Callable[[Sequence[Any]], Any], default: Any = MISSING) -> Any:
 
 
 @cache
-def _names(kind: type, *wanted: str) -> tuple[str, ...]:
+def _names(kind: Any, *wanted: str) -> tuple[str, ...]:
     return tuple(each.name for each in fields(kind) if each.metadata.get(_KIND) in wanted)
 
 
-def counters(kind: type) -> tuple[str, ...]:
+def counters(kind: Any) -> tuple[str, ...]:
     """The names of the counters of a class of snapshots, distributions of times included."""
     return _names(kind, "counter", "durations")
 
 
 @cache
-def gauges(kind: type) -> Mapping[str, Callable[[Sequence[Any]], Any]]:
+def gauges(kind: Any) -> Mapping[str, Callable[[Sequence[Any]], Any]]:
     """The gauges of a class of snapshots, and how each becomes one of several."""
     return {
         each.name: each.metadata["join"]
@@ -61,7 +61,7 @@ def gauges(kind: type) -> Mapping[str, Callable[[Sequence[Any]], Any]]:
 
 def less(later: Any, earlier: Any) -> dict[str, Any]:
     """What the counters of `later` have more than those of `earlier`."""
-    kind = type(later)
+    kind: Any = type(later)
     found = {
         name: getattr(later, name) - getattr(earlier, name) for name in _names(kind, "counter")
     }
@@ -73,7 +73,7 @@ def less(later: Any, earlier: Any) -> dict[str, Any]:
 
 def summed(parts: Sequence[Any]) -> dict[str, Any]:
     """The counters of snapshots of one class, added up."""
-    kind = type(parts[0])
+    kind: Any = type(parts[0])
     found = {name: sum([getattr(each, name) for each in parts]) for name in _names(kind, "counter")}
     for name in _names(kind, "durations"):
         kept = [each for part in parts if (each := getattr(part, name)) is not None]

@@ -126,7 +126,9 @@ class BoardNow(NamedTuple):
 
 def read_now(board: Board) -> BoardNow:
     """What hangs on a board; raises what its tier raises."""
-    running, ended, unreadable = [], [], []
+    running: list[ProcessReport] = []
+    ended: list[ProcessReport] = []
+    unreadable: list[str] = []
     totals = None
     foreign = False
     notices = board.read(_NOW)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["at_rest", "merged", "trimmed"]
 
 _FULLNESS = ("entries", "bytes", "max_entries", "max_bytes")
+_UNKNOWN: dict[str, Any] = dict.fromkeys(_FULLNESS)
 
 Part = tuple[str, CacheStats]
 T = TypeVar("T", bound=GroupStats)
@@ -49,7 +50,8 @@ def merged(parts: Iterable[Part]) -> CacheStats:
 
 def _joined(parts: Sequence[Any]) -> dict[str, Any]:
     together = summed(parts)
-    for name, join in gauges(type(parts[0])).items():
+    kind: Any = type(parts[0])
+    for name, join in gauges(kind).items():
         together[name] = join([getattr(each, name) for each in parts])
     return together
 
@@ -93,8 +95,7 @@ def _merged_groups(several: Sequence[Sequence[T]]) -> tuple[T, ...]:
 def at_rest(stats: CacheStats) -> CacheStats:
     """What a process did that is gone: it holds, waits for and owes nothing."""
     tiers = tuple(
-        replace(tier, **dict.fromkeys(_FULLNESS), breaker="closed", detail="", lag=None)
-        for tier in stats.tiers
+        replace(tier, **_UNKNOWN, breaker="closed", detail="", lag=None) for tier in stats.tiers
     )
     return replace(
         stats,

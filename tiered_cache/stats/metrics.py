@@ -175,6 +175,14 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         Part.CACHE,
+        "recomputes",
+        Kind.COUNTER,
+        "{computation}",
+        "Computations of keys that the same process had computed before, estimated.",
+        {"": "recomputes"},
+    ),
+    Metric(
+        Part.CACHE,
         "compute.latency",
         Kind.HISTOGRAM,
         "s",

@@ -258,7 +258,7 @@ def _fold_now(board: Board, now_s: float) -> bool:
 
 def _amount(stats: CacheStats) -> float:
     """A number that grows with whatever is counted; 0 if nothing was."""
-    numbers = [
+    numbers: list[float] = [
         getattr(each, name)
         for each in (stats, *stats.tiers)
         for name in counters(type(each))

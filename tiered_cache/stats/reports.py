@@ -87,11 +87,11 @@ def _plain(value: object) -> object:
     raise NotImplementedError
 
 
-def _histogram(kind: type, value: object) -> LatencyHistogram:
+def _histogram(kind: type, value: Any) -> LatencyHistogram:
     if kind is not LatencyHistogram:
         raise NotImplementedError
     fine = isinstance(value, dict) and {*map(type, value), *map(type, value.values())} <= {int}
-    if not fine or (value and not (0 <= min(value) and max(value) < _MAX_BUCKET)):
+    if not fine or (value and (min(value) < 0 or max(value) >= _MAX_BUCKET)):
         msg = "no histogram"
         raise ValueError(msg)
     if value and min(value.values()) < 0:
@@ -140,8 +140,9 @@ def _checked(found: T) -> T:
     return found
 
 
-def _check(found: object) -> None:
-    for name in _names(type(found)):
+def _check(found: Any) -> None:
+    kind: Any = type(found)
+    for name in _names(kind):
         value = getattr(found, name)
         if value.__class__ is int:
             fine = value >= 0
@@ -169,10 +170,9 @@ def _fits(name: str, values: tuple[Any, ...]) -> bool:
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
+def _names(kind: Any) -> tuple[str, ...]:
     """The names of what a published class has; none for what needs no check."""
     if is_dataclass(kind):
         return tuple(each.name for each in fields(kind))
-    if issubclass(kind, msgspec.Struct):
-        return kind.__struct_fields__
-    return getattr(kind, "_fields", ())
+    named: tuple[str, ...] = getattr(kind, "__struct_fields__", getattr(kind, "_fields", ()))
+    return named

@@ -158,5 +158,6 @@ def _between(shares: list[float], times: float) -> float:
         low, high = CURVE_SIZES[at - 1], CURVE_SIZES[at]
         if times <= high:
             part = (times - low) / (high - low)
-            return shares[at - 1] + part * (shares[at] - shares[at - 1])
+            below = shares[at - 1]
+            return float(below + part * (shares[at] - below))
     return shares[-1]

@@ -381,7 +381,10 @@ class MemoryTier(OneByOne):
 
     def _evict(self) -> tuple[str, Any]:
         key, held = self._pop()
-        self._evicts = True
+        if not self._evicts:
+            self._evicts = True
+            for name, node in self._nodes.items():
+                node.value.until = self._until(name, node.value)
         self._retired_saved_s += held.take_seconds_saved()
         self._leaving.append((key, held.size, EvictionReason.SIZE))
         return key, held

@@ -91,7 +91,7 @@ class LatencyHistogram:
         """All together, of many processes say."""
         together = dict(self._buckets)
         for each in others:
-            for bucket, count in each._buckets.items():
+            for bucket, count in each.buckets.items():
                 together[bucket] = together.get(bucket, 0) + count
         return LatencyHistogram(together)
 
