@@ -131,8 +131,10 @@ def test_a_cache_that_was_closed_complains_of_nothing(
         bound = Coherence(bound="8s")
         tiers: list[Tier] = [MemoryTier(), RedisTier(server.url)]
         with TieredCache(tiers, namespace=namespace, coherence=bound) as cache:
-            wait_until(lambda: cache.get("key") is None and _followers() - others, "it begins")
-    wait_until(lambda: not _followers() - others, "it ends")
+            wait_until(
+                lambda: cache.get("key") is None and bool(_followers() - others), "it begins"
+            )
+    wait_until(lambda: not (_followers() - others), "it ends")
     assert caplog.text == ""
 
 
