@@ -367,6 +367,7 @@ class Core:
             self._flusher.close()
             self.stack.following.close()
             self.stack.close_tiers()
+            self.stack.faults.close()
             if self._journal_made is not None:
                 self._journal_made.close()
             _give_back([level.tier for level in self.stack.levels])

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, TieredCache
 from tiered_cache.changes import Lag
 from tiered_cache.stats.merging import at_rest, merged
 from tiered_cache.stats.reports import ProcessReport, decode_report, encode
 from tiered_cache.stats.snapshot import CacheStats, TierStats
-from tiered_cache.testing import FakeClock, wait_until
+from tiered_cache.testing import FakeClock, ValkeyServer, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tiered_cache.contracts import Tier
-    from tiered_cache.testing import ChaosProxy, ValkeyServer
+    from tiered_cache.testing import ChaosProxy
 
 
 @pytest.fixture(params=["disk", "redis"])
@@ -119,6 +120,27 @@ def test_a_cache_that_was_never_connected_has_never_read_it() -> None:
     with TieredCache([MemoryTier(), RedisTier("redis://127.0.0.1:1/0")]) as cache:
         lag = lag_of(cache)
         assert (lag.position, lag.behind_s, lag.delay_s) == ("", None, None)
+
+
+def test_a_cache_that_was_closed_complains_of_nothing(
+    namespace: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    others = _followers()
+    with ValkeyServer() as server:
+        # Its thread still waits for changes when it is closed, for a quarter of this.
+        bound = Coherence(bound="8s")
+        tiers: list[Tier] = [MemoryTier(), RedisTier(server.url)]
+        with TieredCache(tiers, namespace=namespace, coherence=bound) as cache:
+            wait_until(
+                lambda: cache.get("key") is None and bool(_followers() - others), "it begins"
+            )
+    wait_until(lambda: not (_followers() - others), "it ends")
+    assert caplog.text == ""
+
+
+def _followers() -> set[threading.Thread]:
+    """The threads that wait for changes on a server."""
+    return {each for each in threading.enumerate() if each.name == "tiered-cache-follower-redis"}
 
 
 def test_of_several_processes_the_one_that_is_furthest_behind_counts() -> None:

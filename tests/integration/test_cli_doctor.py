@@ -125,4 +125,6 @@ def test_anything_else_that_is_wrong(isolated_home: Path) -> None:
 
 
 def test_help_tells_the_exit_codes() -> None:
-    assert "Exit code 0 if nothing is wrong, 3 if" in run("--help").stdout
+    shown = run("--help").stdout
+    assert "Exit code 0 if nothing is wrong, 3 if" in shown
+    assert max(map(len, shown.splitlines())) <= 80

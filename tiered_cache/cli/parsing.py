@@ -244,10 +244,11 @@ def _add_invalidate(commands: Commands) -> None:
         "invalidate",
         "remove what has a tag, or keys that begin with a prefix or match a pattern",
         "removing",
-        "Serve nothing any more that was stored under a tag, in any process or host that shares the\n"
-        "stack's tiers, however many entries there are; remove the keys that begin with a prefix;\n"
-        "or those that match a pattern (* any text, ? one character, [abc] one of these), which\n"
-        "walks over the keys. Each may be repeated. On a terminal it shows how far it is.",
+        "Serve nothing any more that was stored under a tag, in any process or host that\n"
+        "shares the stack's tiers, however many entries there are; remove the keys that\n"
+        "begin with a prefix; or those that match a pattern (* any text, ? one character,\n"
+        "[abc] one of these), which walks over the keys. Each may be repeated. On a\n"
+        "terminal it shows how far it is.",
         "  tiered-cache invalidate --tag repo:x --tag branch:main\n"
         "  tiered-cache invalidate --prefix report:2025-\n"
         "  tiered-cache invalidate --pattern 'user:*:avatar' --stack ci",
@@ -302,14 +303,15 @@ def _add_doctor(commands: Commands) -> None:
         "doctor",
         "whether the stacks work here, and what to change",
         "doctor",
-        "See whether every stack of the settings works, by using it: each tier by itself (place,\n"
-        "server, rights, lock, round trip, deletion, lease, log of changes), then one user of the\n"
-        "stack changing what another one has. Says what is wrong and what to do. The keys of the\n"
-        "probes are in a view of their own, and are removed. Exit code 0 if nothing is wrong, 3 if\n"
-        "the settings are, 4 if a tier can't do what it must, 1 if anything else is.",
+        "See whether every stack of the settings works, by using it: each tier by\n"
+        "itself (place, server, rights, lock, round trip, deletion, lease, log of\n"
+        "changes), then one user of the stack changing what another one has. Says what\n"
+        "is wrong and what to do. The keys of the probes are in a view of their own, and\n"
+        "are removed. Exit code 0 if nothing is wrong, 3 if the settings are, 4 if a\n"
+        "tier can't do what it must, 1 if anything else is.",
         "  tiered-cache doctor\n"
         "  tiered-cache doctor --stack ci\n"
-        "  tiered-cache doctor --json | jq '.stacks[].checks[] | select(.verdict == \"problem\")'",
+        "  tiered-cache doctor --json | jq '.stacks[].checks[].advice'",
     )
     parser.add_argument("--stack", metavar="NAME", help="only this one; default: all of them")
     _add_config_file(parser)
