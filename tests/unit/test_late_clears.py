@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import warnings
@@ -21,6 +22,7 @@ from tiered_cache import (
 from tiered_cache._engine import clearing
 from tiered_cache.contracts import FencingTier
 from tiered_cache.entry import TOMBSTONE_LIFETIME_S
+from tiered_cache.journal.journal import open_journal, read_rows
 from tiered_cache.policies import WriteBack
 from tiered_cache.testing import FakeClock
 from tiered_cache.testing.waiting import wait_until
@@ -197,6 +199,35 @@ def test_law_10_clears_are_bounded(
         assert cache.flush("30s")
         assert cache.journal() == []
         assert list(other.keys()) == ["4/new"]
+
+
+def test_law_7_a_clear_that_takes_the_place_of_others_is_journaled_for_their_tiers_too(
+    tmp_path: Path, valkey: ValkeyServer, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clearing, "_MAX_CLEARS", 1)
+    with open_cache(tmp_path, valkey.url, namespace) as cache:
+        level = cache._source.core().stack.levels[1]
+        assert level.name == "disk"
+        with monkeypatch.context() as failing:
+            failing.setattr(level.tier, "clear", unavailable)
+            failing.setattr(level, "fence", unavailable)
+            back = away(cache)
+            cache.invalidate_prefix("a/")
+            with pytest.MonkeyPatch.context() as well:
+                well.setattr(level.tier, "clear", lambda _: 0)
+                cache.invalidate_prefix("b/")
+            (path,) = (tmp_path / ".journal" / namespace).glob("*.journal")
+            with contextlib.closing(open_journal(path, 5.0)) as file:
+                (row,) = read_rows(file)
+            assert (row.key, sorted(row.tiers)) == ("", ["disk", "redis"])
+            assert cache.stats().queue_depth == 1
+        back()
+        assert cache.flush("30s")
+        assert cache.journal() == []
+
+
+def unavailable(*_: object) -> int:
+    raise TierUnavailableError("away")
 
 
 class Unfenced(RedisTier):
