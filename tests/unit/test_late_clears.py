@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -21,8 +23,9 @@ from tiered_cache import (
 from tiered_cache._engine import clearing
 from tiered_cache.contracts import FencingTier
 from tiered_cache.entry import TOMBSTONE_LIFETIME_S
+from tiered_cache.journal.journal import open_journal, read_rows
 from tiered_cache.policies import WriteBack
-from tiered_cache.testing import FakeClock
+from tiered_cache.testing import FakeClock, race
 from tiered_cache.testing.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -197,6 +200,81 @@ def test_law_10_clears_are_bounded(
         assert cache.flush("30s")
         assert cache.journal() == []
         assert list(other.keys()) == ["4/new"]
+
+
+def test_law_7_a_clear_that_takes_the_place_of_others_is_journaled_for_their_tiers_too(
+    tmp_path: Path, valkey: ValkeyServer, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clearing, "_MAX_CLEARS", 1)
+    with open_cache(tmp_path, valkey.url, namespace) as cache:
+        level = cache._source.core().stack.levels[1]
+        assert level.name == "disk"
+        with monkeypatch.context() as failing:
+            failing.setattr(level.tier, "clear", unavailable)
+            failing.setattr(level, "fence", unavailable)
+            back = away(cache)
+            cache.invalidate_prefix("a/")
+            with pytest.MonkeyPatch.context() as well:
+                well.setattr(level.tier, "clear", lambda _: 0)
+                cache.invalidate_prefix("b/")
+            (path,) = (tmp_path / ".journal" / namespace).glob("*.journal")
+            with contextlib.closing(open_journal(path, 5.0)) as file:
+                (row,) = read_rows(file)
+            assert (row.key, sorted(row.tiers)) == ("", ["disk", "redis"])
+            assert cache.stats().queue_depth == 1
+        back()
+        assert cache.flush("30s")
+        assert cache.journal() == []
+
+
+@pytest.mark.parametrize("durability", ["memory", "disk"])
+def test_law_4_and_7_over_a_tier_that_comes_and_goes_the_last_change_of_each_key_wins(
+    durability: str, tmp_path: Path, valkey: ValkeyServer, namespace: str, other: TieredCache
+) -> None:
+    turns = 60
+    last: list[dict[str, int | None]] = [{} for _ in range(3)]
+
+    def change(number: int) -> None:
+        """Change keys of one's own, and have Redis fail half of the time."""
+        rng = random.Random(number)
+        mine = [f"{number}/{name}" for name in "abcdef"]
+        state = last[number]
+        for turn in range(turns):
+            keys = rng.sample(mine, 3)
+            how = rng.choice(["set", "set_many", "delete", "delete_many", "clear", "flap"])
+            if how == "flap":
+                tier._exchange = rng.choice([exchange, unavailable])
+            elif how == "set":
+                cache.set(keys[0], turn)
+                state[keys[0]] = turn
+            elif how == "set_many":
+                cache.set_many(dict.fromkeys(keys, turn))
+                state |= dict.fromkeys(keys, turn)
+            elif how == "delete":
+                cache.delete(keys[0])
+                state[keys[0]] = None
+            elif how == "delete_many":
+                cache.delete_many(keys)
+                state |= dict.fromkeys(keys)
+            else:
+                cache.invalidate_prefix(f"{number}/")
+                state |= dict.fromkeys(mine)
+
+    with open_cache(tmp_path, valkey.url, namespace, durability) as cache:
+        tier: Any = cache._source.core().stack.levels[-1].tier
+        exchange = tier._exchange
+        race(3, change)
+        tier._exchange = exchange
+        assert cache.flush("60s")
+        assert cache.journal() == []
+        for state in last:
+            expected = {key: value for key, value in state.items() if value is not None}
+            assert cache.get_many(state) == expected
+            assert other.get_many(state) == expected
+
+
+def unavailable(*_: object) -> int:
+    raise TierUnavailableError("away")
 
 
 class Unfenced(RedisTier):

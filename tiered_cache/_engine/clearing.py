@@ -50,7 +50,8 @@ def queue_clear(stack: Stack, prefix: str, as_of_s: float, missed: Sequence[int]
     )
     clearing = Pending(prefix, None, as_of_s, tuple(missed))
     if plan.journal:
-        tiers = frozenset([stack.levels[index].name for index in missed])
+        covered = [index for each in stack.queue.covered_by(prefix) for index in each.levels]
+        tiers = frozenset([stack.levels[index].name for index in (*missed, *covered)])
         row = JournalRow(0, prefix, None, as_of_s, tiers, clears=True)
         reply = yield WriteJournalMany([row])
         clearing.row = reply.value[0] if reply.status == OK else None

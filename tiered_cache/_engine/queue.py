@@ -199,7 +199,7 @@ class WriteQueue:
     def put_clear(self, clearing: Pending) -> list[Pending]:
         """Queue a clear; those that it takes the place of, and whose tiers are its own from now on."""
         with self.changed:
-            over = [each for each in self.clears.values() if each.key.startswith(clearing.key)]
+            over = self._covered_by(clearing.key)
             for each in over:
                 del self.clears[each.key]
                 clearing.as_of_s = max(clearing.as_of_s, each.as_of_s)
@@ -209,6 +209,14 @@ class WriteQueue:
             self.clears[clearing.key] = clearing
             self.changed.notify_all()
             return over
+
+    def covered_by(self, prefix: str) -> list[Pending]:
+        """The clears that a clear of `prefix` would take the place of."""
+        with self.changed:
+            return self._covered_by(prefix)
+
+    def _covered_by(self, prefix: str) -> list[Pending]:
+        return [each for each in self.clears.values() if each.key.startswith(prefix)]
 
     def due_clears(self) -> list[Pending]:
         """The clears that are to be tried now."""
@@ -360,11 +368,12 @@ class WriteQueue:
             )
 
     def figures(self) -> dict[str, Any]:
-        """Depth, age of the oldest in seconds, and how many are parked."""
+        """How many changes wait, the age of the oldest in seconds, and how many are parked."""
         with self.changed:
-            oldest = min((each.since_s for each in self.held.values()), default=None)
+            waiting = [*self.held.values(), *self.clears.values()]
+            oldest = min((each.since_s for each in waiting), default=None)
             age_s = 0.0 if oldest is None else self._monotonic() - oldest
-            return {"depth": len(self.held), "age_s": age_s, "parked": self.parked}
+            return {"depth": len(waiting), "age_s": age_s, "parked": self.parked}
 
     def _start_empty(self) -> None:
         """In a forked child: what waits is the parent's to write, and so are its waiters."""

@@ -63,7 +63,7 @@ class CacheStats:
             estimate, from a sample of the keys.
         compute_latency: The distribution of the times of computations.
         serialize_latency: That of turning values into records, if the statistics policy keeps it.
-        queue_depth: Keys that wait in the write-back queue.
+        queue_depth: Keys, and clears, that wait in the write-back queue.
         queue_age_s: Seconds for which the oldest of them waits.
         queue_parked: Queued writes that were given up and are in the journal.
         journal_bytes: The size of the journal on disk.
