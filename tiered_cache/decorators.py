@@ -109,14 +109,7 @@ def cached(
     Cost: a hit of a function of one `str` argument in a memory tier needs no digest, as long as
     the function has seen the argument before.
     """
-    _check_callable(function)
-    if (
-        inspect.iscoroutinefunction(function)
-        or inspect.isgeneratorfunction(function)
-        or inspect.isasyncgenfunction(function)
-    ):
-        msg = f"{function.__qualname__} is a coroutine or generator function: its result can be used once only, so it can't be cached"
-        raise ConfigurationError(msg)
+    _check_function(function)
     if scope is not None:
         Scope.of(scope)  # a mistake is told now, not at the first call
     ignored = tuple(ignore)
@@ -168,13 +161,20 @@ def cached(
     return cast("Cached[P, R]", wrapper)
 
 
-def _check_callable(function: object) -> None:
+def _check_function(function: Callable[..., Any]) -> None:
     if isinstance(function, classmethod | staticmethod | property):
         kind = type(function).__name__
         msg = f"A {kind} can't be cached: put the cache's decorator below @{kind}"
         raise ConfigurationError(msg)
     if not callable(function):
         msg = f'cached() takes a function, not {function!r}; options have names, such as @cache.cached(ttl="1d")'
+        raise ConfigurationError(msg)
+    if (
+        inspect.iscoroutinefunction(function)
+        or inspect.isgeneratorfunction(function)
+        or inspect.isasyncgenfunction(function)
+    ):
+        msg = f"{function.__qualname__} is a coroutine or generator function: its result can be used once only, so it can't be cached"
         raise ConfigurationError(msg)
 
 
