@@ -7,6 +7,7 @@ import errno
 import itertools
 import logging
 import math
+import os
 import shutil
 import sqlite3
 import threading
@@ -44,7 +45,6 @@ from tiered_cache.tiers._sqlite import DBNAME, BoundedCache, identity, open_boun
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from tiered_cache.boards import Board
@@ -104,6 +104,9 @@ class DiskTier:
         name: str = "disk",
     ) -> None:
         self.name = name
+        if not isinstance(path, str | os.PathLike | None):
+            msg = f"path={path!r} of the disk tier must be the path of a directory"
+            raise ConfigurationError(msg)
         self._root = Path(
             platformdirs.user_cache_path("tiered-cache") if path is None else path
         ).expanduser()
