@@ -15,7 +15,7 @@ from tiered_cache._engine.tagging import invalidate_tags
 from tiered_cache._engine.terms import Terms
 from tiered_cache._engine.touching import touch
 from tiered_cache._engine.writing import store, store_many
-from tiered_cache.checking import check_policy
+from tiered_cache.checking import check_policy, check_tiers
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.codec import RecordCodec
 from tiered_cache.coherence import Coherence
@@ -134,6 +134,7 @@ class TieredCache:
             msg = f"failures_to_open={failures_to_open!r} must be a whole number of at least 1"
             raise ConfigurationError(msg)
         check_namespace(namespace)
+        check_tiers(tiers)
         options = StackOptions(
             namespace=namespace,
             codec=RecordCodec(namespace) if codec is None else codec,
@@ -420,11 +421,15 @@ class TieredCache:
 
         Costs a walk over every tier, and memory for the keys seen. Views have their own keys.
         """
-        core = self._source.core()
+        core, prefix = self._core_and_prefix(prefix)
+        core.check_open()
+        return self._walk(core, prefix)
+
+    def _walk(self, core: Core, prefix: str) -> Iterator[str]:
         seen: set[str] = set()
         start = len(self._prefix)
         for level in core.stack.levels:
-            for key in level.walk(self._prefix + prefix):
+            for key in level.walk(prefix):
                 if key not in seen and not key.startswith(VIEW_SEPARATOR, start):
                     seen.add(key)
                     yield key[start:]
@@ -452,11 +457,8 @@ class TieredCache:
 
         Returns the most keys that any one tier held.
         """
-        if not isinstance(prefix, str):
-            msg = f"A prefix must be a string, not {type(prefix).__name__}"
-            raise InvalidKeyError(msg)
-        core = self._source.core()
-        return core.change([], clear(core.stack, self._prefix + prefix, progress))
+        core, prefix = self._core_and_prefix(prefix)
+        return core.change([], clear(core.stack, prefix, progress))
 
     def invalidate_tags(self, *tags: str) -> WriteResult:
         """Serve nothing any more that was stored under one of `tags`, or is being computed for them.
@@ -641,6 +643,12 @@ class TieredCache:
     def _core_and_key(self, key: str) -> tuple[Core, str]:
         return self._source.core(), self._prefix + check_key(key)
 
+    def _core_and_prefix(self, prefix: str) -> tuple[Core, str]:
+        if not isinstance(prefix, str):
+            msg = f"A prefix must be a string, not {type(prefix).__name__}"
+            raise InvalidKeyError(msg)
+        return self._source.core(), self._prefix + prefix
+
     def _core_and_keys(self, keys: Iterable[str]) -> tuple[Core, list[str]]:
         if isinstance(keys, str):
             msg = "keys must be several keys, not one string: write [key]"
@@ -718,6 +726,8 @@ def _terms(core: Core, ttl: TTL, tags: Iterable[str], scope: str | None = None) 
     if len(names) < len({*wanted}) or not wanted:
         msg = "tags must be non-empty strings in a set, list or tuple, such as tags={'repo:x'}"
         raise InvalidKeyError(msg)
+    for name in names:
+        check_key(name)  # the versions of tags are kept under them
     return Terms(lifetime_s, names, lifetime_of, within)
 
 

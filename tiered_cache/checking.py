@@ -1,15 +1,19 @@
-"""Whether what a cache is given as a policy is one: so that a mistake is told when the cache is made."""
+"""Whether what a cache is given as a tier or policy is one: so that a mistake is told when the cache is made."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiered_cache.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from tiered_cache.contracts import Tier
     from tiered_cache_policies.registry import PolicyKind
 
-__all__ = ["check_policy"]
+__all__ = ["check_policy", "check_tiers"]
+
+_TIER_HAS = ("name", "reach", "holds_records", "open", "get", "put", "delete", "close")
 
 _HAS: dict[str, tuple[str, ...]] = {
     "writing": ("plan",),
@@ -21,6 +25,24 @@ _HAS: dict[str, tuple[str, ...]] = {
 }
 
 T = TypeVar("T")
+
+
+def check_tiers(tiers: Sequence[Tier]) -> None:
+    """Make sure that `tiers` are a list or tuple of objects that look like tiers.
+
+    Raises:
+        ConfigurationError: They are not; the message says what to write.
+    """
+    if isinstance(tiers, str) or not isinstance(tiers, Sequence):
+        msg = f"tiers={tiers!r} must be a list of tiers: write [MemoryTier()], say"
+        raise ConfigurationError(msg)
+    for tier in tiers:
+        if isinstance(tier, type) or not all(hasattr(tier, name) for name in _TIER_HAS):
+            msg = (
+                f"{tier!r} is no tier: give a list of objects such as MemoryTier() and DiskTier(). "
+                "Names are for settings"
+            )
+            raise ConfigurationError(msg)
 
 
 def check_policy(kind: PolicyKind, policy: T) -> T:

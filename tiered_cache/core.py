@@ -179,6 +179,9 @@ class Core:
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Add a listener; what is returned takes it off again."""
+        if not callable(listener):
+            msg = f"a listener is a function that takes an event, not {listener!r}"
+            raise ConfigurationError(msg)
         self.stack.listeners.add(listener)
         self._refresh()
 
@@ -188,14 +191,19 @@ class Core:
 
         return remove
 
+    def check_open(self) -> None:
+        """Raise `CacheClosedError` if the cache is closed."""
+        if self._closed:
+            msg = "the cache is closed: make a new one, or don't close it while it is in use"
+            raise CacheClosedError(msg)
+
     def run(self, plan: Plan[T]) -> T:
         """Run a plan and tell the listeners."""
         if not self._publisher.running:
             self._publisher.start()
         if self._closed:
             plan.close()
-            msg = "the cache is closed: make a new one, or don't close it while it is in use"
-            raise CacheClosedError(msg)
+            self.check_open()
         try:
             return self._run(plan)
         finally:

@@ -396,3 +396,4 @@ sys.exit(main(["version"]))
 
 def test_version() -> None:
     assert "Python" in json.loads(run("version", "--json").stdout)
+    assert run("--version").stdout.startswith("tiered-cache ")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from tiered_cache.cli.exits import EXIT_CODES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
 
 __all__ = ["make_parser"]
@@ -38,6 +40,19 @@ command in the tiers below only.
 """
 
 
+class _ShowVersion(argparse.Action):
+    """Prints the version, which is looked up only where somebody asks for it."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002 - argparse's name
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"tiered-cache {version('tiered-cache')}")
+        parser.exit()
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     codes = "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES.items())
@@ -47,6 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=f"{_EXAMPLES}\nexit codes:\n{codes}\n\nTIERED_CACHE_DEBUG=1 shows tracebacks.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=_ShowVersion, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
     _add_config(commands)

@@ -95,6 +95,15 @@ class _Closer:
             self._connection.close()
 
 
+def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """What tells a file from another one that takes its place; `None` if there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - it runs on every write
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino
+
+
 def open_bounded(directory: str, timeout_s: float, **options: Any) -> BoundedCache:
     """The cache in `directory`, once it was found to be ours.
 

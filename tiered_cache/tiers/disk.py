@@ -7,6 +7,7 @@ import errno
 import itertools
 import logging
 import math
+import os
 import shutil
 import sqlite3
 import threading
@@ -40,11 +41,10 @@ from tiered_cache.tiers._bytes_disk import BytesDisk
 from tiered_cache.tiers._disk_board import DiskBoard
 from tiered_cache.tiers._disk_leases import DiskLeases
 from tiered_cache.tiers._disk_log import DiskLog
-from tiered_cache.tiers._sqlite import BoundedCache, open_bounded
+from tiered_cache.tiers._sqlite import DBNAME, BoundedCache, identity, open_bounded
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from tiered_cache.boards import Board
@@ -58,6 +58,8 @@ _log = logging.getLogger("tiered_cache.tiers.disk")
 
 _MIN_BYTES = 2**20
 _BATCH = 500
+_LOOK_S = 1.0
+"""How often reads look whether the directory is still the one that was opened."""
 _TOMBSTONE_TAG = "tombstone"
 
 _SELECT = (
@@ -71,7 +73,8 @@ class DiskTier:
 
     A read costs one SQLite lookup, and an open and read of a file for records of 32 KiB and more.
     A write is one transaction; it is on disk, in the sense that it survives the process but not a
-    power failure, when the call returns. When the directory outgrows `max_bytes`, the records
+    power failure, when the call returns. A directory that is removed is made anew, at the next write
+    or within a second of reading. When the directory outgrows `max_bytes`, the records
     that were stored first are let go first: any order that counts reads would make each read a
     write.
 
@@ -101,6 +104,9 @@ class DiskTier:
         name: str = "disk",
     ) -> None:
         self.name = name
+        if not isinstance(path, str | os.PathLike | None):
+            msg = f"path={path!r} of the disk tier must be the path of a directory"
+            raise ConfigurationError(msg)
         self._root = Path(
             platformdirs.user_cache_path("tiered-cache") if path is None else path
         ).expanduser()
@@ -114,13 +120,15 @@ class DiskTier:
             msg = f"max_value_bytes={max_value_bytes!r} of the disk tier must be at least {MIN_VALUE_BYTES}: no record is shorter"
             raise ConfigurationError(msg)
         self._cache: BoundedCache | None = None
+        self._opened_file: tuple[int, int] | None = None
+        self._looked_s = 0.0
         self._gate = ForkGate()
         self._queue = threading.Lock()
         self._directory = self._root
         self._wall = SYSTEM_CLOCK.wall
         self._leases = DiskLeases(self._timeout_s, name)
         self._board = DiskBoard(self._timeout_s, name)
-        self._log = DiskLog(self._store, self._in_store, self._now, self._max_bytes)
+        self._log = DiskLog(self._current_store, self._in_store, self._now, self._max_bytes)
         self._origin: Callable[[], str] = str
         call_in_child(self._forget_connections)
 
@@ -205,6 +213,7 @@ class DiskTier:
             cull_limit=10,
         )
         self._log.prepare(cache)
+        self._opened_file = identity(self._directory / DBNAME)
         self._cache = cache
         return cache
 
@@ -236,6 +245,19 @@ class DiskTier:
     def _store(self) -> BoundedCache:
         return self._cache if self._cache is not None else self._open_cache()
 
+    def _current_store(self) -> BoundedCache:
+        """The database that has the directory's name now.
+
+        Whoever empties a cache by hand removes the directory under the processes that use it:
+        these would go on with a file that nobody else sees, and that is gone when they end.
+        """
+        store = self._store()
+        if identity(self._directory / DBNAME) == self._opened_file:
+            return store
+        _log.warning("The disk tier's directory %s was removed; it is made anew.", self._directory)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._open_cache()
+
     @contextlib.contextmanager
     def _in_store(self, operation: str, key: str | None = None) -> Generator[None]:
         with self._gate:
@@ -261,7 +283,7 @@ class DiskTier:
                 msg = f"other threads wrote to the disk tier for {self._timeout_s:g} s"
                 raise TierTimeoutError(msg, tier=self.name, operation=operation, key=key)
             with self._in_store(operation, key):
-                yield self._store()
+                yield self._current_store()
         finally:
             if taken:
                 queue.release()
@@ -286,9 +308,12 @@ class DiskTier:
         """The record of `key`."""
         with self._gate:
             now = time.time()
-            # Before the look: a clear in between must not be taken for one before it.
-            generation = self._log.generation
             try:
+                if not 0 <= now - self._looked_s < _LOOK_S:
+                    self._looked_s = now
+                    self._current_store()
+                # Before the look: a clear in between must not be taken for one before it.
+                generation = self._log.generation
                 row = self._select(key, now)
             except (sqlite3.Error, OSError) as error:
                 self._fail(error, "get", key)

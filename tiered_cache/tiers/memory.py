@@ -105,7 +105,7 @@ class MemoryTier(OneByOne):
         copy: Literal["deep", "check"] | None = None,
         name: str = "memory",
     ) -> None:
-        if max_entries < 1:
+        if type(max_entries) is not int or max_entries < 1:
             msg = f"max_entries={max_entries!r} of the memory tier must be a whole number of at least 1"
             raise ConfigurationError(msg)
         if copy not in (None, "deep", "check"):
@@ -143,6 +143,9 @@ class MemoryTier(OneByOne):
         else:
             if self._max_bytes is not None:
                 msg = f"max_bytes={self._max_bytes} has no effect on {eviction!r}, which has bounds of its own: leave one of them out"
+                raise ConfigurationError(msg)
+            if not hasattr(eviction, "popitem"):
+                msg = f"eviction={eviction!r} of the memory tier must be a policy's name, class or object"
                 raise ConfigurationError(msg)
             self._max_entries = None
             return eviction
