@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from tiered_cache.contracts import Tier
     from tiered_cache.testing import ChaosProxy
+    from tiered_cache.testing.valkey_cluster import ValkeyCluster
 
 BOUND_S = 2.0
 WAIT_S = 30.0
@@ -43,16 +44,18 @@ def never(*_: object) -> Any:
     pytest.fail("it was computed")
 
 
-@pytest.fixture(params=["host", "cluster"])
+@pytest.fixture(params=["host", "cluster", "cluster of servers"])
 def open_cache(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     redis_url: str,
+    valkey_cluster: ValkeyCluster,
     namespace: str,
     clock: FakeClock,
 ) -> Iterator[Make]:
     """Makes caches as different processes of a host have them, or different hosts."""
     made: list[TieredCache] = []
+    url = redis_url if request.param == "cluster" else valkey_cluster.url
 
     def make(host: int | None = None, *, fast: Tier | None = None, **options: Any) -> TieredCache:
         number = len(made) if host is None else host
@@ -61,7 +64,7 @@ def open_cache(
             tiers.append(DiskTier(tmp_path / "shared"))
         else:
             tiers.append(DiskTier(tmp_path / f"host-{number}"))
-            tiers.append(RedisTier(redis_url))
+            tiers.append(RedisTier(url))
         options.setdefault("clock", clock)
         made.append(TieredCache(tiers, namespace=namespace, **options))
         return made[-1]

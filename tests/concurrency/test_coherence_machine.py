@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tiered_cache.contracts import Absent, Found, Tier
+    from tiered_cache.testing.valkey_cluster import ValkeyCluster
 
 KEYS = ("a", "b")
 BOUND_S = 3600.0
@@ -556,13 +557,20 @@ class Machine(RuleBasedStateMachine):
                 self.crew.workers[half.worker].kill()
 
 
-@pytest.fixture(params=["processes", "hosts"])
+@pytest.fixture(
+    params=["processes", "hosts", pytest.param("cluster", marks=pytest.mark.exhaustive)]
+)
 def setting(
-    request: pytest.FixtureRequest, tmp_path: Path, redis_url: str, namespace: str
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    redis_url: str,
+    valkey_cluster: ValkeyCluster,
+    namespace: str,
 ) -> Setting:
     if request.param == "processes":
         return Setting((0, 0, 0), None, tmp_path, namespace)
-    return Setting((0, 0, 1), redis_url, tmp_path, namespace)
+    url = redis_url if request.param == "hosts" else valkey_cluster.url
+    return Setting((0, 0, 1), url, tmp_path, namespace)
 
 
 @pytest.fixture

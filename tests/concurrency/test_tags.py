@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tiered_cache.contracts import Tier
     from tiered_cache.testing import FakeClock
+    from tiered_cache.testing.valkey_cluster import ValkeyCluster
 
 BOUND_S = 2.0
 WAIT_S = 30.0
@@ -25,16 +26,18 @@ WAIT_S = 30.0
 Make = Callable[..., TieredCache]
 
 
-@pytest.fixture(params=["memory", "host", "cluster"])
+@pytest.fixture(params=["memory", "host", "cluster", "cluster of servers"])
 def open_cache(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     redis_url: str,
+    valkey_cluster: ValkeyCluster,
     namespace: str,
     clock: FakeClock,
 ) -> Iterator[Make]:
     """Makes caches as processes of a host have them, or hosts; in memory, there is one only."""
     made: list[TieredCache] = []
+    url = redis_url if request.param == "cluster" else valkey_cluster.url
 
     def make(**options: Any) -> TieredCache:
         if made and request.param == "memory":
@@ -42,8 +45,8 @@ def open_cache(
         tiers: list[Tier] = [MemoryTier()]
         if request.param == "host":
             tiers.append(DiskTier(tmp_path / "shared"))
-        elif request.param == "cluster":
-            tiers += [DiskTier(tmp_path / f"host-{len(made)}"), RedisTier(redis_url)]
+        elif request.param != "memory":
+            tiers += [DiskTier(tmp_path / f"host-{len(made)}"), RedisTier(url)]
         made.append(TieredCache(tiers, namespace=namespace, clock=clock, **options))
         return made[-1]
 

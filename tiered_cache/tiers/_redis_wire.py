@@ -83,17 +83,26 @@ class RedisWire:
         connect_timeout_s: The longest that connecting takes, the handshake included.
         max_connections: How many connections there are at most, so how many threads are served
             at the same time.
+        node: A host and a port instead of those of the URL.
 
     Thread-safe. A forked child makes its own connections.
     """
 
     def __init__(
-        self, url: str, *, timeout_s: float, connect_timeout_s: float, max_connections: int
+        self,
+        url: str,
+        *,
+        timeout_s: float,
+        connect_timeout_s: float,
+        max_connections: int,
+        node: tuple[str, int] | None = None,
     ) -> None:
         self._timeout_s = timeout_s
         self._connect_timeout_s = connect_timeout_s
         self._max_connections = max_connections
         self._connection_class, self._options = _parse(url, timeout_s, connect_timeout_s)
+        if node is not None:
+            self._options["host"], self._options["port"] = node
         self._start()
         call_in_child(self._start)
 
@@ -120,7 +129,10 @@ class RedisWire:
             TierUnavailableError: The server can't be reached, refused the connection, or does not
                 speak its protocol.
         """
-        at = time.monotonic() + self._timeout_s + extra_s
+        return self.exchange_by(commands, time.monotonic() + self._timeout_s + extra_s)
+
+    def exchange_by(self, commands: Sequence[Command], at: float) -> list[Any]:
+        """As `exchange`, by a deadline on the monotonic clock."""
         while True:
             connection, is_new = self._take(at)
             try:
@@ -189,6 +201,13 @@ class RedisWire:
         return TierUnavailableError(
             f"{self.address} does not answer in the Redis protocol ({type(error).__name__})"
         )
+
+    def serve(self, name: bytes) -> None:
+        """A single server has every key."""
+
+    def whole_at(self) -> str:
+        """Where all keys are."""
+        return self.address
 
     def close(self) -> None:
         """Close the idle connections; those in use are closed when they are given back late."""

@@ -6,7 +6,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
+from redis.exceptions import MovedError, NoScriptError, OutOfMemoryError, ResponseError
 
 from tiered_cache.changes import pack
 from tiered_cache.clock import SYSTEM_CLOCK
@@ -29,10 +29,10 @@ from tiered_cache.errors import (
     TierUnavailableError,
 )
 from tiered_cache.tiers._redis_board import RedisBoard
+from tiered_cache.tiers._redis_cluster import make_wire
 from tiered_cache.tiers._redis_leases import RedisLeases
 from tiered_cache.tiers._redis_log import LOG_FUNCTION, RedisLog
 from tiered_cache.tiers._redis_script import Script, with_its_text
-from tiered_cache.tiers._redis_wire import RedisWire
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
 
 if TYPE_CHECKING:
@@ -110,17 +110,19 @@ return there
 
 
 class RedisTier:
-    """Records in a Redis or Valkey server.
+    """Records in a Redis or Valkey server, or cluster.
 
-    Every key is `tiered-cache:<namespace>:<key>`, whatever else the server is used for; nothing
-    is ever flushed, and keys are listed with `SCAN`. A read costs one round trip, so do the reads
+    Every key is `tiered-cache:{<namespace>}:<key>`, whatever else the server is used for; nothing
+    is ever flushed, and keys are listed with `SCAN`. The braces are a hash tag: in a cluster, a
+    namespace is on one node, so that a change and its log are one step there too. A read costs one round trip, so do the reads
     or writes of many keys. The remaining lifetime is the server's own, so that the clocks of the
     hosts don't matter.
 
     Args:
         url: The server: `redis://[user:password@]host:port/database`, `rediss://` for TLS,
-            `unix:///path/to/socket`.
-        timeout: How long a call may take, connecting included.
+            `unix:///path/to/socket`. A cluster: `redis+cluster://[user:password@]host:port,…`,
+            or `rediss+cluster://`, with those nodes that are asked first where a key is.
+        timeout: How long a call may take, connecting and all nodes that are asked included.
         connect_timeout: How long connecting may take; no longer than `timeout`.
         max_value_bytes: The longest record that it stores or reads.
         max_connections: How many connections this process makes at most.
@@ -154,7 +156,7 @@ class RedisTier:
         if max_connections < 1:
             msg = f"max_connections={max_connections!r} of the Redis tier must be at least 1"
             raise ConfigurationError(msg)
-        self._wire = RedisWire(
+        self._wire = make_wire(
             url,
             timeout_s=parse_duration(timeout, name="timeout"),
             connect_timeout_s=parse_duration(connect_timeout, name="connect_timeout"),
@@ -170,10 +172,12 @@ class RedisTier:
 
     def open(self, context: TierContext) -> None:
         """Reach the server once, so that a wrong address, password or database is told at once."""
-        self._prefix = f"tiered-cache:{context.namespace}:".encode()
+        # No namespace has a brace.
+        self._prefix = f"tiered-cache:{{{context.namespace}}}:".encode()
+        self._wire.serve(self._prefix)
         self._wall = context.clock.wall
         # No namespace has a slash: what is kept beside the records is no key of anybody's.
-        self._aside = f"tiered-cache:{context.namespace}/"
+        self._aside = f"tiered-cache:{{{context.namespace}}}/"
         self._origin = context.origin
         self._board.open(f"{self._aside}statistics".encode())
         self._log.open(
@@ -241,6 +245,9 @@ class RedisTier:
         if isinstance(reply, OutOfMemoryError):
             msg = "the server is at its maxmemory and evicts nothing: give it an eviction policy such as allkeys-lru"
             raise RecordRefusedError(msg, **details) from reply
+        if isinstance(reply, MovedError):
+            msg = f"{self._wire.address} is a node of a cluster: begin the URL with redis+cluster:// and name some of its nodes"
+            raise TierUnavailableError(msg, **details) from reply
         raise TierUnavailableError(f"{self._wire.address}: {reply}", **details) from reply
 
     def _reads(self, key: str) -> tuple[Command, Command]:
@@ -397,6 +404,7 @@ class RedisTier:
         """Do the same, and call `stepped` after each round trip."""
         count = 0
         origin = self._origin()
+        server = self._whole_at()
         self._log.begin_clear(origin, prefix)
         for names in self._names(prefix):
             heads = self._heads("clear", names)
@@ -404,8 +412,19 @@ class RedisTier:
             count += sum([bool(head) and head != TOMBSTONE_MAGIC for head in heads])
             self._ask("clear", None, ("UNLINK", *names))
             stepped(count)
+        if self._whole_at() != server:
+            msg = f"the keys were moved from {server} to another node meanwhile: not all of them were seen"
+            raise TierUnavailableError(msg, tier=self.name, operation="clear")
         self._log.end_clear(origin, prefix)
         return count
+
+    def _whole_at(self) -> str:
+        """The server that has all keys: a walk over one that has some of them would miss others."""
+        try:
+            return self._wire.whole_at()
+        except TierUnavailableError as error:
+            error.tier, error.operation = self.name, "clear"
+            raise
 
     def fence(self, prefix: str) -> None:
         """Refuse fills that began before now, and log that keys which begin with `prefix` changed."""
