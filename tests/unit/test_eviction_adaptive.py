@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiered_cache_policies.eviction._leader import LRU, S3FIFO, TINYLFU, Leader
-from tiered_cache_policies.eviction.adaptive import Adaptive
+from tiered_cache_policies.eviction.adaptive import _BATCH, Adaptive
 
 
 def _replay(policy: Any, keys: Any) -> int:
@@ -42,7 +42,7 @@ def _check(policy: Adaptive[Any, Any]) -> None:
     unseen = policy._log[policy._seen :]
     assert set(policy) <= set(leading) | set(policy._doomed) | set(unseen)
     assert policy.currsize <= policy.maxsize
-    assert len(policy._log) < policy._batch
+    assert len(policy._log) < _BATCH
 
 
 def _differing(policy: Adaptive[Any, Any]) -> int:
@@ -136,7 +136,7 @@ def test_the_log_is_bounded_where_everything_is_a_hit() -> None:
     policy[1] = 1
     for _ in range(5000):
         policy[1]
-    assert len(policy._log) < 1024
+    assert len(policy._log) < _BATCH
 
 
 def test_another_size_is_counted() -> None:

@@ -62,9 +62,7 @@ class Leader:
             return False
         self._seen = misses
         fade = math.exp(-events / (_HORIZON * entries))
-        self._scores = [
-            score * fade + more for score, more in zip(self._scores, news, strict=True)
-        ]
+        self._scores = [score * fade + more for score, more in zip(self._scores, news, strict=True)]
         surplus = self._margin - _MARGIN
         self._margin = _MARGIN + surplus * math.exp(-events / (_MARGIN_HORIZON * entries))
         totals = [score + self._margin * entries for score in self._scores]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tiered_cache_policies.eviction._shadow import Shadow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["LRUShadow"]
 
@@ -17,7 +19,7 @@ K = TypeVar("K")
 class LRUShadow(Shadow[K]):
     """The keys that were used last."""
 
-    held: OrderedDict[K, None]
+    held: OrderedDict[K, None]  # pyright: ignore[reportIncompatibleVariableOverride] # set once
 
     def __init__(self) -> None:
         super().__init__()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
 from itertools import chain, islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tiered_cache_policies.eviction._shadow import Shadow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["S3FIFOShadow"]
 
@@ -25,8 +27,6 @@ class S3FIFOShadow(Shadow[K]):
     Nothing is ever taken out of the middle, so queues can be queues of keys, and what is known of
     a key is the number of its visits.
     """
-
-    held: dict[K, int]
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,23 +61,16 @@ class S3FIFOShadow(Shadow[K]):
             elif not ghosts and room > 0 and len(small) >= small_limit:
                 proven = True
             while room <= 0:
-                if excess <= 0:
-                    while small:
-                        oldest = small.popleft()
-                        if visits[oldest] < _PROVEN:
-                            ghosts[oldest] = None
-                            if len(ghosts) > memory:
-                                ghosts.popitem(False)
-                            break
-                        visits[oldest] = 0
-                        main.append(oldest)
-                        excess += 1
-                    else:
-                        oldest = self._pop_main()
-                        excess -= 1
+                # As _choose does, without the call, where what has just passed the small queue
+                # goes: mostly.
+                if excess <= 0 and small and visits[oldest := small[0]] < _PROVEN:
+                    small.popleft()
+                    ghosts[oldest] = None
+                    if len(ghosts) > memory:
+                        ghosts.popitem(False)
                 else:
-                    oldest = self._pop_main()
-                    excess -= 1
+                    oldest = self._choose()
+                    excess = len(main) - self._main_limit
                 del visits[oldest]
                 gone.append(oldest)
                 room += 1
@@ -91,9 +84,19 @@ class S3FIFOShadow(Shadow[K]):
         self.misses += misses
         return gone
 
-    def _pop_main(self) -> K:
-        """Take the oldest key of the main queue that was not visited out of it."""
-        visits, main = self.held, self._main
+    def _choose(self) -> K:
+        """Take the key that has to go out of its queue."""
+        visits, small, main = self.held, self._small, self._main
+        if len(main) <= self._main_limit:
+            while small:
+                oldest = small.popleft()
+                if visits[oldest] < _PROVEN:
+                    self._ghosts[oldest] = None
+                    if len(self._ghosts) > self._memory:
+                        self._ghosts.popitem(last=False)
+                    return oldest
+                visits[oldest] = 0
+                main.append(oldest)
         while left := visits[oldest := main.popleft()]:
             visits[oldest] = left - 1 if left < _MOST else _MOST - 1
             main.append(oldest)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from itertools import chain, islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tiered_cache_policies.eviction._frequency import MOST, Frequency
 from tiered_cache_policies.eviction._shadow import Shadow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["TinyLFUShadow"]
 
@@ -24,8 +26,6 @@ class TinyLFUShadow(Shadow[K]):
     Nothing is ever taken out of the middle, so segments can be queues of keys, and what is known
     of a key is one number: its uses, and `_VISIT` for each visit that is not among them yet.
     """
-
-    held: dict[K, int]
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,8 +89,8 @@ class TinyLFUShadow(Shadow[K]):
                     steady = False
                 room += 1
             room -= 1
-            count = counts[hash((key,)) & mask] + 1
-            held[key] = count if count < MOST else MOST
+            count = counts[hash((key,)) & mask]
+            held[key] = count + 1 if count < MOST else MOST
             window.append(key)
             if not steady:
                 steady = self._is_steady()

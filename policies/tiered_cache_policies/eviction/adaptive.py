@@ -24,8 +24,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 T = TypeVar("T")
 
-_LEAST_BATCH, _MOST_BATCH = 128, 1024
-"""The uses that are logged before all shadows see them, in small caches and in large ones."""
+_BATCH = 128
+"""The uses that are logged before all shadows see them."""
 _AHEAD = 64
 """The evictions that may follow one another on what the leader was asked once."""
 
@@ -57,7 +57,7 @@ class Adaptive(Cache[K, V]):
         getsizeof: The size of a value; by default each counts 1.
 
     Cost: O(1) amortised, of about three policies; some 400 bytes an entry beside the values, and
-    a log of at most 1024 keys. Not safe for several threads.
+    a log of 128 keys. Not safe for several threads.
     """
 
     def __init__(self, maxsize: float, getsizeof: Callable[[V], float] | None = None) -> None:
@@ -86,7 +86,6 @@ class Adaptive(Cache[K, V]):
     def _resize(self, entries: int) -> None:
         for shadow in self._shadows:
             shadow.resize(max(entries, 1))
-        self._batch = min(max(entries, _LEAST_BATCH), _MOST_BATCH)
 
     @property
     def currsize(self) -> float:
@@ -100,7 +99,7 @@ class Adaptive(Cache[K, V]):
         log.append(key)
         if key in self._doomed:
             self._spare(key)
-        if len(log) >= self._batch:
+        if len(log) >= _BATCH:
             self._review()
         return self._values[key]
 
@@ -122,7 +121,7 @@ class Adaptive(Cache[K, V]):
         log.append(key)
         if key in self._doomed:
             self._spare(key)
-        if len(log) >= self._batch:
+        if len(log) >= _BATCH:
             self._review()
         return self._values[key]
 
@@ -146,7 +145,7 @@ class Adaptive(Cache[K, V]):
             self.popitem()
         values[key] = value
         log.append(key)
-        if len(log) >= self._batch:
+        if len(log) >= _BATCH:
             self._review()
 
     def _make_room(self, key: K, size: float) -> None:
