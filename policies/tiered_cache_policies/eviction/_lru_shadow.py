@@ -19,7 +19,7 @@ K = TypeVar("K")
 class LRUShadow(Shadow[K]):
     """The keys that were used last."""
 
-    held: OrderedDict[K, None]  # pyright: ignore[reportIncompatibleVariableOverride] # set once
+    held: OrderedDict[K, None]
 
     def __init__(self) -> None:
         super().__init__()

@@ -28,8 +28,11 @@ class S3FIFOShadow(Shadow[K]):
     a key is the number of its visits.
     """
 
+    held: dict[K, int]
+
     def __init__(self) -> None:
         super().__init__()
+        self.held = {}
         self._small: deque[K] = deque()
         self._main: deque[K] = deque()
         self._ghosts: OrderedDict[K, None] = OrderedDict()

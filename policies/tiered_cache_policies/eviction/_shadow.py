@@ -26,10 +26,9 @@ class Shadow(Generic[K]):
         misses: The uses of keys that it did not hold.
     """
 
-    held: dict[K, Any]
+    held: Any  # a dictionary, of each subclass's own kind
 
     def __init__(self) -> None:
-        self.held = {}
         self.limit = sys.maxsize
         self.misses = 0
 

@@ -27,8 +27,11 @@ class TinyLFUShadow(Shadow[K]):
     of a key is one number: its uses, and `_VISIT` for each visit that is not among them yet.
     """
 
+    held: dict[K, int]
+
     def __init__(self) -> None:
         super().__init__()
+        self.held = {}
         self._window: deque[K] = deque()
         self._probation: deque[K] = deque()
         self._protected: deque[K] = deque()
