@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, Self
 
-from tiered_cache.changes import Lag  # noqa: TC001 - msgspec reads the annotations
+from tiered_cache.changes import Lag
 from tiered_cache.stats.fields import counter, durations, gauge, less
 from tiered_cache.stats.joining import all_true, any_of, furthest, latest, total, worst
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
@@ -72,7 +72,7 @@ class TierStats:
     write_latency: LatencyHistogram | None = durations()
     reach: str = gauge(any_of, "")
     breaker_changes: tuple[BreakerChange, ...] = gauge(latest, ())
-    lag: Lag | None = gauge(furthest, None)  # noqa: RUF009 - it makes a field
+    lag: Lag | None = gauge(furthest, None)
     curve: tuple[float, ...] = ()
     curve_lookups: int = counter()
 
