@@ -72,7 +72,7 @@ def test_what_is_on_the_server_stays_and_no_probe_does(server: ValkeyServer) -> 
     with build_stack(settings=load_settings(**options)) as cache:
         cache.set("key", "value")
         cache.delete("deleted")
-    log = "tiered-cache:mine/log"
+    log = "tiered-cache:{mine}/log"
     before = _dump(client, log)
     lines = client.xlen(log)
     assert problems(found(server.url, namespace="mine")) == []

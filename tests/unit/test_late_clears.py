@@ -159,7 +159,7 @@ def test_law_5_others_hear_of_a_late_clear(
         redis.Redis.from_url(valkey.url) as raw,
     ):
         neighbour.set("key", 1)
-        raw.delete(f"tiered-cache:{namespace}:key")  # evicted there: only the neighbour has it
+        raw.delete(f"tiered-cache:{{{namespace}}}:key")  # evicted there: only the neighbour has it
         assert neighbour.get("key") == 1
         back = away(cache)
         cache.clear()

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tiered_cache.leases import Leases
     from tiered_cache.tiers._redis_wire import Command
 
-__all__ = ["RedisTier"]
+__all__ = ["RedisTier", "prefix_of"]
 
 _log = logging.getLogger("tiered_cache.tiers.redis")
 
@@ -109,6 +109,11 @@ return there
 """)
 
 
+def prefix_of(namespace: str) -> bytes:
+    """What the names of a namespace's keys begin with: the hash tag keeps them together in a cluster."""
+    return f"tiered-cache:{{{namespace}}}:".encode()  # no namespace has a brace
+
+
 class RedisTier:
     """Records in a Redis or Valkey server, or cluster.
 
@@ -172,8 +177,7 @@ class RedisTier:
 
     def open(self, context: TierContext) -> None:
         """Reach the server once, so that a wrong address, password or database is told at once."""
-        # No namespace has a brace.
-        self._prefix = f"tiered-cache:{{{context.namespace}}}:".encode()
+        self._prefix = prefix_of(context.namespace)
         self._wire.serve(self._prefix)
         self._wall = context.clock.wall
         # No namespace has a slash: what is kept beside the records is no key of anybody's.
