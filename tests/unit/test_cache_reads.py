@@ -433,3 +433,20 @@ def test_tags_are_kept_and_checked(cache: TieredCache, second_process: TieredCac
     for bad in ("repo:x", [""], [5]):
         with pytest.raises(InvalidKeyError, match="tags"):
             cache.set("key", 1, tags=bad)  # type: ignore[arg-type] # on purpose
+
+
+def test_a_hundred_keys_of_a_server_take_one_round_trip(
+    cache: TieredCache, second_host: TieredCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {f"key {number}": number for number in range(100)}
+    cache.set_many(values)
+    exchanges: list[tuple[str, int]] = []
+    exchange = RedisTier._exchange
+
+    def counted(tier: RedisTier, operation: str, key: str | None, commands: Any) -> Any:
+        exchanges.append((operation, len(commands)))
+        return exchange(tier, operation, key, commands)
+
+    monkeypatch.setattr(RedisTier, "_exchange", counted)
+    assert second_host.get_many(values) == values
+    assert [each for each in exchanges if each[0] == "get_many"] == [("get_many", 200)]
