@@ -29,27 +29,35 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, redis_url: str, namespace: str) -> Iterator[TieredCache]:
+def cache(
+    tmp_path: Path, redis_url: str, namespace: str, clock: FakeClock
+) -> Iterator[TieredCache]:
     with TieredCache(
-        [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)], namespace=namespace
+        [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)], namespace=namespace, clock=clock
     ) as made:
         yield made
 
 
 @pytest.fixture
-def second_process(tmp_path: Path, redis_url: str, namespace: str) -> Iterator[TieredCache]:
+def second_process(
+    tmp_path: Path, redis_url: str, namespace: str, clock: FakeClock
+) -> Iterator[TieredCache]:
     """Another memory tier over the same stores, as another process has it."""
     with TieredCache(
-        [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)], namespace=namespace
+        [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)], namespace=namespace, clock=clock
     ) as made:
         yield made
 
 
 @pytest.fixture
-def second_host(tmp_path: Path, redis_url: str, namespace: str) -> Iterator[TieredCache]:
+def second_host(
+    tmp_path: Path, redis_url: str, namespace: str, clock: FakeClock
+) -> Iterator[TieredCache]:
     """Another memory and disk tier over the same server."""
     with TieredCache(
-        [MemoryTier(), DiskTier(tmp_path / "second"), RedisTier(redis_url)], namespace=namespace
+        [MemoryTier(), DiskTier(tmp_path / "second"), RedisTier(redis_url)],
+        namespace=namespace,
+        clock=clock,
     ) as made:
         yield made
 
