@@ -260,6 +260,11 @@ def test_the_rights_that_are_asked_for_are_enough(server: ValkeyServer) -> None:
         assert sorted(cache.keys()) == ["other"]
         assert cache.invalidate_tags("a")
         cache.clear()
+        cache.fleet()
+    with Redis.from_url(server.url) as client:
+        # redis-py tells servers its name, where it may.
+        denied = {each["object"] for each in client.acl_log()} - {"client|setinfo"}
+        assert denied == set()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ __all__ = ["COMMANDS", "explained", "text_of"]
 
 COMMANDS = (
     "+ping +hello +select +info +time +get +set +getrange +pttl +scan +unlink +del +eval +evalsha "
-    "+xadd +xread +xrange +xrevrange +pexpire +cluster|slots +cluster|nodes +asking"
+    "+xadd +xread +xrange +xrevrange +pexpire +hget +hset +hdel +hexists +hkeys +hlen +hstrlen "
+    "+cluster|slots +cluster|nodes +asking"
 )
 """What a user of a Redis server must be allowed to do."""
 
