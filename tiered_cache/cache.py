@@ -552,7 +552,7 @@ class TieredCache:
             raise ConfigurationError(msg)
         return self._source.core().fleet(since_s, within)
 
-    def function_hits(self, name: str) -> FunctionHits:
+    def _function_hits(self, name: str) -> FunctionHits:
         """What a wrapper of a function reads and counts its inlined hits by: for `cached`'s own use.
 
         Args:

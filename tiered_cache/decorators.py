@@ -115,7 +115,7 @@ def cached(
     ignored = tuple(ignore)
     tags = frozenset(tags) if not isinstance(tags, str) else tags
     make_key, prefix = _key_maker(function, key, version, ignored)
-    hits = cache.function_hits(prefix)
+    hits = cache._function_hits(prefix)  # noqa: SLF001 - the inlined hit
     memo: dict[str, str] = {}
     ready_for: Codec | None = None
 
