@@ -78,7 +78,6 @@ def full_reading(processes: int = 3) -> Reading:
         lookups=20_000,
         past=past,
         gone=2,
-        advice=["memory is small: twice as large, it would answer 86 % instead of 80 %."],
         spans={name: Span(now, None if name == "all" else 900.0) for name in WINDOWS},
     )
 

@@ -134,7 +134,7 @@ def test_law_8_a_page_that_takes_nothing_is_let_go_of(
 ) -> None:
     monkeypatch.setattr(stream, "SEND_S", 0.2)
     monkeypatch.setattr(stream.Seats.__init__, "__defaults__", (1,))
-    source = Source(advice=["x" * 1_000_000])
+    source = Source(trouble=["x" * 1_000_000])
     with served(app_of(cache, source)) as site, Page(site) as frozen:
         assert frozen.status == 200
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.dashboard.whatif import what_if
+from tiered_cache.stats.advice import advise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
     from tiered_cache.stats.snapshot import CacheStats, FunctionStats, TierStats
     from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
-__all__ = ["MAX_PROCESSES", "TOP", "document"]
+__all__ = ["MAX_ADVICE", "MAX_PROCESSES", "TOP", "document"]
 
 TOP = 8
 """Functions that each list has."""
+
+MAX_ADVICE = 4
+"""Pieces of advice that are given at once."""
 
 MAX_PROCESSES = 500
 """Processes that are told one by one; all of them are in the sums."""
@@ -57,7 +61,7 @@ def document(
             "saved": _top(stats.functions, "seconds_saved"),
             "wasted": _top(stats.functions, "compute_seconds"),
         },
-        "advice": [*reading.advice],
+        "advice": [each.text for each in advise(stats, span_s)[:MAX_ADVICE]],
         "series": series.to_dict(window, [tier.name for tier in stats.tiers]),
         "processes": [_process(each) for each in processes[:MAX_PROCESSES]],
         "gone": reading.gone,
@@ -115,8 +119,8 @@ def _tier(tier: TierStats) -> dict[str, Any]:
         "breaker": tier.breaker,
         "detail": tier.detail,
         "breaker_changes": [each._asdict() for each in tier.breaker_changes],
-        "get": _latency(tier.read_latency),
-        "put": _latency(tier.write_latency),
+        "get": {**_latency(tier.read_latency), "mean_s": tier.mean_read_s or None},
+        "put": {**_latency(tier.write_latency), "mean_s": _mean(tier.write_seconds, tier.writes)},
         "seconds_saved": tier.seconds_saved,
     }
 
@@ -167,6 +171,10 @@ def _latency(latency: LatencyHistogram | None) -> dict[str, Any]:
         return _NO_LATENCY
     found = latency.to_dict()
     return {name: found[name] for name in _NO_LATENCY}
+
+
+def _mean(seconds: float, times: int) -> float | None:
+    return seconds / times if times and seconds else None
 
 
 def _finite(seconds: float) -> float | None:

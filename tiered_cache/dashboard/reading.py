@@ -58,7 +58,6 @@ class Reading(NamedTuple):
         gone: How many are not running any more, of those whose totals are counted.
         reach: Of which processes they are: of a `"cluster"`, a `"host"` or this `"process"`.
         past: What had been counted before, at earlier moments; where the reach is a new one.
-        advice: What could be changed, in plain words.
         trouble: What could not be read, in plain words.
     """
 
@@ -68,5 +67,4 @@ class Reading(NamedTuple):
     gone: int = 0
     reach: str = "process"
     past: Sequence[tuple[float, CacheStats]] = ()
-    advice: Sequence[str] = ()
     trouble: Sequence[str] = ()

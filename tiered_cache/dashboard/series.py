@@ -15,6 +15,8 @@ __all__ = ["MAX_POINTS", "Series"]
 MAX_POINTS = 150
 """Points of a chart."""
 
+_ENOUGH = 8
+
 _STEPS = {"1m": (60.0, 1.0), "15m": (900.0, 10.0), "24h": (86_400.0, 600.0)}
 """How far back each chart goes and how far its points are apart, in seconds."""
 
@@ -68,8 +70,11 @@ class Series:
             ring.add(at_s, stats)
 
     def to_dict(self, window: str, tiers: list[str]) -> dict[str, Any]:
-        """Hit rates, and 95th percentiles of reads, column by column."""
-        points = self._rings["24h" if window == ALL else window].points()
+        """Hit rates and times of reads, column by column.
+
+        Times are 95th percentiles where the statistics policy keeps histograms, means elsewhere.
+        """
+        points = self._points(window)
         nothing = (None, None)
         return {
             "at": [round(each.at_s, 3) for each in points],
@@ -83,6 +88,17 @@ class Series:
                 for name in tiers
             ],
         }
+
+    def _points(self, window: str) -> list[_Point]:
+        """Those of the window, or while they are few, finer ones of less time."""
+        names = [*self._rings]
+        found: list[_Point] = []
+        for name in reversed(names[: names.index("24h" if window == ALL else window) + 1]):
+            finer = self._rings[name].points()
+            found = finer if len(finer) > len(found) else found
+            if len(found) >= _ENOUGH:
+                break
+        return found
 
 
 def _point(at_s: float, stats: CacheStats) -> _Point:

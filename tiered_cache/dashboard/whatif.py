@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tiered_cache.stats.advice import miss_seconds
 from tiered_cache.stats.tiers import CURVE_SIZES
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ _HOUR_S = 3600.0
 def what_if(stats: CacheStats, at: int, span_s: float | None) -> list[dict[str, Any]] | None:
     """The hit rate of a tier at each of `CURVE_SIZES`, and what that saves an hour.
 
-    A lookup that the tier answers more saves what one costs that it does not answer: on average,
-    what the tiers below and computing took. `None` where no curve is known.
+    A lookup that the tier answers more saves what a miss of it costs: on average, what the tiers
+    below and computing took. `None` where no curve is known.
 
     Args:
         stats: What happened in a window.
@@ -28,14 +29,11 @@ def what_if(stats: CacheStats, at: int, span_s: float | None) -> list[dict[str, 
     tier = stats.tiers[at]
     if tier.hit_rate_at(1.0) is None:
         return None
-    missed = tier.lookups - tier.hits
-    below_s = stats.compute_seconds + sum(each.read_seconds for each in stats.tiers[at + 1 :])
+    miss_s = miss_seconds(stats, tier)
     points = []
     for times in CURVE_SIZES:
         hit_rate = tier.hit_rate_at(times) or 0.0
-        saved_s = None
-        if span_s and missed:
-            more = (hit_rate - tier.hit_rate) * tier.lookups
-            saved_s = more * below_s / missed * _HOUR_S / span_s
+        more = (hit_rate - tier.hit_rate) * tier.lookups
+        saved_s = more * miss_s * _HOUR_S / span_s if span_s else None
         points.append({"times": times, "hit_rate": hit_rate, "saved_per_hour_s": saved_s})
     return points

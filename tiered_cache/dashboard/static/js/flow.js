@@ -23,7 +23,7 @@ function stepsOf(numbers) {
   const steps = tiers.map((tier, at) => ({
     name: tier.name, style: hue(at), reach: tier.lookups, out: tier.hits + tier.stale_hits,
     share: tier.lookups ? percent((tier.hits + tier.stale_hits) / tier.lookups) : "–",
-    detail: tier.get.p95_s === null ? "" : `p95 ${duration(tier.get.p95_s)}`,
+    detail: tier.get.p95_s !== null ? `p95 ${duration(tier.get.p95_s)}` : tier.get.mean_s ? `mean ${duration(tier.get.mean_s)}` : "",
     down: tier.breaker === "closed" ? "" : `breaker ${tier.breaker === "open" ? "open" : "probing"}: ${count(tier.skips)} skipped`,
   }));
   const computes = total.computes + total.compute_errors;

@@ -12,7 +12,7 @@ import { Live } from "./live.js";
 import { showProcesses } from "./processes.js";
 import { showAdvice, showSummary } from "./summary.js";
 import { startTheme } from "./theme.js";
-import { showTiers } from "./tiers.js";
+import { hasPercentiles, showTiers } from "./tiers.js";
 import { WhatIf } from "./whatif.js";
 
 const rate = rateChart(byId("chart-rate"));
@@ -27,6 +27,7 @@ function draw() {
   showFlow(byId("flow-picture"), numbers);
   rate.show(numbers);
   latency.show(numbers);
+  show(byId("latency-note"), hasPercentiles(numbers) ? "95th percentile" : "mean");
   showTiers(byId("tiers-table"), numbers);
   showFunctions(byId("functions-saved"), byId("functions-wasted"), numbers);
   whatIf.show(numbers);

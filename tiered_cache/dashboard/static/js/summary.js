@@ -2,6 +2,7 @@
 
 import { h, show } from "./dom.js";
 import { count, duration, durationParts, percent, rate } from "./format.js";
+import { keyNodes } from "./keytext.js";
 
 export const WINDOWS = { "1m": "in the last minute", "15m": "in the last 15 minutes", "24h": "in the last 24 hours", all: "since the start" };
 
@@ -34,5 +35,5 @@ function saving(total) {
 }
 
 export function showAdvice(element, numbers) {
-  show(element, numbers.advice.map((text) => h("li", null, text)));
+  show(element, numbers.advice.map((text) => h("li", null, h("span", null, keyNodes(text, 600)))));
 }

@@ -10,14 +10,19 @@ export const hue = (at) => ({ "--hue": `var(--${hueName(at)})` });
 export const BREAKERS = { closed: "closed", half_open: "probing", open: "open" };
 export const breaker = (state) => h("span", { class: "state " + state }, BREAKERS[state] ?? state);
 
+// Whether the statistics policy keeps distributions of times; means are kept by all.
+export const hasPercentiles = (numbers) => numbers.tiers.some((tier) => tier.get.p95_s !== null);
+
 export function showTiers(element, numbers) {
-  const columns = ["Tier", "Breaker", "Lookups", "Hits", "Hit rate", "Stale", "Errors", "Get p50", "p95", "p99", "Put p95", "Entries", "Size", "Evicted", "Refused", "Saved"];
+  const percentiles = hasPercentiles(numbers);
+  const times = percentiles ? ["Get p50", "p95", "p99", "Put p95"] : ["Get, mean", "Put, mean"];
+  const columns = ["Tier", "Breaker", "Lookups", "Hits", "Hit rate", "Stale", "Errors", ...times, "Entries", "Size", "Evicted", "Refused", "Saved"];
   show(element, h("table", null,
     h("thead", null, h("tr", null, columns.map((name) => h("th", { scope: "col" }, name)))),
-    h("tbody", null, numbers.tiers.map(row))));
+    h("tbody", null, numbers.tiers.map((tier, at) => row(tier, at, percentiles)))));
 }
 
-function row(tier, at) {
+function row(tier, at, percentiles) {
   const cell = (text) => h("td", null, text);
   const full = tier.max_bytes && tier.bytes !== null ? tier.bytes / tier.max_bytes
     : tier.max_entries && tier.entries !== null ? tier.entries / tier.max_entries : null;
@@ -29,8 +34,7 @@ function row(tier, at) {
     cell(tier.lookups ? percent(tier.hit_rate) : "–"),
     cell(count(tier.stale_hits)),
     cell(count(tier.errors + tier.skips)),
-    cell(duration(tier.get.p50_s)), cell(duration(tier.get.p95_s)), cell(duration(tier.get.p99_s)),
-    cell(duration(tier.put.p95_s)),
+    (percentiles ? [tier.get.p50_s, tier.get.p95_s, tier.get.p99_s, tier.put.p95_s] : [tier.get.mean_s, tier.put.mean_s]).map((each) => cell(duration(each))),
     cell(count(tier.entries)),
     cell([full === null ? null : h("span", { class: "meter", "aria-hidden": "true" }, h("i", { style: { width: `${Math.min(100, full * 100)}%`, ...hue(at) } })), bytes(tier.bytes)]),
     cell(count(tier.evictions)),
