@@ -11,7 +11,7 @@ help:            ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
 demo: $(VENV)/.demo   ## analyse a real source tree through memory, disk and Valkey; SRC=path for another tree
-	@$(BIN)/tiered-cache demo $(SRC)
+	@$(BIN)/tiered-cache demo --keep build/demo $(SRC)
 
 test: $(VENV)/.test   ## every test, real servers included
 	$(BIN)/python -m pytest
@@ -53,7 +53,7 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install -q --upgrade 'pip>=25.1'
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install -q -e '.[demo]'
+	$(BIN)/pip install -q -e '.[dashboard,demo]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
 
-__all__ = ["make_parser"]
+__all__ = ["make_parser", "port_number"]
 
 _DESCRIPTION = """\
 A multi-tier read-through cache: memory, disk and Redis.
@@ -199,17 +199,16 @@ def _add_dashboard(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(module="tiered_cache.cli.dashboard", command="dashboard")
-    add_serving(parser)
+    _add_serving(parser)
     _add_stack(parser)
 
 
-def add_serving(parser: argparse.ArgumentParser) -> None:
-    """Add what says where and to whom the dashboard is served."""
+def _add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", help="where it listens (default: %(default)s)"
     )
     parser.add_argument(
-        "--port", type=_port, default=8765, help="0: any that is free (default: %(default)s)"
+        "--port", type=port_number, default=8765, help="0: any that is free (default: %(default)s)"
     )
     parser.add_argument(
         "--token",
@@ -229,7 +228,12 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show-values", action="store_true", help="values can be seen")
 
 
-def _port(text: str) -> int:
+def port_number(text: str) -> int:
+    """A port as it is written on the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
     if not text.isascii() or not text.isdigit() or int(text) > _MAX_PORT:
         msg = f"{text!r} is not a port: give a number from 0 to {_MAX_PORT}"
         raise argparse.ArgumentTypeError(msg)

@@ -1,9 +1,10 @@
-"""Serving the dashboard by itself, with uvicorn, until it is interrupted."""
+"""Serving the dashboard by itself, with uvicorn."""
 
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from tiered_cache.dashboard.extra import need_extra
@@ -11,11 +12,13 @@ from tiered_cache.dashboard.rules import is_loopback_address
 from tiered_cache.errors import ConfigurationError, TieredCacheError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
+
+    import uvicorn
 
     from tiered_cache.dashboard.app import Dashboard
 
-__all__ = ["MAX_CONNECTIONS", "bind", "serve", "url_of"]
+__all__ = ["MAX_CONNECTIONS", "bind", "serve", "served", "url_of"]
 
 MAX_CONNECTIONS = 128
 """Connections that are served at once; further ones are answered with 503."""
@@ -81,21 +84,38 @@ def serve(app: Dashboard, listening: socket.socket, on_ready: Callable[[], None]
     Raises:
         MissingExtraError: The extra `[dashboard]` is not installed.
     """
+    with listening, suppress(KeyboardInterrupt):
+        _server(app, on_ready).run(sockets=[listening])
+
+
+@contextmanager
+def served(app: Dashboard, listening: socket.socket) -> Generator[None]:
+    """Serve `app` in a thread while the block runs.
+
+    Args:
+        app: The application.
+        listening: What `bind` gave; closed afterwards.
+
+    Raises:
+        MissingExtraError: The extra `[dashboard]` is not installed.
+    """
+    server = _server(app, lambda: None)
+    options = {"sockets": [listening]}
+    thread = threading.Thread(
+        target=server.run, kwargs=options, name="tiered-cache dashboard", daemon=True
+    )
+    with listening:
+        thread.start()  # what connects before it is ready waits: the socket listens already
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            thread.join(2 * _LEAVE_S)
+
+
+def _server(app: Dashboard, on_ready: Callable[[], None]) -> uvicorn.Server:
     need_extra("uvicorn")
     import uvicorn
-
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        lifespan="off",
-        ws="none",
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_keep_alive=10,
-        timeout_graceful_shutdown=_LEAVE_S,
-    )
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -106,5 +126,17 @@ def serve(app: Dashboard, listening: socket.socket, on_ready: Callable[[], None]
             app.end_streams()  # it would wait for them, and then break them off
             await super().shutdown(sockets)
 
-    with listening, suppress(KeyboardInterrupt):
-        Server(config).run(sockets=[listening])
+    return Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="off",
+            ws="none",
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=10,
+            timeout_graceful_shutdown=_LEAVE_S,
+        )
+    )
