@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 SRC    ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench lint types imports docs wheel-test torture format clean help
+.PHONY: demo test check bench lint types imports docs wheel-test torture pictures format clean help
 
 help:            ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -40,6 +40,9 @@ bench: $(VENV)/.bench   ## ratios against peers, measured in one run
 
 torture: $(VENV)/.test   ## the long proofs: every kill, every trace, every thread
 	$(BIN)/python -m pytest -m exhaustive -q
+
+pictures: $(VENV)/.test   ## draw the dashboard anew for the documentation; needs Chromium
+	$(BIN)/python -m tests.dashboard.pictures
 
 format: $(VENV)/.check
 	$(BIN)/ruff check --fix .

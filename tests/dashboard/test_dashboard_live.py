@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import urllib.request
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.dashboard.browser import Pages, open_browser
+from tests.dashboard.live import Load, dashboard, settings_of
 from tiered_cache.testing import ValkeyServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
-_ROOT = Path(__file__).parents[2]
 _LEAVE_S = 20
 
 
@@ -39,56 +36,6 @@ def server() -> Iterator[ValkeyServer]:
         yield made
 
 
-class Load:
-    """A process that uses the cache; see `load.py`."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.dashboard.load", *arguments],
-            cwd=_ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.pid = self._process.pid
-
-    def tell(self, word: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(word + "\n")
-        self._process.stdin.flush()
-
-    def pause(self) -> dict[str, Any]:
-        """Have it do nothing; what it did until then."""
-        self.tell("pause")
-        assert self._process.stdout is not None
-        found: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return found
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-
-@contextmanager
-def dashboard(*arguments: str, **variables: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The command, where it says that it is, and its process."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tiered_cache", "dashboard", "--port", "0", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **variables},
-    ) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            found = re.fullmatch(r"The dashboard is at (\S+)\n", line)
-            assert found, (line, process.stderr.read() if process.stderr else "")
-            yield found[1], process
-        finally:
-            process.kill()
-
-
 def count(number: int) -> str:
     return f"{number:,}"
 
@@ -102,12 +49,7 @@ def wait_for_text(page: Page, selector: str, wanted: str) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path, server: ValkeyServer, namespace: str) -> Mapping[str, str]:
-    return {
-        "TIERED_CACHE_DISK__PATH": str(tmp_path / "disk"),
-        "TIERED_CACHE_REDIS_URL": server.url,
-        "TIERED_CACHE_NAMESPACE": namespace,
-        "TIERED_CACHE_TIERS": '["memory", "disk", "redis"]',
-    }
+    return settings_of(str(tmp_path / "disk"), server.url, namespace)
 
 
 def test_two_processes_three_tiers_and_a_server_that_dies(
@@ -157,11 +99,11 @@ def the_numbers_are_those_of_the_processes(page: Page, loads: list[Load]) -> Non
     rate = hits / sum(each["lookups"] for each in stats)
     shown = page.inner_text('#summary [data-field="hit_rate"]')
     assert shown.startswith(f"{rate:.1%}".replace("%", "\u202f%"))
-    assert "measure" in page.inner_text("#functions-saved")
+    assert "check_types" in page.inner_text("#functions-saved")
 
 
 def an_entry_is_found_and_deleted(page: Page) -> None:
-    page.fill("#search-text", "measure")
+    page.fill("#search-text", "lint")
     page.press("#search-text", "Enter")
     page.click("#found button >> nth=0")
     page.locator("#entry .tag", has_text="repo:x").wait_for()
