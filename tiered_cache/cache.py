@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 from tiered_cache._engine.asking import exists, explain
 from tiered_cache._engine.computing import get_or_compute, get_or_compute_many
 from tiered_cache._engine.deleting import clear, delete, delete_many
-from tiered_cache._engine.reading import look_up, look_up_many
+from tiered_cache._engine.reading import look_again, look_up, look_up_many
 from tiered_cache._engine.stack import StackOptions
 from tiered_cache._engine.tagging import invalidate_tags
 from tiered_cache._engine.terms import Terms
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tiered_cache.events import Event
     from tiered_cache.outcomes import JournalEntry
     from tiered_cache.stats.fleet import FleetStats
+    from tiered_cache.stats.reports import Totals
     from tiered_cache.stats.snapshot import CacheStats
     from tiered_cache_policies.contracts import (
         AdmissionPolicy,
@@ -293,6 +294,14 @@ class TieredCache:
         """
         core, key = self._core_and_key(key)
         return _to_lookup(core.run(look_up(core.stack, key)))
+
+    def peek(self, key: str) -> Lookup:
+        """Like `lookup`, but for people who look into the cache: promotes and counts nothing.
+
+        Only a fresh value is handed out.
+        """
+        core, key = self._core_and_key(key)
+        return _to_lookup(core.run(look_again(core.stack, key)))
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """The values of those of `keys` that some tier holds fresh.
@@ -551,6 +560,17 @@ class TieredCache:
             msg = f"within={within!r} must be 'cluster', 'host', 'process' or None"
             raise ConfigurationError(msg)
         return self._source.core().fleet(since_s, within)
+
+    def fleet_past(self, reach: str) -> list[Totals]:
+        """What all processes together had done up to each of some moments of the last day.
+
+        Of the last quarter of an hour one a minute, and before that one for each half an hour. Only
+        their counters are of use, and the difference of two says what happened in between.
+
+        Args:
+            reach: As `FleetStats` says; those of a single process keep no moments.
+        """
+        return self._source.core().fleet_past(reach)
 
     def _function_hits(self, name: str) -> FunctionHits:
         """What a wrapper of a function reads and counts its inlined hits by: for `cached`'s own use.
