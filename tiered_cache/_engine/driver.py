@@ -121,6 +121,9 @@ class SyncDriver:
                     # between two effects.
                     interrupted = error
                     continue
+                # An exception must not be a local of a frame that is in its traceback: what such a
+                # circle holds, a lock in a context say, is let go much later.
+                interrupted = None
                 if isinstance(error, StopIteration):
                     result: T = error.value
                     return result
@@ -129,7 +132,10 @@ class SyncDriver:
                 raised = error.error
                 break
         # Outside the handler: the caller is to see the function's own exception, as it was.
-        raise raised
+        try:
+            raise raised
+        finally:
+            del raised
 
     def _read(self, effect: Read) -> Reply:
         level = self._levels[effect.level]
