@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tiered_cache._engine.driver import SyncDriver
-from tiered_cache._engine.flights import leading
 from tiered_cache._engine.flusher import Flusher
-from tiered_cache._engine.flying import Task, refresh_once
-from tiered_cache._engine.refresher import Refresher
+from tiered_cache._engine.refresher import Refresher, recomputing, report_failure
 from tiered_cache._engine.stack import Stack, StackOptions
 from tiered_cache.contracts import DurableTier, LiveTier
-from tiered_cache.errors import CacheClosedError, ConfigurationError, show_key
-from tiered_cache.forking import fork_safe_lock
+from tiered_cache.errors import CacheClosedError, ConfigurationError
+from tiered_cache.forking import call_in_child, fork_safe_lock
 from tiered_cache.stats.counters import CacheCounters, Tally, TierCounters
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from tiered_cache.stats.snapshot import CacheStats, TierStats
     from tiered_cache_policies.contracts import Node, StatisticsPolicy
 
-__all__ = ["MISSING", "NO_NODES", "Core", "CoreSource", "Face"]
+__all__ = ["MISSING", "NO_NODES", "BuiltOnce", "Core", "CoreSource", "Face"]
 
 MISSING: Any = object()
 
@@ -77,6 +76,8 @@ class Core:
         self._lock = fork_safe_lock()
         self._closed = False
         self._journal_made: Journal | None = None
+        self.side: Any = None
+        """What event loops use of it, once one does: `async_core`'s, which stands above."""
         self._flusher = Flusher(self.stack, self._run)
         self._refresher = Refresher()
         self.stack.refresh = self._recompute
@@ -86,23 +87,15 @@ class Core:
                 self._flusher.adopt()
 
     def _recompute(self, wanted: Refresh) -> None:
-        key, function, terms, seen_s = wanted
-
         def job() -> None:
-            leading.set(())  # in the job's own copy of the caller's context
             try:
-                self.run(refresh_once(self.stack, Task(key, function, terms), seen_s))
+                self.run(recomputing(self.stack, wanted))
             except CacheClosedError:
                 pass
             except Exception as error:
-                self.stack.faults.report(
-                    "refresh",
-                    type(error).__name__,
-                    f"Computing {show_key(key)} anew raised {type(error).__name__}; what there is "
-                    "is served until it ends",
-                )
+                report_failure(self.stack, wanted.key, error)
 
-        self._refresher.submit(key, job)
+        self._refresher.submit(wanted.key, job)
 
     def _journal(self) -> Journal:
         if self._journal_made is None:
@@ -146,12 +139,22 @@ class Core:
 
         return remove
 
-    def run(self, plan: Plan[T]) -> T:
-        """Run a plan and tell the listeners."""
+    def keep_side(self, side: Any) -> Any:
+        """Keep what event loops use; what is kept, of several that come at once."""
+        with self._lock:
+            self.side = self.side or side
+        return self.side
+
+    def check_open(self, plan: Plan[T]) -> None:
+        """Raise, and throw `plan` away, if the cache is closed."""
         if self._closed:
             plan.close()
             msg = "the cache is closed: make a new one, or don't close it while it is in use"
             raise CacheClosedError(msg)
+
+    def run(self, plan: Plan[T]) -> T:
+        """Run a plan and tell the listeners."""
+        self.check_open(plan)
         try:
             return self._run(plan)
         finally:
@@ -162,8 +165,7 @@ class Core:
         """Run a plan that changes `keys`, one after the other in this process."""
         held = self.stack.begin_change(keys)
         try:
-            if self._closed:
-                return self.run(plan)
+            self.check_open(plan)
             return self._run(plan)
         finally:
             self.stack.flights.detach(keys)
@@ -236,6 +238,8 @@ class Core:
         if not self._closed:
             self._closed = True
             self._refresh()
+            if self.side is not None:
+                self.side.close_soon()
             self._refresher.close()
             self.stack.renewer.close()
             self._flusher.close()
@@ -244,6 +248,29 @@ class Core:
             if self._journal_made is not None:
                 self._journal_made.close()
             _give_back([level.tier for level in self.stack.levels])
+
+
+class BuiltOnce:
+    """Builds a core of tiers that there are already, and so can't build a second one.
+
+    Of threads that call it together one builds, and the others wait for it. Fork-safe.
+    """
+
+    def __init__(self, build: Callable[[], Core]) -> None:
+        self._build = build
+        self._core: Core | None = None
+        self._start()
+        call_in_child(self._start)
+
+    def _start(self) -> None:
+        self._turn = threading.Lock()
+
+    def __call__(self) -> Core:
+        """The core."""
+        with self._turn:
+            if self._core is None:
+                self._core = self._build()
+            return self._core
 
 
 class Face(Protocol):
@@ -279,6 +306,10 @@ class CoreSource:
         """The core, built now if this is the first use."""
         core = self._core
         return core if core is not None else self._make()
+
+    def built(self) -> Core | None:
+        """The core, if it was built already: never takes long."""
+        return self._core
 
     def _make(self) -> Core:
         # Built outside the lock, which must not be held over I/O. Of two threads that come at

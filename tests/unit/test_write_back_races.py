@@ -170,7 +170,7 @@ def test_law_4_what_was_parked_does_not_come_back_after_a_clear(
 def test_law_10_deletions_are_bounded_too(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiered_cache._engine.driver._ROOM_WAIT_S", 0.01)
+    monkeypatch.setattr("tiered_cache._engine.driver.ROOM_WAIT_S", 0.01)
     with journaled(tmp_path, valkey.url, namespace, max_pending=3) as cache:
         back = away(cache, "redis")
         for number in range(3):

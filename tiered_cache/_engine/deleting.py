@@ -75,6 +75,8 @@ def _delete_for_sure(stack: Stack, key: str) -> Plan[bool]:
 def delete_many(stack: Stack, keys: Sequence[str]) -> Plan[int]:
     """Delete `keys` everywhere, each tier in one go; the most that any one tier held."""
     count = 0
+    if not keys:
+        return count
     if stack.queues_writes:
         for key in keys:
             count += yield from delete(stack, key)

@@ -35,6 +35,7 @@ __all__ = [
     "DeleteMany",
     "Effect",
     "ForgetJournal",
+    "Lead",
     "Plan",
     "Put",
     "PutMany",
@@ -147,6 +148,15 @@ class AwaitRoom(NamedTuple):
     """Wait until the write-back queue takes a key; raises `QueueFullError` after its deadline."""
 
     key: str
+
+
+class Lead(NamedTuple):
+    """Tell that others may wait for what the plan does from now on: no reply.
+
+    Where its caller can be cancelled, that must end the plan only if nobody else wants the outcome.
+    """
+
+    flights: Sequence[Flight]
 
 
 class AwaitFlight(NamedTuple):
@@ -285,6 +295,7 @@ Effect = (
     | Clear
     | AcquireLease
     | ReleaseLease
+    | Lead
     | AwaitFlight
     | AwaitLease
     | AwaitRoom

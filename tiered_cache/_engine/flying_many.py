@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tiered_cache._engine.effects import Lead
 from tiered_cache._engine.keeping import keep
 from tiered_cache._engine.leasing import Lease, Taken, await_lease, give_back, patience_s, try_lease
 from tiered_cache._engine.reading import look_again
@@ -48,7 +50,7 @@ class _Batch:
 
 def compute_many_once(
     stack: Stack,
-    compute_many: Callable[[Sequence[str]], Mapping[str, Any]],
+    compute_many: Callable[[Sequence[str]], dict[str, Any]],
     terms: Terms,
     missing: Mapping[str, Sought],
 ) -> Plan[dict[str, Any]]:
@@ -69,16 +71,15 @@ def compute_many_once(
                 batch.flights[key] = flight
             else:
                 batch.others[key] = flight
-        done = yield from _compute(stack, compute_many, terms, wanted, batch, values)
+        try:
+            done = yield from _compute(stack, compute_many, terms, wanted, batch, values)
+        except BaseException:
+            for flight in batch.others.values():
+                stack.flights.leave(flight)
+            raise
         for key in done:
             del wanted[key]
-        for key, flight in batch.others.items():
-            if not (yield from wait(stack, flight)):
-                raise_if_impatient(stack, key)
-                alone.add(key)
-            elif flight.outcome is not None:
-                values[key] = yield from received(stack, key, flight.outcome)
-                del wanted[key]
+        yield from _await_others(stack, batch.others, wanted, alone, values)
         for key, taken in batch.taken.items():
             left_s -= yield from await_lease(taken, max(0.0, left_s))
             again = yield from look_again(stack, key)
@@ -91,9 +92,32 @@ def compute_many_once(
     return values
 
 
+def _await_others(
+    stack: Stack,
+    others: dict[str, Flight],
+    wanted: dict[str, Sought],
+    alone: set[str],
+    values: dict[str, Any],
+) -> Plan[None]:
+    """Take what other callers compute; what they don't in time goes to `alone`."""
+    try:
+        while others:
+            key = next(iter(others))
+            flight = others.pop(key)
+            if not (yield from wait(stack, flight)):
+                raise_if_impatient(stack, key)
+                alone.add(key)
+            elif flight.outcome is not None:
+                values[key] = yield from received(stack, key, flight.outcome)
+                del wanted[key]
+    finally:
+        for flight in others.values():
+            stack.flights.leave(flight)
+
+
 def _compute(
     stack: Stack,
-    compute_many: Callable[[Sequence[str]], Mapping[str, Any]],
+    compute_many: Callable[[Sequence[str]], dict[str, Any]],
     terms: Terms,
     wanted: dict[str, Sought],
     batch: _Batch,
@@ -102,14 +126,16 @@ def _compute(
     """Compute what nobody else computes, into `values`; the keys that are dealt with."""
     flights = {key: flight for key, flight in batch.flights.items() if flight is not None}
     try:
+        if flights:
+            yield Lead(tuple(flights.values()))
         for key in flights:
             yield from _take(stack, key, terms, wanted, batch, values)
         keys = [key for key in batch.flights if key not in values and key not in batch.taken]
         if keys:
             led = [flights[key] for key in keys if key in flights]
             versions = yield from versions_of(stack, terms.tags)
-            computed = yield from call(lambda: dict(compute_many(keys)), keys, led)
-            made: Mapping[str, Any] = computed.value
+            computed = yield from call(partial(compute_many, keys), keys, led)
+            made: dict[str, Any] = computed.value
             for key in keys:
                 if key not in made:
                     continue

@@ -7,8 +7,8 @@ import math
 import os
 import secrets
 import socket
-import threading
 from collections import deque
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tiered_cache._engine.faultlog import FaultLog
@@ -18,6 +18,7 @@ from tiered_cache._engine.following import Following
 from tiered_cache._engine.level import Level
 from tiered_cache._engine.queue import WriteQueue
 from tiered_cache._engine.renewer import Renewer
+from tiered_cache._engine.stripes import LOCK_WAIT_S, Stripes
 from tiered_cache.contracts import EvictionReason, Reach, TierContext
 from tiered_cache.events import Event, EventKind, Listeners
 from tiered_cache.forking import call_in_child
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tiered_cache._engine.effects import Refresh
+    from tiered_cache._engine.stripes import Stripe
     from tiered_cache.clock import Clock
     from tiered_cache.coherence import Coherence
     from tiered_cache.contracts import Codec, Journal, Recorder, Tier
@@ -44,13 +46,15 @@ __all__ = ["Stack", "StackOptions"]
 
 _log = logging.getLogger("tiered_cache")
 
-_STRIPES = 256
-_LOCK_WAIT_S = 10.0
 _TICK_S = 1e-6
 _NO_QUEUE = QueueLimits(0.0, 0.0, 1, 1)
 _MAX_PENDING_EVENTS = 100_000
 
 T = TypeVar("T")
+
+
+_changing: ContextVar[tuple[Stack, ...]] = ContextVar("tiered_cache_changing", default=())
+"""The stacks that the calling thread or task is changing something in."""
 
 
 class StackOptions(NamedTuple):
@@ -236,8 +240,7 @@ class Stack:
             return otherwise
 
     def _start_in_process(self) -> None:
-        self._locks = [threading.Lock() for _ in range(_STRIPES)]
-        self._here = threading.local()
+        self.stripes = Stripes()
         self.origin = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     def admits(
@@ -254,48 +257,53 @@ class Stack:
         level.recorder.count("not_admitted")
         return False
 
-    def begin_change(self, keys: Sequence[str]) -> list[threading.Lock]:
+    def begin_change(self, keys: Sequence[str]) -> list[Stripe]:
         """Let the changes of a key in this process happen one after the other.
 
         Without it, two writers could leave different values in different tiers. The locks that it
         returns, for `end_change`, are held over I/O, which has its deadlines; if one can't be had,
         the change goes ahead without it.
         """
+        self.enter_change()
         held = []
-        self._here.changes = True
-        if len(keys) == 1:
-            stripes = [hash(keys[0]) % _STRIPES]
-        else:
-            stripes = sorted({hash(key) % _STRIPES for key in keys})
-        for stripe in stripes:
-            lock = self._locks[stripe]
-            if lock.acquire(timeout=_LOCK_WAIT_S):
-                held.append(lock)
+        for stripe in self.stripes.of(keys):
+            if stripe.lock.acquire(timeout=LOCK_WAIT_S):
+                held.append(stripe)
             else:
-                self.faults.report("engine", "lock", "A write waited too long for another one")
+                self.report_impatience()
         return held
+
+    def enter_change(self) -> None:
+        """Remember that the calling thread or task changes something, until `end_change`."""
+        _changing.set((*_changing.get(), self))
+
+    def report_impatience(self) -> None:
+        """Say that a change goes ahead without a lock that it could not have."""
+        self.faults.report("engine", "lock", "A write waited too long for another one")
 
     def changes_here(self) -> bool:
-        """Whether the calling thread is in the middle of a change."""
-        return getattr(self._here, "changes", False)
+        """Whether the calling thread or task is in the middle of a change."""
+        return self in _changing.get()
 
-    def hold(self, keys: Sequence[str], *, all_keys: bool) -> list[threading.Lock] | None:
-        """Keep `keys`, or all, from being changed here until `end_change`; `None` if it can't."""
-        held: list[threading.Lock] = []
-        stripes = range(_STRIPES) if all_keys else sorted({hash(key) % _STRIPES for key in keys})
-        for stripe in stripes:
-            lock = self._locks[stripe]
-            if not lock.acquire(timeout=_LOCK_WAIT_S):
-                self.end_change(held)
+    def hold(self, keys: Sequence[str], *, all_keys: bool) -> list[Stripe] | None:
+        """Keep `keys`, or all, from being changed here until `let_go`; `None` if it can't."""
+        held: list[Stripe] = []
+        for stripe in self.stripes.all() if all_keys else self.stripes.of(keys):
+            if not stripe.lock.acquire(timeout=LOCK_WAIT_S):
+                self.let_go(held)
                 return None
-            held.append(lock)
+            held.append(stripe)
         return held
 
-    def end_change(self, held: Iterable[threading.Lock]) -> None:
+    def let_go(self, held: Iterable[Stripe]) -> None:
         """Let the next change of the keys go ahead."""
-        self._here.changes = False
-        for lock in held:
-            lock.release()
+        for stripe in held:
+            stripe.release()
+
+    def end_change(self, held: Iterable[Stripe]) -> None:
+        """Be done with a change, and let the next one of the keys go ahead."""
+        _changing.set(_changing.get()[:-1])
+        self.let_go(held)
 
     def close_tiers(self) -> list[str]:
         """Close every tier; the names of those that failed to."""
