@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from tiered_cache._engine.asking import exists, explain
 from tiered_cache._engine.computing import get_or_compute, get_or_compute_many
-from tiered_cache._engine.reading import look_up, look_up_many
+from tiered_cache._engine.reading import look_up_many
 from tiered_cache.answers import fresh_value, fresh_values, to_lookup
 from tiered_cache.arguments import terms_of
 from tiered_cache.cache import TieredCache
@@ -105,7 +105,7 @@ class AsyncTieredCache(Face):
         side, key = await self._side(), self._full(key)
         value = self._hit_in_view(side.core, key) if self._prefix else MISSING
         if value is MISSING:
-            value = fresh_value(await side.run(look_up(side.stack, key)), default)
+            value = fresh_value(await side.look_up(key), default)
         return value
 
     async def get_or_compute(
@@ -152,7 +152,7 @@ class AsyncTieredCache(Face):
     async def lookup(self, key: str) -> Lookup:
         """How a lookup of `key` ends: status, value, tier, age and remaining lifetime."""
         side, key = await self._side(), self._full(key)
-        return to_lookup(await side.run(look_up(side.stack, key)))
+        return to_lookup(await side.look_up(key))
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """The values of those of `keys` that some tier holds fresh."""

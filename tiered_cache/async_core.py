@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tiered_cache._engine.effects import Plan, Refresh
+    from tiered_cache._engine.seeking import Sought
     from tiered_cache.core import Core, CoreSource
 
 __all__ = ["AsyncCore", "async_core_of"]
@@ -38,6 +39,15 @@ class AsyncCore:
         self.core.check_open(plan)
         try:
             return await self._driver.run(plan)
+        finally:
+            if self.stack.pending:
+                self.stack.tell()
+
+    async def look_up(self, key: str) -> Sought:
+        """Look a key up, together with what other tasks look up now, and tell the listeners."""
+        self.core.check_open()
+        try:
+            return await self._driver.look_up(key)
         finally:
             if self.stack.pending:
                 self.stack.tell()

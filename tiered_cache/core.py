@@ -145,10 +145,11 @@ class Core:
             self.side = self.side or side
         return self.side
 
-    def check_open(self, plan: Plan[T]) -> None:
+    def check_open(self, plan: Plan[Any] | None = None) -> None:
         """Raise, and throw `plan` away, if the cache is closed."""
         if self._closed:
-            plan.close()
+            if plan is not None:
+                plan.close()
             msg = "the cache is closed: make a new one, or don't close it while it is in use"
             raise CacheClosedError(msg)
 

@@ -100,13 +100,14 @@ def test_law_7_threads_that_write_one_key_leave_nothing_in_the_journal(tmp_path:
 def away(cache: TieredCache, name: str) -> Callable[[], None]:
     """Have a tier fail until what is returned is called."""
     level: Any = next(each for each in cache._source.core().stack.levels if each.name == name)
-    exchange = level.tier._exchange
+    wire = level.tier._wire
+    exchange = wire.exchange
 
     def fail(*_: object) -> None:
         raise TierUnavailableError("away")
 
-    level.tier._exchange = fail
-    return lambda: setattr(level.tier, "_exchange", exchange)
+    wire.exchange = fail
+    return lambda: setattr(wire, "exchange", exchange)
 
 
 def journaled(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
+from tiered_cache._engine.batches import Lookups
 from tiered_cache._engine.driver import SyncDriver
 from tiered_cache._engine.effects import (
     OK,
@@ -40,13 +41,15 @@ from tiered_cache._engine.effects import (
 from tiered_cache._engine.errands import Errand, Signal
 from tiered_cache._engine.home import Home, Homes
 from tiered_cache._engine.performing import ROOM_WAIT_S, Performing, UnderWay
+from tiered_cache._engine.reading import look_up, look_up_many
 from tiered_cache._engine.stripes import LOCK_WAIT_S
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from tiered_cache._engine.effects import Effect
     from tiered_cache._engine.flights import Flight
+    from tiered_cache._engine.seeking import Sought
     from tiered_cache._engine.stack import Stack
     from tiered_cache._engine.stripes import Stripe
 
@@ -83,6 +86,7 @@ class _Led:
         self._flights = flights
         for flight in flights:
             flight.deserted = self._look
+            flight.is_lost = self._is_lost
         if not self._has_caller:
             self._desert()
 
@@ -100,6 +104,9 @@ class _Led:
     def is_wanted(self) -> bool:
         """Whether the caller or others want it."""
         return self._has_caller or any(flight.callers > 0 for flight in self._flights)
+
+    def _is_lost(self) -> bool:
+        return self._home.loop.is_closed
 
     def _look(self) -> None:
         self._home.loop.soon_from_thread(self._end)
@@ -158,6 +165,18 @@ class AsyncDriver(Performing):
         home = self._homes.here() or await self._homes.settle()
         return await self._drive(home, plan)
 
+    async def look_up(self, key: str) -> Sought:
+        """Look `key` up, together with what other tasks look up in this turn of the loop."""
+        home = self._homes.here() or await self._homes.settle()
+        lookups = home.lookups
+        if lookups is None:
+            lookups = home.lookups = Lookups(home, partial(self._look_up_many, home))
+        sought = await lookups.sought(key)
+        return await self._drive(home, look_up(self._stack, key)) if sought is None else sought
+
+    def _look_up_many(self, home: Home, keys: Sequence[str]) -> Awaitable[Mapping[str, Sought]]:
+        return self._drive(home, look_up_many(self._stack, keys))
+
     async def change(self, keys: Sequence[str], plan: Plan[T]) -> T:
         """Run a plan that changes `keys`, one after the other in this process.
 
@@ -201,20 +220,19 @@ class AsyncDriver(Performing):
         raised: BaseException
         try:
             effect: Effect = send(None)
-            while True:
+            while led is not None or not isinstance(effect, Lead):
                 try:
                     reply = self._at_once(home, effect, led)
                     if reply is _LATER:
-                        if isinstance(effect, Lead):
-                            return await self._lead(home, plan, effect)
                         with anyio.CancelScope(shield=True) if shielded else _NO_SCOPE:
                             reply = await self._performers[effect.__class__](home, effect)
                 except BaseException as error:
-                    if _is_forgotten(error):
+                    cause = error.error if isinstance(error, ComputeFailedError) else error
+                    if isinstance(cause, GeneratorExit):
                         self._abandon(plan)
                         raise
                     # What is left to do, such as to give a lease back, is done in spite of it.
-                    shielded = shielded or not isinstance(error, Exception)
+                    shielded = shielded or not isinstance(cause, Exception)
                     effect = plan.throw(error)
                 else:
                     effect = send(reply)
@@ -223,21 +241,23 @@ class AsyncDriver(Performing):
             return result
         except ComputeFailedError as failed:
             raised = failed.error
+        else:
+            return await self._lead(home, plan, effect.flights)
         # Outside the handler: the caller is to see the function's own exception, as it was.
         raise raised
 
-    async def _lead(self, home: Home, plan: Plan[T], effect: Lead) -> T:
+    async def _lead(self, home: Home, plan: Plan[T], flights: Sequence[Flight]) -> T:
         """Go on with a plan that leads flights in a task of its own."""
         led = _Led(home, self._stack)
-        led.lead(effect.flights)
+        led.lead(flights)
         errand = Errand(home.loop, partial(self._drive, home, plan, led))
         led.cancel = errand.cancel
         try:
             return await errand.result()
-        except BaseException:
+        except BaseException as error:
             if not errand.is_over:
                 led.leave()
-                if not led.is_wanted:
+                if not led.is_wanted and not isinstance(error, GeneratorExit):
                     with anyio.CancelScope(shield=True):
                         await errand.ended()
             raise
@@ -263,7 +283,7 @@ class AsyncDriver(Performing):
             return self._sync.perform(effect) if self._quick[effect.level] else _LATER
         if kind is Refresh:
             return self._refresh(home, effect)
-        if kind is Lead and led is not None:
+        if led is not None and kind is Lead:
             return led.lead(effect.flights)
         if kind is CatchUp and self._stack.changes_here():
             return self._sync.perform(effect)
@@ -345,7 +365,10 @@ class AsyncDriver(Performing):
     async def _await_flight(self, home: Home, effect: AwaitFlight) -> bool:
         over = Signal(home.loop)
         effect.flight.when_over(over.set)
-        return await over.wait(effect.timeout_s)
+        try:
+            return await over.wait(effect.timeout_s)
+        finally:
+            effect.flight.forget(over.set)
 
     async def _await_room(self, home: Home, effect: AwaitRoom) -> None:
         if not await self._await_queue(home, lambda: self._queue.has_room(effect.key)):
@@ -413,9 +436,3 @@ _FEW = 200
 
 def _nothing() -> None:
     """For a plan that was not started yet."""
-
-
-def _is_forgotten(error: BaseException) -> bool:
-    """Whether a task is ended because its loop was thrown away."""
-    inner = error.error if isinstance(error, ComputeFailedError) else error
-    return isinstance(inner, GeneratorExit)

@@ -151,7 +151,10 @@ class SyncDriver(Performing):
     def _await_flight(self, effect: AwaitFlight) -> bool:
         over = threading.Event()
         effect.flight.when_over(over.set)
-        return over.wait(None if effect.timeout_s == math.inf else effect.timeout_s)
+        try:
+            return over.wait(None if effect.timeout_s == math.inf else effect.timeout_s)
+        finally:
+            effect.flight.forget(over.set)
 
     def _acquire_lease(self, effect: AcquireLease) -> Reply:
         index, key, owner, lifetime_s = effect

@@ -40,9 +40,20 @@ class Flight:
         waits_for: The flights whose outcomes its computation waits for at present.
         callers: How many want the outcome: who leads, and who waits.
         deserted: Called, from any thread, when the last of them wants it no longer.
+        is_lost: Says whether it can't end any more, with the event loop of its leader; `None` for a
+            leader that is a thread, which sees to it that it ends.
     """
 
-    __slots__ = ("_over", "_waiters", "callers", "deserted", "key", "outcome", "waits_for")
+    __slots__ = (
+        "_over",
+        "_waiters",
+        "callers",
+        "deserted",
+        "is_lost",
+        "key",
+        "outcome",
+        "waits_for",
+    )
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -51,6 +62,7 @@ class Flight:
         self.waits_for: list[Flight] = []
         self.callers = 1
         self.deserted: Callable[[], object] = _go_on
+        self.is_lost: Callable[[], bool] | None = None
         self._waiters: list[Callable[[], object]] = []
 
     def when_over(self, call: Callable[[], object]) -> None:
@@ -60,6 +72,12 @@ class Flight:
                 self._waiters.append(call)
                 return
         call()
+
+    def forget(self, call: Callable[[], object]) -> None:
+        """Do not call `call`, if it has not been called yet."""
+        with _lock:
+            if call in self._waiters:
+                self._waiters.remove(call)
 
     def end(self, outcome: Returned | Raised | None) -> None:
         """Tell the waiters; without an outcome, that the leader gave up. The first call counts."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import anyio.to_thread
 
-from tiered_cache._engine.batches import PutBatch, ReadBatch
+from tiered_cache._engine.batches import Lookups, PutBatch, ReadBatch
 from tiered_cache._engine.loops import EventLoop, current_token, running_loop
 from tiered_cache.forking import call_in_child
 
@@ -41,12 +41,14 @@ class Home:
     Attributes:
         loop: The loop.
         reading_logs: The work that reads the logs of the shared tiers now, for all tasks.
+        lookups: What its tasks look up in this turn.
         refreshing: The keys that are computed anew in the background, and what cancels that.
     """
 
     def __init__(self, loop: EventLoop) -> None:
         self.loop = loop
         self.reading_logs: Errand[int] | None = None
+        self.lookups: Lookups | None = None
         self.refreshing: dict[str, Callable[[], None]] = {}
         self.keeper: AsyncGenerator[None] | None = None
         self._tier_threads = anyio.CapacityLimiter(TIER_THREADS)

@@ -68,7 +68,8 @@ class _AsyncioLoop:
         task.add_done_callback(self._tasks.discard)
 
         def cancel() -> None:
-            task.cancel()
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                task.cancel()
 
         return cancel
 
