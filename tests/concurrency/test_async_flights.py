@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,7 @@ def test_law_2_200_tasks_beside_16_threads_compute_once(run: Any) -> None:
         async with AsyncTieredCache([MemoryTier()]) as cache:
             compute = Gated(["a", "value"])
             results: list[Any] = []
+            futures: list[Future[Any]] = []
 
             async def ask() -> None:
                 results.append(await cache.get_or_compute("key", compute))
@@ -85,7 +86,8 @@ def test_law_2_200_tasks_beside_16_threads_compute_once(run: Any) -> None:
                         group.start_soon(ask)
                     await compute.began.wait()
                     sync = cache.sync
-                    futures = [pool.submit(sync.get_or_compute, "key", never) for _ in range(16)]
+                    for _ in range(16):
+                        futures.append(pool.submit(sync.get_or_compute, "key", never))
                     await all_wait(cache, 216)
                     compute.go.set()
                 results += [
@@ -104,6 +106,7 @@ def test_law_2_tasks_wait_for_a_thread_that_computes(run: Any) -> None:
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier()]) as cache:
             began, go = threading.Event(), threading.Event()
+            results: list[str] = []
 
             def compute() -> str:
                 began.set()
@@ -115,7 +118,6 @@ def test_law_2_tasks_wait_for_a_thread_that_computes(run: Any) -> None:
                 ask_it: Any = partial(sync.get_or_compute, "key", compute)
                 group.start_soon(anyio.to_thread.run_sync, ask_it)
                 await anyio.to_thread.run_sync(began.wait, WAIT_S)
-                results: list[str] = []
 
                 async def ask() -> None:
                     results.append(await cache.get_or_compute("key", Gated()))
@@ -240,15 +242,17 @@ def test_a_thread_that_waits_keeps_the_computation_alive(run: Any) -> None:
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier()]) as cache:
             compute = Gated()
+            futures: list[Future[Any]] = []
             with ThreadPoolExecutor(1) as pool:
                 async with anyio.create_task_group() as group:
                     group.start_soon(cache.get_or_compute, "key", compute)
                     await compute.began.wait()
-                    future = pool.submit(cache.sync.get_or_compute, "key", lambda: "not me")
+                    ask = cache.sync.get_or_compute
+                    futures.append(pool.submit(ask, "key", lambda: "not me"))
                     await all_wait(cache, 2)
                     group.cancel_scope.cancel()
                 compute.go.set()
-                assert await anyio.to_thread.run_sync(future.result, WAIT_S) == "value"
+                assert await anyio.to_thread.run_sync(futures[0].result, WAIT_S) == "value"
             assert compute.cancelled == 0
 
     run(main)

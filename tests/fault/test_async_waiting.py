@@ -30,6 +30,7 @@ from tiered_cache.tiers._redis_async import _AwaitedWire
 from tiered_cache.tiers._redis_wire import RedisWire
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tiered_cache.contracts import Tier
@@ -210,7 +211,7 @@ def test_redis_is_awaited_under_asyncio_and_asked_in_threads_under_trio(
 
 
 @contextlib.asynccontextmanager
-async def with_disk(tmp_path: Path, **options: Any) -> Any:
+async def with_disk(tmp_path: Path, **options: Any) -> AsyncIterator[AsyncTieredCache]:
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path, timeout="60s")]
     async with AsyncTieredCache(tiers, **options) as cache:
         yield cache
@@ -233,7 +234,7 @@ def test_law_12_a_locked_database_is_unlocked_by_a_task_of_the_same_loop(
 
             async with anyio.create_task_group() as group:
                 group.start_soon(write)
-                level = cache.sync._source.core().stack.levels[1]
+                level: Any = cache.sync._source.core().stack.levels[1]
                 while not level.tier._queue.locked():  # noqa: ASYNC110 - it sets no event
                     await anyio.sleep(0.001)
                 assert results == []

@@ -206,7 +206,7 @@ def pack(commands: Sequence[Command]) -> bytes:
     for command in commands:
         parts.append(b"*%d\r\n" % len(command))
         for argument in command:
-            if argument.__class__ is bytes:
+            if isinstance(argument, bytes):
                 parts.append(b"$%d\r\n%b\r\n" % (len(argument), argument))
             else:
                 parts.append(_packed(argument))
