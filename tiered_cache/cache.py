@@ -9,7 +9,7 @@ from tiered_cache._engine.computing import get_or_compute, get_or_compute_many
 from tiered_cache._engine.reading import look_up, look_up_many
 from tiered_cache.answers import fresh_value, fresh_values, to_lookup
 from tiered_cache.arguments import terms_of
-from tiered_cache.core import MISSING, Core, CoreSource
+from tiered_cache.core import MISSING, BuiltOnce, Core, CoreSource
 from tiered_cache.decorators import cached
 from tiered_cache.face import Face
 from tiered_cache.units import TTL, Duration, parse_duration
@@ -94,11 +94,11 @@ class TieredCache(Face):
     @classmethod
     def deferred(cls, build: Callable[[], TieredCache]) -> Self:
         """A cache that is built when it is first used, and can be replaced by `rebuild`."""
-        return cls._over(CoreSource(lambda: _core_of(build())), "")
+        return cls._over(CoreSource(BuiltOnce(lambda: _core_of(build()))), "")
 
     def rebuild(self, build: Callable[[], TieredCache]) -> None:
         """Close what there is, and become what `build` makes, at the next use."""
-        self._source.replace(lambda: _core_of(build()))
+        self._source.replace(BuiltOnce(lambda: _core_of(build())))
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of `key`, or `default` where no tier holds a fresh one.

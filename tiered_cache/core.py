@@ -252,10 +252,7 @@ class Core:
 
 
 class BuiltOnce:
-    """Builds a core of tiers that there are already, and so can't build a second one.
-
-    Of threads that call it together one builds, and the others wait for it. Fork-safe.
-    """
+    """Builds a core: of those who call it together one builds, and the others wait for it. Fork-safe."""
 
     def __init__(self, build: Callable[[], Core]) -> None:
         self._build = build

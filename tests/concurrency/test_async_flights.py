@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import random
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -86,8 +88,8 @@ def test_law_2_200_tasks_beside_16_threads_compute_once(run: Any) -> None:
                         group.start_soon(ask)
                     await compute.began.wait()
                     sync = cache.sync
-                    for _ in range(16):
-                        futures.append(pool.submit(sync.get_or_compute, "key", never))
+                    ask_it = partial(sync.get_or_compute, "key", never)
+                    futures.extend([pool.submit(ask_it) for _ in range(16)])
                     await all_wait(cache, 216)
                     compute.go.set()
                 results += [
@@ -543,3 +545,75 @@ def test_one_cache_of_each_face_in_one_program(tmp_path: Path) -> None:
         cache = AsyncTieredCache.of(sync)
         assert asyncio.run(cache.get_or_compute("key", anyio_value(1))) == 1
         assert sync.get("key") == 1
+
+
+def test_who_is_cancelled_before_his_computation_began_leaves_nothing_behind(run: Any) -> None:
+    async def main() -> None:
+        async with AsyncTieredCache([MemoryTier()]) as cache:
+            await cache.get("key")
+            compute = Gated()
+            for turns in range(8):
+                async with anyio.create_task_group() as group:
+                    group.start_soon(cache.get_or_compute, "key", compute)
+                    for _ in range(turns):
+                        await anyio.lowlevel.checkpoint()
+                    group.cancel_scope.cancel()
+                assert not under_way(cache)
+            assert compute.calls == compute.cancelled
+
+    run(main)
+
+
+def test_tasks_that_begin_at_once_are_served_as_well() -> None:
+    eager: Any = getattr(asyncio, "eager_task_factory", None)
+    if eager is None:
+        pytest.skip("this Python has no eager tasks")
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_task_factory(eager)
+        async with AsyncTieredCache([MemoryTier()]) as cache:
+            asked = [cache.get_or_compute(f"{n % 3}", anyio_value(n % 3)) for n in range(30)]
+            assert await asyncio.gather(*asked) == [n % 3 for n in range(30)]
+            asked = [cache.lookup(f"{n}") for n in range(30)]
+            assert len(await asyncio.gather(*asked)) == 30
+
+    asyncio.run(main())
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_law_2_200_tasks_beside_16_threads_compute_once_in_a_thousand_rounds(backend: str) -> None:
+    rounds = 1000
+    calls = [0] * rounds
+    dice = random.Random(backend)
+
+    async def main() -> None:
+        async with AsyncTieredCache([MemoryTier()]) as cache:
+            sync = cache.sync
+            limit = anyio.CapacityLimiter(16)
+
+            async def ask(turn: int) -> None:
+                async def compute() -> int:
+                    calls[turn] += 1
+                    await anyio.sleep(dice.random() * 0.004)
+                    return turn
+
+                await anyio.sleep(dice.random() * 0.004)
+                assert await cache.get_or_compute(f"{turn}", compute) == turn
+
+            async def ask_in_thread(turn: int) -> None:
+                def compute() -> int:
+                    calls[turn] += 1
+                    time.sleep(dice.random() * 0.004)
+                    return turn
+
+                asking = partial(sync.get_or_compute, f"{turn}", compute)
+                assert await anyio.to_thread.run_sync(asking, limiter=limit) == turn
+
+            for turn in range(rounds):
+                async with anyio.create_task_group() as group:
+                    for number in range(216):
+                        group.start_soon(ask_in_thread if number % 14 == 0 else ask, turn)
+
+    anyio.run(main, backend=backend)
+    assert calls == [1] * rounds

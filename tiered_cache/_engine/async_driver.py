@@ -72,13 +72,14 @@ T = TypeVar("T")
 class _Led:
     """A plan that leads flights in a task of its own, and whether anybody wants what comes of it."""
 
-    __slots__ = ("_flights", "_has_caller", "_home", "_stack", "cancel")
+    __slots__ = ("_flights", "_has_caller", "_home", "_is_cancelled", "_stack", "cancel")
 
     def __init__(self, home: Home, stack: Stack) -> None:
         self._home = home
         self._stack = stack
         self._flights: Sequence[Flight] = ()
         self._has_caller = True
+        self._is_cancelled = False
         self.cancel: Callable[[], None] = _nothing
 
     def lead(self, flights: Sequence[Flight]) -> None:
@@ -112,7 +113,9 @@ class _Led:
         self._home.loop.soon_from_thread(self._end)
 
     def _end(self) -> None:
-        if not self.is_wanted:
+        # Once: a second time would interrupt what is done because of the first.
+        if not self.is_wanted and not self._is_cancelled:
+            self._is_cancelled = True
             self.cancel()
 
 
@@ -250,7 +253,8 @@ class AsyncDriver(Performing):
         """Go on with a plan that leads flights in a task of its own."""
         led = _Led(home, self._stack)
         led.lead(flights)
-        errand = Errand(home.loop, partial(self._drive, home, plan, led))
+        go_on = partial(self._drive, home, plan, led)
+        errand = Errand(home.loop, go_on, partial(self._abandon, plan))
         led.cancel = errand.cancel
         try:
             return await errand.result()

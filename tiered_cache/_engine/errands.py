@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -24,27 +23,40 @@ class Errand(Generic[T]):
     Args:
         loop: The loop.
         work: The work; what it raises is raised where it is waited for.
+        not_begun: Called if it was cancelled before it began.
     """
 
-    __slots__ = ("_error", "_over", "_value", "_work", "cancel")
+    __slots__ = ("_begun", "_error", "_not_begun", "_over", "_value", "_work", "cancel")
 
-    def __init__(self, loop: EventLoop, work: Callable[[], Awaitable[T]]) -> None:
+    def __init__(
+        self,
+        loop: EventLoop,
+        work: Callable[[], Awaitable[T]],
+        not_begun: Callable[[], object] | None = None,
+    ) -> None:
         self._work = work
+        self._not_begun = not_begun
+        self._begun = False
         self._over = anyio.Event()
         self._error: BaseException | None = None
         self._value: Any = None
-        self.cancel = loop.start(self._run)
+        self.cancel = loop.start(self._run, self._end)
 
     async def _run(self) -> None:
+        self._begun = True
         try:
             self._value = await self._work()
         except GeneratorExit:  # the loop was thrown away with this in it
             raise
         except BaseException as error:
             self._error = error
-        finally:
-            with contextlib.suppress(RuntimeError):  # so it was: there is nobody to tell
-                self._over.set()
+
+    def _end(self) -> None:
+        if not self._begun:
+            self._error = anyio.get_cancelled_exc_class()()
+            if self._not_begun is not None:
+                self._not_begun()
+        self._over.set()
 
     @property
     def is_over(self) -> bool:

@@ -31,10 +31,13 @@ class EventLoop(Protocol):
         """Whether it will never run again, as far as can be told."""
         ...
 
-    def start(self, work: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-        """Run `work` as a task of nobody's; what is returned cancels it.
+    def start(
+        self, work: Callable[[], Awaitable[None]], over: Callable[[], object] | None = None
+    ) -> Callable[[], None]:
+        """Run `work` as a task of nobody's, not before the caller waits; what is returned cancels it.
 
-        It runs in a copy of the caller's context, and is cancelled when the loop comes to its end.
+        It runs in a copy of the caller's context, and is cancelled when the loop comes to its end. When
+        it has ended, `over` is called, also if it was cancelled before it began.
         """
         ...
 
@@ -59,13 +62,18 @@ class _AsyncioLoop:
     def is_closed(self) -> bool:
         return self._loop.is_closed()
 
-    def start(self, work: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    def start(
+        self, work: Callable[[], Awaitable[None]], over: Callable[[], object] | None = None
+    ) -> Callable[[], None]:
         async def run() -> None:
             await work()
 
-        task = self._loop.create_task(run())
+        # Not by the loop's task factory, which may begin at once.
+        task = asyncio.Task(run(), loop=self._loop)
         self._tasks.add(task)  # the loop itself does not keep it alive
         task.add_done_callback(self._tasks.discard)
+        if over is not None:
+            task.add_done_callback(lambda _: over())
 
         def cancel() -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed
@@ -93,7 +101,9 @@ class _TrioLoop:
     def is_closed(self) -> bool:
         return self._ended
 
-    def start(self, work: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    def start(
+        self, work: Callable[[], Awaitable[None]], over: Callable[[], object] | None = None
+    ) -> Callable[[], None]:
         scope = self._trio.CancelScope()
 
         async def run() -> None:
@@ -102,6 +112,9 @@ class _TrioLoop:
                     await work()
             except Exception:  # one that leaves a system task would end the whole program
                 _log.exception("A task of the cache failed")
+            finally:
+                if over is not None:
+                    over()
 
         self._trio.lowlevel.spawn_system_task(run, context=contextvars.copy_context())
         cancel: Callable[[], None] = scope.cancel

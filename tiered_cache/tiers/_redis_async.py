@@ -49,6 +49,7 @@ class _AwaitedWire:
         self._connection_class, self._options = _parse(wire.url)
         self._turns = asyncio.Semaphore(wire.max_connections)
         self._idle: list[Any] = []
+        self._is_closed = False
 
     async def exchange(self, commands: Sequence[Command], extra_s: float) -> list[Any]:
         """The replies to `commands`, as of `RedisWire.exchange`; it raises the same."""
@@ -68,7 +69,7 @@ class _AwaitedWire:
                         if is_new:
                             raise
                         # The server was restarted: none of the others is of any use.
-                        await self.close()
+                        await self._drop_idle()
         except TimeoutError as error:
             if isinstance(error, TierTimeoutError):
                 raise
@@ -97,11 +98,18 @@ class _AwaitedWire:
             if isinstance(error, Exception):
                 raise self._wire.translate(error) from error
             raise
-        self._idle.append(connection)
+        if self._is_closed:
+            await _drop(connection)
+        else:
+            self._idle.append(connection)
         return replies.read
 
     async def close(self) -> None:
-        """Close the idle connections."""
+        """Close the idle connections now, and those in use when they are given back."""
+        self._is_closed = True
+        await self._drop_idle()
+
+    async def _drop_idle(self) -> None:
         idle, self._idle = self._idle, []
         for connection in idle:
             with contextlib.suppress(Exception):
@@ -187,7 +195,7 @@ class AwaitedRedis:
             await self._converse(self._leases.wait(key, seen, timeout_s))
 
     async def aclose(self) -> None:
-        """Close the idle connections."""
+        """Close the connections."""
         await self._wire.close()
 
 
