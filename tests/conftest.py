@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tiered_cache.testing import ValkeyServer
+    from tiered_cache.testing.valkey_cluster import ValkeyCluster
 
 _PREFIX = "TIERED_CACHE_"
 _LEAVE_S = 5.0
@@ -134,6 +135,15 @@ def valkey(request: pytest.FixtureRequest) -> Iterator[ValkeyServer]:
     with ValkeyServer() as server:
         request.config.stash[_SERVER] = server
         yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster() -> Iterator[ValkeyCluster]:
+    """One cluster for all tests that don't break it."""
+    from tiered_cache.testing.valkey_cluster import ValkeyCluster
+
+    with ValkeyCluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture

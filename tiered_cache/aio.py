@@ -9,7 +9,7 @@ from tiered_cache._engine.asking import exists, explain
 from tiered_cache._engine.computing import get_or_compute, get_or_compute_many
 from tiered_cache._engine.reading import look_up_many
 from tiered_cache.answers import fresh_value, fresh_values, to_lookup
-from tiered_cache.arguments import terms_of
+from tiered_cache.arguments import check_reach, terms_of
 from tiered_cache.cache import TieredCache
 from tiered_cache.core import MISSING
 from tiered_cache.decorators import async_cached
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tiered_cache.decorators import AsyncCached
     from tiered_cache.events import Event
     from tiered_cache.outcomes import Explanation, JournalEntry, Lookup, WriteResult
+    from tiered_cache.stats.fleet import FleetStats
     from tiered_cache.stats.snapshot import CacheStats
 
 __all__ = ["AsyncTieredCache"]
@@ -236,22 +237,27 @@ class AsyncTieredCache(Face):
 
     async def keys(self, prefix: str = "") -> AsyncIterator[str]:
         """The keys that begin with `prefix` and that some tier holds, each once."""
-        side = await self._side()
+        side, prefix = await self._side(), self._full_prefix(prefix)
+        side.core.check_open()
         walk = self._walk(side.core, prefix)
         while some := await side.in_thread(_take, walk):
             for key in some:
                 yield key
-        side.stack.tell()
 
-    async def clear(self) -> int:
-        """Remove every key of this cache or view, views of it included."""
+    async def clear(self, progress: Callable[[str, int], object] | None = None) -> int:
+        """Remove every key of this cache or view, views of it included.
+
+        `progress` is called in a thread.
+        """
         side = await self._side()
-        return int(await side.change(*self._to_clear(side.stack)))
+        return int(await side.change(*self._to_clear(side.stack, "", progress)))
 
-    async def invalidate_prefix(self, prefix: str) -> int:
+    async def invalidate_prefix(
+        self, prefix: str, progress: Callable[[str, int], object] | None = None
+    ) -> int:
         """Remove every key that begins with `prefix`, in bounded steps, as `clear` does."""
         side = await self._side()
-        return int(await side.change(*self._to_clear(side.stack, prefix)))
+        return int(await side.change(*self._to_clear(side.stack, prefix, progress)))
 
     async def invalidate_tags(self, *tags: str) -> WriteResult:
         """Serve nothing any more that was stored under one of `tags`, or is being computed for them."""
@@ -315,6 +321,12 @@ class AsyncTieredCache(Face):
         return await side.in_thread(side.core.stats)
 
     get_stats = stats
+
+    async def fleet(self, since: Duration | None = None, within: str | None = None) -> FleetStats:
+        """What all processes did together that share a tier with this cache, dead ones included."""
+        since_s = None if since is None else parse_duration(since, name="since")
+        side = await self._side()
+        return await side.in_thread(side.core.fleet, since_s, check_reach(within))
 
     async def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` for each event; what is returned takes it off again.

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiered_cache._engine.terms import Terms
+from tiered_cache.checking import check_policy
 from tiered_cache.errors import ConfigurationError, InvalidKeyError
-from tiered_cache.keys import TAG_PREFIX
+from tiered_cache.keys import TAG_PREFIX, check_key
 from tiered_cache.single_flight import Scope
 from tiered_cache.units import TTL, parse_lifetime
 from tiered_cache_policies.contracts import Durability
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from tiered_cache._engine.stack import Stack
     from tiered_cache.contracts import Tier
-    from tiered_cache_policies.contracts import AdmissionPolicy
+    from tiered_cache_policies.contracts import AdmissionPolicy, ExpiryPolicy
 
-__all__ = ["admission_by_tier", "by_tier", "check_prefix", "level_of", "tag_keys", "terms_of"]
+__all__ = [
+    "admission_by_tier",
+    "by_tier",
+    "check_prefix",
+    "check_reach",
+    "in_turn",
+    "level_of",
+    "tag_keys",
+    "terms_of",
+]
 
 T = TypeVar("T")
 _NO_TAGS: frozenset[str] = frozenset()
@@ -33,18 +43,39 @@ def admission_by_tier(
     if admission is None:
         return {}
     if not isinstance(admission, Mapping):
+        check_policy("admission", admission)
         return dict.fromkeys([tier.name for tier in tiers], admission)
+    for policy in admission.values():
+        check_policy("admission", policy)
     return by_tier("admission", tiers, admission)
 
 
 def by_tier(option: str, tiers: Sequence[Tier], values: Mapping[str, T]) -> Mapping[str, T]:
     """`values`, if each name is that of a tier; raises `ConfigurationError`."""
     names = [tier.name for tier in tiers]
+    if not isinstance(values, Mapping):
+        msg = f"{option}={values!r} must map names of tiers to values, such as {{{names[0]!r}: …}}"
+        raise ConfigurationError(msg)
     for name in values:
         if name not in names:
             msg = f"{option}={name!r} is no tier of this cache: it has {', '.join(names)}"
             raise ConfigurationError(msg)
     return dict(values)
+
+
+def in_turn(expiry: ExpiryPolicy | Sequence[ExpiryPolicy]) -> tuple[ExpiryPolicy, ...]:
+    """Expiry policies in the order in which they are asked."""
+    several = isinstance(expiry, Sequence) and not isinstance(expiry, str)
+    policies: Any = expiry if several else (expiry,)
+    return tuple([check_policy("expiry", each) for each in policies])
+
+
+def check_reach(within: str | None) -> str | None:
+    """`within`, if it names who shares a tier; raises `ConfigurationError`."""
+    if within not in (None, "cluster", "host", "process"):
+        msg = f"within={within!r} must be 'cluster', 'host', 'process' or None"
+        raise ConfigurationError(msg)
+    return within
 
 
 def level_of(durability: str | None) -> Durability | None:
@@ -81,6 +112,8 @@ def terms_of(stack: Stack, ttl: TTL, tags: Iterable[str], scope: str | None = No
     if len(names) < len({*wanted}) or not wanted:
         msg = "tags must be non-empty strings in a set, list or tuple, such as tags={'repo:x'}"
         raise InvalidKeyError(msg)
+    for name in names:
+        check_key(name)  # the versions of tags are kept under them
     return Terms(lifetime_s, names, lifetime_of, within)
 
 

@@ -13,7 +13,7 @@ from tiered_cache.errors import CacheClosedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tiered_cache._engine.effects import Plan, Refresh
+    from tiered_cache._engine.effects import Plan, Refresh, RefreshMany
     from tiered_cache._engine.seeking import Sought
     from tiered_cache.core import Core, CoreSource
 
@@ -36,7 +36,7 @@ class AsyncCore:
 
     async def run(self, plan: Plan[T]) -> T:
         """Run a plan and tell the listeners."""
-        self.core.check_open(plan)
+        self.core.admit(plan)
         try:
             return await self._driver.run(plan)
         finally:
@@ -45,7 +45,7 @@ class AsyncCore:
 
     async def look_up(self, key: str) -> Sought:
         """Look a key up, together with what other tasks look up now, and tell the listeners."""
-        self.core.check_open()
+        self.core.admit()
         try:
             return await self._driver.look_up(key)
         finally:
@@ -54,7 +54,7 @@ class AsyncCore:
 
     async def change(self, keys: Sequence[str], plan: Plan[T]) -> T:
         """Run a plan that changes `keys`, one after the other in this process."""
-        self.core.check_open(plan)
+        self.core.admit(plan)
         try:
             return await self._driver.change(keys, plan)
         finally:
@@ -66,13 +66,13 @@ class AsyncCore:
         home = await self._driver.home()
         return await home.wait_in_thread(function, *args)
 
-    async def _recompute(self, wanted: Refresh) -> None:
+    async def _recompute(self, wanted: Refresh | RefreshMany, keys: Sequence[str]) -> None:
         try:
-            await self.run(recomputing(self.stack, wanted))
+            await self.run(recomputing(self.stack, wanted, keys))
         except CacheClosedError:
             pass
         except Exception as error:
-            report_failure(self.stack, wanted.key, error)
+            report_failure(self.stack, keys[0], error)
 
     async def close(self) -> None:
         """Let go of what event loops hold."""

@@ -8,7 +8,7 @@ from tiered_cache._engine.asking import exists, explain
 from tiered_cache._engine.computing import get_or_compute, get_or_compute_many
 from tiered_cache._engine.reading import look_up, look_up_many
 from tiered_cache.answers import fresh_value, fresh_values, to_lookup
-from tiered_cache.arguments import terms_of
+from tiered_cache.arguments import check_reach, terms_of
 from tiered_cache.core import MISSING, BuiltOnce, Core, CoreSource
 from tiered_cache.decorators import cached
 from tiered_cache.face import Face
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tiered_cache.decorators import Cached
     from tiered_cache.events import Event
     from tiered_cache.outcomes import Explanation, JournalEntry, Lookup, WriteResult
+    from tiered_cache.stats.fleet import FleetStats
     from tiered_cache.stats.snapshot import CacheStats
 
 __all__ = ["TieredCache"]
@@ -186,6 +187,9 @@ class TieredCache(Face):
     ) -> dict[str, T]:
         """The values of `keys`; those that no tier holds fresh are computed in one call.
 
+        With `stale_for`, stale values are served as by `get_or_compute`; those to be computed anew are
+        given to `compute_many` in one call as well, in the background.
+
         Args:
             keys: The keys.
             compute_many: Given the missing keys, returns their values by key; keys that it leaves
@@ -293,26 +297,34 @@ class TieredCache(Face):
 
         Costs a walk over every tier, and memory for the keys seen. Views have their own keys.
         """
-        core = self._source.core()
-        yield from self._walk(core, prefix)
-        core.stack.tell()
+        core, prefix = self._source.core(), self._full_prefix(prefix)
+        core.check_open()
+        return self._walk(core, prefix)
 
-    def clear(self) -> int:
-        """Remove every key of this cache or view, views of it included.
+    def clear(self, progress: Callable[[str, int], object] | None = None) -> int:
+        """Remove every key of this cache or view, views of it included, in bounded steps.
 
-        Only this namespace is touched, whatever else the stores hold. Returns the most keys that
-        any one tier held.
+        Only this namespace is touched, whatever else the stores hold.
+
+        Args:
+            progress: Called after each step, some 500 keys, with the name of the tier and how many
+                keys were removed from it so far; the slowest tier comes first.
+
+        Returns:
+            The most keys that any one tier held.
         """
         core = self._source.core()
-        return int(core.change(*self._to_clear(core.stack)))
+        return int(core.change(*self._to_clear(core.stack, "", progress)))
 
-    def invalidate_prefix(self, prefix: str) -> int:
+    def invalidate_prefix(
+        self, prefix: str, progress: Callable[[str, int], object] | None = None
+    ) -> int:
         """Remove every key that begins with `prefix`, in bounded steps, as `clear` does.
 
         Returns the most keys that any one tier held.
         """
         core = self._source.core()
-        return int(core.change(*self._to_clear(core.stack, prefix)))
+        return int(core.change(*self._to_clear(core.stack, prefix, progress)))
 
     def invalidate_tags(self, *tags: str) -> WriteResult:
         """Serve nothing any more that was stored under one of `tags`, or is being computed for them.
@@ -386,6 +398,22 @@ class TieredCache(Face):
 
     get_stats = stats
 
+    def fleet(self, since: Duration | None = None, within: str | None = None) -> FleetStats:
+        """What all processes did together that share a tier with this cache, dead ones included.
+
+        Those of all hosts where there is a Redis tier that answers, else those of this host where
+        there is a disk tier, else this one only. The others' numbers are some seconds old.
+
+        Args:
+            since: For how long back, at most a day, such as `"15m"`: to a minute, `span_s` says
+                what it came to. Without it, all that was ever counted.
+            within: `"host"` to leave other hosts out.
+
+        Cost: some milliseconds, and one more for each ten processes.
+        """
+        since_s = None if since is None else parse_duration(since, name="since")
+        return self._source.core().fleet(since_s, check_reach(within))
+
     def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` for each event; what is returned takes it off again.
 
@@ -450,6 +478,9 @@ class TieredCache(Face):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _repr_html_(self) -> str:
+        return self.stats()._repr_html_()
 
 
 def _core_of(cache: TieredCache) -> Core:

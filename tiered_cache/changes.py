@@ -7,6 +7,7 @@ keeps copies in tiers above it reads the log, and drops the copies of what other
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ __all__ = [
     "Change",
     "ChangeLog",
     "ChangePage",
+    "Lag",
     "LoggedTier",
     "PlaceTier",
     "logged",
@@ -38,11 +40,13 @@ class Change(NamedTuple):
         origin: Who changed it, as of `TierContext.origin`.
         key: The key or prefix.
         is_prefix: Whether it is a prefix.
+        made_s: When, by the wall clock of whoever keeps the log; `None` where nobody tells.
     """
 
     origin: str
     key: str
     is_prefix: bool = False
+    made_s: float | None = None
 
 
 class ChangePage(NamedTuple):
@@ -60,6 +64,23 @@ class ChangePage(NamedTuple):
     position: int
     complete: bool = True
     more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a cache is with the log of a tier.
+
+    Attributes:
+        position: Up to where it has applied the log, as the log numbers it; `""` at the beginning.
+        behind_s: Seconds since it last read the log to its end: what was changed before is known
+            here. `None` if it never did.
+        delay_s: Seconds from the last change by somebody else until it was applied here; `None`
+            before the first. Between hosts, the difference of their clocks is in it.
+    """
+
+    position: str
+    behind_s: float | None
+    delay_s: float | None
 
 
 class ChangeLog(Protocol):
@@ -103,6 +124,16 @@ class PlaceTier(Protocol):
         """The position in the log called `source`, or `None` if it was never applied."""
         ...
 
+    def begin_place(self, source: str, position: int) -> int | None:
+        """Remember a position if there is none and the tier is empty: nothing in it is outdated then.
+
+        Atomic against every user of the tier. Fills that began before it are refused.
+
+        Returns:
+            The position that it has then; `None` if there is none, and the tier holds something.
+        """
+        ...
+
     def set_place(self, source: str, position: int) -> None:
         """Remember a position, durably."""
         ...
@@ -120,7 +151,7 @@ def pack(keys: Iterable[str], *, are_prefixes: bool = False) -> list[bytes]:
     return [bytes(each) for each in packed if each]
 
 
-def unpack(origin: str, packed: bytes) -> list[Change]:
+def unpack(origin: str, packed: bytes, made_s: float | None = None) -> list[Change]:
     """The changes of one string that `pack` made; raises `ValueError` for any other."""
     changes = []
     start = 0
@@ -131,7 +162,7 @@ def unpack(origin: str, packed: bytes) -> list[Change]:
             raise ValueError(str(error)) from error
         start += _PACKED.size + length
         name = packed[start - length : start]
-        changes.append(Change(origin, name.decode("utf-8", "surrogatepass"), is_prefix))
+        changes.append(Change(origin, name.decode("utf-8", "surrogatepass"), is_prefix, made_s))
     return changes
 
 

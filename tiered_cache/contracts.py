@@ -28,7 +28,9 @@ __all__ = [
     "AwaitableTier",
     "AwaitedTier",
     "Codec",
+    "Counting",
     "EvictionReason",
+    "FencingTier",
     "Found",
     "LiveTier",
     "OneByOne",
@@ -36,6 +38,7 @@ __all__ = [
     "QuickTier",
     "Reach",
     "Recorder",
+    "SteppedTier",
     "Tier",
     "TierContext",
     "TierInfo",
@@ -112,6 +115,10 @@ class TierInfo(NamedTuple):
     detail: str = ""
 
 
+def _for_ever(_: str) -> float:
+    return float("inf")
+
+
 class TierContext(NamedTuple):
     """What the stack lends to a tier when it is opened.
 
@@ -127,6 +134,8 @@ class TierContext(NamedTuple):
         origin: Gives who uses the tier: no two caches of any process have the same.
         trusted_until: Gives the `clock.monotonic()` up to which what a tier of this process holds
             may be handed out without a `get`: others may have changed it in tiers below.
+        rest_s: Gives, for a key, for how many seconds it may be handed out without a `get`: of some
+            keys, the hits are to be seen for the statistics. To be asked once the tier has evicted.
     """
 
     namespace: str
@@ -137,6 +146,7 @@ class TierContext(NamedTuple):
     window_s: Callable[[float, float], float]
     origin: Callable[[], str]
     trusted_until: Callable[[], float]
+    rest_s: Callable[[str], float] = _for_ever
 
 
 class Tier(Protocol):
@@ -363,8 +373,35 @@ class AwaitedTier(Protocol):
 class AwaitableTier(Protocol):
     """A tier that `asyncio` need not ask from a thread. It has leases."""
 
-    def awaited(self) -> AwaitedTier:
-        """A side of its own for the running event loop; it opens nothing until it is used."""
+    def awaited(self) -> AwaitedTier | None:
+        """A side of its own for the running event loop, which opens nothing until it is used.
+
+        `None` where threads have to ask it nevertheless.
+        """
+        ...
+
+
+@runtime_checkable
+class FencingTier(Protocol):
+    """A tier that can do the first half of a `clear`, for one that comes late and is to spare what is newer."""
+
+    def fence(self, prefix: str) -> None:
+        """Refuse every fill that began before now, and log that keys which begin with `prefix` changed.
+
+        Nothing is removed. Raises as `Tier.clear` does.
+        """
+        ...
+
+
+@runtime_checkable
+class SteppedTier(Protocol):
+    """A tier that can say how far a `clear` has come, which takes long where there is much."""
+
+    def clear_in_steps(self, prefix: str, stepped: Callable[[int], object]) -> int:
+        """Do what `clear` does, and call `stepped` after each step with the keys removed so far.
+
+        It is called without a lock held, and does not raise.
+        """
         ...
 
 
@@ -379,6 +416,7 @@ class JournalRow(NamedTuple):
         tiers: The names of the tiers that are to have it: a stack without one of them can't write
             it down.
         trouble: Why it is parked, `""` if it is not.
+        clears: Whether it is a deletion of all keys that begin with `key`, which may be empty.
     """
 
     serial: int
@@ -387,6 +425,7 @@ class JournalRow(NamedTuple):
     as_of_s: float
     tiers: frozenset[str]
     trouble: str = ""
+    clears: bool = False
 
 
 class Journal(Protocol):
@@ -399,6 +438,10 @@ class Journal(Protocol):
         self, key: str, record: bytes | None, as_of_s: float, tiers: frozenset[str]
     ) -> JournalRow:
         """Have a change on disk, in the place of an earlier one of the same key."""
+        ...
+
+    def write_many(self, rows: Sequence[JournalRow]) -> list[JournalRow]:
+        """Have several changes on disk, all or none; the rows with their numbers."""
         ...
 
     def forget(self, rows: Sequence[JournalRow]) -> None:
@@ -426,12 +469,16 @@ class Journal(Protocol):
     def clear(self, prefix: str, as_of_s: float) -> None:
         """Forget the changes of keys that begin with `prefix` and are no later than `as_of_s`.
 
-        Those of dead processes too, and what living ones have parked.
+        Those of dead processes too, and what living ones have parked. Clears stay.
         """
         ...
 
     def adopt(self, tiers: AbstractSet[str]) -> list[JournalRow]:
         """The changes for some of `tiers` that dead processes left; they are this one's now."""
+        ...
+
+    def size_bytes(self) -> int:
+        """The size on disk of what this process has journaled; 0 where it did not yet."""
         ...
 
     def close(self) -> None:
@@ -499,6 +546,50 @@ class Recorder(Protocol):
 
     def count(self, counter: str) -> None:
         """Add one to `corrupt`, `evictions`, `expirations` or `not_admitted`."""
+        ...
+
+
+class Counting(Protocol):
+    """Counts what a cache does as a whole; exact under threads. The rules are in `stats.snapshot`."""
+
+    @property
+    def times_serializing(self) -> bool:
+        """Whether `serialized` wants to be told. Read once."""
+        ...
+
+    def hit(self, key: str, level: int, cost_s: float, seconds: float) -> None:
+        """Count a lookup that found a fresh value, other than an inlined hit.
+
+        Args:
+            key: The key.
+            level: The place of the tier that held it.
+            cost_s: The seconds that computing the value took.
+            seconds: Those that reading it took.
+        """
+        ...
+
+    def stale_hit(self, key: str, level: int) -> None:
+        """Count a lookup that found a stale value, in the tier at the place `level`."""
+        ...
+
+    def miss(self, key: str) -> None:
+        """Count a lookup that found nothing."""
+        ...
+
+    def computed(self, seconds: float, failed: bool, keys: Sequence[str] = ()) -> None:
+        """Count one computation, of all of `keys`."""
+        ...
+
+    def coalesced(self) -> object:
+        """Count a miss that took the outcome of a computation that was under way."""
+        ...
+
+    def waited(self) -> object:
+        """Count that a caller waits for a computation of another one."""
+        ...
+
+    def serialized(self, seconds: float) -> None:
+        """Count the time of turning a value into a record."""
         ...
 
 

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import threading
 import time
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from tiered_cache._engine.breaker import BreakerState
 from tiered_cache._engine.driver import SyncDriver
+from tiered_cache._engine.effects import OK
 from tiered_cache._engine.flusher import Flusher
 from tiered_cache._engine.refresher import Refresher, recomputing, report_failure
-from tiered_cache._engine.stack import Stack, StackOptions
-from tiered_cache.contracts import DurableTier, LiveTier
-from tiered_cache.errors import CacheClosedError, ConfigurationError
+from tiered_cache._engine.stack import Stack, StackOptions, changing
+from tiered_cache.boards import BoardTier
+from tiered_cache.contracts import DurableTier, LiveTier, Reach, TierInfo
+from tiered_cache.errors import CacheClosedError, ConfigurationError, TierUnavailableError
 from tiered_cache.forking import call_in_child, fork_safe_lock
-from tiered_cache.stats.counters import CacheCounters, Tally, TierCounters
+from tiered_cache.stats.counters import CacheCounters, TierCounters
+from tiered_cache.stats.curves import size_in_entries
+from tiered_cache.stats.fleet import FleetStats, fleet_of
+from tiered_cache.stats.publisher import Answer, Outlet, Publisher
+from tiered_cache.stats.snapshot import BreakerChange
+from tiered_cache.stats.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from tiered_cache._engine.effects import Plan, Refresh
+    from tiered_cache._engine.effects import Plan, Refresh, RefreshMany
     from tiered_cache._engine.level import Level
+    from tiered_cache._engine.stripes import Stripe
     from tiered_cache.contracts import Journal, Tier
     from tiered_cache.events import Event
     from tiered_cache.stats.snapshot import CacheStats, TierStats
     from tiered_cache_policies.contracts import Node, StatisticsPolicy
 
-__all__ = ["MISSING", "NO_NODES", "BuiltOnce", "Core", "CoreSource", "Face"]
+__all__ = ["MISSING", "NO_NODES", "BuiltOnce", "Core", "CoreSource", "Face", "FunctionHits"]
 
 MISSING: Any = object()
 
@@ -51,19 +63,16 @@ class Core:
         _check_order(tiers)
         _take(tiers)
         self._tier_counters = [TierCounters(tier.name, statistics) for tier in tiers]
-        self._counters = CacheCounters(statistics)
-        self.live_hits = Tally()
         self.monotonic = options.clock.monotonic
+        self._counters = CacheCounters(statistics, len(tiers), self.monotonic)
+        self.live_hits = Tally()
         self.stack = Stack(
             tiers,
             options,
             self._tier_counters,
-            count_hit=self._counters.hit,
-            count_stale_hit=self._counters.stale_hit,
-            count_miss=self._counters.miss,
+            counters=self._counters,
             journal=self._journal,
-            count_computed=self._counters.computed,
-            count_coalesced=self._counters.coalesced,
+            rest_s=self._counters.rest_s,
         )
         try:
             self.stack.open()
@@ -75,27 +84,48 @@ class Core:
         self._faces: weakref.WeakSet[Face] = weakref.WeakSet()
         self._lock = fork_safe_lock()
         self._closed = False
+        self._live_s = 0.0
+        self._live_timed = 0
         self._journal_made: Journal | None = None
         self.side: Any = None
         """What event loops use of it, once one does: `async_core`'s, which stands above."""
+        self._publisher = Publisher(
+            [] if not statistics.one_in else [*self._outlets()],
+            lambda: self.stats(asking=False),
+            self.counted,
+            lambda: self.stack.origin,
+            options.clock,
+        )
         self._flusher = Flusher(self.stack, self._run)
         self._refresher = Refresher()
         self.stack.refresh = self._recompute
+        self.stack.refresh_many = self._recompute_many
         if self.stack.queues_writes:
             self.stack.wake = self._flusher.wake
             if journal_directory(tiers, options.namespace).is_dir():
                 self._flusher.adopt()
 
-    def _recompute(self, wanted: Refresh) -> None:
-        def job() -> None:
-            try:
-                self.run(recomputing(self.stack, wanted))
-            except CacheClosedError:
-                pass
-            except Exception as error:
-                report_failure(self.stack, wanted.key, error)
+    def _outlets(self) -> Iterator[Outlet]:
+        for level in self.stack.levels:
+            tier = level.tier
+            if isinstance(tier, BoardTier) and tier.reach > Reach.PROCESS:
+                guarded = functools.partial(_guarded, level)
+                yield Outlet(tier.board, tier.reach.name.lower(), guarded)
 
-        self._refresher.submit(wanted.key, job)
+    def _recompute(self, wanted: Refresh) -> None:
+        self._refresher.submit(wanted.key, lambda: self._redo(wanted, [wanted.key]))
+
+    def _recompute_many(self, wanted: RefreshMany) -> None:
+        self._refresher.submit_many(wanted.seen, lambda keys: self._redo(wanted, keys))
+
+    def _redo(self, wanted: Refresh | RefreshMany, keys: Sequence[str]) -> None:
+        """Compute some keys of what is wanted anew, in the background."""
+        try:
+            self.run(recomputing(self.stack, wanted, keys))
+        except CacheClosedError:
+            pass
+        except Exception as error:
+            report_failure(self.stack, keys[0], error)
 
     def _journal(self) -> Journal:
         if self._journal_made is None:
@@ -130,6 +160,9 @@ class Core:
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Add a listener; what is returned takes it off again."""
+        if not callable(listener):
+            msg = f"a listener is a function that takes an event, not {listener!r}"
+            raise ConfigurationError(msg)
         self.stack.listeners.add(listener)
         self._refresh()
 
@@ -145,17 +178,24 @@ class Core:
             self.side = self.side or side
         return self.side
 
-    def check_open(self, plan: Plan[Any] | None = None) -> None:
-        """Raise, and throw `plan` away, if the cache is closed."""
+    def admit(self, plan: Plan[Any] | None = None) -> None:
+        """See to it that statistics are published, and raise, and end `plan`, if the cache is closed."""
+        if not self._publisher.running:
+            self._publisher.start()
         if self._closed:
             if plan is not None:
                 plan.close()
+            self.check_open()
+
+    def check_open(self) -> None:
+        """Raise `CacheClosedError` if the cache is closed."""
+        if self._closed:
             msg = "the cache is closed: make a new one, or don't close it while it is in use"
             raise CacheClosedError(msg)
 
     def run(self, plan: Plan[T]) -> T:
         """Run a plan and tell the listeners."""
-        self.check_open(plan)
+        self.admit(plan)
         try:
             return self._run(plan)
         finally:
@@ -164,13 +204,24 @@ class Core:
 
     def change(self, keys: Sequence[str], plan: Plan[T]) -> T:
         """Run a plan that changes `keys`, one after the other in this process."""
-        held = self.stack.begin_change(keys)
+        held: list[Stripe] = []
+        before = changing.get()
         try:
-            self.check_open(plan)
+            self.stack.begin_change(keys, held)
+            if self._closed or not self._publisher.running:
+                return self.run(plan)
             return self._run(plan)
         finally:
-            self.stack.flights.detach(keys)
-            self.stack.end_change(held)
+            try:
+                self.stack.flights.detach(keys)
+            finally:
+                # In place: an interruption comes where a function begins.
+                changing.set(before)
+                for stripe in held:
+                    stripe.lock.release()
+            for stripe in held:
+                if stripe.tasks:
+                    stripe.tell_next()
             if self.stack.pending:
                 self.stack.tell()
 
@@ -183,17 +234,29 @@ class Core:
         if self.monotonic() >= held.until:
             return MISSING
         node.visits += 1
-        next(self.live_hits.counter)
+        function = self._counters.groups.function_of(key)
+        next((self.live_hits if function is None else function.live_hits).counter)
         return held.value
 
     def view_hits(self, prefix: str) -> Callable[[], object]:
-        """What counts a hit of the view whose keys begin with `prefix`."""
-        return self._counters.view(prefix).hits.add
+        """What counts an inlined hit of the view whose keys begin with `prefix`."""
+        return self._counters.groups.view(prefix).live_hits.add
+
+    def function_hits(self, name: str, prefix: str) -> Iterator[int]:
+        """What counts an inlined hit of a function, in the place of `live_hits.counter`.
+
+        Args:
+            name: The function's.
+            prefix: What its keys begin with, up to the colon before the digest.
+        """
+        return self._counters.groups.function(name, prefix).live_hits.counter
 
     def _time_live_hit(self) -> float:
         """The seconds of an inlined hit, measured now: timing each would cost more than the hit."""
         live = self.stack.levels[0].live
-        key = next(iter(dict(live)), "")
+        key = ""
+        with contextlib.suppress(RuntimeError):  # it was changed in between: any key will do
+            key = next(iter(live), "")
         started = time.perf_counter()
         for _ in range(_TIMED_HITS):
             node = live.get(key)
@@ -201,24 +264,87 @@ class Core:
                 node.visits += 0
         return (time.perf_counter() - started) / _TIMED_HITS
 
-    def stats(self) -> CacheStats:
-        """All counters. Asks each tier how full it is."""
-        live_hits = self.live_hits.read()
-        tiers = [
-            self._tier_stats(level, counters, 0 if level.index else live_hits)
-            for level, counters in zip(self.stack.levels, self._tier_counters, strict=True)
-        ]
-        return self._counters.snapshot(tuple(tiers), live_hits=live_hits)
+    def stats(self, *, asking: bool = True) -> CacheStats:
+        """All counters, and how things stand. Asks each tier how full it is.
 
-    def _tier_stats(self, level: Level, counters: TierCounters, live_hits: int) -> TierStats:
-        saved_s = level.tier.live_seconds_saved() if isinstance(level.tier, LiveTier) else 0.0
-        live_s = live_hits * self._time_live_hit() if live_hits else 0.0
-        stats = counters.snapshot(live_hits=live_hits, live_s=live_s, live_saved_s=saved_s)
-        reply = level.call("info", None, level.tier.info)
-        fields: dict[str, Any] = {} if reply.value is None else reply.value._asdict()
+        Args:
+            asking: Whether that may be the call by which a breaker finds out if the tier is back.
+        """
+        stack = self.stack
+        counted = self.counted()
+        tiers = [
+            self._standing(level, tier, asking=asking)
+            for level, tier in zip(stack.levels, counted.tiers, strict=True)
+        ]
+        queue = stack.queue.figures()
+        return replace(
+            counted,
+            tiers=tuple(tiers),
+            queue_depth=queue["depth"],
+            queue_age_s=queue["age_s"],
+            queue_parked=queue["parked"],
+            journal_bytes=0 if self._journal_made is None else self._journal_made.size_bytes(),
+            staleness_bound_s=stack.following.bound_s,
+            bus_lag_s=max(_behind_s(tiers), default=None),
+        )
+
+    def counted(self) -> CacheStats:
+        """All counters, without asking any tier how it stands."""
+        live_hits, live_s, live_hit_s = self._live_hits_now()
+        tiers = []
+        for level, counters in zip(self.stack.levels, self._tier_counters, strict=True):
+            saved_s = level.tier.live_seconds_saved() if isinstance(level.tier, LiveTier) else 0.0
+            hits, seconds = (live_hits, live_s) if level.index == 0 else (0, 0.0)
+            tiers.append(counters.snapshot(live_hits=hits, live_s=seconds, live_saved_s=saved_s))
+        return self._counters.snapshot(tuple(tiers), live_hits=live_hits, live_hit_s=live_hit_s)
+
+    def _live_hits_now(self) -> tuple[int, float, float]:
+        """How many inlined hits there were, how long they took, and how long one takes now."""
+        functions = self._counters.groups.functions()
+        live_hits = self.live_hits.read() + sum([each.live_hits.read() for each in functions])
+        live_hit_s = self._time_live_hit() if live_hits else 0.0
+        with self._lock:
+            # Each by how long one took at its time: what was counted must not change later.
+            self._live_s += max(0, live_hits - self._live_timed) * live_hit_s
+            self._live_timed = max(self._live_timed, live_hits)
+            return live_hits, self._live_s, live_hit_s
+
+    def _standing(self, level: Level, stats: TierStats, *, asking: bool) -> TierStats:
+        info = TierInfo()
+        if asking or level.breaker.state is BreakerState.CLOSED:
+            info = level.call("info", None, level.tier.info).value or info
+        fields = info._asdict()
         if level.fault:
             fields["detail"] = level.fault
-        return stats.standing(breaker=level.breaker.state.value, **fields)
+        size = size_in_entries(info)
+        # Of a tier whose hits are inlined, no more is known as long as it is not full.
+        if size is not None and stats.counted and (stats.evictions or not level.is_live):
+            fields["curve"] = self._counters.curves.curve(level.index, size, stats.lookups)
+            fields["curve_lookups"] = stats.lookups
+        return stats.standing(
+            breaker=level.breaker.state.value,
+            breaker_changes=tuple(BreakerChange(*each) for each in level.breaker_changes),
+            reach=level.tier.reach.name.lower(),
+            lag=self.stack.following.lag(level),
+            **fields,
+        )
+
+    def fleet(self, since_s: float | None, within: str | None) -> FleetStats:
+        """What all processes did that share a tier: the one that most share, and that answers.
+
+        Args:
+            since_s: For how long back, `None` for all.
+            within: The widest reach that is wanted: `"cluster"`, `"host"` or `"process"`.
+        """
+        now_s = self.stack.clock.wall()
+        for outlet in reversed(self._publisher.outlets):
+            if within in (None, "cluster", outlet.reach):
+                own = self._publisher.own(outlet)
+                answer = outlet.guarded(fleet_of, outlet.board, own, now_s, outlet.reach, since_s)
+                if answer.done:
+                    found: FleetStats = answer.value
+                    return found
+        return FleetStats(self.stats(), None, (), 0, 0, "process", now_s)
 
     def retry_parked(self, keys: Container[str] | None) -> int:
         """Queue what is parked in the journal once more."""
@@ -241,11 +367,13 @@ class Core:
             self._refresh()
             if self.side is not None:
                 self.side.close_soon()
+            self._publisher.close()
             self._refresher.close()
             self.stack.renewer.close()
             self._flusher.close()
             self.stack.following.close()
             self.stack.close_tiers()
+            self.stack.faults.close()
             if self._journal_made is not None:
                 self._journal_made.close()
             _give_back([level.tier for level in self.stack.levels])
@@ -271,12 +399,49 @@ class BuiltOnce:
             return self._core
 
 
+def _guarded(level: Level, function: Callable[..., Any], *args: Any, **options: Any) -> Answer:
+    """What came of a call that uses a level's board: never the one that tests a sick tier."""
+    if level.breaker.state is not BreakerState.CLOSED:
+        return Answer(asked=False, done=False)
+    try:
+        reply = level.call("statistics", None, functools.partial(function, *args, **options))
+    except TierUnavailableError:  # of a strict stack
+        return Answer(asked=True, done=False)
+    return Answer(asked=True, done=reply.status == OK, value=reply.value)
+
+
 class Face(Protocol):
     """Whatever keeps a reference of a core's live nodes for its inlined hits."""
 
     def refresh(self, core: Core | None) -> None:
         """Take the live nodes of `core`; none if there is no open core."""
         ...
+
+
+class FunctionHits:
+    """The nodes from which a wrapped function's hits are read, and the counter of these. A `Face`.
+
+    Args:
+        name: The function's, as its keys begin.
+        view: The prefix of the namespace view that it is kept in; of one, no hit is inlined.
+    """
+
+    __slots__ = ("__weakref__", "_name", "_view", "counter", "live", "now")
+
+    def __init__(self, name: str, view: str) -> None:
+        self._name = name
+        self._view = view
+        self.live = NO_NODES
+        self.now: Callable[[], float] = time.monotonic
+        self.counter: Iterator[int] = itertools.count()
+
+    def refresh(self, core: Core | None) -> None:
+        """Take the live nodes of `core`, and its counter of this function."""
+        self.live = NO_NODES
+        if core is not None:
+            self.now = core.monotonic
+            self.counter = core.function_hits(self._name, self._view + self._name)
+            self.live = NO_NODES if self._view else core.live
 
 
 class CoreSource:
@@ -336,6 +501,12 @@ class CoreSource:
     def close(self) -> None:
         """Close the core; using it again raises."""
         self.core().close()
+
+
+def _behind_s(tiers: Sequence[TierStats]) -> list[float]:
+    """How long ago the logs of tiers were read to their ends, of those that ever were."""
+    lags = [tier.lag for tier in tiers if tier.lag is not None]
+    return [lag.behind_s for lag in lags if lag.behind_s is not None]
 
 
 def journal_directory(tiers: Sequence[Tier], namespace: str) -> Path:

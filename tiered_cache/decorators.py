@@ -20,6 +20,7 @@ from tiered_cache.codec import RecordCodec
 from tiered_cache.codec.annotations import register_results
 from tiered_cache.errors import ConfigurationError
 from tiered_cache.keys import FunctionKey, arguments_key
+from tiered_cache.keys.function import closed_over
 from tiered_cache.keys.identity import module_identity
 from tiered_cache.single_flight import Scope
 
@@ -120,7 +121,8 @@ def cached(
     The key is the function's qualified name and a digest of its arguments, the same in every
     process: `1`, `1.0` and `True` are apart, the order of keyword arguments and of dictionaries is
     not. Arguments without a stable encoding raise `InvalidKeyError`, which names them. Of a method
-    the object is an argument like the others: give it `__cache_key__()`, or ignore it.
+    the object is an argument like the others: give it `__cache_key__()`, or ignore it. Hashable
+    values with a stable encoding that the function closes over are part of the key as well.
 
     At the first call the classes in the return annotation, and those of their fields, are
     registered with the cache's codec, so that records can hold their objects without a pickle.
@@ -139,15 +141,13 @@ def cached(
     Cost: a hit of a function of one `str` argument in a memory tier needs no digest, as long as
     the function has seen the argument before.
     """
-    _refuse_generators(function)
-    if inspect.iscoroutinefunction(function):
-        msg = f"{function.__qualname__} is a coroutine function, which only AsyncTieredCache can await: use AsyncTieredCache.of(cache).cached"
-        raise ConfigurationError(msg)
+    _check_function(function)
     if scope is not None:
         Scope.of(scope)  # a mistake is told now, not at the first call
     ignored = tuple(ignore)
     tags = frozenset(tags) if not isinstance(tags, str) else tags
-    make_key = _key_maker(function, key, version, ignored)
+    make_key, prefix = _key_maker(function, key, version, ignored)
+    hits = cache.function_hits(prefix)
     memo: dict[str, str] = {}
     ready_for: Codec | None = None
 
@@ -160,6 +160,12 @@ def cached(
             if len(memo) >= _MAX_MEMOS:
                 memo.clear()
             memo[args[0]] = full
+        node = hits.live.get(full)
+        if node is not None and hits.now() < (held := node.value).until:
+            node.visits += 1
+            next(hits.counter)
+            kept: R = held.value
+            return kept
         if args or kwargs:
             return cache.get_or_compute(
                 full, functools.partial(function, *args, **kwargs), ttl=ttl, tags=tags, scope=scope
@@ -169,10 +175,10 @@ def cached(
     def hit_or_call(argument: Any) -> Any:
         if argument.__class__ is str:  # faster than type()
             try:
-                node = cache._live[memo[argument]]  # noqa: SLF001 - the inlined hit
-                if cache._now() < (held := node.value).until:  # noqa: SLF001
+                node = hits.live[memo[argument]]
+                if hits.now() < (held := node.value).until:
                     node.visits += 1
-                    next(cache._hits)  # noqa: SLF001
+                    next(hits.counter)
                     return held.value
             except KeyError:
                 pass
@@ -203,14 +209,12 @@ def async_cached(
     Arguments and keys are those of `cached`: the same results, under the same keys, as of a function
     of the same name that is called and not awaited.
     """
-    _refuse_generators(function)
-    if not inspect.iscoroutinefunction(function):
-        msg = f"{function.__qualname__} is no coroutine function, so there is nothing to await: use cache.sync.cached"
-        raise ConfigurationError(msg)
+    _check_function(function, awaited=True)
     if scope is not None:
         Scope.of(scope)
     tags = frozenset(tags) if not isinstance(tags, str) else tags
-    make_key = _key_maker(function, key, version, tuple(ignore))
+    make_key, prefix = _key_maker(function, key, version, tuple(ignore))
+    hits = cache.function_hits(prefix)
     memo: dict[str, str] = {}
     ready_for: Codec | None = None
 
@@ -227,6 +231,12 @@ def async_cached(
                 if len(memo) >= _MAX_MEMOS:
                     memo.clear()
                 memo[cast("str", args[0])] = full
+        node = hits.live.get(full)
+        if node is not None and hits.now() < (held := node.value).until:
+            node.visits += 1
+            next(hits.counter)
+            kept: R = held.value
+            return kept
         compute = functools.partial(function, *args, **kwargs)
         return await cache.get_or_compute(full, compute, ttl=ttl, tags=tags, scope=scope)
 
@@ -240,9 +250,22 @@ def async_cached(
     return cast("AsyncCached[P, R]", wrapper)
 
 
-def _refuse_generators(function: Callable[..., Any]) -> None:
+def _check_function(function: Callable[..., Any], *, awaited: bool = False) -> None:
+    if isinstance(function, classmethod | staticmethod | property):
+        kind = type(function).__name__
+        msg = f"A {kind} can't be cached: put the cache's decorator below @{kind}"
+        raise ConfigurationError(msg)
+    if not callable(function):
+        msg = f'cached() takes a function, not {function!r}; options have names, such as @cache.cached(ttl="1d")'
+        raise ConfigurationError(msg)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         msg = f"{function.__qualname__} is a generator function: its result can be used once only, so it can't be cached"
+        raise ConfigurationError(msg)
+    if inspect.iscoroutinefunction(function) and not awaited:
+        msg = f"{function.__qualname__} is a coroutine function, which only AsyncTieredCache can await: use AsyncTieredCache.of(cache).cached"
+        raise ConfigurationError(msg)
+    if awaited and not inspect.iscoroutinefunction(function):
+        msg = f"{function.__qualname__} is no coroutine function, so there is nothing to await: use cache.sync.cached"
         raise ConfigurationError(msg)
 
 
@@ -258,18 +281,22 @@ def _key_maker(
     key: Callable[..., str] | None,
     version: str,
     ignored: tuple[str, ...],
-) -> Callable[[tuple[Any, ...], dict[str, Any]], str]:
+) -> tuple[Callable[[tuple[Any, ...], dict[str, Any]], str], str]:
+    """What makes the keys, and what all of them begin with."""
     if key is None:
-        return FunctionKey(function, version=version, ignore=ignored)
+        maker = FunctionKey(function, version=version, ignore=ignored)
+        return maker, maker.prefix
     namespace = getattr(function, "__globals__", {})
     module, rest = module_identity(function.__module__, namespace)
     prefix = f"{module}.{function.__qualname__}"
+    always: dict[str, object] = {"module": rest, "version": version}
+    if around := closed_over(function):
+        always["closed over"] = around
 
     def given_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-        parts = {"module": rest, "version": version, "key": key(*args, **kwargs)}
-        return arguments_key(prefix, parts)
+        return arguments_key(prefix, {**always, "key": key(*args, **kwargs)})
 
-    return given_key
+    return given_key, prefix
 
 
 def _only_parameter(function: Callable[..., Any]) -> inspect.Parameter | None:

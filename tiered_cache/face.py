@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from tiered_cache._engine.deleting import clear, delete, delete_many
@@ -15,14 +14,16 @@ from tiered_cache.arguments import (
     admission_by_tier,
     by_tier,
     check_prefix,
+    in_turn,
     level_of,
     tag_keys,
     terms_of,
 )
+from tiered_cache.checking import check_policy, check_tiers
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.codec import RecordCodec
 from tiered_cache.coherence import Coherence
-from tiered_cache.core import MISSING, NO_NODES, BuiltOnce, Core, CoreSource
+from tiered_cache.core import MISSING, NO_NODES, BuiltOnce, Core, CoreSource, FunctionHits
 from tiered_cache.errors import ConfigurationError, InvalidKeyError
 from tiered_cache.keys import VIEW_SEPARATOR, check_key, check_namespace
 from tiered_cache.single_flight import SingleFlight
@@ -32,8 +33,9 @@ from tiered_cache_policies.statistics.counters import Counters
 from tiered_cache_policies.writing.write_through import WriteThrough
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from tiered_cache._engine.effects import Progress
     from tiered_cache._engine.stack import Stack
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Codec, Tier
@@ -89,18 +91,19 @@ class Face:
         failures_to_open: int = 5,
         probe_interval: Duration = "5s",
     ) -> None:
-        if failures_to_open < 1:
-            msg = f"failures_to_open={failures_to_open!r} must be at least 1"
+        if type(failures_to_open) is not int or failures_to_open < 1:
+            msg = f"failures_to_open={failures_to_open!r} must be a whole number of at least 1"
             raise ConfigurationError(msg)
         check_namespace(namespace)
+        check_tiers(tiers)
         options = StackOptions(
             namespace=namespace,
             codec=RecordCodec(namespace) if codec is None else codec,
-            writing=WriteThrough() if writing is None else writing,
-            promotion=Always() if promotion is None else promotion,
+            writing=WriteThrough() if writing is None else check_policy("writing", writing),
+            promotion=Always() if promotion is None else check_policy("promotion", promotion),
             admission=admission_by_tier(tiers, admission),
-            expiry=tuple(expiry) if isinstance(expiry, Sequence) else (expiry,),
-            refreshing=refreshing,
+            expiry=in_turn(expiry),
+            refreshing=None if refreshing is None else check_policy("refreshing", refreshing),
             single_flight=SingleFlight() if single_flight is None else single_flight,
             coherence=Coherence() if coherence is None else coherence,
             stale_for_s=parse_duration(stale_for, name="stale_for"),
@@ -114,7 +117,7 @@ class Face:
             probe_interval_s=parse_duration(probe_interval, name="probe_interval"),
             strict=strict,
         )
-        counting = Counters() if statistics is None else statistics
+        counting = Counters() if statistics is None else check_policy("statistics", statistics)
         self._join(CoreSource(BuiltOnce(lambda: Core(tiers, options, counting))), "")
         self._begin()
 
@@ -170,6 +173,16 @@ class Face:
         separator = VIEW_SEPARATOR
         return self._over(self._source, f"{self._prefix}{separator}{name}{separator}")
 
+    def function_hits(self, name: str) -> FunctionHits:
+        """What a wrapper of a function reads and counts its inlined hits by: for `cached`'s own use.
+
+        Args:
+            name: The function's; its keys are this, a colon and a digest.
+        """
+        face = FunctionHits(name, self._prefix)
+        self._source.add(face)
+        return face
+
     def __repr__(self) -> str:
         view = self._prefix.replace(VIEW_SEPARATOR, "/").strip("/")
         name = type(self).__name__
@@ -217,22 +230,23 @@ class Face:
         full = self._full(key)
         return Change([full], touch(stack, full, lifetime_s, stack.clock.wall()))
 
-    def _to_clear(self, stack: Stack, prefix: str = "") -> Change:
-        return Change([], clear(stack, self._prefix + check_prefix(prefix)))
+    def _to_clear(self, stack: Stack, prefix: str, progress: Progress | None) -> Change:
+        return Change([], clear(stack, self._full_prefix(prefix), progress))
 
     def _to_invalidate_tags(self, stack: Stack, tags: Iterable[str]) -> Change:
         names = sorted({check_key(tag) for tag in tags})
         return Change(tag_keys(names), invalidate_tags(stack, names))
 
     def _walk(self, core: Core, prefix: str) -> Iterator[str]:
-        """The keys that begin with `prefix` and that some tier holds, each once."""
+        """The keys whose full names begin with `prefix` and that some tier holds, each once."""
         seen: set[str] = set()
         start = len(self._prefix)
         for level in core.stack.levels:
-            for key in level.walk(self._prefix + prefix):
+            for key in level.walk(prefix):
                 if key not in seen and not key.startswith(VIEW_SEPARATOR, start):
                     seen.add(key)
                     yield key[start:]
+        core.stack.tell()
 
     def _hit_in_view(self, core: Core, key: str) -> Any:
         value = core.live_hit(key)
@@ -242,6 +256,9 @@ class Face:
 
     def _full(self, key: str) -> str:
         return self._prefix + check_key(key)
+
+    def _full_prefix(self, prefix: str) -> str:
+        return self._prefix + check_prefix(prefix)
 
     def _full_keys(self, keys: Iterable[str]) -> list[str]:
         if isinstance(keys, str):

@@ -81,12 +81,19 @@ class Cache:
         """Remove `key`; whether it was there."""
         return self.tiered.delete(key)
 
-    def delete_pattern(self, pattern: str) -> int:
+    def delete_pattern(
+        self, pattern: str, progress: Callable[[int, int], object] | None = None
+    ) -> int:
         """Remove the keys that match a glob pattern, such as `"user:*"`; how many matched.
 
         `*` stands for any text, `?` for one character, `[abc]` for one of these, `[*]` for a star
         itself. Upper and lower case differ. Costs a walk over the keys that begin as the pattern
         does up to its first special character, and a call into each tier for 500 of them.
+
+        Args:
+            pattern: The pattern.
+            progress: Called after each of these calls with how many keys were removed so far, and
+                how many match.
 
         Raises:
             InvalidKeyError: The pattern is not a string.
@@ -97,12 +104,15 @@ class Cache:
         start = min((pattern.find(each) for each in _GLOB if each in pattern), default=None)
         matching = [key for key in self.tiered.keys(pattern[:start]) if fnmatchcase(key, pattern)]
         for first in range(0, len(matching), _BATCH):
-            self.tiered.delete_many(matching[first : first + _BATCH])
+            batch = matching[first : first + _BATCH]
+            self.tiered.delete_many(batch)
+            if progress is not None:
+                progress(first + len(batch), len(matching))
         return len(matching)
 
-    def clear(self) -> None:
-        """Remove everything."""
-        self.tiered.clear()
+    def clear(self, progress: Callable[[str, int], object] | None = None) -> None:
+        """Remove everything; `progress` is told how far it is, as by `TieredCache.clear`."""
+        self.tiered.clear(progress)
 
     @property
     def stats(self) -> CacheStats:

@@ -123,6 +123,7 @@ class JournalEntry(NamedTuple):
         since_s: When it was made, wall clock.
         trouble: Why it was given up and is parked; `""` while it is still tried.
         owner: `"this"`, `"other"` or `"dead"`: the process that keeps it.
+        clears: Whether it is a deletion of all keys that begin with `key`.
     """
 
     key: str
@@ -131,3 +132,4 @@ class JournalEntry(NamedTuple):
     since_s: float
     trouble: str
     owner: str
+    clears: bool = False

@@ -289,7 +289,7 @@ class QueueLimits(NamedTuple):
         flush_interval_s: Seconds for which a key must not have been written again before it is
             flushed, so that repeated writes of it become one.
         max_delay_s: Seconds after which it is flushed in any case.
-        max_batch: The most keys that one flush writes; so many waiting ones are flushed at once.
+        max_batch: The most keys that one flush writes.
         max_pending: The most keys that wait; a writer of one more waits for room.
     """
 

@@ -1,27 +1,40 @@
-"""Coherence: how soon a change arrives elsewhere, and what tags cost a hit."""
+"""Coherence: how soon a change arrives elsewhere, and what generations and tags cost."""
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.bench.report import print_ratios
 from tests.bench.timing import measure, per_call
 from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, TieredCache
-from tiered_cache.testing import ValkeyServer
+from tiered_cache.codec import RecordCodec
+from tiered_cache.entry import Entry
+from tiered_cache.testing import ValkeyServer, make_context
+
+if TYPE_CHECKING:
+    from tiered_cache.contracts import Tier
 
 __all__ = ["bench_coherence"]
 
 CHANGES = 100
 HITS = 2000
+FILLS = 500
+_TAGS: dict[str, set[str]] = {
+    "without tags": set(),
+    "with one tag": {"a"},
+    "with two tags": {"a", "b"},
+}
 _GAP_S = 0.07
 """So long after one change the next is made: until the reader has heard of the last one, and rests."""
 
 
 def bench_coherence() -> list[str]:
-    """The delay of a change between two caches, over a disk and over Redis; hits with tags."""
+    """The delay of a change between two caches; what generations add to a fill, and tags to anything."""
     with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server, ExitStack() as stack:
         patient = Coherence(bound="1h")
         print(f"\nFrom the end of a set to the first read elsewhere that sees it, {CHANGES} times")
@@ -35,7 +48,7 @@ def bench_coherence() -> list[str]:
                 return stack.enter_context(made)
 
             _print_delays(name, _delays(open_cache(), open_cache()))
-        return _bench_hits()
+    return _bench_generations() + _bench_tags()
 
 
 def _delays(here: TieredCache, elsewhere: TieredCache) -> list[float]:
@@ -57,21 +70,91 @@ def _delays(here: TieredCache, elsewhere: TieredCache) -> list[float]:
 
 def _print_delays(name: str, delays: list[float]) -> None:
     median, late = delays[len(delays) // 2], delays[int(len(delays) * 0.99)]
-    print(f"  over {name:8} median {median * 1e3:.2f} ms, p99 {late * 1e3:.2f} ms")
+    print(f"  over {name:8} p50 {median * 1e3:.2f} ms, p99 {late * 1e3:.2f} ms")
 
 
-def _bench_hits() -> list[str]:
-    with TieredCache([MemoryTier(4 * HITS)]) as cache:
-        keys = [f"key {number}" for number in range(HITS)]
-        for key in keys:
-            cache.set(key, "value")
-            cache.set(f"one {key}", "value", tags={"a"})
-            cache.set(f"two {key}", "value", tags={"a", "b"})
-        measured = measure(
-            {
-                "without tags": per_call("get(k)", {"get": cache.get}, keys),
-                "with one tag": per_call("get(k)", {"get": cache.get}, [f"one {k}" for k in keys]),
-                "with two tags": per_call("get(k)", {"get": cache.get}, [f"two {k}" for k in keys]),
+def _bench_generations() -> list[str]:
+    """A fill that lands only if nothing happened since its lookup, and one that lands anyway."""
+    keys = [f"key {number}" for number in range(FILLS)]
+    missed = []
+    with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
+        tiers: list[Tier] = [MemoryTier(2 * FILLS), DiskTier(folder), RedisTier(server.url)]
+        for tier in tiers:
+            tier.open(make_context("default")[0])
+            entry = Entry("value" * 70, created_s=time.time())
+            item = RecordCodec("default").encode("key", entry, tier.reach)
+            names = {
+                "get": tier.get,
+                "put": tier.put,
+                "item": item if tier.holds_records else entry,
+                "inf": math.inf,
             }
-        )
-    return print_ratios("A hit in memory", measured, "without tags", {})
+            guarded = "put(k, item, inf, expected=get(k).token, fill=True)"
+
+            def empty(tier: Tier = tier) -> None:
+                tier.clear()
+
+            measured = measure(
+                {
+                    "a lookup and a write": per_call(
+                        "get(k); put(k, item, inf, fill=True)", names, keys
+                    ),
+                    "a lookup and a guarded fill": per_call(guarded, names, keys),
+                },
+                before=empty,
+            )
+            tier.close()
+            missed += print_ratios(
+                f"Generations, {tier.name}", measured, "a lookup and a write", {}
+            )
+    return missed
+
+
+def _bench_tags() -> list[str]:
+    missed = []
+    with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
+        for below in ([], [DiskTier(folder)], [RedisTier(server.url)]):
+            tiers: list[Tier] = [MemoryTier(4 * HITS), *below]
+            name = tiers[-1].name
+            with TieredCache(tiers, coherence=Coherence(bound="1h")) as cache:
+                names = {"cache": cache, "compute": lambda: "value"}
+                keys = [f"key {number}" for number in range(FILLS)]
+
+                def empty(cache: TieredCache = cache) -> None:
+                    cache.clear()
+
+                fill = "cache.get_or_compute(k, compute, tags={})"
+                measured = measure(
+                    {
+                        each: per_call(fill.format(tags), names, keys)
+                        for each, tags in _TAGS.items()
+                    },
+                    before=empty,
+                )
+                title = f"A miss that is filled, {name}"
+                missed += print_ratios(title, measured, "without tags", {})
+                missed += _bench_hits(cache, name)
+    return missed
+
+
+def _bench_hits(cache: TieredCache, name: str) -> list[str]:
+    """Hits in the slowest tier: what is above it is emptied before each round."""
+    count = HITS if name == "memory" else FILLS
+    for each, tags in _TAGS.items():
+        cache.set_many({f"{each} {number}": "value" for number in range(count)}, tags=tags)
+    above = [level.tier for level in cache._source.core().stack.levels[:-1]]
+
+    def empty() -> None:
+        for tier in above:
+            tier.clear()
+
+    measured = measure(
+        {
+            each: per_call(
+                "get(k)", {"get": cache.get}, [f"{each} {number}" for number in range(count)]
+            )
+            for each in _TAGS
+        },
+        before=empty,
+    )
+    return print_ratios(f"A hit in {name}", measured, "without tags", {})

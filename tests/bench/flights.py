@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench.report import print_ratios
 from tests.bench.timing import Measured, measure, per_call
-from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, TieredCache
 from tiered_cache._engine.flights import Flights
 from tiered_cache.testing import ValkeyServer, race
 
@@ -28,13 +28,43 @@ COMPUTING_S = 0.2
 ROUNDS = 5
 PROCESSES = 8
 MISS_LIMIT_S = 30e-6
+HIT_LOOPS = 5
+HIT_LIMIT = 1.1
+"""Nothing is promised to be added; more than that is more than noise."""
+
+PATIENT = Coherence(bound="1h")
+"""So that no hit of the measurement is the one that asks whether somebody changed something."""
 
 _forking = multiprocessing.get_context("fork")
 
 
 def bench_flights() -> list[str]:
-    """A miss, and waiting for another caller's computation of 200 ms."""
-    return _bench_misses() + _bench_waiting()
+    """A hit, a miss, and waiting for another caller's computation of 200 ms."""
+    return _bench_hits() + _bench_misses() + _bench_waiting()
+
+
+def _bench_hits() -> list[str]:
+    with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
+        thread = TieredCache([MemoryTier()])
+        host = TieredCache([MemoryTier(), DiskTier(folder)], coherence=PATIENT)
+        cluster = TieredCache([MemoryTier(), RedisTier(server.url)], coherence=PATIENT)
+        with thread, host, cluster:
+            keys = [f"key {number}" for number in range(MISSES)]
+            for cache in (thread, host, cluster):
+                cache.set_many(dict.fromkeys(keys, "value"))
+            names = {"thread": thread, "host": host, "cluster": cluster, "compute": _compute}
+            subjects = {
+                "get, which flies nothing": per_call("thread.get(k)", names, keys, HIT_LOOPS)
+            } | {
+                f"get_or_compute, scope {name}": per_call(
+                    f"{name}.get_or_compute(k, compute)", names, keys, HIT_LOOPS
+                )
+                for name in ("thread", "host", "cluster")
+            }
+            measured = measure(subjects)
+    base = "get_or_compute, scope thread"
+    limits = {f"get_or_compute, scope {name}": HIT_LIMIT for name in ("host", "cluster")}
+    return print_ratios("Single flight on a hit in memory", measured, base, limits)
 
 
 def _bench_misses() -> list[str]:

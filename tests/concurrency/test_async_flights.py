@@ -478,7 +478,7 @@ def test_a_cancelled_change_is_made_nevertheless(run: Any, tmp_path: Path) -> No
             assert stripe.lock.acquire(timeout=WAIT_S)
             async with anyio.create_task_group() as group:
                 group.start_soon(cache.set, "key", "value")
-                while not stripe._tasks:  # noqa: ASYNC110 - it sets no event
+                while not stripe.tasks:  # noqa: ASYNC110 - it sets no event
                     await anyio.sleep(0.001)
                 group.cancel_scope.cancel()
             stripe.release()

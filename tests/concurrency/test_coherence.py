@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from tiered_cache.contracts import Tier
     from tiered_cache.testing import ChaosProxy
+    from tiered_cache.testing.valkey_cluster import ValkeyCluster
 
 BOUND_S = 2.0
 WAIT_S = 30.0
@@ -43,16 +44,18 @@ def never(*_: object) -> Any:
     pytest.fail("it was computed")
 
 
-@pytest.fixture(params=["host", "cluster"])
+@pytest.fixture(params=["host", "cluster", "cluster of servers"])
 def open_cache(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     redis_url: str,
+    valkey_cluster: ValkeyCluster,
     namespace: str,
     clock: FakeClock,
 ) -> Iterator[Make]:
     """Makes caches as different processes of a host have them, or different hosts."""
     made: list[TieredCache] = []
+    url = redis_url if request.param == "cluster" else valkey_cluster.url
 
     def make(host: int | None = None, *, fast: Tier | None = None, **options: Any) -> TieredCache:
         number = len(made) if host is None else host
@@ -61,7 +64,7 @@ def open_cache(
             tiers.append(DiskTier(tmp_path / "shared"))
         else:
             tiers.append(DiskTier(tmp_path / f"host-{number}"))
-            tiers.append(RedisTier(redis_url))
+            tiers.append(RedisTier(url))
         options.setdefault("clock", clock)
         made.append(TieredCache(tiers, namespace=namespace, **options))
         return made[-1]
@@ -400,8 +403,8 @@ def test_law_5_a_database_that_was_replaced_leaves_nothing_old(
         log: Any = cache._source.core().stack.levels[1].tier
         store = log._store()
         with store.transact():
-            store._sql("DELETE FROM TieredChanges")
-            store._sql("INSERT INTO TieredChanges VALUES (7, '', x'', 0)")
+            store._sql("DELETE FROM TieredLog")
+            store._sql("INSERT INTO TieredLog VALUES (7, '', x'', 0, NULL)")
         store.delete("key")
         clock.advance(BOUND_S)
         assert cache.get("key") is None
@@ -429,25 +432,27 @@ def test_a_cache_that_nobody_uses_any_more_ends_its_threads(
 ) -> None:
     before = set(threading.enumerate())
 
-    def followers() -> list[str]:
-        return [thread.name for thread in set(threading.enumerate()) - before]
+    def started() -> set[str]:
+        return {thread.name for thread in set(threading.enumerate()) - before}
+
+    both = {"tiered-cache-follower-disk", "tiered-cache-publisher"}
 
     cache = TieredCache([MemoryTier(), DiskTier(tmp_path)], namespace=namespace, clock=clock)
-    assert followers() == []
+    assert started() == set()
     clock.advance(1)
     cache.get("key")
-    assert followers() == ["tiered-cache-follower-disk"]
+    assert started() == both
 
     def over() -> bool:
         clock.advance(0 if closed else 10)
-        return followers() == []
+        return started() == set()
 
     if closed:
         cache.close()
-    wait_until(over, "the thread ends")
+    wait_until(over, "the threads end")
     if not closed:
         cache.get("key")
-        assert followers() == ["tiered-cache-follower-disk"]
+        assert started() == both
         cache.close()
 
 

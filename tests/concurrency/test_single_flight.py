@@ -136,6 +136,24 @@ def test_law_2_what_the_leader_raises_reaches_every_waiter(
     assert cache.get_or_compute("key", lambda: "again") == "again"
 
 
+def test_what_can_be_used_once_only_is_shared_with_nobody(
+    cache: TieredCache, pool: ThreadPoolExecutor
+) -> None:
+    compute = Gated()
+    numbers = iter(range(4))
+
+    def generate() -> Iterator[int]:
+        compute()
+        number = next(numbers)
+        return (each for each in [number])
+
+    flights = watched(cache)
+    futures = [pool.submit(cache.get_or_compute, "key", generate) for _ in range(4)]
+    flights.wait_for(4)
+    compute.go.set()
+    assert sorted([list(future.result(WAIT_S)) for future in futures]) == [[0], [1], [2], [3]]
+
+
 def test_an_interrupted_leader_is_replaced(cache: TieredCache, pool: ThreadPoolExecutor) -> None:
     flights = watched(cache)
     interrupted = Gated(KeyboardInterrupt())

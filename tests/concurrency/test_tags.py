@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tiered_cache.contracts import Tier
     from tiered_cache.testing import FakeClock
+    from tiered_cache.testing.valkey_cluster import ValkeyCluster
 
 BOUND_S = 2.0
 WAIT_S = 30.0
@@ -25,16 +26,18 @@ WAIT_S = 30.0
 Make = Callable[..., TieredCache]
 
 
-@pytest.fixture(params=["memory", "host", "cluster"])
+@pytest.fixture(params=["memory", "host", "cluster", "cluster of servers"])
 def open_cache(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     redis_url: str,
+    valkey_cluster: ValkeyCluster,
     namespace: str,
     clock: FakeClock,
 ) -> Iterator[Make]:
     """Makes caches as processes of a host have them, or hosts; in memory, there is one only."""
     made: list[TieredCache] = []
+    url = redis_url if request.param == "cluster" else valkey_cluster.url
 
     def make(**options: Any) -> TieredCache:
         if made and request.param == "memory":
@@ -42,8 +45,8 @@ def open_cache(
         tiers: list[Tier] = [MemoryTier()]
         if request.param == "host":
             tiers.append(DiskTier(tmp_path / "shared"))
-        elif request.param == "cluster":
-            tiers += [DiskTier(tmp_path / f"host-{len(made)}"), RedisTier(redis_url)]
+        elif request.param != "memory":
+            tiers += [DiskTier(tmp_path / f"host-{len(made)}"), RedisTier(url)]
         made.append(TieredCache(tiers, namespace=namespace, clock=clock, **options))
         return made[-1]
 
@@ -223,3 +226,38 @@ def test_a_prefix_can_be_invalidated(open_cache: Make, clock: FakeClock) -> None
     clock.advance(BOUND_S)
     for each in (cache, elsewhere):
         assert each.get_many(["a/1", "a/2", "b/1"]) == {"b/1": 3}
+
+
+class _Counted(DiskTier):
+    """Counts what is asked of it."""
+
+    calls = 0
+
+    def put(self, *arguments: Any, **options: Any) -> bool:
+        self.calls += 1
+        return super().put(*arguments, **options)
+
+    def put_many(self, *arguments: Any, **options: Any) -> set[str]:
+        self.calls += 1
+        return super().put_many(*arguments, **options)
+
+    def get(self, *arguments: Any, **options: Any) -> Any:
+        self.calls += 1
+        return super().get(*arguments, **options)
+
+    def get_many(self, *arguments: Any, **options: Any) -> Any:
+        self.calls += 1
+        return super().get_many(*arguments, **options)
+
+
+def test_an_invalidation_costs_the_same_whatever_the_number_of_entries(tmp_path: Path) -> None:
+    tier = _Counted(tmp_path)
+    costs = []
+    with TieredCache([MemoryTier(), tier]) as cache:
+        for count in (1, 1000):
+            cache.set_many({f"{count} {number}": 1 for number in range(count)}, tags={"a"})
+            tier.calls = 0
+            assert cache.invalidate_tags("a")
+            costs.append(tier.calls)
+            assert cache.get(f"{count} 0") is None
+    assert costs[0] == costs[1] > 0

@@ -20,6 +20,8 @@ from tiered_cache.tiers.redis import RedisTier
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tiered_cache.testing.valkey_cluster import ValkeyCluster
+
 _HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-tier.md"
 
 
@@ -80,6 +82,17 @@ class TestRedisTierOnValkey(TierContract):
     @pytest.fixture
     def store(self, redis_url: str) -> str:
         return redis_url
+
+    def make_tier(self, store: Any) -> Tier:
+        return RedisTier(store)
+
+
+class TestRedisTierOnACluster(TierContract):
+    native_time = True
+
+    @pytest.fixture
+    def store(self, valkey_cluster: ValkeyCluster) -> str:
+        return valkey_cluster.url
 
     def make_tier(self, store: Any) -> Tier:
         return RedisTier(store)

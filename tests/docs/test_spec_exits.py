@@ -16,6 +16,7 @@ from tiered_cache.cli import main
 from tiered_cache.cli.exits import EXIT_CODES
 from tiered_cache.cli.main import _code_of
 from tiered_cache.errors import SerializationError
+from tiered_cache.journal import DiskJournal
 
 _SPEC = (Path(__file__).parents[2] / "SPEC.md").read_text()
 
@@ -33,6 +34,14 @@ def test_yes_and_no() -> None:
     assert main(["get", "greeting"]) == 0
     assert main(["get", "never stored"]) == 1
     assert main(["delete", "never stored"]) == 1
+
+
+def test_what_is_wrong_beside_settings_and_tiers() -> None:
+    assert main(["doctor"]) == 0
+    journal = DiskJournal(Path(os.environ["XDG_CACHE_HOME"]) / "tiered-cache/.journal/default")
+    journal.park(journal.write("key", b"record", 1.0, frozenset({"disk"})), "too large")
+    assert main(["doctor"]) == 1
+    journal.close()
 
 
 def test_a_wrong_command_line() -> None:

@@ -262,7 +262,7 @@ def test_law_12_a_lock_of_a_key_is_let_go_by_a_task_of_the_same_loop(
             async with anyio.create_task_group() as group:
                 for number in range(10):
                     group.start_soon(write, number)
-                while len(stripe._tasks) < 10:  # noqa: ASYNC110 - it sets no event
+                while len(stripe.tasks) < 10:  # noqa: ASYNC110 - it sets no event
                     await anyio.sleep(0.001)
                 with anyio.move_on_after(0.001):
                     await cache.set("key", "of one who goes away")
@@ -284,7 +284,7 @@ def test_a_change_goes_ahead_without_a_lock_that_it_can_not_have(
             assert stripe.lock.acquire(timeout=WAIT_S)
             assert await cache.set("key", 1)
             stripe.release()
-            assert not stripe._tasks
+            assert not stripe.tasks
 
     run(main)
 

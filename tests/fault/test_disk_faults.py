@@ -25,6 +25,7 @@ from tiered_cache import (
     TierUnavailableError,
     WriteOutcome,
 )
+from tiered_cache.tiers import disk as _disk
 
 GENEROUS_S = 8.0
 
@@ -65,6 +66,37 @@ def test_a_directory_that_cannot_be_written_is_told_or_done_without(
         assert cache.get("key") == 1
         assert cache.stats().tier("disk").breaker == "open"
     assert "starts without its tier 'disk'" in caplog.text
+
+
+def test_law_7_a_directory_that_was_removed_in_between_is_made_anew(
+    tmp_path: Path,
+) -> None:
+    with TieredCache([MemoryTier(), DiskTier(tmp_path)]) as cache:
+        cache.set("key", 1)
+        cache.get_or_compute("leased", lambda: 1)
+        shutil.rmtree(tmp_path)
+        assert [each.outcome for each in cache.set("key", 2).tiers] == ["written", "written"]
+        assert cache.get_or_compute("leased again", lambda: bytes(40_000)) == bytes(40_000)
+        with TieredCache([DiskTier(tmp_path)]) as other_process:
+            assert other_process.get("key") == 2
+            assert other_process.get("leased again") == bytes(40_000)
+            leases = other_process._source.core().stack.levels[0].leases
+            assert leases is not None
+            leases.acquire("taken", "other", 60)
+            single_flight = cache._source.core().stack.levels[1].leases
+            assert single_flight is not None
+            assert not single_flight.acquire("taken", "own", 60).granted
+
+
+def test_law_5_a_reader_notices_that_the_directory_was_replaced(tmp_path: Path) -> None:
+    tier = DiskTier(tmp_path)
+    with TieredCache([tier]) as cache:
+        cache.set("key", 1)
+        shutil.rmtree(tmp_path)
+        with TieredCache([DiskTier(tmp_path)]) as other_process:
+            other_process.set("key", 2)
+            tier._looked_s -= _disk._LOOK_S  # as if so much time had passed
+            assert cache.get("key") == 2
 
 
 @pytest.mark.parametrize("content", [b"garbage " * 1000, b"SQLite format 3\x00" + b"\xff" * 5000])

@@ -26,22 +26,38 @@ if TYPE_CHECKING:
     from tiered_cache.testing import ValkeyServer
 
 KEYS = 12
+ALL_KEYS = [f"key-{number}" for number in range(KEYS)]
 WRITES = 60
+DO: dict[str, Callable[[TieredCache, dict[str, Any]], object]] = {
+    "set": lambda cache, after: [cache.set(key, after[key], ttl="1h") for key in after],
+    "set_many": lambda cache, after: cache.set_many(after, ttl="1h"),
+    "delete": lambda cache, after: [cache.delete(key) for key in after],
+    "delete_many": lambda cache, after: cache.delete_many(after),
+    "clear": lambda cache, _: cache.clear(),
+}
 
 
 class Step(NamedTuple):
-    """What a child does: `None` deletes."""
+    """What a child does: to which keys, and what they hold afterwards; `None` where nothing."""
 
-    key: str
-    value: int | None
+    how: str
+    after: dict[str, int | None]
 
 
 def steps(seed: int) -> Iterator[Step]:
-    """Some sets, repeated sets and deletions of a few keys; no value occurs twice."""
+    """Some sets, repeated sets and deletions of one or several keys; no value occurs twice."""
     rng = random.Random(seed)
     for number in range(WRITES):
-        key = f"key-{rng.randrange(KEYS)}"
-        yield Step(key, None if rng.random() < 0.25 else number)
+        how = rng.choices(["set", "delete", "set_many", "delete_many", "clear"], [6, 2, 3, 1, 0.3])
+        several = 4 if how[0].endswith("many") else 1
+        keys = [f"key-{each}" for each in rng.sample(range(KEYS), several)]
+        if how[0] == "clear":
+            yield Step("clear", dict.fromkeys(ALL_KEYS))
+        elif how[0].startswith("set"):
+            # Four values to a step, of which those of one key are in their order.
+            yield Step(how[0], {key: 4 * number + at for at, key in enumerate(keys)})
+        else:
+            yield Step(how[0], dict.fromkeys(keys))
 
 
 def open_cache(folder: Path, url: str, namespace: str) -> TieredCache:
@@ -53,10 +69,7 @@ def open_cache(folder: Path, url: str, namespace: str) -> TieredCache:
 
 def do_and_acknowledge(cache: TieredCache, seed: int, pipe: int) -> None:
     for number, step in enumerate(steps(seed)):
-        if step.value is None:
-            cache.delete(step.key)
-        else:
-            cache.set(step.key, step.value, ttl="1h")
+        DO[step.how](cache, step.after)
         os.write(pipe, bytes([number]))
 
 
@@ -88,13 +101,13 @@ def run_child(body: Callable[[int], None]) -> tuple[int, Callable[[], int]]:
 def expected_values(seed: int, acknowledged: int) -> dict[str, set[Any]]:
     """For each key, what may be read: as of the last acknowledged step, or of the one after."""
     script = list(steps(seed))
-    state: dict[str, Any] = {f"key-{number}": None for number in range(KEYS)}
+    state: dict[str, Any] = dict.fromkeys(ALL_KEYS)
     for step in script[: acknowledged + 1]:
-        state[step.key] = step.value
+        state |= step.after
     allowed = {key: {value} for key, value in state.items()}
     if acknowledged + 1 < len(script):
-        under_way = script[acknowledged + 1]
-        allowed[under_way.key].add(under_way.value)
+        for key, value in script[acknowledged + 1].after.items():
+            allowed[key].add(value)
     return allowed
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from tiered_cache import DiskTier, Event, EventKind, MemoryTier, TieredCache
+from tiered_cache import DiskTier, Event, EventKind, MemoryTier, RedisTier, TieredCache
+from tiered_cache.policies import WriteAround, WriteBack
 from tiered_cache.testing import FakeClock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
+    from tiered_cache.contracts import Tier
+    from tiered_cache.outcomes import WriteResult
 
 
 def kinds(events: list[Event]) -> list[tuple[str, str, str]]:
@@ -44,6 +48,32 @@ def test_listeners_hear_what_happens_in_order(tmp_path: Path, namespace: str) ->
         cache.set("key", 1)
         cache.get("key")
         assert len(events) == 3
+
+
+def test_every_write_tells_what_became_of_it_in_each_tier(tmp_path: Path, namespace: str) -> None:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier("redis://127.0.0.1:1")]
+    with TieredCache(
+        tiers, namespace=namespace, writing=WriteBack(flush_interval="1h", max_delay="2h")
+    ) as cache:
+        events: list[Event] = []
+        cache.on_event(events.append)
+
+        def told(result: WriteResult) -> list[tuple[str, str]]:
+            writes = {each.tier: each for each in events if each.kind is EventKind.WRITE}
+            events.clear()
+            reported = [(each.tier, each.outcome.value) for each in result.tiers]
+            assert [(tier, writes[tier].detail or "written") for tier, _ in reported] == reported
+            return reported
+
+        through = told(cache.set("key", "value", durability="remote"))
+        assert through == [("memory", "written"), ("disk", "written"), ("redis", "failed")]
+        refused = told(cache.set_many({"key": lambda: 1}, durability="remote")["key"])
+        assert refused == [("memory", "written"), ("disk", "refused"), ("redis", "refused")]
+    with TieredCache(
+        [MemoryTier(), DiskTier(tmp_path)], namespace=namespace, writing=WriteAround()
+    ) as cache:
+        cache.on_event(events.append)
+        assert told(cache.set("key", 1)) == [("memory", "skipped"), ("disk", "written")]
 
 
 def test_promotions_evictions_and_expirations_are_events(tmp_path: Path, namespace: str) -> None:

@@ -17,7 +17,7 @@ from tiered_cache import (
     RedisTier,
     TieredCache,
 )
-from tiered_cache.errors import ConfigurationError
+from tiered_cache.errors import ConfigurationError, SerializationError
 from tiered_cache.policies import Never
 from tiered_cache.testing import FakeClock
 
@@ -116,6 +116,29 @@ def test_law_1_what_compute_raises_is_raised_and_not_stored(cache: TieredCache) 
     assert caught.value is error
     assert cache.get_or_compute("key", lambda: "now it works") == "now it works"
     assert cache.stats().compute_errors == 1
+
+
+def _counting() -> Iterator[int]:
+    yield from range(3)
+
+
+async def _waiting() -> int:
+    return 3
+
+
+def test_what_can_be_used_once_only_is_handed_out_and_not_kept(cache: TieredCache) -> None:
+    for _ in range(2):
+        assert list(cache.get_or_compute("key", _counting)) == [0, 1, 2]
+        made = cache.get_or_compute_many(["key"], lambda keys: dict.fromkeys(keys, _counting()))
+        assert list(made["key"]) == [0, 1, 2]
+    assert "key" not in cache
+    waiting = _waiting()
+    with pytest.raises(SerializationError, match="a coroutine can be used once only"):
+        cache.set("key", waiting)
+    waiting.close()
+    with pytest.raises(SerializationError, match="a generator can be used once only"):
+        cache.set_many({"other": 1, "key": _counting()})
+    assert "other" not in cache
 
 
 def test_get_many_asks_each_tier_once_for_what_is_missing(

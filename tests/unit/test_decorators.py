@@ -234,3 +234,36 @@ def test_the_same_call_has_the_same_key_in_every_process() -> None:
         for seed in ("0", "1", "4711")
     }
     assert len(keys) == 1
+
+
+def test_functions_that_one_factory_made_do_not_share_results(cache: TieredCache) -> None:
+    def adding(number: int, key: Any = None) -> Any:
+        @cache.cached(key=key)
+        def add(other: int) -> int:
+            return number + other
+
+        return add
+
+    for key in (None, str):
+        one, ten = adding(1, key), adding(10, key)
+        assert [one(5), ten(5), adding(1, key)(5)] == [6, 15, 6]
+    assert cache.stats().computes == 4
+
+
+@pytest.mark.parametrize(
+    ("wrong", "way_out"),
+    [
+        ("1h", 'cached(ttl="1d")'),
+        (3600, 'cached(ttl="1d")'),
+        (classmethod(repr), "below @classmethod"),
+        (staticmethod(repr), "below @staticmethod"),
+        (property(repr), "below @property"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_is_no_function_is_refused_with_a_way_out(
+    cache: TieredCache, wrong: Any, way_out: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        cache.cached(wrong)
+    assert way_out in str(caught.value)

@@ -240,9 +240,36 @@ def a_wrapper() -> Any:
     return wrapper
 
 
+@dataclasses.dataclass
+class Row(dict[str, int]):
+    """Whose fields are not all that it holds."""
+
+    name: str
+
+
+class FaultError(ValueError):
+    """The same, by another library's decorator."""
+
+    __attrs_attrs__ = ()
+
+
+class Place(NamedTuple):
+    name: str
+
+
+class Marked(Place):
+    """Which has attributes that are not fields."""
+
+    def __init__(self, *_: object) -> None:
+        self.mark = 1
+
+
 @pytest.mark.parametrize(
     "value",
     [
+        Row("a"),
+        FaultError("x"),
+        Marked("a"),
         Opaque(),
         object(),
         lambda: None,

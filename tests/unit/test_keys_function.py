@@ -249,3 +249,28 @@ def test_a_module_has_the_same_keys_when_it_is_run(tmp_path: Path) -> None:
     assert run("-m", "module", cwd=tmp_path) == imported
     assert run("-m", "module", "spawn", cwd=tmp_path) == imported * 2
     assert imported[0].startswith("module.analyze:")
+
+
+def _made_for(limit: object, seen: list[int]) -> Any:
+    def longer_than(text: str) -> int:
+        seen.append(len(text))
+        return len(text) - int(str(limit))
+
+    return longer_than
+
+
+def test_plain_values_that_a_function_closes_over_are_part_of_the_key() -> None:
+    make = [FunctionKey(_made_for(limit, [])) for limit in (1, 1.0, "1", (1, "x"), plain, simple)]
+    assert len({each(("text",), {}) for each in make}) == len(make)
+    assert FunctionKey(_made_for(1, []))(("text",), {}) == make[0](("text",), {})
+
+
+def test_what_has_no_stable_value_is_left_out_of_what_a_function_closes_over() -> None:
+    seen = [1]
+    keys = {FunctionKey(_made_for(object(), each))(("text",), {}) for each in ([], seen)}
+    assert len(keys) == 1
+
+    def factorial(number: int) -> int:  # closes over itself
+        return number * factorial(number - 1) if number else 1
+
+    assert FunctionKey(factorial)((3,), {}) == FunctionKey(factorial)((3,), {})

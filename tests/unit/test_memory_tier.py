@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 
 import cachetools
 import pytest
@@ -53,7 +54,7 @@ def test_check_reports_a_caller_that_changed_a_value(caplog: pytest.LogCaptureFi
 
 def test_what_cannot_be_copied_is_refused() -> None:
     with TieredCache([MemoryTier(copy="deep")]) as cache:
-        result = cache.set("key", (each for each in "abc"))
+        result = cache.set("key", threading.Lock())
         assert not result.stored
         assert "can't be copied" in result.tiers[0].reason
 

@@ -15,7 +15,7 @@ from tiered_cache.policies import EarlyRefresh, Hit, HitAction, RefreshAhead, Sl
 from tiered_cache.testing import FakeClock, in_forked_child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tiered_cache.contracts import Tier
@@ -164,6 +164,105 @@ def test_a_cache_that_serves_nothing_stale_computes_and_fills_every_tier(
             assert [each.present for each in cache.explain("key")] == [True, True]
             assert cache.get_or_compute_many(["key"], lambda _: {}) == {"key": 1}
     assert core is not None
+
+
+class CountingMany(Counting):
+    """Gives each key how often it was called, and notes what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[list[str]] = []
+
+    def of(self, keys: Sequence[str]) -> dict[str, int]:
+        self.asked.append(sorted(keys))
+        return dict.fromkeys(keys, self())
+
+
+def test_many_stale_values_are_served_while_they_are_computed_anew_in_one_call(
+    serving_stale: TieredCache, clock: FakeClock
+) -> None:
+    compute = CountingMany()
+    assert serving_stale.get_or_compute_many(["a", "b"], compute.of) == {"a": 1, "b": 1}
+    clock.advance(11)
+    values = serving_stale.get_or_compute_many(["a", "b", "c"], lambda keys: dict.fromkeys(keys, 7))
+    assert values == {"a": 1, "b": 1, "c": 7}
+    settle(serving_stale)
+    assert serving_stale.get_many(["a", "b", "c"]) == {"a": 7, "b": 7, "c": 7}
+    clock.advance(11)
+    assert serving_stale.get_or_compute_many(["a", "b"], compute.of) == {"a": 7, "b": 7}
+    settle(serving_stale)
+    assert compute.asked == [["a", "b"], ["a", "b"]]
+    stats = serving_stale.stats()
+    assert (stats.stale_hits, stats.computes) == (4, 4)
+
+
+def test_when_computing_many_fails_the_stale_values_stay(
+    serving_stale: TieredCache, clock: FakeClock
+) -> None:
+    compute = CountingMany()
+    serving_stale.get_or_compute_many(["a", "b"], compute.of)
+    clock.advance(11)
+    compute.error = RuntimeError()
+    assert serving_stale.get_or_compute_many(["a", "b"], compute.of) == {"a": 1, "b": 1}
+    settle(serving_stale)
+    assert serving_stale.stats().compute_errors == 1
+    compute.error = None
+    assert serving_stale.get_or_compute_many(["a"], lambda _: {}) == {"a": 1}
+    settle(serving_stale)
+    assert serving_stale.lookup("a").value == 1, "what is left out stays as it is"
+
+
+def test_law_4_a_refresh_of_many_does_not_overwrite_what_was_set_meanwhile(
+    serving_stale: TieredCache, clock: FakeClock
+) -> None:
+    compute = CountingMany()
+    serving_stale.get_or_compute_many(["a", "b"], compute.of)
+    clock.advance(11)
+    compute.gate.clear()
+    serving_stale.get_or_compute_many(["a", "b"], compute.of)
+    serving_stale.set("a", "set meanwhile")
+    compute.gate.set()
+    settle(serving_stale)
+    assert serving_stale.get_many(["a", "b"]) == {"a": "set meanwhile", "b": 2}
+
+
+def test_one_refresh_of_a_key_at_a_time_however_it_is_asked_for(
+    serving_stale: TieredCache, clock: FakeClock
+) -> None:
+    compute = CountingMany()
+    serving_stale.get_or_compute_many(["a", "b"], compute.of)
+    clock.advance(11)
+    compute.gate.clear()
+    assert serving_stale.get_or_compute("a", compute) == 1
+    assert serving_stale.get_or_compute_many(["a", "b"], compute.of) == {"a": 1, "b": 1}
+    assert serving_stale.get_or_compute_many(["a", "b"], compute.of) == {"a": 1, "b": 1}
+    compute.gate.set()
+    settle(serving_stale)
+    assert compute.asked == [["a", "b"], ["b"]]
+    assert compute.calls == 3
+
+
+def test_many_hits_near_their_end_are_refreshed_ahead(clock: FakeClock) -> None:
+    compute = CountingMany()
+    with TieredCache([MemoryTier()], clock=clock, refreshing=RefreshAhead(0.8)) as cache:
+        cache.get_or_compute_many(["a", "b"], compute.of, ttl="10s")
+        clock.advance(5)
+        cache.get_or_compute_many(["a", "b"], compute.of, ttl="10s")
+        settle(cache)
+        assert compute.calls == 1
+        clock.advance(4)
+        assert cache.get_or_compute_many(["a", "b"], compute.of, ttl="10s") == {"a": 1, "b": 1}
+        settle(cache)
+        assert compute.asked == [["a", "b"], ["a", "b"]]
+        assert cache.get_many(["a", "b"]) == {"a": 2, "b": 2}
+
+
+def test_many_hits_renew_what_slides(clock: FakeClock) -> None:
+    with TieredCache([MemoryTier()], clock=clock, refreshing=Sliding("10s")) as cache:
+        cache.set_many({"a": 1, "b": 2}, ttl="10s")
+        for _ in range(5):
+            clock.advance(8)
+            assert cache.get_or_compute_many(["a", "b"], lambda _: {}) == {"a": 1, "b": 2}
 
 
 def ages(cache: TieredCache, clock: FakeClock, compute: Callable[[], Any], steps: int) -> list[Any]:

@@ -6,7 +6,7 @@ import multiprocessing
 import subprocess
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -14,12 +14,13 @@ from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
 from tiered_cache._engine import driver
 from tiered_cache.errors import ConfigurationError, QueueFullError
 from tiered_cache.events import EventKind
+from tiered_cache.journal import DiskJournal
 from tiered_cache.outcomes import WriteOutcome
 from tiered_cache.policies import WriteBack
 from tiered_cache.testing import FakeClock, ValkeyServer, in_forked_child
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tiered_cache.contracts import Tier
@@ -172,6 +173,148 @@ def test_law_4_a_queued_fill_does_not_land_on_a_changed_key(
     assert other.get("key") is None
 
 
+@pytest.mark.parametrize("copy", [None, "deep"])
+@pytest.mark.parametrize("how", ["set", "set_many", "get_or_compute", "get_or_compute_many"])
+def test_law_7_what_is_written_is_what_was_acknowledged(
+    how: str, copy: Literal["deep"] | None, tmp_path: Path, other: TieredCache
+) -> None:
+    value = {"messages": [1]}
+    writes: dict[str, Callable[[TieredCache], object]] = {
+        "set": lambda cache: cache.set("key", value),
+        "set_many": lambda cache: cache.set_many({"key": value}),
+        "get_or_compute": lambda cache: cache.get_or_compute("key", lambda: value),
+        "get_or_compute_many": lambda cache: cache.get_or_compute_many(
+            ["key"], lambda _: {"key": value}
+        ),
+    }
+    with TieredCache([MemoryTier(copy=copy), DiskTier(tmp_path)], writing=SLOWLY) as cache:
+        writes[how](cache)
+        value["messages"].append(2)
+        assert cache.flush("10s")
+        assert other.get("key") == {"messages": [1]}
+
+
+def test_law_7_what_is_read_from_the_queue_is_what_was_acknowledged(cache: TieredCache) -> None:
+    value = [1]
+    cache.set("key", value)
+    value.append(2)
+    cache.set("another", 1)  # memory holds one entry only
+    first = cache.get("key")
+    assert first == [1]
+    first.append(3)
+    cache.set("another", 1)
+    assert cache.get("key") == [1], "nor does it matter what a reader does"
+
+
+def test_law_7_touching_what_is_queued_keeps_what_was_acknowledged(
+    cache: TieredCache, other: TieredCache
+) -> None:
+    value = [1]
+    cache.set("key", value, ttl="1m")
+    value.append(2)
+    assert cache.touch("key", "1h")
+    assert cache.flush("10s")
+    assert other.get("key") == [1]
+
+
+def test_what_a_slow_tier_will_not_take_is_refused_at_once(cache: TieredCache) -> None:
+    result = cache.set("key", lambda: 1)
+    assert outcomes(result) == ["written", "refused"]
+    assert "pickling" in result.tiers[1].reason
+    assert len(cache._source.core().stack.queue) == 0
+
+
+def test_many_writes_are_journaled_in_one_transaction(
+    tmp_path: Path, valkey: ValkeyServer, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transactions = []
+    changing = DiskJournal._changing
+
+    def counted(journal: DiskJournal) -> Any:
+        transactions.append(journal)
+        return changing(journal)
+
+    monkeypatch.setattr(DiskJournal, "_changing", counted)
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(valkey.url)]
+    slowly = WriteBack("disk", flush_interval="1h", max_delay="2h")
+    values = {f"{number}": number for number in range(40)}
+    with TieredCache(tiers, namespace=namespace, writing=slowly) as cache:
+        results = cache.set_many(values)
+        assert {tuple(outcomes(each)) for each in results.values()} == {
+            ("written", "written", "queued")
+        }
+        assert len(transactions) == 1
+        assert sorted(each.key for each in cache.journal()) == sorted(values)
+        assert cache.flush("10s")
+        assert cache.journal() == []
+        with TieredCache([RedisTier(valkey.url)], namespace=namespace) as redis:
+            assert redis.get_many(values) == values
+
+
+def test_many_deletions_are_journaled_in_one_transaction(
+    tmp_path: Path, valkey: ValkeyServer, namespace: str
+) -> None:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(valkey.url)]
+    slowly = WriteBack("disk", flush_interval="1h", max_delay="2h")
+    with TieredCache(tiers, namespace=namespace, writing=slowly) as cache:
+        cache.set_many({"a": 1, "b": 2, "c": 3})
+        journal = cache._source.core().stack.journal()
+        assert isinstance(journal, DiskJournal)
+        written = []
+        write_many = journal.write_many
+        journal.write_many = lambda rows: written.append(len(rows)) or write_many(rows)  # type: ignore[method-assign,func-returns-value] # counts
+        assert cache.delete_many(["a", "b", "never there"]) == 2
+        assert written == [3]
+        assert [each.key for each in cache.journal()] == ["c"]
+        assert cache.flush("10s")
+        assert cache.get_many(["a", "b", "c"]) == {"c": 3}
+
+
+def test_a_deletion_takes_the_journaled_write_of_its_key_along(
+    tmp_path: Path, valkey: ValkeyServer, namespace: str
+) -> None:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(valkey.url)]
+    with TieredCache(tiers, namespace=namespace, writing=SLOWLY) as cache:
+        cache.set_many({"a": 1, "b": 1}, durability="disk")
+        assert len(cache.journal()) == 2
+        assert cache.delete("a")
+        assert cache.delete_many(["b"]) == 1
+        assert cache.journal() == []
+
+
+def test_of_many_writes_each_batch_waits_for_room(tmp_path: Path, other: TieredCache) -> None:
+    writing = WriteBack(flush_interval="1ms", max_batch=4, max_pending=5)
+    values = {f"{number}": number for number in range(50)}
+    with TieredCache([MemoryTier(), DiskTier(tmp_path)], writing=writing) as cache:
+        assert all(cache.set_many(values).values())
+        assert cache.flush("20s")
+        assert other.get_many(values) == values
+
+
+def test_law_7_many_writes_that_find_no_room_stay_up_to_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(driver, "_ROOM_WAIT_S", 0.05)
+    tiers: list[Tier] = [MemoryTier(), RedisTier("redis://127.0.0.1:1")]
+    writing = WriteBack(max_pending=5, max_batch=2, flush_interval="1ms")
+    values = {f"{number}": number for number in range(8)}
+    with TieredCache(tiers, writing=writing) as cache:
+        with pytest.raises(QueueFullError):
+            cache.set_many(values)
+        assert cache.get_many(values) == {"0": 0, "1": 1, "2": 2, "3": 3}
+        assert sorted(cache.close("20ms")) == ["0", "1", "2", "3"]
+
+
+def test_many_writes_that_go_past_the_queue_take_back_what_waits(
+    cache: TieredCache, other: TieredCache
+) -> None:
+    cache.set_many({"a": "queued", "b": "queued"})
+    cache.set_many({"a": "through", "c": "through"}, durability="remote")
+    assert sorted(cache._source.core().stack.queue.held) == ["b"]
+    assert cache.flush("10s")
+    assert other.get_many(["a", "b", "c"]) == {"a": "through", "b": "queued", "c": "through"}
+
+
 def test_touch_renews_what_is_queued(cache: TieredCache, other: TieredCache) -> None:
     cache.set("key", 1, ttl="1m")
     assert cache.touch("key", "1h")
@@ -310,6 +453,7 @@ def test_without_a_journal_all_is_written_at_once(tmp_path: Path) -> None:
             tiers, writing=WriteBack("disk", flush_interval="1h", max_delay="2h")
         ) as cache:
             assert outcomes(cache.set("key", 1)) == ["written"] * 3
+            assert outcomes(cache.set_many({"key": 1})["key"]) == ["written"] * 3
             assert cache.delete("key")
 
 

@@ -11,6 +11,7 @@ from tiered_cache.contracts import JournalRow
 from tiered_cache.entry import Entry
 from tiered_cache.policies import QueueLimits
 from tiered_cache.testing import FakeClock, in_forked_child
+from tiered_cache.testing.waiting import wait_until
 
 LIMITS = QueueLimits(flush_interval_s=1.0, max_delay_s=5.0, max_batch=3, max_pending=100)
 
@@ -77,6 +78,22 @@ def test_half_full_is_flushed_at_once(clock: FakeClock) -> None:
     assert queue.take() == []
     queue.put(change("b"))
     assert keys(queue.take()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("max_pending", [3, 4, 5])
+def test_who_sleeps_is_woken_when_the_queue_is_half_full(
+    clock: FakeClock, max_pending: int
+) -> None:
+    queue = make_queue(clock, LIMITS._replace(max_pending=max_pending, max_batch=10))
+    queue.put(change("0"))
+    sleeper = threading.Thread(target=queue.sleep, args=(60,))
+    with queue.changed:  # which `sleep` takes first, and lets go while it sleeps
+        sleeper.start()
+    wait_until(lambda: len(queue.changed._waiters) > 0, "it sleeps")  # type: ignore[attr-defined] # of threading
+    for number in range(1, (max_pending + 1) // 2):
+        queue.put(change(f"{number}"))
+    sleeper.join(30)
+    assert not sleeper.is_alive()
 
 
 def test_law_10_a_full_queue_takes_no_more_keys_and_says_so(clock: FakeClock) -> None:
@@ -180,8 +197,22 @@ def test_what_a_healthy_tier_keeps_refusing_is_parked(clock: FakeClock) -> None:
         queue.settle(batch)
         assert keys(done) == (["fine"] if attempt == 0 else [])
         assert keys(parked) == (["poison"] if attempt == MAX_ATTEMPTS - 1 else [])
-    assert not queue.held
-    assert queue.figures() == {"depth": 0, "age_s": 0.0, "parked": 1}
+    deletion = queue.held["poison"]
+    assert (deletion.entry, deletion.as_of_s, deletion.levels) == (None, 1.0, (2, 1))
+    assert queue.figures() == {"depth": 1, "age_s": 0.0, "parked": 1}
+
+
+def test_what_is_tried_once_more_takes_the_place_of_the_deletion_in_its_place(
+    clock: FakeClock,
+) -> None:
+    queue = make_queue(clock)
+    queue.put(Pending("a", None, 1.0, (2,)))
+    row = JournalRow(7, "a", b"", 1.0, frozenset({"redis"}))
+    again = Pending("a", Entry(1, created_s=1.0), 1.0, (2,), row=row, insists=True)
+    assert queue.put(again, replayed=True)
+    queue.put(Pending("b", None, 2.0, (2,)))
+    late = Pending("b", Entry(1, created_s=1.0), 1.0, (2,), insists=True)
+    assert not queue.put(late, replayed=True), "a real deletion came later"
 
 
 def test_draining_ignores_due_times_and_names_what_is_left(clock: FakeClock) -> None:

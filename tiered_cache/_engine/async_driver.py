@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +27,7 @@ from tiered_cache._engine.effects import (
     ComputeFailedError,
     Delete,
     DeleteMany,
+    Fence,
     ForgetJournal,
     Lead,
     Plan,
@@ -34,18 +37,24 @@ from tiered_cache._engine.effects import (
     ReadHeads,
     ReadMany,
     Refresh,
+    RefreshMany,
     ReleaseLease,
     Reply,
+    Scan,
     WriteJournal,
+    WriteJournalMany,
 )
 from tiered_cache._engine.errands import Errand, Signal
+from tiered_cache._engine.flights import leading
 from tiered_cache._engine.home import Home, Homes
-from tiered_cache._engine.performing import ROOM_WAIT_S, Performing, UnderWay
+from tiered_cache._engine.performing import ROOM_WAIT_S, Performing
 from tiered_cache._engine.reading import look_up, look_up_many
+from tiered_cache._engine.stack import changing
 from tiered_cache._engine.stripes import LOCK_WAIT_S
+from tiered_cache.computation import Computation, under_way
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from tiered_cache._engine.effects import Effect
     from tiered_cache._engine.flights import Flight
@@ -65,6 +74,8 @@ _MAX_REFRESHES = 100
 """How many values are computed anew in the background at a time, in one loop."""
 
 _LATER: Any = object()
+
+Recompute = Callable[[Refresh | RefreshMany, Sequence[str]], Awaitable[None]]
 
 T = TypeVar("T")
 
@@ -128,10 +139,10 @@ class AsyncDriver(Performing):
 
     Args:
         stack: The stack.
-        recompute: Computes a value anew in the background; does not raise.
+        recompute: Computes some keys of what is wanted anew, in the background; does not raise.
     """
 
-    def __init__(self, stack: Stack, recompute: Callable[[Refresh], Awaitable[None]]) -> None:
+    def __init__(self, stack: Stack, recompute: Recompute) -> None:
         super().__init__(stack)
         self._sync = SyncDriver(stack)
         self._recompute = recompute
@@ -146,6 +157,8 @@ class AsyncDriver(Performing):
             Delete: self._delete,
             DeleteMany: self._delete_many,
             Clear: self._clear,
+            Fence: self._in_thread,
+            Scan: self._in_thread,
             AcquireLease: self._acquire_lease,
             ReleaseLease: self._release_lease,
             AwaitFlight: self._await_flight,
@@ -154,6 +167,7 @@ class AsyncDriver(Performing):
             AwaitWritten: self._await_written,
             CatchUp: self._catch_up,
             WriteJournal: self._in_thread,
+            WriteJournalMany: self._in_thread,
             ClearJournal: self._in_thread,
             ForgetJournal: self._in_thread,
             Compute: self._compute,
@@ -191,6 +205,7 @@ class AsyncDriver(Performing):
     async def _change(self, home: Home, keys: Sequence[str], plan: Plan[T]) -> T:
         stack = self._stack
         held: list[Stripe] = []
+        before = changing.get()
         stack.enter_change()
         try:
             for stripe in stack.stripes.of(keys):
@@ -201,7 +216,8 @@ class AsyncDriver(Performing):
             return await self._drive(home, plan)
         finally:
             stack.flights.detach(keys)
-            stack.end_change(held)
+            changing.set(before)
+            stack.let_go(held)
 
     async def _await_stripe(self, home: Home, stripe: Stripe) -> bool:
         """Wait for the lock of some keys, at most as long as a thread would; whether it is held."""
@@ -285,7 +301,7 @@ class AsyncDriver(Performing):
             return _LATER if queued is None else queued
         if kind is Put or kind is Delete:
             return self._sync.perform(effect) if self._quick[effect.level] else _LATER
-        if kind is Refresh:
+        if kind is Refresh or kind is RefreshMany:
             return self._refresh(home, effect)
         if led is not None and kind is Lead:
             return led.lead(effect.flights)
@@ -337,7 +353,12 @@ class AsyncDriver(Performing):
 
     async def _clear(self, home: Home, effect: Clear) -> Reply:
         level = self._levels[effect.level]
-        return self.cleared(effect, await home.call(level, "clear", None, "clear", effect.prefix))
+        if effect.progress is None:
+            reply = await home.call(level, "clear", None, "clear", effect.prefix)
+        else:
+            ask = partial(level.call, "clear", None, level.clear, effect.prefix, effect.progress)
+            reply = await home.in_thread(ask)
+        return self.cleared(effect, reply)
 
     async def _acquire_lease(self, home: Home, effect: AcquireLease) -> Reply:
         index, key, owner, lifetime_s = effect
@@ -375,7 +396,7 @@ class AsyncDriver(Performing):
             effect.flight.forget(over.set)
 
     async def _await_room(self, home: Home, effect: AwaitRoom) -> None:
-        if not await self._await_queue(home, lambda: self._queue.has_room(effect.key)):
+        if not await self._await_queue(home, lambda: self._queue.has_room(effect.key, effect.more)):
             raise self.no_room(effect)
 
     async def _await_written(self, home: Home, effect: AwaitWritten) -> None:
@@ -402,23 +423,36 @@ class AsyncDriver(Performing):
             home.reading_logs = reading
         return await reading.result()
 
-    def _refresh(self, home: Home, wanted: Refresh) -> None:
-        key, refreshing = wanted.key, home.refreshing
-        if key in refreshing or len(refreshing) >= _MAX_REFRESHES:
+    def _refresh(self, home: Home, wanted: Refresh | RefreshMany) -> None:
+        refreshing = home.refreshing
+        keys = [wanted.key] if isinstance(wanted, Refresh) else list(wanted.seen)
+        keys = [key for key in keys if key not in refreshing]
+        if not keys or len(refreshing) + len(keys) > _MAX_REFRESHES:
             return
 
         async def job() -> None:
             try:
-                await self._recompute(wanted)
+                await self._recompute(wanted, keys)
             finally:
-                del refreshing[key]
+                for key in keys:
+                    del refreshing[key]
 
-        refreshing[key] = home.loop.start(job)
+        refreshing.update(dict.fromkeys(keys, home.loop.start(job)))
 
     async def _compute(self, _: Home, effect: Compute) -> Computed:
-        with UnderWay(self, effect, self._clock.wall) as computation:
+        computation = Computation()
+        token = under_way.set(computation)
+        led = leading.set((*leading.get(), *effect.flights))
+        began = (self._clock.wall(), time.perf_counter())
+        try:
             result = await effect.function()
-        return computation.done(result)
+        except BaseException as error:
+            raise self.failed(effect, began[1], error) from None
+        finally:
+            with contextlib.suppress(ValueError):  # a forgotten task ends in another context
+                leading.reset(led)
+                under_way.reset(token)
+        return self.done(effect, result, began, computation)
 
     async def close(self) -> None:
         """Let go of what the running loop holds, and have other loops do the same."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tiered_cache._engine.effects import Plan, Refresh
+from tiered_cache._engine.effects import Plan, Refresh, RefreshMany
 from tiered_cache._engine.flying import Task, compute_once
 from tiered_cache._engine.flying_many import compute_many_once
 from tiered_cache._engine.reading import look_up, look_up_many
@@ -43,10 +43,8 @@ def get_or_compute(
     finding = sought.finding
     if finding is not None and finding.entry is not None and not _waits(stack, finding):
         entry = finding.entry
-        if finding.outcome != "hits":
+        if (yield from _freshen(stack, key, finding, entry)):
             yield Refresh(key, compute, terms, entry.created_s)
-        elif stack.options.refreshing is not None:
-            yield from _freshen(stack, key, finding, entry, compute, terms)
         found: T = entry.value
         return found
     value: T = yield from compute_once(stack, Task(key, compute, terms), sought)
@@ -59,42 +57,45 @@ def get_or_compute_many(
     compute_many: Callable[[Sequence[str]], dict[str, T]],
     terms: Terms,
 ) -> Plan[dict[str, T]]:
-    """The values of `keys`; the missing ones are computed in one call."""
-    sought = yield from look_up_many(stack, keys, past_stale=True)
+    """The values of `keys`; the missing ones are computed in one call.
+
+    Stale values as with `get_or_compute`; those that are to be refreshed are computed in one call too.
+    """
+    sought = yield from look_up_many(stack, keys, past_stale=not stack.options.stale_for_s)
     values: dict[str, T] = {}
     missing: dict[str, Sought] = {}
+    aging: dict[str, float] = {}
     for key, each in sought.items():
         finding = each.finding
-        if finding is not None and finding.entry is not None:
-            hit: Any = finding.entry.value
-            values[key] = hit
-        else:
+        if finding is None or finding.entry is None or _waits(stack, finding):
             missing[key] = each
+            continue
+        entry = finding.entry
+        found: Any = entry.value
+        values[key] = found
+        if (yield from _freshen(stack, key, finding, entry)):
+            aging[key] = entry.created_s
+    if aging:
+        yield RefreshMany(compute_many, terms, aging)
     if missing:
         values |= yield from compute_many_once(stack, compute_many, terms, missing)
     return values
 
 
-def _freshen(
-    stack: Stack,
-    key: str,
-    finding: Finding,
-    entry: Entry,
-    compute: Callable[[], object],
-    terms: Terms,
-) -> Plan[None]:
-    """Do what the refresh policy makes of a hit."""
+def _freshen(stack: Stack, key: str, finding: Finding, entry: Entry) -> Plan[bool]:
+    """Do what the refresh policy makes of a hit; whether the value is to be computed anew."""
+    if finding.outcome != "hits":
+        return True
     policy = stack.options.refreshing
     lifetime_s = entry.fresh_until_s - entry.created_s
     if policy is None or finding.fresh_s > stack.window_s(lifetime_s, entry.cost_s):
-        return
+        return False
     hit = Hit(key, finding.age_s, finding.fresh_s, entry.cost_s)
     action = stack.decide(policy.on_hit, hit, otherwise=_SERVE)
-    if action.refresh:
-        yield Refresh(key, compute, terms, entry.created_s)
-    elif action.renew_s > 0:
+    if not action.refresh and action.renew_s > 0:
         now_s = entry.created_s + finding.age_s
         yield from touch(stack, key, action.renew_s, now_s)
+    return action.refresh
 
 
 def _waits(stack: Stack, finding: Finding) -> bool:

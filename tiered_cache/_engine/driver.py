@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiered_cache._engine.effects import (
@@ -21,7 +22,7 @@ from tiered_cache._engine.effects import (
     ComputeFailedError,
     Delete,
     DeleteMany,
-    Effect,
+    Fence,
     ForgetJournal,
     Lead,
     Plan,
@@ -31,13 +32,19 @@ from tiered_cache._engine.effects import (
     ReadHeads,
     ReadMany,
     Refresh,
+    RefreshMany,
     ReleaseLease,
     Reply,
+    Scan,
     WriteJournal,
+    WriteJournalMany,
 )
-from tiered_cache._engine.performing import ROOM_WAIT_S, Performing, UnderWay
+from tiered_cache._engine.flights import leading
+from tiered_cache._engine.performing import ROOM_WAIT_S, Performing
+from tiered_cache.computation import Computation, under_way
 
 if TYPE_CHECKING:
+    from tiered_cache._engine.effects import Effect
     from tiered_cache._engine.stack import Stack
 
 __all__ = ["SyncDriver"]
@@ -59,6 +66,8 @@ class SyncDriver(Performing):
             Delete: self._delete,
             DeleteMany: self._delete_many,
             Clear: self._clear,
+            Fence: self._fence,
+            Scan: self._scan,
             AcquireLease: self._acquire_lease,
             ReleaseLease: self._release_lease,
             Lead: _go_on,
@@ -68,31 +77,40 @@ class SyncDriver(Performing):
             AwaitWritten: self._await_written,
             CatchUp: self._catch_up,
             WriteJournal: self._write_journal,
+            WriteJournalMany: self._write_journal_many,
             ClearJournal: self._clear_journal,
             ForgetJournal: self._forget_journal,
             Refresh: self._refresh,
+            RefreshMany: self._refresh_many,
             Compute: self._compute,
         }
 
     def run(self, plan: Plan[T]) -> T:
         """Run `plan` to its end; its result, or what its computation raised."""
         performers = self._performers
-        send = plan.send
+        generator: Any = plan
+        send = generator.send
+        reply: Any = None
+        interrupted: BaseException | None = None
         raised: BaseException
-        try:
-            effect: Effect = next(plan)
-            while True:
-                try:
-                    reply = performers[effect.__class__](effect)
-                except BaseException as error:
-                    effect = plan.throw(error)
-                else:
-                    effect = send(reply)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        except ComputeFailedError as failed:
-            raised = failed.error
+        while True:
+            try:
+                effect = send(reply) if interrupted is None else generator.throw(interrupted)
+                interrupted = None
+                reply = performers[effect.__class__](effect)
+            except BaseException as error:
+                if generator.gi_frame is not None:
+                    # The plan goes on, or cleans up, whether the effect raised or Ctrl-C came
+                    # between two effects.
+                    interrupted = error
+                    continue
+                if isinstance(error, StopIteration):
+                    result: T = error.value
+                    return result
+                if not isinstance(error, ComputeFailedError):
+                    raise
+                raised = error.error
+                break
         # Outside the handler: the caller is to see the function's own exception, as it was.
         raise raised
 
@@ -142,10 +160,21 @@ class SyncDriver(Performing):
 
     def _clear(self, effect: Clear) -> Reply:
         level = self._levels[effect.level]
-        return self.cleared(effect, level.call("clear", None, level.tier.clear, effect.prefix))
+        reply = level.call("clear", None, level.clear, effect.prefix, effect.progress)
+        return self.cleared(effect, reply)
+
+    def _fence(self, effect: Fence) -> Reply:
+        level = self._levels[effect.level]
+        if level.fence is None:
+            return self.skipped("the tier has no fence")
+        return level.call("clear", None, level.fence, effect.prefix)
+
+    def _scan(self, effect: Scan) -> Reply:
+        level = self._levels[effect.level]
+        return level.call("scan", None, lambda: list(level.tier.scan(effect.prefix)))
 
     def _await_room(self, effect: AwaitRoom) -> None:
-        if not self._queue.wait_for_room(effect.key, ROOM_WAIT_S):
+        if not self._queue.wait_for_room(effect.key, ROOM_WAIT_S, effect.more):
             raise self.no_room(effect)
 
     def _await_flight(self, effect: AwaitFlight) -> bool:
@@ -187,6 +216,9 @@ class SyncDriver(Performing):
     def _write_journal(self, effect: WriteJournal) -> Reply:
         return self.in_journal(lambda journal: journal.write(*effect))
 
+    def _write_journal_many(self, effect: WriteJournalMany) -> Reply:
+        return self.in_journal(lambda journal: journal.write_many(effect.rows))
+
     def _forget_journal(self, effect: ForgetJournal) -> Reply:
         return self.in_journal(lambda journal: journal.forget(effect.rows))
 
@@ -196,10 +228,23 @@ class SyncDriver(Performing):
     def _refresh(self, effect: Refresh) -> None:
         self._stack.refresh(effect)
 
+    def _refresh_many(self, effect: RefreshMany) -> None:
+        self._stack.refresh_many(effect)
+
     def _compute(self, effect: Compute) -> Computed:
-        with UnderWay(self, effect, self._clock.wall) as computation:
+        # In place: an interruption comes where a function begins.
+        computation = Computation()
+        token = under_way.set(computation)
+        led = leading.set((*leading.get(), *effect.flights))
+        began = (self._clock.wall(), time.perf_counter())
+        try:
             result = effect.function()
-        return computation.done(result)
+        except BaseException as error:
+            raise self.failed(effect, began[1], error) from None
+        finally:
+            leading.reset(led)
+            under_way.reset(token)
+        return self.done(effect, result, began, computation)
 
 
 def _go_on(_: Lead) -> None:

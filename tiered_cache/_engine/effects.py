@@ -34,18 +34,23 @@ __all__ = [
     "Delete",
     "DeleteMany",
     "Effect",
+    "Fence",
     "ForgetJournal",
     "Lead",
     "Plan",
+    "Progress",
     "Put",
     "PutMany",
     "Read",
     "ReadHeads",
     "ReadMany",
     "Refresh",
+    "RefreshMany",
     "ReleaseLease",
     "Reply",
+    "Scan",
     "WriteJournal",
+    "WriteJournalMany",
 ]
 
 OK = "ok"
@@ -137,17 +142,40 @@ class DeleteMany(NamedTuple):
     keys: Sequence[str]
 
 
+Progress = Callable[[str, int], object]
+"""Who is told of the name of a tier, and of how many keys were removed from it so far."""
+
+
 class Clear(NamedTuple):
     """Delete all keys with a prefix of one tier: a reply with how many there were."""
+
+    level: int
+    prefix: str
+    progress: Progress | None = None
+
+
+class Fence(NamedTuple):
+    """Do the first half of a `Clear`, of a level that has a `fence`: a reply without a value."""
+
+    level: int
+    prefix: str
+
+
+class Scan(NamedTuple):
+    """List the keys with a prefix of one tier: a reply with them."""
 
     level: int
     prefix: str
 
 
 class AwaitRoom(NamedTuple):
-    """Wait until the write-back queue takes a key; raises `QueueFullError` after its deadline."""
+    """Wait until the write-back queue takes a key, and so many new ones `more`.
+
+    Raises `QueueFullError` after its deadline.
+    """
 
     key: str
+    more: int = 0
 
 
 class Lead(NamedTuple):
@@ -214,6 +242,12 @@ class WriteJournal(NamedTuple):
     tiers: frozenset[str]
 
 
+class WriteJournalMany(NamedTuple):
+    """Have several changes on disk, all or none: a reply with their rows, in the same order."""
+
+    rows: Sequence[JournalRow]
+
+
 class ClearJournal(NamedTuple):
     """Remove the changes of keys with a prefix, up to an instant, from the journal.
 
@@ -262,6 +296,20 @@ class Refresh(NamedTuple):
     seen_s: float
 
 
+class RefreshMany(NamedTuple):
+    """Have values computed anew in the background, in one call: no reply.
+
+    Args:
+        function: The caller's: given keys, it returns their values.
+        terms: Under which they are stored.
+        seen: For each key when the value was written that is to be replaced: newer ones are not.
+    """
+
+    function: Callable[[Sequence[str]], dict[str, Any]]
+    terms: Terms
+    seen: Mapping[str, float]
+
+
 class Compute(NamedTuple):
     """Call the caller's function, for some flights: a reply of the type `Computed`.
 
@@ -293,6 +341,8 @@ Effect = (
     | Delete
     | DeleteMany
     | Clear
+    | Fence
+    | Scan
     | AcquireLease
     | ReleaseLease
     | Lead
@@ -302,9 +352,11 @@ Effect = (
     | AwaitWritten
     | CatchUp
     | WriteJournal
+    | WriteJournalMany
     | ClearJournal
     | ForgetJournal
     | Refresh
+    | RefreshMany
     | Compute
 )
 

@@ -29,9 +29,16 @@ class FaultLog:
         self._monotonic = monotonic
         self._lock = fork_safe_lock()
         self._kinds: dict[tuple[str, str], tuple[float, int]] = {}
+        self._closed = False
+
+    def close(self) -> None:
+        """Write nothing any more: a call that a closed cache is still in may fail, and may do so."""
+        self._closed = True
 
     def report(self, tier: str, kind: str, message: str) -> None:
         """Write `message` unless one of the same tier and kind was written within the minute."""
+        if self._closed:
+            return
         now = self._monotonic()
         with self._lock:
             last, suppressed = self._kinds.get((tier, kind), (-_INTERVAL_S, 0))

@@ -34,6 +34,7 @@ class Finding:
         age_s: Seconds since it was written, by this host's clock; never negative.
         fresh_s: Seconds for which it stays fresh.
         gone_s: Seconds after which it must not be served at all.
+        seconds: How long reading it took.
         corrupt: Whether the tier holds bytes that can't be used here.
         worthless: Whether nobody can use them, so that they are to be removed. Bytes of a newer
             release, or with a type or signature that is not known here, may be of use to others.
@@ -48,6 +49,7 @@ class Finding:
         "gone_s",
         "outcome",
         "record",
+        "seconds",
         "size_bytes",
         "token",
         "why",
@@ -72,7 +74,7 @@ class Finding:
         self.size_bytes = 0 if record is None else len(record)
         self.corrupt = corrupt
         self.worthless = worthless
-        self.age_s = self.fresh_s = self.gone_s = 0.0
+        self.age_s = self.fresh_s = self.gone_s = self.seconds = 0.0
 
 
 def judge(level: Level, codec: Codec, key: str, reply: Reply) -> Finding:
@@ -114,6 +116,7 @@ def judge(level: Level, codec: Codec, key: str, reply: Reply) -> Finding:
     finding.age_s = max(0.0, now_s - entry.created_s)
     finding.fresh_s = max(0.0, fresh_s)
     finding.gone_s = gone_s
+    finding.seconds = reply.seconds
     return finding
 
 

@@ -122,17 +122,21 @@ class Flights:
         itself waits for, over however many others: waiting would last for ever.
         """
         chain = leading.get()
-        with _lock:
-            flight = self._under_way.get(key)
-            if flight is None:
-                flight = self._under_way[key] = Flight(key)
-                return flight, True
-            if chain:
-                if _needs(flight, chain):
-                    return None, False
-                for each in chain:
-                    each.waits_for.append(flight)
-            flight.callers += 1
+        own = Flight(key)
+        try:
+            with _lock:
+                flight = self._under_way.setdefault(key, own)
+                if flight is own:
+                    return own, True
+                if chain:
+                    if _needs(flight, chain):
+                        return None, False
+                    for each in chain:
+                        each.waits_for.append(flight)
+                flight.callers += 1
+        except BaseException:
+            self.retire(own)  # interrupted when it was under way: nobody leads it
+            raise
         return flight, False
 
     def leave(self, flight: Flight) -> None:

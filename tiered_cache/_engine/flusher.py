@@ -10,8 +10,10 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from tiered_cache._engine.clearing import clear_late
 from tiered_cache._engine.queue import Pending
 from tiered_cache._engine.queueing import flush, forget_above
+from tiered_cache._engine.records import Records
 from tiered_cache.errors import JournalError, RecordError, show_key
 from tiered_cache.events import Event, EventKind
 from tiered_cache.forking import call_in_child, fork_safe_lock
@@ -93,7 +95,7 @@ class Flusher:
         with self._lock:
             # In this order: whoever queued something and then saw that this runs is seen here.
             self._running = False
-            if due_s is None and not self._queue.held:
+            if due_s is None and not self._queue.held and not self._queue.clears:
                 return False
             self._running = True
         if due_s is not None and due_s > now_s:
@@ -102,6 +104,8 @@ class Flusher:
 
     def flush_due(self) -> None:
         """Write what is due now."""
+        for clearing in self._queue.due_clears():
+            self._clear(clearing)
         while batch := self._queue.take():
             try:
                 self._run(flush(self._stack, batch, self._stack.clock.wall()))
@@ -112,11 +116,21 @@ class Flusher:
             # The journal first: whoever waits for the queue to be empty finds nothing left in it.
             done, parked = self._queue.outcome(batch)
             self._journal(done, parked)
-            self._queue.settle(batch)
             for each in parked:
-                self._give_up(each)
+                self._say_given_up(each)
+            self._queue.settle(batch)
             if self._stack.pending:
                 self._stack.tell()
+
+    def _clear(self, clearing: Pending) -> None:
+        try:
+            self._run(clear_late(self._stack, clearing, self._stack.clock.wall()))
+        except Exception as error:  # a strict stack raises what its tiers do
+            self._queue.postpone(clearing, str(error), refused=False)
+            self._stack.faults.report("queue", type(error).__name__, f"A clear failed: {error}")
+        if not clearing.levels:
+            self._journal([clearing], [])
+            self._queue.settle_clear(clearing)
 
     def _journal(self, done: list[Pending], parked: list[Pending]) -> None:
         """Forget what is done with, and mark what is given up."""
@@ -131,19 +145,14 @@ class Flusher:
             # What stays in the journal is written once more, and gives way to what is newer.
             self._stack.faults.report("journal", "forget", f"The journal failed: {error.message}")
 
-    def _give_up(self, each: Pending) -> None:
+    def _say_given_up(self, each: Pending) -> None:
         where = "" if each.row is None else "; `tiered-cache journal` shows it"
         self._stack.faults.report(
             "journal",
             f"parked:{each.key}",
-            f"A queued write of {show_key(each.key)} was given up after {each.attempts} attempts"
-            f"{where}: {each.trouble}",
+            f"A queued write of {show_key(each.key)} was given up{where}: {each.trouble}",
         )
         self._stack.note(Event(EventKind.ERROR, "", each.key, 0.0, 0, f"parked: {each.trouble}"))
-        if each.entry is not None:
-            # What those tiers held before is older still: it is not to be served in its place.
-            tombstone = Pending(each.key, None, each.as_of_s, each.levels)
-            self._queue.put(tombstone, replayed=True)
 
     def adopt(self) -> None:
         """Queue what dead processes have left in their journals."""
@@ -155,18 +164,26 @@ class Flusher:
                 self._replay(row)
         except JournalError as error:
             self._stack.faults.report("journal", "adopt", error.message)
-        if self._queue.held:
+        if self._queue.held or self._queue.clears:
             self.wake()
 
     def retry(self, keys: Container[str] | None) -> int:
         """Queue what is parked in the journal once more; how many changes were."""
         rows = self._stack.journal().take_parked(self._stack.record_tiers, keys)
         for row in rows:
-            self._replay(row)
+            self._replay(row, insists=True)
         self.wake()
         return len(rows)
 
-    def _replay(self, row: JournalRow) -> None:
+    def _replay(self, row: JournalRow, *, insists: bool = False) -> None:
+        # The lowest first, and all that it was for: the journal does not know which it had reached.
+        levels = [each for each in reversed(self._stack.levels) if each.name in row.tiers]
+        indexes = tuple([each.index for each in levels])
+        if row.clears:
+            for level in levels:
+                level.suspects.add_all(row.as_of_s)
+            self._queue.put_clear(Pending(row.key, None, row.as_of_s, indexes, row=row))
+            return
         entry = None
         if row.record is not None:
             try:
@@ -174,20 +191,24 @@ class Flusher:
             except RecordError as error:
                 self._stack.journal().park(row, error.message)
                 return
-        # The lowest first, and all that it was for: the journal does not know which it had reached.
-        levels = [each.index for each in reversed(self._stack.levels) if each.name in row.tiers]
-        found = Pending(row.key, entry, row.as_of_s, tuple(levels), row=row)
+        records = None if entry is None else Records(self._stack, row.key, entry)
+        if records is not None:
+            records.settle(levels)
+        found = Pending(
+            row.key, entry, row.as_of_s, indexes, records=records, row=row, insists=insists
+        )
         if self._queue.put(found, replayed=True):
             self._run(forget_above(self._stack, row.key))
 
     def finish(self, timeout_s: float) -> list[str]:
         """Write everything down; the keys that were not when the time was over."""
-        if not self._queue.held:
+        if not self._queue.held and not self._queue.clears:
             return []
         self.wake()
         left = self._queue.drain(timeout_s)
         if left:
-            kept = sum(each.row is not None for each in self._queue.held.values())
+            waiting = [*self._queue.held.values(), *self._queue.clears.values()]
+            kept = sum(each.row is not None for each in waiting)
             _log.error(
                 "%d queued writes were not written to every tier within %g s; %d of them are in the "
                 "journal, for the next process. The first: %s",
@@ -201,7 +222,7 @@ class Flusher:
     def close(self) -> None:
         """Write nothing any more: what still waits is over, but for what the journal keeps."""
         _flushers.discard(self)
-        self._queue.remove_all("")
+        self._queue.forget_all()
 
 
 def _finish_with_the_worker() -> None:

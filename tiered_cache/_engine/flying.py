@@ -47,7 +47,10 @@ def compute_once(stack: Stack, task: Task, sought: Sought) -> Plan[Any]:
         if flight is None:
             return (yield from _compute(stack, task, sought))
         if leads:
-            return (yield from _lead(stack, task, sought, flight))
+            try:
+                return (yield from _lead(stack, task, sought, flight))
+            finally:
+                stack.flights.retire(flight)
         if not (yield from wait(stack, flight)):
             return (yield from _in_vain(stack, task, sought))
         if flight.outcome is not None:
@@ -87,6 +90,7 @@ def _lead(stack: Stack, task: Task, sought: Sought, flight: Flight) -> Plan[Any]
         while True:
             lease = yield from try_lease(stack, task.key, task.terms)
             if isinstance(lease, Taken):
+                stack.count_wait()
                 left_s -= yield from await_lease(lease, left_s)
             if lease is not None or stack.flights.ended(task.key) != sought.ended:
                 again = yield from look_again(stack, task.key)
@@ -103,7 +107,6 @@ def _lead(stack: Stack, task: Task, sought: Sought, flight: Flight) -> Plan[Any]
     finally:
         if isinstance(lease, Lease):
             yield from give_back(lease)
-        stack.flights.retire(flight)
 
 
 def _compute(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.breaker import BreakerState
 from tiered_cache._engine.effects import OK, Clear, DeleteMany, Plan
-from tiered_cache.changes import LoggedTier, PlaceTier
+from tiered_cache.changes import Lag, LoggedTier, PlaceTier
 from tiered_cache.coherence import WhenCut
 from tiered_cache.forking import call_in_child
 from tiered_cache.keys import TAG_PREFIX
@@ -43,6 +43,8 @@ class _Followed:
         above: The tiers with copies: the first ones of the stack.
         position: Up to where it was applied; `None` at the beginning.
         placed: What the tiers above that are shared remember of it.
+        read_s: When it was last read to its end, by the monotonic clock.
+        delay_s: How long the last change by others took to arrive; `None` before the first.
         trusted_until_s: Until when what is above may be served, by the monotonic clock.
         turn: Held by whoever reads on.
         watched: Whether a thread waits for changes.
@@ -55,6 +57,8 @@ class _Followed:
         self.above = above
         self.position: int | None = None
         self.placed: int | None = None
+        self.read_s = -math.inf
+        self.delay_s: float | None = None
         self.trusted_until_s = -math.inf
         self.turn = threading.Lock()
         self.watched = False
@@ -120,6 +124,18 @@ class Following:
             return max([level.longest_s for level in self._stack.levels[:-1]])
         return self._bound_s if self._logs else 0.0
 
+    def lag(self, level: Level) -> Lag | None:
+        """How far it is with the log of a tier; `None` for a tier whose log it does not follow."""
+        for each in self._logs:
+            if each.level is level:
+                behind_s = self._monotonic() - each.read_s
+                return Lag(
+                    position="" if each.position is None else str(each.position),
+                    behind_s=None if behind_s == math.inf else behind_s,
+                    delay_s=each.delay_s,
+                )
+        return None
+
     def trusted_until(self) -> float:
         """Until when hits of the first tier need not ask, by the monotonic clock."""
         return math.inf if self._serves else self._trusted_until_s
@@ -162,6 +178,7 @@ class Following:
                     return False
                 followed.position = reply.value.position
                 if not reply.value.more:
+                    followed.read_s = began_s
                     followed.trusted_until_s = began_s + self._bound_s
                     self._trust()
                     return True
@@ -174,12 +191,23 @@ class Following:
 
     def _position(self, followed: _Followed) -> int | None:
         """Where to read on; at the beginning, where the shared tiers above are."""
-        if followed.position is None:
-            found = [self._place(followed, *each) for each in followed.places()]
+        if followed.position is None and followed.places():
+            end = followed.level.call("read_changes", None, followed.log.read, None)
+            if end.status != OK:
+                return None
+            found = [self._begin(followed, *each, end.value.position) for each in followed.places()]
             known = [each for each in found if each is not None]
-            followed.position = min(known) if found and len(known) == len(found) else None
+            followed.position = min(known) if len(known) == len(found) else None
             followed.placed = followed.position
         return followed.position
+
+    def _begin(
+        self, followed: _Followed, level: Level, tier: PlaceTier, position: int
+    ) -> int | None:
+        """Where a shared tier is. One that is empty, and that nobody else has placed, is at the end."""
+        source = followed.log.source
+        place: int | None = level.call("place", None, tier.begin_place, source, position).value
+        return place
 
     def _place(self, followed: _Followed, level: Level, tier: PlaceTier) -> int | None:
         place: int | None = level.call("place", None, tier.place_in, followed.log.source).value
@@ -216,6 +244,9 @@ class Following:
                 f"What others changed in tier {followed.level.name!r} is not known far enough "
                 f"back: {forgotten} copies in the tiers above it were dropped",
             )
+        made_s = foreign[-1].made_s if foreign else None
+        if forgotten is not None and made_s is not None:
+            followed.delay_s = max(0.0, stack.clock.wall() - made_s)
         return forgotten is not None and self._set_places(followed, page.position)
 
     def _is_past(self, followed: _Followed, level: Level, position: int) -> bool:

@@ -53,7 +53,7 @@ class Home:
         self.keeper: AsyncGenerator[None] | None = None
         self._tier_threads = anyio.CapacityLimiter(TIER_THREADS)
         self._waiting_threads = anyio.CapacityLimiter(WAITING_THREADS)
-        self._sides: dict[int, AwaitedTier] = {}
+        self._sides: dict[int, AwaitedTier | None] = {}
         self._reads: dict[int, ReadBatch] = {}
         self._puts: dict[int, PutBatch] = {}
 
@@ -77,9 +77,15 @@ class Home:
 
     def _side(self, level: Level) -> AwaitedTier | None:
         """This loop's side of a tier; `None` where a thread has to ask it."""
-        side = self._sides.get(level.index)
-        if side is None and level.awaitable is not None and self.loop.is_asyncio and level.is_open:
-            side = self._sides[level.index] = level.awaitable.awaited()
+        try:
+            return self._sides[level.index]
+        except KeyError:
+            pass
+        if not level.is_open:
+            return None
+        tier = level.awaitable if self.loop.is_asyncio else None
+        side = None if tier is None else tier.awaited()
+        self._sides[level.index] = side
         return side
 
     async def call(
@@ -137,7 +143,8 @@ class Home:
             cancel()
         sides, self._sides = list(self._sides.values()), {}
         for side in sides:
-            await side.aclose()
+            if side is not None:
+                await side.aclose()
 
 
 class Homes:

@@ -55,15 +55,22 @@ def try_lease(stack: Stack, key: str, terms: Terms) -> Plan[Lease | Taken | None
     if level is None:
         return None
     owner = stack.renewer.new_owner()
-    reply = yield AcquireLease(level.index, key, owner, options.lease_s)
-    if reply.status != OK:
-        return None
-    answer: LeaseAnswer = reply.value
-    if not answer.granted:
-        return Taken(level, key, answer.ends_in_s, answer.seen)
-    if answer.taken_over:
-        # What the last holder fills, should he live, must not land any more.
-        yield Delete(level.index, key)
+    try:
+        reply = yield AcquireLease(level.index, key, owner, options.lease_s)
+        if reply.status != OK:
+            return None
+        answer: LeaseAnswer = reply.value
+        if not answer.granted:
+            return Taken(level, key, answer.ends_in_s, answer.seen)
+        if answer.taken_over:
+            # What the last holder fills, should he live, must not land any more.
+            yield Delete(level.index, key)
+    except GeneratorExit:
+        raise
+    except BaseException:
+        # Interrupted: it may have been granted.
+        yield from give_back(Lease(level, key, owner))
+        raise
     return Lease(level, key, owner)
 
 
@@ -75,5 +82,12 @@ def await_lease(taken: Taken, longest_s: float) -> Plan[float]:
 
 
 def give_back(lease: Lease) -> Plan[None]:
-    """Release a lease."""
-    yield ReleaseLease(lease.level.index, lease.key, lease.owner)
+    """Release a lease, even if an interruption comes in between: it would be renewed for nobody."""
+    release = ReleaseLease(lease.level.index, lease.key, lease.owner)
+    try:
+        yield release
+    except GeneratorExit:
+        raise
+    except BaseException:
+        yield release
+        raise

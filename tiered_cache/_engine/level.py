@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.breaker import Breaker, BreakerState
 from tiered_cache._engine.effects import FAILED, OK, REFUSED, SKIPPED, UNREADABLE, Reply
 from tiered_cache._engine.suspects import Suspects
-from tiered_cache.contracts import AwaitableTier, HeadTier, LiveTier, QuickTier, Reach
+from tiered_cache.contracts import (
+    AwaitableTier,
+    FencingTier,
+    HeadTier,
+    LiveTier,
+    QuickTier,
+    Reach,
+    SteppedTier,
+)
 from tiered_cache.errors import (
     ConfigurationError,
     RecordError,
@@ -24,6 +33,7 @@ from tiered_cache_policies.contracts import TierFacts
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+    from tiered_cache._engine.effects import Progress
     from tiered_cache._engine.faultlog import FaultLog
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Absent, Found, PutItem, Recorder, Tier, TierContext
@@ -34,6 +44,9 @@ __all__ = ["Level"]
 CLOSED = BreakerState.CLOSED
 _LEARNED = 0.05
 """The weight of the latest read: the average is that of some forty."""
+
+_CHANGES = 20
+"""How many of a breaker's latest changes are remembered."""
 
 _READS = ("get", "get_many")
 """Operations whose faults the plans tell the listeners: as the outcome of a lookup."""
@@ -89,6 +102,7 @@ class Level:
             durable=tier.reach > Reach.PROCESS,
             shared=tier.reach is Reach.CLUSTER,
         )
+        self.fence = tier.fence if isinstance(tier, FencingTier) else None
         self.leases = tier.leases if isinstance(tier, LeaseTier) else None
         live_tier = tier if isinstance(tier, LiveTier) else None
         self.awaitable = tier if isinstance(tier, AwaitableTier) else None
@@ -103,6 +117,8 @@ class Level:
         self.breaker = Breaker(
             failures_to_open, probe_interval_s, clock.monotonic, self._breaker_changed
         )
+        self.breaker_changes: deque[tuple[float, str]] = deque(maxlen=_CHANGES)
+        """The latest changes of the breaker, as (wall clock, state)."""
         self.fault = ""
         self._wall = clock.wall
         self._faults = faults
@@ -123,6 +139,7 @@ class Level:
                 raise
             self.fault = error.message
             self.breaker.trip()
+            self.breaker_changes.append((self._wall(), BreakerState.OPEN.value))
             self._faults.report(
                 self.name,
                 "open",
@@ -198,6 +215,17 @@ class Level:
         """Have the tier store `item`."""
         return self.tier.put(key, item[0], item[1], expected=item[2], fill=item[3])
 
+    def clear(self, prefix: str, progress: Progress | None) -> int:
+        """Have the tier remove all keys with a prefix, and `progress` told how far it is."""
+        name, tier = self.name, self.tier
+        if progress is None:
+            return tier.clear(prefix)
+        if isinstance(tier, SteppedTier):
+            return tier.clear_in_steps(prefix, lambda count: progress(name, count))
+        count = tier.clear(prefix)
+        progress(name, count)
+        return count
+
     def walk(self, prefix: str) -> Iterator[str]:
         """The tier's keys that begin with `prefix`; ends early where the tier fails."""
         if not self.breaker.allows():
@@ -248,6 +276,7 @@ class Level:
         return status
 
     def _breaker_changed(self, state: BreakerState) -> None:
+        self.breaker_changes.append((self._wall(), state.value))
         if state is BreakerState.CLOSED:
             self.fault = ""
         self._note(Event(EventKind.BREAKER, self.name, "", 0.0, 0, state.value))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.effects import (
     FAILED,
@@ -26,8 +25,6 @@ from tiered_cache._engine.effects import (
     Reply,
 )
 from tiered_cache._engine.findings import UNKNOWN
-from tiered_cache._engine.flights import leading
-from tiered_cache.computation import Computation, under_way
 from tiered_cache.contracts import Absent, Found
 from tiered_cache.errors import JournalError, QueueFullError
 from tiered_cache.events import Event, EventKind
@@ -37,9 +34,10 @@ if TYPE_CHECKING:
 
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.stack import Stack
+    from tiered_cache.computation import Computation
     from tiered_cache.contracts import Journal, PutItem
 
-__all__ = ["ROOM_WAIT_S", "Performing", "UnderWay"]
+__all__ = ["ROOM_WAIT_S", "Performing"]
 
 ROOM_WAIT_S = 5.0
 """How long a writer waits for room in the queue: law 8, nothing hangs."""
@@ -70,7 +68,9 @@ class Performing:
             return None
         if pending.entry is None:
             return Absent(UNKNOWN)
-        return Found(pending.entry, math.inf, UNKNOWN)
+        records = pending.records
+        item = pending.entry if records is None else records.settled_for(self._levels[index])
+        return Found(item, math.inf, UNKNOWN)
 
     def queued_reply(self, key: str, index: int) -> Reply | None:
         """The reply to a read that the queue answers."""
@@ -164,57 +164,35 @@ class Performing:
 
     def computed(self, keys: Sequence[str], seconds: float, *, failed: bool) -> None:
         """Count a computation, and tell of it."""
-        self._count_computed(seconds, failed)
+        self._count_computed(seconds, failed, keys)
         if self._listeners.active:
             for key in keys:
                 detail = "raised" if failed else ""
                 self._note(Event(EventKind.COMPUTE, "", key, seconds / len(keys), 0, detail))
 
+    def failed(self, effect: Compute, started: float, error: BaseException) -> ComputeFailedError:
+        """What carries what a function raised, counted."""
+        self.computed(effect.keys, time.perf_counter() - started, failed=True)
+        return ComputeFailedError(error)
 
-class UnderWay:
-    """A computation that is under way in the calling thread or task: a context manager.
+    def done(
+        self,
+        effect: Compute,
+        result: object,
+        began: tuple[float, float],
+        computation: Computation,
+    ) -> Computed:
+        """The reply to a computation, as soon as the function has returned; counted.
 
-    What is raised within it leaves it inside a `ComputeFailedError`.
-    """
-
-    __slots__ = (
-        "_began_s",
-        "_clock",
-        "_computation",
-        "_effect",
-        "_led",
-        "_part",
-        "_started",
-        "_token",
-    )
-
-    def __init__(self, part: Performing, effect: Compute, wall: Callable[[], float]) -> None:
-        self._part = part
-        self._effect = effect
-        self._clock = wall
-
-    def __enter__(self) -> Self:
-        self._computation = Computation()
-        self._token = under_way.set(self._computation)
-        self._led = leading.set((*leading.get(), *self._effect.flights))
-        self._began_s = self._clock()
-        self._started = time.perf_counter()
-        return self
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        with suppress(ValueError):  # a task that was forgotten is ended in another context
-            leading.reset(self._led)
-            under_way.reset(self._token)
-        if error is not None:
-            seconds = time.perf_counter() - self._started
-            self._part.computed(self._effect.keys, seconds, failed=True)
-            raise ComputeFailedError(error) from None
-
-    def done(self, result: object) -> Computed:
-        """The reply, to be asked for as soon as the function has returned `result`."""
-        seconds = time.perf_counter() - self._started
-        keys = self._effect.keys
-        self._part.computed(keys, seconds, failed=False)
-        now_s = self._clock()
-        lead_s = max(seconds, now_s - self._began_s)
-        return Computed(result, seconds, now_s, lead_s, len(keys), self._computation)
+        Args:
+            effect: What was asked for.
+            result: What the function returned.
+            began: When it was called, by the wall clock and by `perf_counter`.
+            computation: What it said of its result.
+        """
+        began_s, started = began
+        seconds = time.perf_counter() - started
+        self.computed(effect.keys, seconds, failed=False)
+        now_s = self._clock.wall()
+        lead_s = max(seconds, now_s - began_s)
+        return Computed(result, seconds, now_s, lead_s, len(effect.keys), computation)

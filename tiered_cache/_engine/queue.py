@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache.forking import call_in_child, fork_safe_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from tiered_cache._engine.records import Records
     from tiered_cache.contracts import JournalRow
     from tiered_cache.entry import Entry
     from tiered_cache_policies.contracts import QueueLimits
@@ -27,11 +28,12 @@ _SOON = 0.5
 
 
 class Pending:
-    """One change of one key on its way down.
+    """One change on its way down: of a key, or a clear of all keys with a prefix.
 
     Attributes:
-        key: The key.
+        key: The key or prefix.
         entry: The value; `None` for a deletion.
+        records: Its records, which keep what the value was when it was queued.
         as_of_s: When it was decided: it gives way to what is newer.
         levels: The tiers that it has not reached, in the order in which they are written.
         tokens: For a fill, what each tier must still hold; `None` for a change.
@@ -42,14 +44,17 @@ class Pending:
         tries: How often it did not land.
         attempts: How often of these a healthy tier did not take it.
         trouble: Why the last attempt failed.
+        insists: Whether it is to be written even if nobody can tell what happened to the key since.
     """
 
     __slots__ = (
         "as_of_s",
         "attempts",
         "entry",
+        "insists",
         "key",
         "levels",
+        "records",
         "retry_s",
         "row",
         "since_s",
@@ -66,15 +71,19 @@ class Pending:
         as_of_s: float,
         levels: tuple[int, ...],
         *,
+        records: Records | None = None,
         tokens: Sequence[object] | None = None,
         row: JournalRow | None = None,
+        insists: bool = False,
     ) -> None:
         self.key = key
         self.entry = entry
+        self.records = records
         self.as_of_s = as_of_s
         self.levels = levels
         self.tokens = tokens
         self.row = row
+        self.insists = insists
         self.since_s = self.touched_s = self.retry_s = 0.0
         self.tries = self.attempts = 0
         self.trouble = ""
@@ -101,12 +110,15 @@ class WriteQueue:
     ) -> None:
         self.limits = limits
         self.held: dict[str, Pending] = {}
+        self.clears: dict[str, Pending] = {}
+        """The clears that some tiers have missed, by their prefix."""
         self.parked = 0
         """How many changes could not be written and were given up."""
         self._lock = fork_safe_lock()
         self.changed = threading.Condition(self._lock)
         self._monotonic = monotonic
         self._jitter = jitter
+        self._half = (limits.max_pending + 1) // 2
         self._writing: set[str] = set()
         self._hurry = 0
         self._watchers: list[Callable[[], None]] = []
@@ -115,14 +127,14 @@ class WriteQueue:
     def __len__(self) -> int:
         return len(self.held)
 
-    def has_room(self, key: str) -> bool:
-        """Whether `key` can be queued now."""
-        return key in self.held or len(self.held) < self.limits.max_pending
+    def has_room(self, key: str, more: int = 0) -> bool:
+        """Whether `key`, and so many new ones `more`, can be queued now."""
+        return key in self.held or len(self.held) + more < self.limits.max_pending
 
-    def wait_for_room(self, key: str, timeout_s: float) -> bool:
-        """Wait until `key` can be queued; whether it can."""
+    def wait_for_room(self, key: str, timeout_s: float, more: int = 0) -> bool:
+        """Wait until `key`, and so many new ones `more`, can be queued; whether they can."""
         with self.changed:
-            return self.changed.wait_for(lambda: self.has_room(key), timeout_s)
+            return self.changed.wait_for(lambda: self.has_room(key, more), timeout_s)
 
     def is_written(self, prefix: str) -> bool:
         """Whether no key that begins with `prefix` is being written."""
@@ -152,30 +164,43 @@ class WriteQueue:
         A fill does not replace a change, nor does what comes from outside, `replayed`, replace what
         is as new as itself.
         """
+        with self.changed:
+            return self._put(pending, self._monotonic(), replayed=replayed)
+
+    def put_all(self, changes: Iterable[Pending]) -> None:
+        """Queue several changes as `put` does, together."""
         now = self._monotonic()
         with self.changed:
-            before = self.held.get(pending.key)
-            if before is not None:
-                if pending.tokens is not None and before.tokens is None:
-                    return False
-                if replayed and before.tokens is None and before.as_of_s >= pending.as_of_s:
-                    before.row = before.row or pending.row  # to be forgotten with the newer one
-                    return False
-            if before is not None and pending.row is None:
-                pending.row = before.row  # which is to be forgotten with this one
-            pending.touched_s = now
-            pending.since_s = now if before is None else before.since_s
-            self.held[pending.key] = pending
-            if len(self.held) <= 1 or 2 * len(self.held) == self.limits.max_pending:
-                self.changed.notify_all()
+            for each in changes:
+                self._put(each, now, replayed=False)
+
+    def _put(self, pending: Pending, now: float, *, replayed: bool) -> bool:
+        before = self.held.get(pending.key)
+        if before is not None:
+            if pending.tokens is not None and before.tokens is None:
+                return False
+            # A deletion that took the place of what is tried once more is as old as that.
+            lead_s = before.as_of_s - pending.as_of_s
+            newer = lead_s > 0 or (lead_s == 0 and not pending.insists)
+            if replayed and before.tokens is None and newer:
+                before.row = before.row or pending.row  # to be forgotten with the newer one
+                return False
+        if before is not None and pending.row is None:
+            pending.row = before.row  # which is to be forgotten with this one
+        pending.touched_s = now
+        pending.since_s = now if before is None else before.since_s
+        self.held[pending.key] = pending
+        depth = len(self.held)
+        if depth <= 1 or (before is None and depth == self._half):
+            self.changed.notify_all()
         return True
 
-    def renew(self, each: Pending, entry: Entry, row: JournalRow | None) -> bool:
+    def renew(self, each: Pending, records: Records, row: JournalRow | None) -> bool:
         """Replace the value of a change that still waits; whether it does."""
         with self.changed:
             if self.held.get(each.key) is not each or each.key in self._writing:
                 return False
-            each.entry, each.row = entry, row
+            each.entry, each.records, each.row = records.entry, records, row
             return True
 
     def remove(self, key: str) -> Pending | None:
@@ -196,6 +221,51 @@ class WriteQueue:
         self._tell_watchers()
         return found
 
+    def put_clear(self, clearing: Pending) -> list[Pending]:
+        """Queue a clear; those that it takes the place of, and whose tiers are its own from now on."""
+        with self.changed:
+            over = self._covered_by(clearing.key)
+            for each in over:
+                del self.clears[each.key]
+                clearing.as_of_s = max(clearing.as_of_s, each.as_of_s)
+            levels = {*clearing.levels, *(index for each in over for index in each.levels)}
+            clearing.levels = tuple(sorted(levels, reverse=True))
+            clearing.since_s = self._monotonic()
+            self.clears[clearing.key] = clearing
+            self.changed.notify_all()
+            return over
+
+    def covered_by(self, prefix: str) -> list[Pending]:
+        """The clears that a clear of `prefix` would take the place of."""
+        with self.changed:
+            return self._covered_by(prefix)
+
+    def _covered_by(self, prefix: str) -> list[Pending]:
+        return [each for each in self.clears.values() if each.key.startswith(prefix)]
+
+    def due_clears(self) -> list[Pending]:
+        """The clears that are to be tried now."""
+        now = self._monotonic()
+        with self.changed:
+            return [each for each in self.clears.values() if each.retry_s <= now]
+
+    def settle_clear(self, clearing: Pending) -> bool:
+        """Forget a clear that all tiers have by now; whether it was none that others took the place of."""
+        with self.changed:
+            if self.clears.get(clearing.key) is not clearing:
+                return False
+            del self.clears[clearing.key]
+            self.changed.notify_all()
+            return True
+
+    def forget_all(self) -> None:
+        """Hold nothing any more."""
+        with self.changed:
+            self.held.clear()
+            self.clears.clear()
+            self.changed.notify_all()
+        self._tell_watchers()
+
     def take(self) -> list[Pending]:
         """A batch, oldest first; it counts as being written until `settle`.
 
@@ -206,7 +276,7 @@ class WriteQueue:
         limits = self.limits
         soon = now + limits.flush_interval_s * _SOON
         with self.changed:
-            all_due = self._hurry > 0 or 2 * len(self.held) >= limits.max_pending
+            all_due = self._hurry > 0 or len(self.held) >= self._half
             batch: list[Pending] = []
             some_due = False
             for each in self.held.values():
@@ -233,8 +303,9 @@ class WriteQueue:
     def next_due_s(self) -> float | None:
         """The monotonic instant at which something will be due; `None` with nothing waiting."""
         with self.changed:
-            all_due = self._hurry > 0 or 2 * len(self.held) >= self.limits.max_pending
+            all_due = self._hurry > 0 or len(self.held) >= self._half
             due = [self._due_s(each, all_due) for each in self.held.values()]
+            due += [each.retry_s for each in self.clears.values()]
             return min(due, default=None)
 
     def outcome(self, batch: Sequence[Pending]) -> tuple[list[Pending], list[Pending]]:
@@ -252,11 +323,21 @@ class WriteQueue:
         return done, parked
 
     def settle(self, batch: Sequence[Pending]) -> None:
-        """Take back a batch: what has reached every tier, or is parked, leaves the queue."""
+        """Take back a batch: what has reached every tier, or is parked, leaves the queue.
+
+        A deletion takes the place of a value that is parked: what the tiers held before is older still,
+        and not to be served.
+        """
+        now = self._monotonic()
         with self.changed:
             done, parked = self._outcome(batch)
             for each in (*done, *parked):
                 del self.held[each.key]
+            for each in parked:
+                if each.entry is not None:
+                    self._put(
+                        Pending(each.key, None, each.as_of_s, each.levels), now, replayed=True
+                    )
             self._writing.difference_update([each.key for each in batch])
             self.parked += len(parked)
             self.changed.notify_all()
@@ -283,14 +364,26 @@ class WriteQueue:
         ceiling = min(_LAST_RETRY_S, _FIRST_RETRY_S * 2 ** min(each.tries, 16))
         each.retry_s = self._monotonic() + ceiling * self._jitter()
 
+    def give_up(self, each: Pending, trouble: str) -> None:
+        """Have a change parked, whatever attempts it has left."""
+        each.trouble = trouble
+        each.attempts = MAX_ATTEMPTS
+
+    def age_s(self, each: Pending) -> float:
+        """Seconds since a change was queued."""
+        return self._monotonic() - each.touched_s
+
     def drain(self, timeout_s: float) -> list[str]:
-        """Have everything written at once; the keys that were not when the time was over."""
+        """Have everything written at once; what was not when the time was over.
+
+        Keys, and of clears the prefixes with a `*`.
+        """
         with self.changed:
             self._hurry += 1
             self.changed.notify_all()
             try:
-                self.changed.wait_for(lambda: not self.held, timeout_s)
-                return list(self.held)
+                self.changed.wait_for(lambda: not self.held and not self.clears, timeout_s)
+                return [*self.held, *(f"{prefix}*" for prefix in self.clears)]
             finally:
                 self._hurry -= 1
 
@@ -300,16 +393,18 @@ class WriteQueue:
             return self.changed.wait_for(lambda: self._is_written(prefix), timeout_s)
 
     def figures(self) -> dict[str, Any]:
-        """Depth, age of the oldest in seconds, and how many are parked."""
+        """How many changes wait, the age of the oldest in seconds, and how many are parked."""
         with self.changed:
-            oldest = min((each.since_s for each in self.held.values()), default=None)
+            waiting = [*self.held.values(), *self.clears.values()]
+            oldest = min((each.since_s for each in waiting), default=None)
             age_s = 0.0 if oldest is None else self._monotonic() - oldest
-            return {"depth": len(self.held), "age_s": age_s, "parked": self.parked}
+            return {"depth": len(waiting), "age_s": age_s, "parked": self.parked}
 
     def _start_empty(self) -> None:
         """In a forked child: what waits is the parent's to write, and so are its waiters."""
         self.changed = threading.Condition(self._lock)
         self.held.clear()
+        self.clears.clear()
         self.parked = 0
         self._writing.clear()
         self._watchers.clear()

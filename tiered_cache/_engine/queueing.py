@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from tiered_cache._engine.effects import (
@@ -16,61 +17,118 @@ from tiered_cache._engine.effects import (
     ReadHeads,
     Reply,
     WriteJournal,
+    WriteJournalMany,
 )
 from tiered_cache._engine.findings import SKEW_ALLOWANCE_S
 from tiered_cache._engine.queue import Pending
 from tiered_cache._engine.records import Records
-from tiered_cache.contracts import Absent, Found, PutItem
+from tiered_cache.contracts import Absent, Found, JournalRow, PutItem
 from tiered_cache.entry import TOMBSTONE_LIFETIME_S, make_tombstone
 from tiered_cache.events import Event, EventKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.stack import Stack
-    from tiered_cache.contracts import JournalRow
     from tiered_cache.entry import Entry
     from tiered_cache_policies.contracts import WritePlan
 
-__all__ = ["enqueue", "flush", "forget_above"]
+__all__ = ["as_of", "enqueue", "enqueue_many", "flush", "forget_above", "reached"]
+
+_UNSURE = (
+    "it waited for longer than deletions are remembered, and the key is not there: it may have been "
+    "deleted since. Retry it if not"
+)
 
 
-def enqueue(
-    stack: Stack, key: str, entry: Entry, records: Records, plan: WritePlan
-) -> Plan[WritePlan]:
+def enqueue(stack: Stack, key: str, records: Records, plan: WritePlan) -> Plan[WritePlan]:
     """Queue a changed value as `plan` says; the plan for what is still to be written now.
 
     Where the journal fails, nothing is queued: all is written now, and the caller is told.
     """
     if not stack.queue.has_room(key):
         yield AwaitRoom(key)
+    entry = records.entry
+    later = _takers(stack, records, plan)
     row: JournalRow | None = None
-    later = plan.later
-    if plan.journal:
-        items = {index: records.item(stack.levels[index]) for index in later}
-        record = next((item for item in items.values() if isinstance(item, bytes)), None)
-        later = tuple(index for index in later if not isinstance(items[index], str))
-        if record is not None:
-            names = {stack.levels[index].name for index in (*plan.now, *later)}
-            tiers = stack.record_tiers & names
-            reply = yield WriteJournal(key, record, entry.created_s, tiers)
-            if reply.status != OK:
-                return stack.everywhere
-            row = reply.value
+    record = records.any_record() if plan.journal else None
+    if record is not None:
+        tiers = _journaled_for(stack, plan, later)
+        reply = yield WriteJournal(key, record, entry.created_s, tiers)
+        if reply.status != OK:
+            return _all_now(plan)
+        row = reply.value
     if later:
-        stack.queue.put(Pending(key, entry, entry.created_s, later, row=row))
+        stack.queue.put(Pending(key, entry, entry.created_s, later, records=records, row=row))
         stack.wake()
-        if stack.listeners.active:
-            for index in later:
-                name = stack.levels[index].name
-                stack.note(Event(EventKind.WRITE, name, key, 0.0, entry.size_bytes, "queued"))
-    return plan._replace(now=(*_missing(plan.later, later), *plan.now), later=later)
+        _say_queued(stack, key, entry, later)
+    return _without(plan, later)
 
 
-def _missing(wanted: Iterable[int], queued: Sequence[int]) -> list[int]:
-    """The levels that refuse the value: written now, so that they say so."""
-    return [index for index in wanted if index not in queued]
+def enqueue_many(
+    stack: Stack, made: Mapping[str, Records], plans: Mapping[str, WritePlan]
+) -> Plan[dict[str, WritePlan]]:
+    """Queue several changed values as `enqueue` does, with one transaction of the journal."""
+    wanted = {key: plan for key, plan in plans.items() if plan.later}
+    new = [key for key in wanted if key not in stack.queue.held]
+    if new and not stack.queue.has_room(new[0], len(new) - 1):
+        yield AwaitRoom(new[0], len(new) - 1)
+    later = {key: _takers(stack, made[key], plan) for key, plan in wanted.items()}
+    rows: dict[str, JournalRow] = {}
+    for key, plan in wanted.items():
+        record = made[key].any_record() if plan.journal else None
+        if record is not None:
+            tiers = _journaled_for(stack, plan, later[key])
+            rows[key] = JournalRow(0, key, record, made[key].entry.created_s, tiers)
+    if rows:
+        reply = yield WriteJournalMany(list(rows.values()))
+        if reply.status != OK:
+            return {key: _all_now(plan) for key, plan in plans.items()}
+        rows = dict(zip(rows, reply.value, strict=True))
+    changes = []
+    for key, levels in later.items():
+        entry = made[key].entry
+        if levels:
+            row = rows.get(key)
+            records = made[key]
+            changes.append(Pending(key, entry, entry.created_s, levels, records=records, row=row))
+            _say_queued(stack, key, entry, levels)
+    stack.queue.put_all(changes)
+    if changes:
+        stack.wake()
+    return {key: _without(plan, later.get(key, ())) for key, plan in plans.items()}
+
+
+def _takers(stack: Stack, records: Records, plan: WritePlan) -> tuple[int, ...]:
+    """The levels of those that are written later that take the value, which is settled for them."""
+    levels = [stack.levels[index] for index in plan.later]
+    takers = records.takers(levels) if plan.journal else records.settle(levels)
+    return plan.later if len(takers) == len(levels) else tuple([each.index for each in takers])
+
+
+def _journaled_for(stack: Stack, plan: WritePlan, later: Sequence[int]) -> frozenset[str]:
+    names = {stack.levels[index].name for index in (*plan.now, *later)}
+    return stack.record_tiers & names
+
+
+def _say_queued(stack: Stack, key: str, entry: Entry, levels: Sequence[int]) -> None:
+    if stack.listeners.active:
+        for index in levels:
+            name = stack.levels[index].name
+            stack.note(Event(EventKind.WRITE, name, key, 0.0, entry.size_bytes, "queued"))
+
+
+def _all_now(plan: WritePlan) -> WritePlan:
+    return plan._replace(now=(*plan.later, *plan.now), later=())
+
+
+def _without(plan: WritePlan, later: tuple[int, ...]) -> WritePlan:
+    """A plan whose levels `later` are queued; those that refuse the value say so when written now."""
+    if later == plan.later:
+        return plan
+    refusing = [index for index in plan.later if index not in later]
+    return plan._replace(now=(*refusing, *plan.now), later=later)
 
 
 def flush(stack: Stack, batch: Sequence[Pending], now_s: float) -> Plan[None]:
@@ -79,7 +137,11 @@ def flush(stack: Stack, batch: Sequence[Pending], now_s: float) -> Plan[None]:
     A change gives way to what is newer than itself, whoever wrote it, and to nothing else. What
     does not land is tried again later, and does not hold up the rest.
     """
-    records = {each.key: Records(stack, each.key, each.entry) for each in batch if each.entry}
+    records = {
+        each.key: each.records or Records(stack, each.key, each.entry)
+        for each in batch
+        if each.entry is not None
+    }
     for level in reversed(stack.levels):
         waiting = [each for each in batch if level.index in each.levels]
         if waiting:
@@ -90,7 +152,7 @@ def flush(stack: Stack, batch: Sequence[Pending], now_s: float) -> Plan[None]:
                     continue
                 item = _item(level, each, records.get(each.key), tokens[each.key], now_s)
                 if item is None:
-                    _reached(level, each)
+                    reached(level, each)
                 else:
                     items[each.key] = item
             if items:
@@ -108,18 +170,39 @@ def _tokens(
     stack: Stack, level: Level, waiting: Sequence[Pending], now_s: float
 ) -> Plan[dict[str, object]]:
     """What a tier must still hold of each key that may be written."""
-    tokens = {each.key: each.tokens[level.index] for each in waiting if each.tokens is not None}
+    tokens: dict[str, object] = {}
+    for each in waiting:
+        if each.tokens is None:
+            continue
+        if _is_old(stack, each, now_s):
+            reached(level, each)  # a deletion since may be forgotten; it can be computed again
+        else:
+            tokens[each.key] = each.tokens[level.index]
     changes = {each.key: each for each in waiting if each.tokens is None}
     if not changes:
         return tokens
     answers = yield from _heads(stack, level, changes)
     for key, found in answers.items():
         each = changes[key]
-        if each.as_of_s < _as_of(stack, found) <= now_s + SKEW_ALLOWANCE_S:
-            _reached(level, each)
+        if each.as_of_s < as_of(stack, found) <= now_s + SKEW_ALLOWANCE_S:
+            reached(level, each)
+        elif _is_unsure(stack, each, found, now_s):
+            stack.queue.give_up(each, _UNSURE)
         else:
             tokens[key] = found.token
     return tokens
+
+
+def _is_unsure(stack: Stack, each: Pending, found: Found | Absent, now_s: float) -> bool:
+    """Whether the key may have been deleted since so long ago that no tier remembers it."""
+    remembered = isinstance(found, Found) or found.deleted_s > -math.inf
+    return not (each.entry is None or remembered or each.insists) and _is_old(stack, each, now_s)
+
+
+def _is_old(stack: Stack, each: Pending, now_s: float) -> bool:
+    """Whether what was deleted after a change may have been forgotten, by one clock or the other."""
+    age_s = max(now_s - each.as_of_s, stack.queue.age_s(each))
+    return age_s >= TOMBSTONE_LIFETIME_S - SKEW_ALLOWANCE_S
 
 
 def _heads(
@@ -145,7 +228,7 @@ def _is_healthy(level: Level, reply: Reply) -> bool:
     return reply.status != SKIPPED and not level.breaker.failing
 
 
-def _as_of(stack: Stack, found: Found | Absent) -> float:
+def as_of(stack: Stack, found: Found | Absent) -> float:
     """As of when what a tier holds for a key was decided."""
     if isinstance(found, Absent):
         return found.deleted_s
@@ -172,7 +255,8 @@ def _item(
     return PutItem(make_tombstone(each.as_of_s), TOMBSTONE_LIFETIME_S, token)
 
 
-def _reached(level: Level, each: Pending) -> None:
+def reached(level: Level, each: Pending) -> None:
+    """Remember that a level has a change."""
     each.levels = tuple(index for index in each.levels if index != level.index)
 
 
@@ -184,7 +268,7 @@ def _write(
         for key in items:
             each = changes[key]
             if key in reply.value or each.tokens is not None:
-                _reached(level, each)
+                reached(level, each)
             else:
                 # Either it was overtaken, which the next attempt will see, or it is refused.
                 stack.queue.postpone(each, f"tier {level.name!r} does not take it", refused=True)
@@ -206,7 +290,7 @@ def _write_one_by_one(
         reply = yield Put(level.index, key, item)
         healthy = healthy or reply.status in (OK, REFUSED)
         if reply.status == OK or (reply.status == REFUSED and changes[key].tokens is not None):
-            _reached(level, changes[key])
+            reached(level, changes[key])
         else:
             failed.append((changes[key], reply.reason))
     for each, reason in failed:

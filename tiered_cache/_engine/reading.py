@@ -73,7 +73,7 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
             if finding.corrupt:
                 finding = yield from _quarantine(stack, level, key, finding)
         if finding.outcome == "hits":
-            stack.count_hit(key)
+            stack.count_hit(key, level.index, *_worth(finding))
             sought = Sought(level, finding, tokens, unsure, epoch, ended)
             if tokens:
                 yield from promote(stack, key, sought)
@@ -82,7 +82,7 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
         if finding.entry is None:
             unsure = unsure or finding.outcome != "misses"
         elif not past_stale:
-            stack.count_stale_hit(key)
+            stack.count_stale_hit(key, level.index)
             return Sought(level, finding, tokens, unsure, epoch, ended)
     stack.count_miss(key)
     return Sought(None, None, tokens, unsure, epoch, ended)
@@ -118,8 +118,10 @@ def look_up_many(
         for key, finding in findings.items():
             if finding.entry is not None and (finding.outcome == "hits" or not past_stale):
                 found[key] = Sought(level, finding, tokens[key], key in unsure, epoch, ended[key])
-                count = stack.count_hit if finding.outcome == "hits" else stack.count_stale_hit
-                count(key)
+                if finding.outcome == "hits":
+                    stack.count_hit(key, level.index, *_worth(finding))
+                else:
+                    stack.count_stale_hit(key, level.index)
                 continue
             tokens[key].append(finding.token)
             if finding.outcome in ("errors", "skips"):
@@ -228,6 +230,12 @@ def _count(stack: Stack, level: Level, key: str, finding: Finding, seconds: floa
         stack.note(Event(kind, level.name, key, seconds, finding.size_bytes, finding.why))
 
 
+def _worth(finding: Finding) -> tuple[float, float]:
+    """The seconds that computing what was found took, and those that reading it took."""
+    entry = finding.entry
+    return (0.0 if entry is None else entry.cost_s), finding.seconds
+
+
 def _promote_many(stack: Stack, found: dict[str, Sought]) -> Plan[None]:
     batches: dict[int, dict[str, PutItem]] = {}
     for key, sought in found.items():
@@ -273,6 +281,6 @@ def _item_for(
     if record is not None:
         return record
     try:
-        return stack.codec.encode(key, entry, into.tier.reach)
+        return stack.encode(key, entry, into.tier.reach)
     except SerializationError:
         return None

@@ -7,13 +7,15 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from tiered_cache._engine.effects import RefreshMany
 from tiered_cache._engine.flights import leading
 from tiered_cache._engine.flying import Task, refresh_once
+from tiered_cache._engine.flying_many import refresh_many_once
 from tiered_cache.errors import show_key
 from tiered_cache.forking import call_in_child, fork_safe_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from tiered_cache._engine.effects import Plan, Refresh
     from tiered_cache._engine.stack import Stack
@@ -25,10 +27,15 @@ _MAX_WAITING = 1000
 _IDLE_S = 5.0
 
 
-def recomputing(stack: Stack, wanted: Refresh) -> Plan[None]:
-    """The plan that computes a value anew, for nobody who waits for it."""
+def recomputing(stack: Stack, wanted: Refresh | RefreshMany, keys: Sequence[str]) -> Plan[None]:
+    """The plan that computes some keys of what is wanted anew, for nobody who waits for it."""
     leading.set(())  # in a copy of the context of the caller, who is served without it
-    yield from refresh_once(stack, Task(wanted.key, wanted.function, wanted.terms), wanted.seen_s)
+    if isinstance(wanted, RefreshMany):
+        seen = {key: wanted.seen[key] for key in keys}
+        yield from refresh_many_once(stack, wanted.function, wanted.terms, seen)
+    else:
+        task = Task(wanted.key, wanted.function, wanted.terms)
+        yield from refresh_once(stack, task, wanted.seen_s)
 
 
 def report_failure(stack: Stack, key: str, error: Exception) -> None:
@@ -58,7 +65,7 @@ class Refresher:
     def _start_empty(self) -> None:
         self._ready = threading.Condition(self._lock)
         self._keys: set[str] = set()
-        self._jobs: deque[tuple[str, contextvars.Context, Callable[[], object]]] = deque()
+        self._jobs: deque[tuple[Sequence[str], contextvars.Context, Callable[[], object]]] = deque()
         self._threads = 0
         self._idle = 0
         self._closed = False
@@ -68,11 +75,16 @@ class Refresher:
 
         A job must not raise.
         """
+        return self.submit_many([key], lambda _: job())
+
+    def submit_many(self, keys: Iterable[str], job: Callable[[Sequence[str]], object]) -> bool:
+        """Have `job` done for those of `keys` of which none is, in one go; false if there are none."""
         with self._ready:
-            if self._closed or key in self._keys or len(self._jobs) >= _MAX_WAITING:
+            free = [key for key in keys if key not in self._keys]
+            if self._closed or not free or len(self._jobs) >= _MAX_WAITING:
                 return False
-            self._keys.add(key)
-            self._jobs.append((key, contextvars.copy_context(), job))
+            self._keys.update(free)
+            self._jobs.append((free, contextvars.copy_context(), lambda: job(free)))
             starts = not self._idle and self._threads < _MAX_THREADS
             self._threads += starts
             self._ready.notify()
@@ -89,12 +101,12 @@ class Refresher:
                 if not found or not self._jobs:
                     self._threads -= 1
                     return
-                key, context, job = self._jobs.popleft()
+                keys, context, job = self._jobs.popleft()
             try:
                 context.run(job)
             finally:
                 with self._ready:
-                    self._keys.discard(key)
+                    self._keys.difference_update(keys)
                     self._ready.notify_all()
 
     def wait_until_idle(self, timeout_s: float) -> bool:

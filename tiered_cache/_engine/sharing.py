@@ -8,6 +8,7 @@ from tiered_cache._engine.effects import AwaitFlight, Compute, ComputeFailedErro
 from tiered_cache._engine.flights import Raised, Returned
 from tiered_cache._engine.reading import promote
 from tiered_cache._engine.seeking import peek
+from tiered_cache._engine.terms import is_used_up
 from tiered_cache.errors import ComputationTimeoutError
 from tiered_cache.single_flight import OnTimeout
 
@@ -43,6 +44,7 @@ def call(
 
 def wait(stack: Stack, flight: Flight) -> Plan[bool]:
     """Wait for the end of a flight; whether it came in time."""
+    stack.count_wait()
     left_s = stack.options.single_flight.timeout_s
     try:
         while True:
@@ -83,8 +85,8 @@ def found_in(stack: Stack, key: str, again: Sought, flight: Flight | None) -> Pl
 
 
 def end_with(flight: Flight | None, value: object) -> None:
-    """Give `value` to those who wait for `flight`, if there is one."""
-    if flight is not None:
+    """Give `value` to those who wait for `flight`, if there is one and the value can be shared."""
+    if flight is not None and not is_used_up(value):
         flight.end(Returned(value))
 
 

@@ -9,6 +9,7 @@ import secrets
 import socket
 from collections import deque
 from contextvars import ContextVar
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tiered_cache._engine.faultlog import FaultLog
@@ -27,11 +28,11 @@ from tiered_cache_policies.contracts import Candidate, QueueLimits, QueuesWrites
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tiered_cache._engine.effects import Refresh
+    from tiered_cache._engine.effects import Refresh, RefreshMany
     from tiered_cache._engine.stripes import Stripe
     from tiered_cache.clock import Clock
     from tiered_cache.coherence import Coherence
-    from tiered_cache.contracts import Codec, Journal, Recorder, Tier
+    from tiered_cache.contracts import Codec, Counting, Journal, Recorder, Tier
     from tiered_cache.entry import Entry
     from tiered_cache.single_flight import Scope, SingleFlight
     from tiered_cache_policies.contracts import (
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
         WritePolicy,
     )
 
-__all__ = ["Stack", "StackOptions"]
+__all__ = ["Stack", "StackOptions", "changing"]
 
 _log = logging.getLogger("tiered_cache")
 
@@ -53,7 +54,7 @@ _MAX_PENDING_EVENTS = 100_000
 T = TypeVar("T")
 
 
-_changing: ContextVar[tuple[Stack, ...]] = ContextVar("tiered_cache_changing", default=())
+changing: ContextVar[tuple[Stack, ...]] = ContextVar("tiered_cachechanging", default=())
 """The stacks that the calling thread or task is changing something in."""
 
 
@@ -87,23 +88,23 @@ class Stack:
         options: StackOptions,
         recorders: Sequence[Recorder],
         *,
-        count_hit: Callable[[str], None],
-        count_stale_hit: Callable[[str], None],
-        count_miss: Callable[[str], None],
+        counters: Counting,
         journal: Callable[[], Journal],
-        count_computed: Callable[[float, bool], None],
-        count_coalesced: Callable[[], object],
+        rest_s: Callable[[str], float],
     ) -> None:
         self.options = options
         self.codec = options.codec
         self.clock = options.clock
         self.listeners = Listeners()
         self.faults = FaultLog(options.clock.monotonic)
-        self.count_hit = count_hit
-        self.count_stale_hit = count_stale_hit
-        self.count_miss = count_miss
-        self.count_computed = count_computed
-        self.count_coalesced = count_coalesced
+        self.count_hit = counters.hit
+        self.count_stale_hit = counters.stale_hit
+        self.count_miss = counters.miss
+        self.count_computed = counters.computed
+        self.count_coalesced = counters.coalesced
+        self.count_wait = counters.waited
+        self._rest_s = rest_s
+        self._count_serialized = counters.serialized if counters.times_serializing else None
         self.flights = Flights()
         self.renewer = Renewer(lambda: self.origin)
         self.epoch = 0
@@ -114,6 +115,7 @@ class Stack:
             options.clock.monotonic,
         )
         self.refresh: Callable[[Refresh], None] = lambda _: None
+        self.refresh_many: Callable[[RefreshMany], None] = lambda _: None
         self.wake: Callable[[], None] = lambda: None
         self._last_stamp_s = -math.inf
         self.pending: deque[Event] = deque(maxlen=_MAX_PENDING_EVENTS)
@@ -187,7 +189,18 @@ class Stack:
             mutated=mutated,
             origin=lambda: self.origin,
             trusted_until=self.following.trusted_until,
+            rest_s=self._rest_s,
         )
+
+    def encode(self, key: str, entry: Entry, reach: Reach) -> bytes:
+        """The record of an entry, timed where that is wanted; raises what `Codec.encode` does."""
+        count = self._count_serialized
+        if count is None:
+            return self.codec.encode(key, entry, reach)
+        started = perf_counter()
+        record = self.codec.encode(key, entry, reach)
+        count(perf_counter() - started)
+        return record
 
     def lease_level(self, scope: Scope) -> Level | None:
         """The slowest level in which those within `scope` can agree on who computes a key."""
@@ -257,25 +270,23 @@ class Stack:
         level.recorder.count("not_admitted")
         return False
 
-    def begin_change(self, keys: Sequence[str]) -> list[Stripe]:
+    def begin_change(self, keys: Sequence[str], held: list[Stripe]) -> None:
         """Let the changes of a key in this process happen one after the other.
 
         Without it, two writers could leave different values in different tiers. The locks that it
-        returns, for `end_change`, are held over I/O, which has its deadlines; if one can't be had,
-        the change goes ahead without it.
+        adds to `held`, for the caller to release, are held over I/O, which has its deadlines; if one
+        can't be had, the change goes ahead without it.
         """
         self.enter_change()
-        held = []
         for stripe in self.stripes.of(keys):
             if stripe.lock.acquire(timeout=LOCK_WAIT_S):
                 held.append(stripe)
             else:
                 self.report_impatience()
-        return held
 
     def enter_change(self) -> None:
-        """Remember that the calling thread or task changes something, until `end_change`."""
-        _changing.set((*_changing.get(), self))
+        """Remember that the calling thread or task changes something, until `changing` is set back."""
+        changing.set((*changing.get(), self))
 
     def report_impatience(self) -> None:
         """Say that a change goes ahead without a lock that it could not have."""
@@ -283,7 +294,7 @@ class Stack:
 
     def changes_here(self) -> bool:
         """Whether the calling thread or task is in the middle of a change."""
-        return self in _changing.get()
+        return self in changing.get()
 
     def hold(self, keys: Sequence[str], *, all_keys: bool) -> list[Stripe] | None:
         """Keep `keys`, or all, from being changed here until `let_go`; `None` if it can't."""
@@ -299,11 +310,6 @@ class Stack:
         """Let the next change of the keys go ahead."""
         for stripe in held:
             stripe.release()
-
-    def end_change(self, held: Iterable[Stripe]) -> None:
-        """Be done with a change, and let the next one of the keys go ahead."""
-        _changing.set(_changing.get()[:-1])
-        self.let_go(held)
 
     def close_tiers(self) -> list[str]:
         """Close every tier; the names of those that failed to."""

@@ -20,33 +20,33 @@ _STRIPES = 256
 class Stripe:
     """The lock of some keys. Who must not block tries, and asks to be told when to try again."""
 
-    __slots__ = ("_tasks", "lock")
+    __slots__ = ("lock", "tasks")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self._tasks: deque[Callable[[], None]] = deque()
+        self.tasks: deque[Callable[[], None]] = deque()
 
     def release(self) -> None:
         """Let the lock go, and tell the task that has waited longest."""
         self.lock.release()
-        if self._tasks:
+        if self.tasks:
             self.tell_next()
 
     def when_free(self, call: Callable[[], None]) -> None:
         """Have `call` called once, from any thread, after a release. The lock may be taken again."""
-        self._tasks.append(call)
+        self.tasks.append(call)
 
     def forget(self, call: Callable[[], None]) -> None:
         """Call `call` no more; if it was called already, and in vain, tell the next one."""
         try:
-            self._tasks.remove(call)
+            self.tasks.remove(call)
         except ValueError:
             self.tell_next()
 
     def tell_next(self) -> None:
         """Tell the task that has waited longest, if there is one."""
         try:
-            call = self._tasks.popleft()
+            call = self.tasks.popleft()
         except IndexError:
             return
         call()

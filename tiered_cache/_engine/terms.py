@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import types
 from collections.abc import Callable  # noqa: TC003 - a NamedTuple's field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tiered_cache.entry import NO_TAGS, Entry
+from tiered_cache.errors import SerializationError
 from tiered_cache.single_flight import Scope  # noqa: TC001 - a NamedTuple's field
 from tiered_cache.units import Duration, parse_lifetime
 from tiered_cache_policies.contracts import NewValue
@@ -17,7 +19,13 @@ if TYPE_CHECKING:
     from tiered_cache._engine.stack import Stack
     from tiered_cache.computation import Computation
 
-__all__ = ["Terms", "make_entry"]
+__all__ = ["Terms", "is_used_up", "make_entry"]
+
+_USED_UP = {
+    types.GeneratorType: "a generator",
+    types.CoroutineType: "a coroutine",
+    types.AsyncGeneratorType: "an asynchronous generator",
+}
 
 
 class Terms(NamedTuple):
@@ -45,6 +53,11 @@ class Terms(NamedTuple):
         return self._replace(lifetime_s=computation.lifetime_s, tags=tags, lifetime_of=None)
 
 
+def is_used_up(value: object) -> bool:
+    """Whether who gets `value` uses it up, so that nobody else can have it."""
+    return type(value) in _USED_UP
+
+
 def make_entry(
     stack: Stack,
     key: str,
@@ -59,7 +72,14 @@ def make_entry(
 
     Raises:
         InvalidDurationError: The caller's function gave no lifetime.
+        SerializationError: The value can be used once only.
     """
+    if is_used_up(value):
+        msg = (
+            f"{_USED_UP[type(value)]} can be used once only, so it can't be kept: store a list of "
+            "what it gives, or the result that was awaited"
+        )
+        raise SerializationError(msg, key=key)
     lifetime_s = terms.lifetime_s
     if terms.lifetime_of is not None:
         lifetime_s = parse_lifetime(terms.lifetime_of(value))

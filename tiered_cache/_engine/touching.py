@@ -8,7 +8,7 @@ from tiered_cache._engine.effects import OK, AwaitWritten, ForgetJournal, Plan, 
 from tiered_cache._engine.findings import UNKNOWN
 from tiered_cache._engine.records import Records
 from tiered_cache._engine.seeking import peek
-from tiered_cache.contracts import PutItem, Reach
+from tiered_cache.contracts import PutItem
 from tiered_cache.entry import Entry
 
 if TYPE_CHECKING:
@@ -45,13 +45,16 @@ def _touch_queued(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Pl
     waiting = stack.queue.held.get(key)
     if waiting is None or waiting.entry is None or waiting.entry.fresh_until_s <= now_s:
         return False
-    entry = _renewed(waiting.entry, lifetime_s, now_s)
+    kept = waiting.entry if waiting.records is None else waiting.records.settled()
+    records = Records(stack, key, _renewed(kept, lifetime_s, now_s))
+    levels = [stack.levels[index] for index in waiting.levels]
     row = waiting.row
-    if row is not None:
-        record = stack.codec.encode(key, entry, stack.widest_reach or Reach.HOST)
+    records.settle(levels) if row is None else records.takers(levels)
+    record = records.any_record()
+    if row is not None and record is not None:
         reply = yield WriteJournal(key, record, row.as_of_s, row.tiers)
         row = reply.value or row
-    renewed = stack.queue.renew(waiting, entry, row)
+    renewed = stack.queue.renew(waiting, records, row)
     if not renewed and row is not None:
         yield ForgetJournal([row])
     return renewed

@@ -17,12 +17,13 @@ from tiered_cache._engine.effects import (
 )
 from tiered_cache._engine.findings import UNKNOWN
 from tiered_cache._engine.queue import Pending
-from tiered_cache._engine.queueing import enqueue
+from tiered_cache._engine.queueing import enqueue, enqueue_many
 from tiered_cache._engine.records import Records
 from tiered_cache._engine.tagging import versions_of
 from tiered_cache._engine.terms import Terms, make_entry
 from tiered_cache._engine.trust import remove, trust
-from tiered_cache.contracts import ANY, PutItem, Reach
+from tiered_cache.contracts import ANY, PutItem
+from tiered_cache.events import Event, EventKind
 from tiered_cache.outcomes import TierWrite, WriteOutcome, WriteResult
 from tiered_cache_policies.contracts import WritePlan, WriteRequest
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from tiered_cache_policies.contracts import Durability
 
 __all__ = ["fill", "store", "store_many"]
+
+_TOLD_ALREADY = (WriteOutcome.WRITTEN, WriteOutcome.QUEUED)
 
 
 def store(
@@ -57,7 +60,7 @@ def _refuse_everywhere(stack: Stack, key: str) -> Plan[WriteResult]:
     reports: dict[int, TierWrite] = {}
     for level in reversed(stack.levels):
         reports[level.index] = yield from _refuse(stack, level, key, reason)
-    return WriteResult(tuple(reports[level.index] for level in stack.levels))
+    return _result(stack, key, reports)
 
 
 def _store(
@@ -71,7 +74,7 @@ def _store(
     queued: tuple[int, ...] = ()
     overtaken = None
     if plan.later:
-        plan = yield from enqueue(stack, key, entry, records, plan)
+        plan = yield from enqueue(stack, key, records, plan)
         queued = plan.later
     if not queued:
         records.measure()
@@ -89,12 +92,26 @@ def _store(
             yield from remove(level, key)
             reports[level.index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
     if overtaken is not None:
-        yield from _overtake(stack, key, entry, overtaken, reports)
-    return WriteResult(tuple(reports[level.index] for level in stack.levels))
+        yield from _overtake(stack, key, records, overtaken, reports)
+    return _result(stack, key, reports)
+
+
+def _result(stack: Stack, key: str, reports: Mapping[int, TierWrite]) -> WriteResult:
+    """What a write did in each tier, as an event too where it is neither written nor queued."""
+    if stack.listeners.active:
+        for each in reports.values():
+            if each.outcome not in _TOLD_ALREADY:
+                event = Event(EventKind.WRITE, each.tier, key, 0.0, 0, each.outcome.value)
+                stack.note(event)
+    return WriteResult(tuple([reports[level.index] for level in stack.levels]))
 
 
 def _overtake(
-    stack: Stack, key: str, entry: Entry, overtaken: Pending, reports: Mapping[int, TierWrite]
+    stack: Stack,
+    key: str,
+    records: Records,
+    overtaken: Pending,
+    reports: Mapping[int, TierWrite],
 ) -> Plan[None]:
     """Take a queued change back that was overtaken by one which was written at once.
 
@@ -105,12 +122,13 @@ def _overtake(
     behind = tuple(index for index in overtaken.levels if index in failed)
     row = overtaken.row
     if behind:
-        if row is not None:
-            reach = stack.widest_reach or Reach.HOST
-            record = stack.codec.encode(key, entry, reach)
+        entry = records.entry
+        records.settle([stack.levels[index] for index in behind])
+        record = records.any_record()
+        if row is not None and record is not None:
             reply = yield WriteJournal(key, record, entry.created_s, row.tiers)
             row = reply.value or row
-        stack.queue.put(Pending(key, entry, entry.created_s, behind, row=row))
+        stack.queue.put(Pending(key, entry, entry.created_s, behind, records=records, row=row))
         stack.wake()
         return
     stack.queue.remove(key)
@@ -126,7 +144,7 @@ def store_many(
 ) -> Plan[dict[str, WriteResult]]:
     """Write several changed values, each tier in one go.
 
-    One by one, where some are queued or a tier chooses what it takes.
+    Where writes are queued, in one go for as many keys as a flush writes: they need room together.
     """
     versions = yield from versions_of(stack, terms.tags)
     if versions is None:
@@ -135,39 +153,65 @@ def store_many(
             refused[key] = yield from _refuse_everywhere(stack, key)
         return refused
     now_s = stack.stamp()
-    entries = {
-        key: make_entry(stack, key, value, terms, now_s, tags=versions)
-        for key, value in values.items()
-    }
-    plans = {
-        key: _write_plan(stack, key, entry, computed=False, durability=durability)
-        for key, entry in entries.items()
-    }
-    if stack.queue.held or stack.measures or any(plan.later for plan in plans.values()):
-        results = {}
-        for key, entry in entries.items():
-            results[key] = yield from _store(stack, key, entry, durability)
-        return results
-    made = {key: Records(stack, key, entry) for key, entry in entries.items()}
-    for each in made.values():
-        each.measure()
-    reports: dict[str, dict[int, TierWrite]] = {key: {} for key in entries}
+    made = {}
+    for key, value in values.items():
+        entry = make_entry(stack, key, value, terms, now_s, tags=versions)
+        made[key] = Records(stack, key, entry)
+    if not stack.queues_writes:
+        return (yield from _store_batch(stack, made, durability))
+    limits = stack.queue.limits
+    size = min(limits.max_batch, limits.max_pending)
+    keys = list(made)
+    results: dict[str, WriteResult] = {}
+    for start in range(0, len(keys), size):
+        batch = {key: made[key] for key in keys[start : start + size]}
+        results |= yield from _store_batch(stack, batch, durability)
+    return results
+
+
+def _store_batch(
+    stack: Stack, made: Mapping[str, Records], durability: Durability | None
+) -> Plan[dict[str, WriteResult]]:
+    plans = {}
+    for key, records in made.items():
+        plan = _write_plan(stack, key, records.entry, computed=False, durability=durability)
+        if stack.measures:
+            records.measure()
+            plan = _admitted(stack, key, records.entry, plan, computed=False)
+        plans[key] = plan
+    if any(plan.later for plan in plans.values()):
+        plans = yield from enqueue_many(stack, made, plans)
+    through = [key for key in made if not plans[key].later]
+    for key in through:
+        made[key].measure()
+    overtaken = {key: each for key in through if (each := stack.queue.held.get(key)) is not None}
+    reports = yield from _write_batch(stack, made, plans)
+    for key, each in overtaken.items():
+        yield from _overtake(stack, key, made[key], each, reports[key])
+    return {key: _result(stack, key, each) for key, each in reports.items()}
+
+
+def _write_batch(
+    stack: Stack, made: Mapping[str, Records], plans: Mapping[str, WritePlan]
+) -> Plan[dict[str, dict[int, TierWrite]]]:
+    """Write each tier in one go, the slowest first; what became of each key in each tier."""
+    reports: dict[str, dict[int, TierWrite]] = {key: {} for key in made}
     now = {index for plan in plans.values() for index in plan.now}
-    tokens = yield from _tokens_between(stack, list(entries), now)
+    tokens = yield from _tokens_between(stack, list(made), now)
     for level in reversed(stack.levels):
         index = level.index
-        left_out = [key for key in entries if index not in plans[key].now]
-        for key in left_out:
-            yield from remove(level, key)
-            reports[key][index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
         items = {}
-        for key in entries.keys() - set(left_out):
-            item = made[key].item(level)
-            if isinstance(item, str):
+        for key, plan in plans.items():
+            if index in plan.later:
+                reports[key][index] = level.queued
+            elif index not in plan.now:
+                yield from remove(level, key)
+                reports[key][index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
+            elif isinstance(item := made[key].item(level), str):
                 reports[key][index] = yield from _refuse(stack, level, key, item)
             else:
                 expected = tokens.get((index, key), ANY)
-                items[key] = PutItem(item, _lifetime_in(level, entries[key]), expected)
+                items[key] = PutItem(item, _lifetime_in(level, made[key].entry), expected)
         if items:
             tickets = {key: level.suspects.ticket(key) for key in items}
             reply = yield PutMany(index, items)
@@ -176,10 +220,7 @@ def store_many(
                 status = OK if landed else REFUSED if reply.status == OK else reply.status
                 one = Reply(status, None, 0.0, reply.now_s, reply.reason)
                 reports[key][index] = yield from _settle(level, key, one, tickets[key])
-    return {
-        key: WriteResult(tuple(each[level.index] for level in stack.levels))
-        for key, each in reports.items()
-    }
+    return reports
 
 
 def fill(stack: Stack, key: str, entry: Entry, sought: Sought) -> Plan[None]:
@@ -206,23 +247,26 @@ def fill(stack: Stack, key: str, entry: Entry, sought: Sought) -> Plan[None]:
             # Others changed the key, or computed it first: their value is the one to be promoted.
             return
     if plan.later:
-        _fill_later(stack, key, entry, sought, plan.later)
+        _fill_later(stack, key, records, sought, plan.later)
 
 
 def _fill_later(
-    stack: Stack, key: str, entry: Entry, sought: Sought, levels: Sequence[int]
+    stack: Stack, key: str, records: Records, sought: Sought, levels: Sequence[int]
 ) -> None:
     """Queue a computed value, if there is room: it can be computed again."""
     known = [
-        index
+        stack.levels[index]
         for index in levels
         if index < len(sought.tokens) and sought.tokens[index] is not UNKNOWN
     ]
     if known and stack.queue.has_room(key):
-        stack.queue.put(
-            Pending(key, entry, entry.created_s, tuple(known), tokens=tuple(sought.tokens))
-        )
-        stack.wake()
+        entry, tokens = records.entry, tuple(sought.tokens)
+        takers = tuple([level.index for level in records.settle(known)])
+        if takers:
+            stack.queue.put(
+                Pending(key, entry, entry.created_s, takers, records=records, tokens=tokens)
+            )
+            stack.wake()
 
 
 def _write_plan(

@@ -23,7 +23,7 @@ INTERRUPTED = 130
 
 EXIT_CODES = {
     OK: "done; for a question, yes",
-    NO: "no: the key is not there, or results differ",
+    NO: "no: the key is not there, results differ, or something is wrong",
     USAGE: "the command line is wrong",
     CONFIGURATION: "the settings, a key or a duration are wrong",
     UNAVAILABLE: "a tier that is needed can't be reached",

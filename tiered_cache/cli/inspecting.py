@@ -1,4 +1,4 @@
-"""`stats` and `explain`."""
+"""`explain`."""
 
 from __future__ import annotations
 
@@ -20,31 +20,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command that was parsed."""
     stack = OpenStack(arguments)
     with stack as cache:
-        if arguments.command == "stats":
-            return _stats(cache, arguments)
         present = _explain(cache, arguments)
         if present:
             return OK
         return UNAVAILABLE if stack.unreached() else NO
-
-
-def _stats(cache: TieredCache, arguments: argparse.Namespace) -> int:
-    stats = cache.stats()
-    if arguments.json:
-        print_json(stats.to_dict())
-    else:
-        rows = [
-            (
-                tier.name,
-                tier.breaker,
-                _number(tier.entries, tier.max_entries),
-                _number(tier.bytes, tier.max_bytes),
-                tier.detail,
-            )
-            for tier in stats.tiers
-        ]
-        print_table(("tier", "breaker", "entries", "bytes", "where, or what is wrong"), rows)
-    return OK if all(tier.breaker == "closed" for tier in stats.tiers) else UNAVAILABLE
 
 
 def _explain(cache: TieredCache, arguments: argparse.Namespace) -> bool:
@@ -72,9 +51,3 @@ def _seconds(seconds: float | None) -> str:
     if seconds is None:
         return ""
     return "no limit" if seconds == float("inf") else f"{seconds:.1f} s"
-
-
-def _number(value: int | None, bound: int | None) -> str:
-    if value is None:
-        return "not known"
-    return f"{value:,}" if bound is None else f"{value:,} of {bound:,}"

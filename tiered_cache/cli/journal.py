@@ -42,8 +42,8 @@ def _list(cache: TieredCache, arguments: argparse.Namespace) -> int:
     now_s = time.time()
     rows = [
         (
-            each.key,
-            "deletion" if each.deletes else f"{each.bytes:,} bytes",
+            f"{each.key}*" if each.clears else each.key,
+            _what(each),
             f"{max(0.0, now_s - each.since_s):.0f} s",
             each.owner,
             each.trouble or "waits",
@@ -52,6 +52,12 @@ def _list(cache: TieredCache, arguments: argparse.Namespace) -> int:
     ]
     print_table(("key", "what", "age", "process", "state"), rows)
     return OK
+
+
+def _what(entry: JournalEntry) -> str:
+    if entry.clears:
+        return "clear"
+    return "deletion" if entry.deletes else f"{entry.bytes:,} bytes"
 
 
 def _retry(cache: TieredCache, arguments: argparse.Namespace) -> int:

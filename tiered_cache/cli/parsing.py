@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from tiered_cache.cli.exits import EXIT_CODES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
 
 __all__ = ["make_parser"]
@@ -29,11 +31,26 @@ examples:
   tiered-cache get greeting
   tiered-cache explain greeting            what each tier says of the key
   tiered-cache keys user: --stack ci --json
+  tiered-cache invalidate --tag repo:x     serve nothing that has this tag
+  tiered-cache doctor                      whether everything works, and what to do
 """
 _OWN_MEMORY = """\
 The memory tier belongs to this process and ends with it: a value outlives the
 command in the tiers below only.
 """
+
+
+class _ShowVersion(argparse.Action):
+    """Prints the version, which is looked up only where somebody asks for it."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002 - argparse's name
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"tiered-cache {version('tiered-cache')}")
+        parser.exit()
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -45,6 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=f"{_EXAMPLES}\nexit codes:\n{codes}\n\nTIERED_CACHE_DEBUG=1 shows tracebacks.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=_ShowVersion, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
     _add_config(commands)
@@ -54,8 +72,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add_delete(commands)
     _add_keys(commands)
     _add_explain(commands)
+    _add_invalidate(commands)
     _add_clear(commands)
     _add_journal(commands)
+    _add_doctor(commands)
     _add_simulate(commands)
     _command(commands, "version", "the version of tiered-cache, Python and the libraries", "about")
     return parser
@@ -85,6 +105,10 @@ def _add_stack(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stack", default="default", metavar="NAME", help="the stack's name in the settings"
     )
+    _add_config_file(parser)
+
+
+def _add_config_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="a TOML file instead of tiered-cache.toml")
 
 
@@ -124,14 +148,35 @@ def _add_stats(commands: Commands) -> None:
     parser = _command(
         commands,
         "stats",
-        "how full each tier is, and whether it can be reached",
-        "inspecting",
-        "What each tier of the stack holds now: entries, bytes, bounds, state of its breaker.\n"
-        "Hits and misses are counted by each process for itself, and this process has none:\n"
-        "read those in your program, by cache.stats(). Exit code 4 if a tier is away.",
-        "  tiered-cache stats\n  tiered-cache stats --json | jq '.tiers[].bytes'",
+        "what all processes did, what it saved, and how full each tier is",
+        "stats",
+        "What the processes did together that use the stack, running and ended, in every tier:\n"
+        "of all hosts with a Redis tier, else of this one. It is counted by each process for itself\n"
+        "and published every 2 seconds. Then, what could be changed. Exit code 4 if a tier is away.",
+        "  tiered-cache stats\n"
+        "  tiered-cache stats --since 15m\n"
+        "  tiered-cache stats --watch\n"
+        "  tiered-cache stats --json | jq '.tiers[].hit_rate'",
+    )
+    parser.add_argument(
+        "--since", metavar="DURATION", help="only what happened since then, such as 15m or 1d"
+    )
+    parser.add_argument(
+        "--watch",
+        nargs="?",
+        type=_pause_s,
+        const=2.0,
+        metavar="SECONDS",
+        help="again and again, every 2 seconds, until Ctrl-C; with --json a document a line",
     )
     _add_stack(parser)
+
+
+def _pause_s(text: str) -> float:
+    seconds = float(text)
+    if not 0.1 <= seconds <= 3600:
+        raise ValueError
+    return seconds
 
 
 def _add_get(commands: Commands) -> None:
@@ -209,12 +254,36 @@ def _add_explain(commands: Commands) -> None:
     _add_stack(parser)
 
 
+def _add_invalidate(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "invalidate",
+        "remove what has a tag, or keys that begin with a prefix or match a pattern",
+        "removing",
+        "Serve nothing any more that was stored under a tag, in any process or host that\n"
+        "shares the stack's tiers, however many entries there are; remove the keys that\n"
+        "begin with a prefix; or those that match a pattern (* any text, ? one character,\n"
+        "[abc] one of these), which walks over the keys. Each may be repeated. On a\n"
+        "terminal it shows how far it is.",
+        "  tiered-cache invalidate --tag repo:x --tag branch:main\n"
+        "  tiered-cache invalidate --prefix report:2025-\n"
+        "  tiered-cache invalidate --pattern 'user:*:avatar' --stack ci",
+    )
+    for option, what in (
+        ("--tag", "NAME"),
+        ("--prefix", "TEXT"),
+        ("--pattern", "PATTERN"),
+    ):
+        parser.add_argument(option, action="append", default=[], metavar=what)
+    _add_stack(parser)
+
+
 def _add_clear(commands: Commands) -> None:
     parser = _command(
         commands,
         "clear",
         "remove every key of the stack's namespace; asks first",
-        "values",
+        "removing",
         "Remove every key of the stack's namespace, from every tier. Other namespaces and other\n"
         "users of the same server are not touched. Asks first, unless --yes is given; exit code 1\n"
         "if the answer is no, 2 if there is no terminal to ask on.",
@@ -242,6 +311,26 @@ def _add_journal(commands: Commands) -> None:
     parser.add_argument("key", nargs="*", help="retry or drop only these; by default all")
     parser.add_argument("--yes", action="store_true", help="don't ask before dropping")
     _add_stack(parser)
+
+
+def _add_doctor(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "doctor",
+        "whether the stacks work here, and what to change",
+        "doctor",
+        "See whether every stack of the settings works, by using it: each tier by\n"
+        "itself (place, server, rights, lock, round trip, deletion, lease, log of\n"
+        "changes), then one user of the stack changing what another one has. Says what\n"
+        "is wrong and what to do. The keys of the probes are in a view of their own, and\n"
+        "are removed. Exit code 0 if nothing is wrong, 3 if the settings are, 4 if a\n"
+        "tier can't do what it must, 1 if anything else is.",
+        "  tiered-cache doctor\n"
+        "  tiered-cache doctor --stack ci\n"
+        "  tiered-cache doctor --json | jq '.stacks[].checks[].advice'",
+    )
+    parser.add_argument("--stack", metavar="NAME", help="only this one; default: all of them")
+    _add_config_file(parser)
 
 
 def _add_simulate(commands: Commands) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tiered_cache.cli.exits import UNAVAILABLE
+from tiered_cache.cli.output import say
 from tiered_cache.config import build_stack, load_settings
 from tiered_cache.errors import TierUnavailableError
 from tiered_cache.events import EventKind
@@ -65,3 +67,11 @@ class OpenStack:
         return [
             tier.name for tier in tiers if tier.breaker != "closed" or tier.name in self._failed
         ]
+
+    def code_if_whole(self, code: int) -> int:
+        """`code`, unless a tier was not reached: then that is said, and is the code."""
+        unreached = self.unreached()
+        if not unreached:
+            return code
+        say(f"tiered-cache: not done in every tier: {', '.join(unreached)} can't be reached")
+        return UNAVAILABLE

@@ -1,11 +1,10 @@
-"""`get`, `set`, `delete`, `keys` and `clear`."""
+"""`get`, `set`, `delete` and `keys`."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from tiered_cache.cli.asking import declined
 from tiered_cache.cli.exits import FAILED, NO, OK, UNAVAILABLE, USAGE
 from tiered_cache.cli.output import finite, print_json, printable, printable_lines, say, to_json
 from tiered_cache.cli.stack import OpenStack
@@ -28,18 +27,10 @@ def run(arguments: argparse.Namespace) -> int:
             say(f"tiered-cache: the value is not JSON that can be read: {error}")
             return USAGE
     stack = OpenStack(arguments)
-    if arguments.command == "clear":
-        tiers = printable(", ".join(stack.tier_names))
-        question = f"Remove every key of the namespace {stack.namespace!r} from {tiers}?"
-        code = declined(question, arguments)
-        if code is not None:
-            return code
     with stack as cache:
         code = _COMMANDS[arguments.command](cache, arguments)
-        unreached = stack.unreached() if arguments.command in _NEED_EVERY_TIER else []
-    if unreached:
-        say(f"tiered-cache: not done in every tier: {', '.join(unreached)} can't be reached")
-        return UNAVAILABLE
+        if arguments.command in _NEED_EVERY_TIER:
+            code = stack.code_if_whole(code)
     return code
 
 
@@ -88,15 +79,6 @@ def _keys(cache: TieredCache, arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _clear(cache: TieredCache, arguments: argparse.Namespace) -> int:
-    count = cache.clear()
-    if arguments.json:
-        print_json({"cleared": count})
-    else:
-        print(f"removed {count} keys")
-    return OK
-
-
 def _ttl(text: str | None) -> str | float | None:
     try:
         return None if text is None else float(text)
@@ -111,7 +93,7 @@ def _as_text(value: object) -> str:
         return printable_lines(repr(value))
 
 
-_COMMANDS = {"get": _get, "set": _set, "delete": _delete, "keys": _keys, "clear": _clear}
+_COMMANDS = {"get": _get, "set": _set, "delete": _delete, "keys": _keys}
 
-_NEED_EVERY_TIER = ("delete", "keys", "clear")
+_NEED_EVERY_TIER = ("delete", "keys")
 """What these do or tell is not true unless every tier was asked."""

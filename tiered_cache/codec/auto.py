@@ -78,6 +78,8 @@ class AutoSerializer:
         """
         try:
             try:
+                if type(value) in _SCALARS:
+                    return _encode(value)
                 return _encode(_Walk(self._registry, _SCALARS).wrap(value, 0))
             except (OverflowError, UnicodeEncodeError):
                 # An int beyond 64 bits or a lone surrogate: rare, so only then is each one checked.

@@ -82,7 +82,13 @@ class Head(NamedTuple):
 
 
 PLAIN = Head(SERIALIZER_AUTO, signed=False, key_id=NO_KEY_ID)
-_PLAIN_START = _HEAD.pack(MAGIC, VERSION, SERIALIZER_AUTO, 0, 0, NO_KEY_ID)
+
+
+def _start_of(head: Head) -> bytes:
+    return _HEAD.pack(MAGIC, VERSION, head.serializer, 0, int(head.signed), head.key_id)
+
+
+_PLAIN_START = _start_of(PLAIN)
 
 Fields = tuple[float, float, float, float, float, Mapping[str, int], int, bytes | memoryview]
 """Created, fresh until, stale until, cost, lead, tags, generation, payload. A plain tuple: making a
@@ -111,7 +117,7 @@ def seal(
     echo = key.encode("utf-8", "surrogatepass")
     try:
         tags = _encode_tags(sorted(entry.tags.items())) if entry.tags else b""
-        first = _HEAD.pack(MAGIC, VERSION, head.serializer, 0, int(head.signed), head.key_id)
+        first = _PLAIN_START if head is PLAIN else _start_of(head)
         fields = _FIELDS.pack(
             *_instants(entry),
             entry.generation,
@@ -124,9 +130,9 @@ def seal(
     except (struct.error, ValueError, TypeError, OverflowError) as error:
         msg = f"The metadata of the entry do not fit into a record: {error}"
         raise SerializationError(msg) from error
-    size = HEADER_BYTES + len(echo) + len(tags) + len(payload)
-    rest = (fields, echo, tags, payload)
-    return b"".join((first, checksum((first, _pack_length(size - _FIELDS_AT), *rest)), *rest))
+    middle = b"".join((fields, echo, tags))
+    length = _pack_length(len(middle) + len(payload))
+    return b"".join((first, checksum((first, length, middle, payload)), middle, payload))
 
 
 def read_head(record: bytes) -> Head:
@@ -236,6 +242,8 @@ def _instants(entry: Entry) -> tuple[int, int, int, float]:
 
 def _lead(lead_s: float) -> float:
     """A single-precision number that is not less: no value is taken for newer than it is."""
+    if lead_s == 0.0:  # what was set, not computed
+        return 0.0
     (rounded,) = _LEAD.unpack(_LEAD.pack(lead_s))
     return lead_s if rounded >= lead_s else lead_s * (1 + 2**-22) + 1e-44
 

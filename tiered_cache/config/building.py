@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tiered_cache.config.schema import StackSettings
     from tiered_cache.contracts import Tier
 
-__all__ = ["build_stack"]
+__all__ = ["build_stack", "make_codec", "make_options", "make_tier"]
 
 N = TypeVar("N")
 T = TypeVar("T")
@@ -44,33 +44,45 @@ def build_stack(name: str = "default", settings: Settings | None = None) -> Tier
         ConfigurationError: The settings are wrong, or name a tier that is not there.
     """
     chosen = (load_settings() if settings is None else settings).stack(name)
+    tiers = [make_tier(kind, chosen) for kind in chosen.tier_names]
+    return TieredCache(tiers, **make_options(chosen), codec=make_codec(chosen))
+
+
+def make_codec(chosen: StackSettings) -> RecordCodec:
+    """What turns a stack's values into records."""
     key = chosen.signing_key
-    codec = RecordCodec(
+    return RecordCodec(
         chosen.namespace,
         shared_key=None if key is None else key.get_secret_value().encode("utf-8", "surrogatepass"),
     )
-    return TieredCache(
-        [_make_tier(kind, chosen) for kind in chosen.tier_names],
-        namespace=chosen.namespace,
-        writing=_checked(made_writing, chosen.writing, chosen.policies),
-        promotion=_checked(made_promotion, chosen.promotion, chosen.policies),
-        admission={
+
+
+def make_options(chosen: StackSettings) -> dict[str, Any]:
+    """The options of a stack's `TieredCache`, but for its tiers and its codec.
+
+    Raises:
+        ConfigurationError: A policy does not take its options.
+    """
+    return {
+        "namespace": chosen.namespace,
+        "writing": _checked(made_writing, chosen.writing, chosen.policies),
+        "promotion": _checked(made_promotion, chosen.promotion, chosen.policies),
+        "admission": {
             tier: _checked(made_admission, names, chosen.policies)
             for tier, names in chosen.admission.items()
         },
-        expiry=_checked(made_expiry, chosen.expiry, chosen.policies),
-        refreshing=_checked(made_refreshing, chosen.refreshing, chosen.policies),
-        statistics=_checked(made_statistics, chosen.statistics, chosen.policies),
-        coherence=Coherence(**chosen.coherence.model_dump()),
-        single_flight=SingleFlight(**chosen.single_flight.model_dump()),
-        stale_for=chosen.stale_for,
-        max_ttl=chosen.max_ttl,
-        default_ttl=chosen.default_ttl,
-        codec=codec,
-        strict=chosen.strict,
-        failures_to_open=chosen.failures_to_open,
-        probe_interval=chosen.probe_interval,
-    )
+        "expiry": _checked(made_expiry, chosen.expiry, chosen.policies),
+        "refreshing": _checked(made_refreshing, chosen.refreshing, chosen.policies),
+        "statistics": _checked(made_statistics, chosen.statistics, chosen.policies),
+        "coherence": Coherence(**chosen.coherence.model_dump()),
+        "single_flight": SingleFlight(**chosen.single_flight.model_dump()),
+        "stale_for": chosen.stale_for,
+        "max_ttl": chosen.max_ttl,
+        "default_ttl": chosen.default_ttl,
+        "strict": chosen.strict,
+        "failures_to_open": chosen.failures_to_open,
+        "probe_interval": chosen.probe_interval,
+    }
 
 
 def _checked(
@@ -85,7 +97,12 @@ def _checked(
         raise ConfigurationError(msg) from error
 
 
-def _make_tier(kind: str, settings: StackSettings) -> Tier:
+def make_tier(kind: str, settings: StackSettings) -> Tier:
+    """The tier called `kind`, not opened yet.
+
+    Raises:
+        ConfigurationError: There is none, or it does not take its options.
+    """
     # Each library is imported by the stack that uses it, and by no other.
     if kind == "memory":
         from tiered_cache.tiers.memory import MemoryTier

@@ -28,14 +28,16 @@ _log = logging.getLogger("tiered_cache")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS changes (
     serial INTEGER PRIMARY KEY AUTOINCREMENT,
-    key TEXT NOT NULL UNIQUE,
+    key TEXT NOT NULL,
     record BLOB,
     as_of_s REAL NOT NULL,
     tiers TEXT NOT NULL,
-    trouble TEXT NOT NULL DEFAULT ''
+    trouble TEXT NOT NULL DEFAULT '',
+    clears INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (key, clears)
 )"""
-_INSERT = "INSERT OR REPLACE INTO changes (key, record, as_of_s, tiers, trouble)"
-_VALUES = "SELECT :key, :record, :as_of_s, :tiers, :trouble"
+_INSERT = "INSERT OR REPLACE INTO changes (key, record, as_of_s, tiers, trouble, clears)"
+_VALUES = "SELECT :key, :record, :as_of_s, :tiers, :trouble, :clears"
 _VERSION = 1
 _SUFFIX = ".journal"
 
@@ -124,9 +126,13 @@ class DiskJournal:
         Raises:
             JournalError: The disk is full, say.
         """
+        (row,) = self.write_many([JournalRow(0, key, record, as_of_s, tiers)])
+        return row
+
+    def write_many(self, rows: Sequence[JournalRow]) -> list[JournalRow]:
+        """Have several changes on disk, as `write` does, in one transaction: all of them or none."""
         with self._changing() as connection:
-            row = JournalRow(0, key, record, as_of_s, tiers)
-            return row._replace(serial=_insert(connection, row))
+            return [row._replace(serial=_insert(connection, row)) for row in rows]
 
     def _keep(self, row: JournalRow) -> JournalRow | None:
         """Have a change of another journal here, unless there is a newer one of its key."""
@@ -160,6 +166,7 @@ class DiskJournal:
                         row.as_of_s,
                         row.trouble,
                         owner,
+                        row.clears,
                     )
                     for row in read_rows(file)
                 ]
@@ -273,6 +280,16 @@ class DiskJournal:
         _remove(path)
         return taken
 
+    def size_bytes(self) -> int:
+        """The size of this process's file, with its write-ahead log."""
+        if self._connection is None:
+            return 0
+        size = 0
+        for suffix in ("", "-wal"):
+            with contextlib.suppress(OSError):
+                size += self._path.with_name(self._path.name + suffix).stat().st_size
+        return size
+
     def close(self) -> None:
         """Let go of the file; it is removed if nothing is left in it."""
         with self._gate, self._my_turn():
@@ -319,18 +336,22 @@ def journal_files(directory: Path) -> list[Path]:
 
 def read_rows(connection: sqlite3.Connection) -> Iterator[JournalRow]:
     """All changes of a journal, oldest first; rows that are not of our making are left out."""
-    columns = "serial, key, record, as_of_s, tiers, trouble"
-    for serial, key, record, as_of_s, tiers, trouble in connection.execute(
+    columns = "serial, key, record, as_of_s, tiers, trouble, clears"
+    for serial, key, record, as_of_s, tiers, trouble, clears in connection.execute(
         f"SELECT {columns} FROM changes ORDER BY serial"  # noqa: S608 - constants
     ):
         plain = type(key) is str and type(record) in (bytes, type(None))
         if plain and type(as_of_s) is float and type(tiers) is type(trouble) is str:
-            yield JournalRow(serial, key, record, as_of_s, frozenset(tiers.split("\n")), trouble)
+            names = frozenset(tiers.split("\n"))
+            yield JournalRow(serial, key, record, as_of_s, names, trouble, clears == 1)
 
 
 def _cleared(connection: sqlite3.Connection, prefix: str, as_of_s: float) -> list[JournalRow]:
-    rows = read_rows(connection)
-    return [row for row in rows if row.key.startswith(prefix) and row.as_of_s <= as_of_s]
+    return [
+        row
+        for row in read_rows(connection)
+        if row.key.startswith(prefix) and row.as_of_s <= as_of_s and not row.clears
+    ]
 
 
 def _delete(connection: sqlite3.Connection, rows: Sequence[JournalRow]) -> None:
@@ -352,7 +373,7 @@ def _insert(connection: sqlite3.Connection, row: JournalRow) -> int:
 
 def _insert_unless_newer(connection: sqlite3.Connection, row: JournalRow) -> int:
     """The new row's serial; 0 where a newer change of the key is there already."""
-    newer = "SELECT 1 FROM changes WHERE key = :key AND as_of_s > :as_of_s"
+    newer = "SELECT 1 FROM changes WHERE key = :key AND clears = :clears AND as_of_s > :as_of_s"
     cursor = connection.execute(f"{_INSERT} {_VALUES} WHERE NOT EXISTS ({newer})", _columns(row))
     return int(cursor.lastrowid or 0) if cursor.rowcount > 0 else 0
 

@@ -6,14 +6,14 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.errors import ConfigurationError, InvalidKeyError
-from tiered_cache.keys.canonical import digest_of, text
+from tiered_cache.keys.canonical import UnstableError, digest_of, encode, parts, text
 from tiered_cache.keys.identity import module_identity, qualified
 
 if TYPE_CHECKING:
     import inspect
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["FunctionKey"]
+__all__ = ["FunctionKey", "closed_over"]
 
 
 class FunctionKey:
@@ -22,7 +22,9 @@ class FunctionKey:
     Calls that bind the same values to the same parameters have the same key, however they are
     written: positionally, by keyword, or by leaving a default out. Thread-safe.
 
-    What the function closes over is not part of the key, nor is its code: make the former a
+    The values of the variables that it closes over are part of the key as far as they are hashable
+    and have a stable encoding when this is made: two functions that one factory made with other
+    parameters have other keys. Whatever else it uses is not, nor is its code: make the former a
     parameter, and change `version` with the latter.
 
     Args:
@@ -49,6 +51,7 @@ class FunctionKey:
         method: bool = False,
     ) -> None:
         self.prefix, self._salt = _identify(func, version)
+        self._salt += closed_over(func)
         self._method = method
         self._signature = _signature(func, self.prefix, method=method)
         parameters = self._signature.parameters
@@ -128,6 +131,20 @@ def _identify(func: Callable[..., Any], version: str) -> tuple[str, bytes]:
     if isinstance(owner, type):
         salt += qualified(owner)
     return f"{shown}.{name}", salt
+
+
+def closed_over(func: Callable[..., Any]) -> bytes:
+    """The encoded variables that `func` closes over, as far as nobody can change their values."""
+    names = getattr(getattr(func, "__code__", None), "co_freevars", ())
+    encoded = []
+    for name, cell in zip(names, getattr(func, "__closure__", None) or (), strict=False):
+        try:
+            value = cell.cell_contents
+            hash(value)  # a list would make another key after each change of it
+            encoded.append(parts(b"c", [text(b"s", name), encode(value)]))
+        except (UnstableError, TypeError, ValueError, RecursionError):
+            continue  # among them a function that calls itself: its cell is still empty
+    return b"".join(encoded)
 
 
 def _signature(func: Callable[..., Any], name: str, *, method: bool) -> inspect.Signature:

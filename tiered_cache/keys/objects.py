@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["encoder_for"]
 
+_MADE_BY_CLASS_STATEMENT = 1 << 9
+"""The flag of types on the heap (`Py_TPFLAGS_HEAPTYPE`), which built-in types are not."""
+
 _PYDANTIC_EXTRAS = ("__pydantic_extra__", "__pydantic_private__")
 
 
@@ -39,26 +42,40 @@ def _fields_of(kind: type[Any]) -> Iterable[str] | None:
     """The names of what makes up an object of `kind`; `None` if that is unknown.
 
     Names of attributes, found without importing the libraries that the classes come from. A
-    dataclass or attrs class counts if it was itself decorated: an undecorated subclass may have
-    attributes that are not fields.
+    dataclass or attrs class counts if it was itself decorated, as an undecorated subclass may have
+    attributes that are not fields, and if it is no subclass of a container or exception, whose
+    contents are not fields either.
     """
     own = vars(kind)
     if issubclass(kind, tuple):
         return getattr(kind, "_fields", None)
+    if hasattr(kind, "__struct_fields__"):
+        return tuple(kind.__struct_fields__)
+    if not _has_attributes_only(kind):
+        return None
     if "__dataclass_fields__" in own:
         import dataclasses
 
         return [field.name for field in dataclasses.fields(kind)]
     if "__attrs_attrs__" in own:
         return [attribute.name for attribute in own["__attrs_attrs__"]]
-    if hasattr(kind, "__struct_fields__"):
-        return tuple(kind.__struct_fields__)
     if hasattr(kind, "__pydantic_fields__"):
         return [*kind.__pydantic_fields__, *_PYDANTIC_EXTRAS]
     return None
 
 
+def _has_attributes_only(kind: type[Any]) -> bool:
+    """Whether the classes that `kind` stands on, down to `object`, are all written in Python."""
+    base: type[Any] | None = kind
+    while base is not None and base.__flags__ & _MADE_BY_CLASS_STATEMENT:
+        base = base.__base__
+    return base is object
+
+
 def _by_fields(kind: type, fields: Iterable[str], value: Any, depth: int) -> bytes:
+    if isinstance(value, tuple) and getattr(value, "__dict__", None):
+        reason = f"is a {kind.__module__}.{kind.__qualname__} with attributes that are not fields"
+        raise UnstableError(reason)
     named = {}
     for name in fields:
         try:

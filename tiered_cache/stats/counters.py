@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
+import math
 import random
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.forking import fork_safe_lock
-from tiered_cache.keys import VIEW_SEPARATOR, view_of
-from tiered_cache.stats.snapshot import CacheStats, NamespaceStats, TierStats
+from tiered_cache.stats.curves import Curves
+from tiered_cache.stats.grouping import Computing, Groups, Lookups
+from tiered_cache.stats.repeats import Repeats
+from tiered_cache.stats.snapshot import CacheStats, FunctionStats, NamespaceStats, TierStats
+from tiered_cache.stats.tally import Tally
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Sequence
 
     from tiered_cache_policies.contracts import StatisticsPolicy
 
-__all__ = ["CacheCounters", "Tally", "TierCounters"]
-
-
-_MAX_VIEWS = 1000
-_OTHERS = "(others)"
-
-
-class Tally:
-    """A count that costs one C call to add to, and no lock: `tally.add()`.
-
-    `itertools.count` hands every number out exactly once, to one thread. Reading takes a number
-    as well, which is then subtracted again.
-    """
-
-    __slots__ = ("_lock", "_taken", "add", "counter")
-
-    def __init__(self) -> None:
-        self.counter = itertools.count(1)
-        self.add = self.counter.__next__
-        self._taken = 0
-        self._lock = fork_safe_lock()
-
-    def read(self) -> int:
-        """How often somebody else added to it."""
-        with self._lock:
-            self._taken += 1
-            return next(self.counter) - self._taken
+__all__ = ["CacheCounters", "TierCounters"]
 
 
 class TierCounters:
@@ -126,6 +103,7 @@ class TierCounters:
         """
         if not self._weight:
             return TierStats(self._name, counted=False)
+        missed = self._misses.read()
         with self._lock:
             counts = dict(self._counts)
             return TierStats(
@@ -133,7 +111,7 @@ class TierCounters:
                 read_latency=None if self._reads is None else self._reads.copy(),
                 write_latency=None if self._writes is None else self._writes.copy(),
                 hits=counts.pop("hits", 0) + live_hits,
-                misses=counts.pop("misses", 0) + self._misses.read(),
+                misses=counts.pop("misses", 0) + missed,
                 timed_reads=self._timed_reads + live_hits,
                 read_seconds=self._read_seconds + live_s,
                 read_bytes=self._read_bytes,
@@ -144,86 +122,114 @@ class TierCounters:
             )
 
 
-class _Lookups:
-    """How lookups ended."""
-
-    __slots__ = ("hits", "misses", "stale_hits")
-
-    def __init__(self) -> None:
-        self.hits = Tally()
-        self.stale_hits = Tally()
-        self.misses = Tally()
-
-
 class CacheCounters:
-    """What a cache did as a whole. Thread-safe like `TierCounters`."""
+    """What a cache did as a whole. Thread-safe like `TierCounters`.
 
-    def __init__(self, policy: StatisticsPolicy) -> None:
+    Args:
+        policy: How much is counted.
+        tiers: How many tiers it has.
+        monotonic: The clock.
+    """
+
+    def __init__(
+        self, policy: StatisticsPolicy, tiers: int, monotonic: Callable[[], float]
+    ) -> None:
         self._counted = policy.one_in > 0
+        self._tiers = tiers
+        self.curves = Curves(tiers, monotonic)
+        self._see = self.curves.see if self._counted else _nothing
+        self._repeats = Repeats()
         self._lock = fork_safe_lock()
-        self._total = _Lookups()
-        self._views: dict[str, _Lookups] = {}
+        self._total = Lookups()
+        self.groups = Groups()
         self._coalesced = Tally()
         self.coalesced = self._coalesced.add
-        self._computes = 0
-        self._compute_errors = 0
-        self._compute_seconds = 0.0
+        self._waits = Tally()
+        self.waited = self._waits.add
+        self._computing = Computing()
+        self._serializing = LatencyHistogram() if policy.latencies else None
 
-    def hit(self, key: str) -> None:
-        """Count a lookup of `key` that found a fresh value."""
+    def rest_s(self, key: str) -> float:
+        """For how many seconds hits of a key in the first tier need not be seen."""
+        return self.curves.rest_s(key) if self._counted else math.inf
+
+    @property
+    def times_serializing(self) -> bool:
+        """Whether `serialized` wants to be told."""
+        return self._serializing is not None
+
+    def hit(self, key: str, level: int, cost_s: float, seconds: float) -> None:
+        """Count a lookup of `key` that found a fresh value, other than an inlined hit.
+
+        Args:
+            key: The key.
+            level: In which tier.
+            cost_s: The seconds that computing the value took.
+            seconds: Those that reading it took.
+        """
         self._total.hits.add()
-        if key[0] == VIEW_SEPARATOR:
-            self.view(key).hits.add()
+        self._see(key, level + 1)
+        for group in self.groups.of(key):
+            group.hit(cost_s, seconds)
 
-    def stale_hit(self, key: str) -> None:
-        """Count a lookup of `key` that found a stale value."""
+    def stale_hit(self, key: str, level: int) -> None:
+        """Count a lookup of `key` that found a stale value in a tier."""
         self._total.stale_hits.add()
-        if key[0] == VIEW_SEPARATOR:
-            self.view(key).stale_hits.add()
+        self._see(key, level + 1)
+        for group in self.groups.of(key):
+            group.lookups.stale_hits.add()
 
     def miss(self, key: str) -> None:
         """Count a lookup of `key` that found nothing."""
         self._total.misses.add()
-        if key[0] == VIEW_SEPARATOR:
-            self.view(key).misses.add()
+        self._see(key, self._tiers)
+        for group in self.groups.of(key):
+            group.lookups.misses.add()
 
-    def view(self, key: str) -> _Lookups:
-        """The counts of the view that `key` belongs to; those beyond a thousand share one."""
-        name = view_of(key)
-        found = self._views.get(name)
-        if found is None:
-            with self._lock:
-                if len(self._views) >= _MAX_VIEWS:
-                    name = _OTHERS
-                found = self._views.setdefault(name, _Lookups())
-        return found
-
-    def computed(self, seconds: float, failed: bool) -> None:
-        """Count one computation."""
+    def computed(self, seconds: float, failed: bool, keys: Sequence[str] = ()) -> None:
+        """Count one computation, of all of `keys`."""
         with self._lock:
-            self._compute_seconds += seconds
-            if failed:
-                self._compute_errors += 1
-            else:
-                self._computes += 1
+            self._computing.add(seconds, failed)
+        for key in keys:
+            self._repeats.computed(key)
+            for group in self.groups.of(key):
+                group.computed(seconds / len(keys), failed)
 
-    def snapshot(self, tiers: tuple[TierStats, ...], *, live_hits: int = 0) -> CacheStats:
-        """All counters at one instant, with the hits that were counted elsewhere."""
+    def serialized(self, seconds: float) -> None:
+        """Count the time of turning a value into a record."""
+        with self._lock:
+            if self._serializing is not None:
+                self._serializing.record(seconds)
+
+    def snapshot(
+        self, tiers: tuple[TierStats, ...], *, live_hits: int = 0, live_hit_s: float = 0.0
+    ) -> CacheStats:
+        """All counters at one instant, with the hits that were counted elsewhere.
+
+        Args:
+            tiers: What the tiers counted.
+            live_hits: How many inlined hits there were.
+            live_hit_s: How long one takes.
+        """
         if not self._counted:
             return CacheStats(tiers=tiers, counted=False)
+        groups = self.groups
+        fields: dict[str, Any] = {
+            "hits": self._total.hits.read() + live_hits,
+            "stale_hits": self._total.stale_hits.read(),
+            "misses": self._total.misses.read(),
+            "coalesced": self._coalesced.read(),
+            "waits": self._waits.read(),
+            "recomputes": self._repeats.read(),
+            "namespaces": tuple(NamespaceStats(**each) for each in groups.views_now(live_hit_s)),
+            "functions": tuple(FunctionStats(**each) for each in groups.functions_now(live_hit_s)),
+        }
         with self._lock:
+            times = None if self._serializing is None else self._serializing.copy()
             return CacheStats(
-                hits=self._total.hits.read() + live_hits,
-                stale_hits=self._total.stale_hits.read(),
-                misses=self._total.misses.read(),
-                namespaces=tuple(each for each in self._namespaces() if each.lookups),
-                coalesced=self._coalesced.read(),
-                computes=self._computes,
-                compute_errors=self._compute_errors,
-                compute_seconds=self._compute_seconds,
-                tiers=tiers,
+                **fields, **self._computing.now(), serialize_latency=times, tiers=tiers
             )
 
-    def _namespaces(self) -> Iterator[NamespaceStats]:
-        for name, each in sorted(self._views.items()):
-            yield NamespaceStats(name, each.hits.read(), each.stale_hits.read(), each.misses.read())
+
+def _nothing(key: str, reached: int) -> None:
+    """For a cache that counts nothing."""

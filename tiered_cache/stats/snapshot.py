@@ -14,156 +14,32 @@ So `lookups`, their sum, is the number of times that a lookup reached the tier. 
 whole `hits` are the lookups that any tier answered, `misses` those that none did. `exists`,
 `explain`, `keys` and the reads that a write does for itself count nothing.
 
+A snapshot has counters, which say what happened, and gauges, which say how things stand now:
+`tiered_cache.stats.fields` has how each subtracts and adds up. Counters only grow, so that what
+happened in a window is the difference of two snapshots.
+
 `seconds_saved` adds, for each hit, the seconds that computing the value once took, less the
 seconds that the lookup took. It is an estimate: a memory tier adds up its hits per entry, without
-a lock.
+a lock. `seconds_spent` is what was spent all the same: computing, reading and writing.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Self
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from tiered_cache.stats.fields import counter, durations, gauge, less
+from tiered_cache.stats.groups import FunctionStats, GroupStats, NamespaceStats
+from tiered_cache.stats.html import to_html
+from tiered_cache.stats.joining import all_true, largest, total
+from tiered_cache.stats.tiers import BreakerChange, TierStats
+from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 if TYPE_CHECKING:
-    from tiered_cache_policies.statistics.histogram import LatencyHistogram
+    import os
 
-__all__ = ["CacheStats", "NamespaceStats", "TierStats"]
-
-_LATENCIES = frozenset({"read_latency", "write_latency"})
-_LEVELS = frozenset(
-    {"name", "entries", "bytes", "max_entries", "max_bytes", "breaker", "detail", "counted"}
-)
-"""Fields that say how things are now, which a difference keeps instead of subtracting."""
-
-
-@dataclass(frozen=True, slots=True)
-class TierStats:
-    """What one tier did; see the module for the counting rules.
-
-    Times are in seconds, sizes in bytes. `read_latency` and `write_latency` are the distributions of
-    the calls' times, `None` unless the statistics policy keeps them. Where `counted` is false
-    nothing was counted, and zeros say nothing. `entries`, `bytes`, `max_entries` and `max_bytes` are
-    `None` where the tier does not know them.
-    """
-
-    name: str
-    hits: int = 0
-    stale_hits: int = 0
-    misses: int = 0
-    errors: int = 0
-    skips: int = 0
-    corrupt: int = 0
-    promotions: int = 0
-    writes: int = 0
-    write_refusals: int = 0
-    not_admitted: int = 0
-    write_errors: int = 0
-    deletes: int = 0
-    evictions: int = 0
-    expirations: int = 0
-    read_bytes: int = 0
-    written_bytes: int = 0
-    timed_reads: int = 0
-    read_seconds: float = 0.0
-    write_seconds: float = 0.0
-    seconds_saved: float = 0.0
-    entries: int | None = None
-    bytes: int | None = None
-    max_entries: int | None = None
-    max_bytes: int | None = None
-    breaker: str = "closed"
-    detail: str = ""
-    counted: bool = True
-    read_latency: LatencyHistogram | None = None
-    write_latency: LatencyHistogram | None = None
-
-    @property
-    def lookups(self) -> int:
-        """How often a lookup reached this tier."""
-        return self.hits + self.stale_hits + self.misses + self.errors + self.skips
-
-    @property
-    def hit_rate(self) -> float:
-        """Hits per lookup that reached this tier; 0.0 without lookups."""
-        return self.hits / self.lookups if self.lookups else 0.0
-
-    @property
-    def mean_read_s(self) -> float:
-        """Mean seconds of a call that read the tier; 0.0 without one.
-
-        An inlined hit in a memory tier is not timed by itself: its time is measured when the
-        statistics are taken. A miss that is known without a call has none.
-        """
-        return self.read_seconds / self.timed_reads if self.timed_reads else 0.0
-
-    def standing(self, **levels: Any) -> Self:
-        """A copy that says how things stand now: entries, bytes, bounds, breaker and detail."""
-        return replace(self, **levels)
-
-    def __sub__(self, earlier: TierStats) -> Self:
-        """What happened since `earlier`; how things stand now is kept."""
-        counted: dict[str, Any] = {
-            field.name: getattr(self, field.name) - getattr(earlier, field.name)
-            for field in fields(self)
-            if field.name not in _LEVELS | _LATENCIES
-        }
-        for name in _LATENCIES:
-            mine, before = getattr(self, name), getattr(earlier, name)
-            counted[name] = mine if before is None else mine - before
-        return replace(self, **counted)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, with the derived figures."""
-        latencies = {
-            name: None if (each := getattr(self, name)) is None else each.to_dict()
-            for name in sorted(_LATENCIES)
-        }
-        return (
-            asdict(self)
-            | latencies
-            | {
-                "lookups": self.lookups,
-                "hit_rate": self.hit_rate,
-                "mean_read_s": self.mean_read_s,
-            }
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class NamespaceStats:
-    """How the lookups through one namespace view ended.
-
-    They are in the cache's own numbers as well. Views beyond a thousand are counted together, as
-    `"(others)"`.
-    """
-
-    name: str
-    hits: int = 0
-    stale_hits: int = 0
-    misses: int = 0
-
-    @property
-    def lookups(self) -> int:
-        """All lookups of single keys through the view."""
-        return self.hits + self.stale_hits + self.misses
-
-    @property
-    def hit_rate(self) -> float:
-        """Hits per lookup; 0.0 without lookups."""
-        return self.hits / self.lookups if self.lookups else 0.0
-
-    def __sub__(self, earlier: NamespaceStats) -> NamespaceStats:
-        """What happened since `earlier`."""
-        return NamespaceStats(
-            self.name,
-            self.hits - earlier.hits,
-            self.stale_hits - earlier.stale_hits,
-            self.misses - earlier.misses,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, with the derived figures."""
-        return asdict(self) | {"lookups": self.lookups, "hit_rate": self.hit_rate}
+__all__ = ["BreakerChange", "CacheStats", "FunctionStats", "NamespaceStats", "TierStats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,18 +57,45 @@ class CacheStats:
         tiers: Each tier, fastest first.
         counted: Whether anything was counted: if not, zeros say nothing.
         namespaces: Each view that was looked into, by its name; `"a/b"` is a view of a view.
+        functions: Each function that `cached` wraps and that was called.
+        waits: How often a caller waited for a computation of another one.
+        recomputes: How many computations were of keys that the same process had computed before; an
+            estimate, from a sample of the keys.
+        compute_latency: The distribution of the times of computations.
+        serialize_latency: That of turning values into records, if the statistics policy keeps it.
+        queue_depth: Keys, and clears, that wait in the write-back queue.
+        queue_age_s: Seconds for which the oldest of them waits.
+        queue_parked: Queued writes that were given up and are in the journal.
+        journal_bytes: The size of the journal on disk.
+        bus_lag_s: Seconds since it was last known what others had changed, of the tier of which that
+            is longest ago (`TierStats.lag`); `None` where no tier says.
+        staleness_bound_s: For how long a value may be served that was changed elsewhere; `inf`
+            where nothing bounds it.
+        processes: How many processes the snapshot is of.
     """
 
-    hits: int = 0
-    stale_hits: int = 0
-    misses: int = 0
-    coalesced: int = 0
-    computes: int = 0
-    compute_errors: int = 0
-    compute_seconds: float = 0.0
+    hits: int = counter()
+    stale_hits: int = counter()
+    misses: int = counter()
+    coalesced: int = counter()
+    computes: int = counter()
+    compute_errors: int = counter()
+    compute_seconds: float = counter(0.0)
     tiers: tuple[TierStats, ...] = ()
-    counted: bool = True
+    counted: bool = gauge(all_true, True)
     namespaces: tuple[NamespaceStats, ...] = ()
+    functions: tuple[FunctionStats, ...] = ()
+    waits: int = counter()
+    recomputes: float = counter(0.0)
+    compute_latency: LatencyHistogram | None = durations()
+    serialize_latency: LatencyHistogram | None = durations()
+    queue_depth: int = gauge(total, 0)
+    queue_age_s: float = gauge(largest, 0.0)
+    queue_parked: int = gauge(total, 0)
+    journal_bytes: int = gauge(total, 0)
+    bus_lag_s: float | None = gauge(largest, None)
+    staleness_bound_s: float = gauge(largest, 0.0)
+    processes: int = gauge(total, 1)
 
     @property
     def lookups(self) -> int:
@@ -224,6 +127,19 @@ class CacheStats:
         """Seconds of computing that hits made unnecessary, less what the hits took."""
         return sum(tier.seconds_saved for tier in self.tiers)
 
+    @property
+    def seconds_spent(self) -> float:
+        """Seconds that went into computing, and into reading and writing all tiers."""
+        return self.compute_seconds + sum(
+            tier.read_seconds + tier.write_seconds for tier in self.tiers
+        )
+
+    @property
+    def cost_per_hit_s(self) -> float:
+        """Seconds spent reading all tiers per hit; 0.0 without hits."""
+        reading_s = sum(tier.read_seconds for tier in self.tiers)
+        return reading_s / self.hits if self.hits else 0.0
+
     def tier(self, name: str) -> TierStats:
         """The statistics of the tier called `name`; `KeyError` if there is none."""
         for each in self.tiers:
@@ -238,6 +154,13 @@ class CacheStats:
                 return each
         return NamespaceStats(name)
 
+    def function(self, name: str) -> FunctionStats:
+        """The statistics of the function called `name`; all zero if it was not called."""
+        for each in self.functions:
+            if each.name == name:
+                return each
+        return FunctionStats(name)
+
     def snapshot(self) -> Self:
         """Itself: statistics never change once they are taken."""
         return self
@@ -245,20 +168,24 @@ class CacheStats:
     def __sub__(self, earlier: CacheStats) -> CacheStats:
         """What happened since `earlier`, a snapshot of the same cache."""
         before = {tier.name: tier for tier in earlier.tiers}
-        return CacheStats(
-            hits=self.hits - earlier.hits,
-            stale_hits=self.stale_hits - earlier.stale_hits,
-            misses=self.misses - earlier.misses,
-            coalesced=self.coalesced - earlier.coalesced,
-            computes=self.computes - earlier.computes,
-            compute_errors=self.compute_errors - earlier.compute_errors,
-            compute_seconds=self.compute_seconds - earlier.compute_seconds,
+        return replace(
+            self,
+            **less(self, earlier),
             tiers=tuple(
                 tier - before[tier.name] if tier.name in before else tier for tier in self.tiers
             ),
-            counted=self.counted,
-            namespaces=tuple(each - earlier.namespace(each.name) for each in self.namespaces),
+            namespaces=_less_by_name(self.namespaces, earlier.namespaces),
+            functions=_less_by_name(self.functions, earlier.functions),
         )
+
+    def _repr_html_(self) -> str:
+        return to_html(self)
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """A picture, saved as `path` if there is one: see `tiered_cache.stats.plotting.plot`."""
+        from tiered_cache.stats.plotting import plot
+
+        return plot(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, with the derived figures, ready for JSON."""
@@ -277,6 +204,37 @@ class CacheStats:
             "compute_errors": self.compute_errors,
             "compute_seconds": self.compute_seconds,
             "seconds_saved": self.seconds_saved,
+            "seconds_spent": self.seconds_spent,
+            "cost_per_hit_s": self.cost_per_hit_s,
+            "waits": self.waits,
+            "recomputes": self.recomputes,
+            "compute_latency": _latency(self.compute_latency),
+            "serialize_latency": _latency(self.serialize_latency),
+            "queue_depth": self.queue_depth,
+            "queue_age_s": self.queue_age_s,
+            "queue_parked": self.queue_parked,
+            "journal_bytes": self.journal_bytes,
+            "bus_lag_s": self.bus_lag_s,
+            "staleness_bound_s": _finite(self.staleness_bound_s),
+            "processes": self.processes,
             "namespaces": [each.to_dict() for each in self.namespaces],
+            "functions": [each.to_dict() for each in self.functions],
             "tiers": [tier.to_dict() for tier in self.tiers],
         }
+
+
+T = TypeVar("T", bound=GroupStats)
+
+
+def _less_by_name(later: tuple[T, ...], earlier: tuple[T, ...]) -> tuple[T, ...]:
+    before = {each.name: each for each in earlier}
+    return tuple(each - before[each.name] if each.name in before else each for each in later)
+
+
+def _latency(histogram: LatencyHistogram | None) -> dict[str, Any] | None:
+    return None if histogram is None else histogram.to_dict()
+
+
+def _finite(seconds: float) -> float | None:
+    """`seconds`, or `None` where there is no limit: JSON has no infinity."""
+    return None if seconds == math.inf else seconds

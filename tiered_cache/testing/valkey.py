@@ -84,7 +84,7 @@ class ValkeyServer:
         self._directory = Path(tempfile.mkdtemp(prefix="tiered-cache-valkey-"))
         self._owner = os.getpid()
         atexit.register(self._stop_at_exit)
-        self._port = _free_port() if port == 0 else port
+        self._port = free_port() if port == 0 else port
         self._options = [*options]
         self._password = password
         self._process: subprocess.Popen[bytes] | None = None
@@ -223,7 +223,8 @@ class ValkeyServer:
         return "127.0.0.1", self._port or 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

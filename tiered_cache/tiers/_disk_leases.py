@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tiered_cache.errors import TierTimeoutError, TierUnavailableError
 from tiered_cache.forking import ForkGate, call_in_child
 from tiered_cache.leases import LeaseAnswer
+from tiered_cache.tiers._sqlite import identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -51,6 +52,7 @@ class DiskLeases:
         self._gate = ForkGate()
         self._turn = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._opened_file: tuple[int, int] | None = None
         self._abandoned: list[object] = []
         call_in_child(self._abandon)
 
@@ -74,7 +76,7 @@ class DiskLeases:
             raise TierTimeoutError(msg, **details)
         try:
             with self._gate:
-                yield self._connection or self._open()
+                yield self._current()
         except (sqlite3.Error, OSError) as error:
             self._start_over(error)
             msg = f"the leases in {self._path} failed: {error}"
@@ -82,6 +84,13 @@ class DiskLeases:
             raise kind(msg, **details) from error
         finally:
             turn.release()
+
+    def _current(self) -> sqlite3.Connection:
+        connection = self._connection
+        if connection is not None and identity(self._path) != self._opened_file:
+            connection.close()  # of a file that was removed, which nobody else sees
+            connection = None
+        return connection or self._open()
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -97,6 +106,7 @@ class DiskLeases:
             (now, now - _REMEMBERED_S),
         )
         self._connection = connection
+        self._opened_file = identity(self._path)
         return connection
 
     def _start_over(self, error: Exception) -> None:

@@ -23,11 +23,13 @@ _FIRST_PAUSE_S = 0.002
 _LONGEST_PAUSE_S = 0.05
 
 _TABLES = (
-    "CREATE TABLE IF NOT EXISTS TieredChanges (number INTEGER PRIMARY KEY, origin, key, is_prefix)",
+    """CREATE TABLE IF NOT EXISTS TieredLog (
+        number INTEGER PRIMARY KEY, origin, key, is_prefix, made_s
+    )""",
     "CREATE TABLE IF NOT EXISTS TieredFacts (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
 )
-_APPEND = "INSERT INTO TieredChanges (origin, key, is_prefix) VALUES (?, ?, ?)"
-_GOES_ON = "SELECT max(number) > ? FROM TieredChanges"
+_APPEND = "INSERT INTO TieredLog (origin, key, is_prefix, made_s) VALUES (?, ?, ?, ?)"
+_GOES_ON = "SELECT max(number) > ? FROM TieredLog"
 _FACT = "SELECT value FROM TieredFacts WHERE name = ?"
 _SET_FACT = "INSERT OR REPLACE INTO TieredFacts VALUES (?, ?)"
 _GENERATION = "generation"
@@ -45,6 +47,7 @@ class DiskLog:
     Args:
         store: Gives the open database.
         in_store: A context in which the database may be used, for an operation of that name.
+        wall: The wall clock, which the processes of a host have in common.
         max_bytes: The most bytes of the tier: a small one keeps fewer rows, 64 at least.
     """
 
@@ -52,10 +55,12 @@ class DiskLog:
         self,
         store: Callable[[], BoundedCache],
         in_store: Callable[[str], AbstractContextManager[None]],
+        wall: Callable[[], float],
         max_bytes: int,
     ) -> None:
         self._store = store
         self._in_store = in_store
+        self._wall = wall
         self._rows = max(64, min(10_000, max_bytes // _BYTES_PER_ROW))
         self.source = ""
         self.generation = b""
@@ -69,9 +74,9 @@ class DiskLog:
             with cache.transact():
                 for statement in _TABLES:
                     sql(statement)
-                if not sql("SELECT 1 FROM TieredChanges LIMIT 1").fetchall():
+                if not sql("SELECT 1 FROM TieredLog LIMIT 1").fetchall():
                     sql(
-                        "INSERT INTO TieredChanges VALUES (?, '', x'', 0)",
+                        "INSERT INTO TieredLog VALUES (?, '', x'', 0, NULL)",
                         (time.time_ns() // 1000,),
                     )
                     self._renew_generation(sql)
@@ -83,9 +88,9 @@ class DiskLog:
         """Add a change; inside of the transaction that makes it."""
         change = logged(origin, key, is_prefix=is_prefix)
         name = change.key.encode("utf-8", "surrogatepass")
-        number = cache._sql(_APPEND, (origin, name, change.is_prefix)).lastrowid
+        number = cache._sql(_APPEND, (origin, name, change.is_prefix, self._wall())).lastrowid
         if number % _TRIM_EVERY == 0:
-            cache._sql("DELETE FROM TieredChanges WHERE number <= ?", (number - self._rows,))
+            cache._sql("DELETE FROM TieredLog WHERE number <= ?", (number - self._rows,))
 
     def read_generation(self, cache: BoundedCache) -> bytes:
         """The token of a key for which there is neither a record nor a tombstone."""
@@ -110,17 +115,21 @@ class DiskLog:
         sql = self._store()._sql
         if position is not None:
             rows = sql(
-                "SELECT number, origin, key, is_prefix FROM TieredChanges WHERE number >= ?"
+                "SELECT number, origin, key, is_prefix, made_s FROM TieredLog WHERE number >= ?"
                 " ORDER BY number LIMIT ?",
                 (position, _PAGE + 1),
             ).fetchall()
             if rows and rows[0][0] == position:
                 changes = [
-                    Change(origin, key.decode("utf-8", "surrogatepass"), bool(is_prefix))
-                    for _, origin, key, is_prefix in rows[1:]
+                    Change(origin, key.decode("utf-8", "surrogatepass"), bool(is_prefix), made_s)
+                    for _, origin, key, is_prefix, made_s in rows[1:]
                 ]
+                if any(each.is_prefix for each in changes):
+                    # Somebody may have cleared: the next fill need not be refused to know.
+                    self.generation = self.read_generation(self._store())
                 return ChangePage(changes, rows[-1][0], more=len(rows) > _PAGE)
-        ((last,),) = sql("SELECT max(number) FROM TieredChanges").fetchall()
+        self.generation = self.read_generation(self._store())
+        ((last,),) = sql("SELECT max(number) FROM TieredLog").fetchall()
         return ChangePage((), last or 0, complete=False)
 
     def wait(self, position: int, timeout_s: float) -> None:
@@ -145,9 +154,22 @@ class DiskLog:
     def place_in(self, source: str) -> int | None:
         """The position in the log called `source` up to where it has been applied."""
         with self._in_store("place"):
-            sql = self._store()._sql
-            rows = sql(_FACT, (f"place:{source}",)).fetchall()
+            return self._place_in(self._store(), source)
+
+    def _place_in(self, cache: BoundedCache, source: str) -> int | None:
+        rows = cache._sql(_FACT, (f"place:{source}",)).fetchall()
         return int(rows[0][0]) if rows else None
+
+    def begin_place(self, cache: BoundedCache, source: str, position: int) -> int | None:
+        """Remember a position if there is none and no record either; inside of a transaction."""
+        place = self._place_in(cache, source)
+        if place is None and not cache._sql("SELECT 1 FROM Cache LIMIT 1").fetchall():
+            self.renew_generation(cache)
+            self.set_place(cache, source, position)
+            return position
+        # Whoever began it has changed the generation.
+        self.generation = self.read_generation(cache)
+        return place
 
     def set_place(self, cache: BoundedCache, source: str, position: int) -> None:
         """Remember a position."""

@@ -53,7 +53,7 @@ class _AwaitedWire:
 
     async def exchange(self, commands: Sequence[Command], extra_s: float) -> list[Any]:
         """The replies to `commands`, as of `RedisWire.exchange`; it raises the same."""
-        request = pack(commands)
+        pieces = list(pack(commands))
         try:
             async with asyncio.timeout(self._wire.timeout_s + extra_s), self._turns:
                 while True:
@@ -62,7 +62,7 @@ class _AwaitedWire:
                     try:
                         if connection is None:
                             connection = await self._connect()
-                        return await self._converse(connection, request, len(commands))
+                        return await self._converse(connection, pieces, len(commands))
                     except TierTimeoutError:
                         raise
                     except TierUnavailableError:
@@ -87,9 +87,9 @@ class _AwaitedWire:
             raise
         return connection
 
-    async def _converse(self, connection: Any, request: bytes, count: int) -> list[Any]:
+    async def _converse(self, connection: Any, pieces: Sequence[bytes], count: int) -> list[Any]:
         try:
-            await connection.send_packed_command([request], check_health=False)
+            await connection.send_packed_command(pieces, check_health=False)
             replies = Replies(count)
             while not replies.feed(await connection.read_some()):
                 pass
@@ -127,6 +127,7 @@ class AwaitedRedis:
     """
 
     def __init__(self, wire: RedisWire, records: RecordTalk, leases: LeaseTalk) -> None:
+        self._server = wire
         self._wire = _AwaitedWire(wire)
         self._records = records
         self._leases = leases
@@ -176,7 +177,8 @@ class AwaitedRedis:
 
     async def clear(self, prefix: str) -> int:
         """Remove every key that begins with `prefix`, some 500 keys a round trip."""
-        return await self._converse(self._records.clear(prefix))
+        talk = self._records.clear(prefix, lambda _: None, self._server.whole_at)
+        return await self._converse(talk)
 
     async def acquire(self, key: str, owner: str, lifetime_s: float) -> LeaseAnswer:
         """Ask for the lease of `key`."""

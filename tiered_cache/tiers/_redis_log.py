@@ -114,11 +114,17 @@ class RedisLog:
         at = _to_id(position)
         anchor = ("XRANGE", self.stream, at, at)
         later = ("XREAD", "COUNT", _PAGE, "STREAMS", self.stream, at)
-        there, streams = self._ask("read_changes", [anchor, later])
+        generation = ("GET", self.generation_key)
+        there, streams, known = self._ask("read_changes", [anchor, later, generation])
+        if isinstance(known, bytes):
+            # Somebody may have cleared: the next fill need not be refused to know.
+            self.generation = known
         if not there:
             return self._end()
         entries = _entries_of(streams)
-        changes = [change for _, fields in entries for change in _to_changes(fields)]
+        changes = [
+            change for entry_id, fields in entries for change in _to_changes(entry_id, fields)
+        ]
         last = _to_position(entries[-1][0]) if entries else position
         return ChangePage(changes, last, more=len(entries) == _PAGE)
 
@@ -160,10 +166,11 @@ def _entries_of(streams: Any) -> list[Any]:
     return next(iter(streams.values())) if isinstance(streams, dict) else streams[0][1]
 
 
-def _to_changes(fields: Any) -> list[Change]:
+def _to_changes(entry_id: bytes, fields: Any) -> list[Change]:
     """The changes that an entry tells of: of any keys, if it is none of ours."""
     try:
         _, origin, _, packed = fields
-        return unpack(origin.decode(), packed)
+        milliseconds = _to_position(entry_id) >> _SEQUENCE_BITS
+        return unpack(origin.decode(), packed, milliseconds / 1000)
     except (ValueError, TypeError, AttributeError):
         return [Change("", "", is_prefix=True)]

@@ -31,14 +31,16 @@ __all__ = ["RecordTalk"]
 
 _BATCH = 500
 _BATCH_BYTES = 8 * 2**20
+_PART = 100
+"""So many keys a script: the server runs one while the next is still on its way."""
 _ANY = "*"
 # KEYS: the generation, the log, the keys. ARGV: who; how many strings to log, and these; for each key
-# what it must hold, its record and its lifetime. Logged first: should there be no memory for it, nothing
-# has changed yet.
+# what it must hold, its record and its lifetime. The answer: of each that was refused the place in the list,
+# and 0 or the generation. Logged first: should there be no memory for it, nothing has changed yet.
 _PUT = Script(f"""{LOG_FUNCTION}
 local at = 3 + ARGV[2]
 if at > 3 then log(KEYS[2], ARGV[1], 3, at - 1) end
-local replies = {{}}
+local refused, generation = {{}}, nil
 for i = 3, #KEYS do
   local expected, reply = ARGV[at], 1
   if expected ~= '{_ANY}' then
@@ -46,7 +48,7 @@ for i = 3, #KEYS do
     if there ~= '' then
       if there ~= expected then reply = 0 end
     else
-      local generation = redis.call('GET', KEYS[1]) or ''
+      generation = generation or redis.call('GET', KEYS[1]) or ''
       if generation ~= expected then reply = generation end
     end
   end
@@ -54,10 +56,26 @@ for i = 3, #KEYS do
     if ARGV[at + 2] == '' then redis.call('SET', KEYS[i], ARGV[at + 1])
     else redis.call('SET', KEYS[i], ARGV[at + 1], 'PX', ARGV[at + 2]) end
   end
-  replies[i - 2] = reply
+  if reply ~= 1 then
+    refused[#refused + 1] = i - 3
+    refused[#refused + 1] = reply
+  end
   at = at + 3
 end
-return replies
+return refused
+""")
+# KEYS: the keys. The answer: of each that holds something the place in the list, and how it begins. A
+# burst of writes is one of new keys, most of the time: what there is not is not answered, nor parsed.
+_HEADS = Script(f"""
+local found = {{}}
+for i = 1, #KEYS do
+  local head = redis.pcall('GETRANGE', KEYS[i], 0, {HEAD_BYTES - 1})
+  if head ~= '' then
+    found[#found + 1] = i - 1
+    found[#found + 1] = head
+  end
+end
+return found
 """)
 # KEYS: the log, the keys. ARGV: who; how many strings to log, and these; a tombstone and its lifetime.
 _DELETE = Script(f"""{LOG_FUNCTION}
@@ -143,16 +161,21 @@ class RecordTalk:
         return answers
 
     def get_heads(self, keys: Sequence[str]) -> Talk[dict[str, Found | Absent]]:
-        """The beginnings of the records of `keys`, in one round trip of half as many commands."""
-        commands = [("GETRANGE", self._name(key), 0, HEAD_BYTES - 1) for key in keys]
-        replies = yield from self._speaker.exchange("get_many", None, commands)
-        answers: dict[str, Found | Absent] = {}
-        for key, reply in zip(keys, replies, strict=True):
-            try:
-                answers[key] = self._answer(key, reply, -1)
-            except CorruptRecordError:
-                yield from self.delete(key)
-                answers[key] = Absent(self._log.generation)
+        """The beginnings of the records of `keys`, some 500 keys a round trip."""
+        answers: dict[str, Found | Absent] = dict.fromkeys(keys, Absent(self._log.generation))
+        for start in range(0, len(keys), _BATCH):
+            batch = keys[start : start + _BATCH]
+            ask = _HEADS.call([*map(self._name, batch)], ())
+            found = yield from self._speaker.ask("get_many", None, ask)
+            if not isinstance(found, list):
+                msg = f"{self._speaker.address} answers a script with something else than a list"
+                raise TierUnavailableError(msg, tier=self._tier, operation="get_many")
+            for place, head in zip(found[::2], found[1::2], strict=True):
+                key = batch[int(place)]
+                try:
+                    answers[key] = self._answer(key, head, -1)
+                except CorruptRecordError:
+                    yield from self.delete(key)
         return answers
 
     def put(self, key: str, item: PutItem) -> Talk[bool]:
@@ -186,23 +209,36 @@ class RecordTalk:
         return record
 
     def _put(self, operation: str, items: Mapping[str, PutItem]) -> Talk[set[str]]:
+        """Store what `_storable` let through, in one round trip."""
         if not items:
             return set()
+        keys = [*items]
+        parts = [keys[start : start + _PART] for start in range(0, len(keys), _PART)]
+        commands = [self._put_command(part, items) for part in parts]
+        key = keys[0] if len(keys) == 1 else None
+        stored = set(keys)
+        learn = False
+        replies = yield from self._speaker.exchange(operation, key, commands)
+        for part, reply in zip(parts, replies, strict=True):
+            refusals = self._speaker.checked(reply, operation, key)
+            stored.difference_update([part[place] for place in refusals[::2]])
+            # Somebody cleared, or the server lost what it had: the next fill is to know.
+            learn = learn or any(
+                isinstance(each, bytes) and each != self._log.generation for each in refusals[1::2]
+            )
+        if learn:
+            yield from self._log.learn_generation()
+        return stored
+
+    def _put_command(self, keys: Sequence[str], items: Mapping[str, PutItem]) -> Command:
         log = self._log
-        changes = pack([key for key, item in items.items() if not item.fill])
+        changes = pack([key for key in keys if not items[key].fill])
         arguments: list[object] = [self._origin(), len(changes), *changes]
-        for record, lifetime_s, expected, _ in items.values():
+        for key in keys:
+            record, lifetime_s, expected, _ = items[key]
             lifetime = "" if lifetime_s == math.inf else max(1, int(lifetime_s * 1000))
             arguments += (_ANY if expected is ANY else expected, record, lifetime)
-        names = [log.generation_key, log.stream, *map(self._name, items)]
-        key = next(iter(items)) if len(items) == 1 else None
-        replies = yield from self._speaker.ask(operation, key, _PUT.call(names, arguments))
-        stored = {key for key, reply in zip(items, replies, strict=True) if reply == 1}
-        for reply in replies:
-            if isinstance(reply, bytes) and reply != log.generation:
-                # Somebody cleared, or the server lost what it had: the next fill is to know.
-                yield from log.learn_generation()
-        return stored
+        return _PUT.call([log.generation_key, log.stream, *map(self._name, keys)], arguments)
 
     def delete(self, key: str) -> Talk[bool]:
         """Put a tombstone in the place of `key`."""
@@ -225,10 +261,19 @@ class RecordTalk:
         there: int = yield from self._speaker.ask(operation, key, _DELETE.call(names, arguments))
         return there
 
-    def clear(self, prefix: str) -> Talk[int]:
-        """Remove every key that begins with `prefix`, some 500 keys a round trip."""
+    def clear(
+        self, prefix: str, stepped: Callable[[int], object], whole_at: Callable[[], str]
+    ) -> Talk[int]:
+        """Remove every key that begins with `prefix`, some 500 keys a round trip.
+
+        Args:
+            prefix: What they begin with.
+            stepped: Called after each round trip with how many were removed so far.
+            whole_at: Says which server has all keys: a walk over one that has some would miss others.
+        """
         count = 0
         origin = self._origin()
+        server = whole_at()
         yield from self._log.begin_clear(origin, prefix)
         cursor: bytes | None = b"0"
         while cursor is not None:
@@ -238,8 +283,16 @@ class RecordTalk:
                 # SCAN may give a key twice: the second time there is nothing.
                 count += sum([bool(head) and head != TOMBSTONE_MAGIC for head in heads])
                 yield from self._speaker.ask("clear", None, ("UNLINK", *names))
+                stepped(count)
+        if whole_at() != server:
+            msg = f"the keys were moved from {server} to another node meanwhile: not all of them were seen"
+            raise TierUnavailableError(msg, tier=self._tier, operation="clear")
         yield from self._log.end_clear(origin, prefix)
         return count
+
+    def fence(self, prefix: str) -> Talk[None]:
+        """Refuse fills that began before now, and log that keys which begin with `prefix` changed."""
+        yield from self._log.begin_clear(self._origin(), prefix)
 
     def scan(
         self, cursor: bytes, prefix: str, seen: set[bytes]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
+from redis.exceptions import MovedError, NoScriptError, OutOfMemoryError, ResponseError
 
 from tiered_cache.errors import CorruptRecordError, RecordRefusedError, TierUnavailableError
 from tiered_cache.tiers._redis_script import with_its_text
@@ -107,4 +107,7 @@ class Speaker:
         if isinstance(reply, OutOfMemoryError):
             msg = "the server is at its maxmemory and evicts nothing: give it an eviction policy such as allkeys-lru"
             raise RecordRefusedError(msg, **details) from reply
+        if isinstance(reply, MovedError):
+            msg = f"{self.address} is a node of a cluster: begin the URL with redis+cluster:// and name some of its nodes"
+            raise TierUnavailableError(msg, **details) from reply
         raise TierUnavailableError(f"{self.address}: {reply}", **details) from reply

@@ -18,7 +18,7 @@ from tiered_cache.forking import ForkGate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BoundedCache", "open_bounded"]
+__all__ = ["DBNAME", "BoundedCache", "is_ours", "open_bounded"]
 
 _KNOWN_SETTINGS = {*DEFAULT_SETTINGS, *METADATA, "disk_max_value_bytes", "tag_index"}
 _abandoned: list[object] = []
@@ -65,6 +65,19 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
         made: sqlite3.Connection = connection
         return made
 
+    def end_transaction(self) -> None:
+        """Leave no transaction open that this thread was in, should it have been interrupted in it.
+
+        `diskcache` does not notice an exception between two of its steps, such as Ctrl-C: later
+        writes of the thread would belong to that transaction, and never be committed.
+        """
+        connection: sqlite3.Connection | None = getattr(self._local, "con", None)
+        if connection is None or not connection.in_transaction:
+            return
+        if self._txn_id == threading.get_ident():  # type: ignore[has-type] # of an untyped class
+            self._txn_id = None
+        self.close()
+
     def abandon(self) -> None:
         """Never touch this object's connections again: called in a forked child."""
         _abandoned.append((self._local, self._closers))
@@ -84,6 +97,15 @@ class _Closer:
         # Another thread may be the one that collects it, which sqlite3 refuses.
         with _gate.finalizing(), contextlib.suppress(sqlite3.Error):
             self._connection.close()
+
+
+def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """What tells a file from another one that takes its place; `None` if there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - it runs on every write
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 def open_bounded(directory: str, timeout_s: float, **options: Any) -> BoundedCache:
@@ -122,12 +144,20 @@ def _inspect(directory: str, timeout_s: float) -> None:
         connection.execute("PRAGMA journal_mode = wal").fetchall()
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
-        tables = connection.execute(
-            "SELECT count(*) FROM sqlite_master WHERE name = 'Settings' AND type = 'table'"
-        ).fetchone()
-        if not tables[0]:
-            return
-        keys = {key for (key,) in connection.execute("SELECT key FROM Settings")}
-        if not keys <= _KNOWN_SETTINGS:
+        if not is_ours(connection):
             msg = "the database holds settings that a disk tier never writes"
             raise CorruptRecordError(msg)
+
+
+def is_ours(connection: sqlite3.Connection) -> bool:
+    """Whether a database is new, or holds only settings that a disk tier writes; changes nothing.
+
+    Raises:
+        sqlite3.DatabaseError: It is no database.
+    """
+    tables = connection.execute(
+        "SELECT count(*) FROM sqlite_master WHERE name = 'Settings' AND type = 'table'"
+    ).fetchone()
+    if not tables[0]:
+        return True
+    return {key for (key,) in connection.execute("SELECT key FROM Settings")} <= _KNOWN_SETTINGS

@@ -7,6 +7,7 @@ import errno
 import itertools
 import logging
 import math
+import os
 import shutil
 import sqlite3
 import threading
@@ -37,15 +38,16 @@ from tiered_cache.errors import (
 )
 from tiered_cache.forking import ForkGate, call_in_child
 from tiered_cache.tiers._bytes_disk import BytesDisk
+from tiered_cache.tiers._disk_board import DiskBoard
 from tiered_cache.tiers._disk_leases import DiskLeases
 from tiered_cache.tiers._disk_log import DiskLog
-from tiered_cache.tiers._sqlite import BoundedCache, open_bounded
+from tiered_cache.tiers._sqlite import DBNAME, BoundedCache, identity, open_bounded
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
+    from tiered_cache.boards import Board
     from tiered_cache.changes import ChangeLog
     from tiered_cache.entry import Entry
     from tiered_cache.leases import Leases
@@ -56,6 +58,8 @@ _log = logging.getLogger("tiered_cache.tiers.disk")
 
 _MIN_BYTES = 2**20
 _BATCH = 500
+_LOOK_S = 1.0
+"""How often reads look whether the directory is still the one that was opened."""
 _TOMBSTONE_TAG = "tombstone"
 
 _SELECT = (
@@ -69,7 +73,8 @@ class DiskTier:
 
     A read costs one SQLite lookup, and an open and read of a file for records of 32 KiB and more.
     A write is one transaction; it is on disk, in the sense that it survives the process but not a
-    power failure, when the call returns. When the directory outgrows `max_bytes`, the records
+    power failure, when the call returns. A directory that is removed is made anew, at the next write
+    or within a second of reading. When the directory outgrows `max_bytes`, the records
     that were stored first are let go first: any order that counts reads would make each read a
     write.
 
@@ -99,6 +104,9 @@ class DiskTier:
         name: str = "disk",
     ) -> None:
         self.name = name
+        if not isinstance(path, str | os.PathLike | None):
+            msg = f"path={path!r} of the disk tier must be the path of a directory"
+            raise ConfigurationError(msg)
         self._root = Path(
             platformdirs.user_cache_path("tiered-cache") if path is None else path
         ).expanduser()
@@ -112,14 +120,22 @@ class DiskTier:
             msg = f"max_value_bytes={max_value_bytes!r} of the disk tier must be at least {MIN_VALUE_BYTES}: no record is shorter"
             raise ConfigurationError(msg)
         self._cache: BoundedCache | None = None
+        self._opened_file: tuple[int, int] | None = None
+        self._looked_s = 0.0
         self._gate = ForkGate()
         self._queue = threading.Lock()
         self._directory = self._root
         self._wall = SYSTEM_CLOCK.wall
         self._leases = DiskLeases(self._timeout_s, name)
-        self._log = DiskLog(self._store, self._in_store, self._max_bytes)
+        self._board = DiskBoard(self._timeout_s, name)
+        self._log = DiskLog(self._current_store, self._in_store, self._now, self._max_bytes)
         self._origin: Callable[[], str] = str
         call_in_child(self._forget_connections)
+
+    @property
+    def root(self) -> Path:
+        """Where each namespace has a directory."""
+        return self._root
 
     @property
     def directory(self) -> Path:
@@ -138,6 +154,11 @@ class DiskTier:
         return self._leases
 
     @property
+    def board(self) -> Board:
+        """Where the processes of this host publish their statistics."""
+        return self._board
+
+    @property
     def log(self) -> ChangeLog:
         """What the processes of this host changed."""
         return self._log
@@ -145,6 +166,11 @@ class DiskTier:
     def place_in(self, source: str) -> int | None:
         """Up to where the log called `source` has been applied to this directory."""
         return self._log.place_in(source)
+
+    def begin_place(self, source: str, position: int) -> int | None:
+        """Remember a position if there is none and nothing is stored, in one transaction."""
+        with self._writing("begin_place") as cache, cache.transact():
+            return self._log.begin_place(cache, source, position)
 
     def set_place(self, source: str, position: int) -> None:
         """Remember a position, in one transaction."""
@@ -159,6 +185,8 @@ class DiskTier:
         # Outside what is cleared or put aside, as the journal.
         leases = self._root / ".leases" / f"{context.namespace}.db"
         self._leases.open(leases, context.clock.monotonic)
+        board = self._root / ".statistics" / f"{context.namespace}.db"
+        self._board.open(board, context.clock.wall)
         if self._root.exists() and not self._root.is_dir():
             msg = f"the disk tier's path {self._root} is a file: name a directory"
             raise ConfigurationError(msg, tier=self.name)
@@ -185,6 +213,7 @@ class DiskTier:
             cull_limit=10,
         )
         self._log.prepare(cache)
+        self._opened_file = identity(self._directory / DBNAME)
         self._cache = cache
         return cache
 
@@ -210,8 +239,24 @@ class DiskTier:
             self._cache.abandon()
             self._cache = None
 
+    def _now(self) -> float:
+        return self._wall()  # the context's, which is another one than at first
+
     def _store(self) -> BoundedCache:
         return self._cache if self._cache is not None else self._open_cache()
+
+    def _current_store(self) -> BoundedCache:
+        """The database that has the directory's name now.
+
+        Whoever empties a cache by hand removes the directory under the processes that use it:
+        these would go on with a file that nobody else sees, and that is gone when they end.
+        """
+        store = self._store()
+        if identity(self._directory / DBNAME) == self._opened_file:
+            return store
+        _log.warning("The disk tier's directory %s was removed; it is made anew.", self._directory)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._open_cache()
 
     @contextlib.contextmanager
     def _in_store(self, operation: str, key: str | None = None) -> Generator[None]:
@@ -222,20 +267,26 @@ class DiskTier:
                 raise
             except (sqlite3.Error, OSError, diskcache.Timeout) as error:
                 self._fail(error, operation, key)
+            finally:
+                if self._cache is not None:
+                    self._cache.end_transaction()
 
     @contextlib.contextmanager
     def _writing(self, operation: str, key: str | None = None) -> Generator[BoundedCache]:
         # SQLite lets writers poll for its lock, and a busy process starves some of its threads:
         # these queue up here instead.
         queue = self._queue
-        if not queue.acquire(timeout=self._timeout_s):
-            msg = f"other threads wrote to the disk tier for {self._timeout_s:g} s"
-            raise TierTimeoutError(msg, tier=self.name, operation=operation, key=key)
+        taken = False
         try:
+            taken = queue.acquire(timeout=self._timeout_s)
+            if not taken:
+                msg = f"other threads wrote to the disk tier for {self._timeout_s:g} s"
+                raise TierTimeoutError(msg, tier=self.name, operation=operation, key=key)
             with self._in_store(operation, key):
-                yield self._store()
+                yield self._current_store()
         finally:
-            queue.release()
+            if taken:
+                queue.release()
 
     def _fail(self, error: Exception, operation: str, key: str | None) -> NoReturn:
         """Say what a failure of the store is in our words, and leave the connection clean."""
@@ -257,9 +308,12 @@ class DiskTier:
         """The record of `key`."""
         with self._gate:
             now = time.time()
-            # Before the look: a clear in between must not be taken for one before it.
-            generation = self._log.generation
             try:
+                if not 0 <= now - self._looked_s < _LOOK_S:
+                    self._looked_s = now
+                    self._current_store()
+                # Before the look: a clear in between must not be taken for one before it.
+                generation = self._log.generation
                 row = self._select(key, now)
             except (sqlite3.Error, OSError) as error:
                 self._fail(error, "get", key)
@@ -358,22 +412,29 @@ class DiskTier:
 
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with `prefix`, in transactions of 500 keys."""
+        return self.clear_in_steps(prefix, lambda _: None)
+
+    def clear_in_steps(self, prefix: str, stepped: Callable[[int], object]) -> int:
+        """Do the same, and call `stepped` after each transaction."""
         count = 0
-        self._log_clearing(prefix)
+        self.fence(prefix)  # for fills that began earlier
         while True:
-            keys = self._keys_after("", prefix)
+            # Tombstones too: a fill that began after a deletion, and before this, is refused then.
+            rows = self._rows_after("", prefix)
             with self._writing("clear") as cache, cache.transact():
-                count += sum([bool(cache.delete(key)) for key in keys])
-            if len(keys) < _BATCH:
+                for key, tag in rows:
+                    count += bool(cache.delete(key)) and tag != _TOMBSTONE_TAG
+            stepped(count)
+            if len(rows) < _BATCH:
                 break
         if not prefix:
             with self._writing("clear") as cache:
                 cache.clear()
-        self._log_clearing(prefix)
+        self.fence(prefix)  # for what was read in between
         return count
 
-    def _log_clearing(self, prefix: str) -> None:
-        # Before it, for fills that began earlier; after it, for what was read in between.
+    def fence(self, prefix: str) -> None:
+        """Refuse fills that began before now, and log that keys which begin with `prefix` changed."""
         with self._writing("clear") as cache, cache.transact():
             self._log.renew_generation(cache)
             self._log.append(cache, self._origin(), prefix, is_prefix=True)
@@ -381,24 +442,25 @@ class DiskTier:
     def scan(self, prefix: str = "") -> Iterator[str]:
         """The keys that begin with `prefix`, in order, read 500 at a time."""
         last = ""
-        while keys := self._keys_after(last, prefix):
-            yield from keys
-            last = keys[-1]
+        while rows := self._rows_after(last, prefix):
+            yield from [key for key, tag in rows if tag != _TOMBSTONE_TAG]
+            last = rows[-1][0]
 
-    def _keys_after(self, last: str, prefix: str) -> list[str]:
+    def _rows_after(self, last: str, prefix: str) -> list[tuple[str, str | None]]:
+        """The next keys, with the tags that tell their tombstones."""
         with self._in_store("scan"):
             rows = (
                 self._store()
                 ._sql(
-                    "SELECT key FROM Cache WHERE raw = 1 AND key > ? AND key >= ? AND tag IS NULL"
+                    "SELECT key, tag FROM Cache WHERE raw = 1 AND key > ? AND key >= ?"
                     " AND (expire_time IS NULL OR expire_time > ?) ORDER BY key LIMIT ?",
                     (last, prefix, time.time(), _BATCH),
                 )
                 .fetchall()
             )
         # Python compares the prefix: SQLite's text functions end at a NUL.
-        keys = [key for (key,) in rows if type(key) is str]
-        return list(itertools.takewhile(lambda key: key.startswith(prefix), keys))
+        known = [(key, tag) for key, tag in rows if type(key) is str]
+        return list(itertools.takewhile(lambda row: row[0].startswith(prefix), known))
 
     def info(self) -> TierInfo:
         """Live records and bytes on disk; costs a walk over the expired ones in an index."""
@@ -423,6 +485,7 @@ class DiskTier:
             if self._cache is not None:
                 self._cache.close()
         self._leases.close()
+        self._board.close()
 
     def _row(self, cache: BoundedCache, key: str, columns: str) -> tuple[Any, ...] | None:
         rows = cache._sql(

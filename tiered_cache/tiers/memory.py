@@ -105,7 +105,7 @@ class MemoryTier(OneByOne):
         copy: Literal["deep", "check"] | None = None,
         name: str = "memory",
     ) -> None:
-        if max_entries < 1:
+        if type(max_entries) is not int or max_entries < 1:
             msg = f"max_entries={max_entries!r} of the memory tier must be a whole number of at least 1"
             raise ConfigurationError(msg)
         if copy not in (None, "deep", "check"):
@@ -123,6 +123,8 @@ class MemoryTier(OneByOne):
         self._serial = 0
         self._retired_saved_s = 0.0
         self._leaving: Evicted = []
+        self._evicts = False
+        """Whether it ever let anything go for want of room."""
         self._pop = self._policy.popitem
         # The policy evicts by its own popitem() in the middle of an insertion: this is the one
         # place where that can be seen for any policy, cachetools' own included.
@@ -141,6 +143,9 @@ class MemoryTier(OneByOne):
         else:
             if self._max_bytes is not None:
                 msg = f"max_bytes={self._max_bytes} has no effect on {eviction!r}, which has bounds of its own: leave one of them out"
+                raise ConfigurationError(msg)
+            if not hasattr(eviction, "popitem"):
+                msg = f"eviction={eviction!r} of the memory tier must be a policy's name, class or object"
                 raise ConfigurationError(msg)
             self._max_entries = None
             return eviction
@@ -187,6 +192,7 @@ class MemoryTier(OneByOne):
         self._now = context.clock.monotonic
         self._wall = context.clock.wall
         self._trusted_until = context.trusted_until
+        self._rest_s = context.rest_s
         # A cache without a refresh policy has none, and pays nothing for asking.
         self._has_windows = context.window_s(1.0, 1.0) > 0
 
@@ -211,9 +217,13 @@ class MemoryTier(OneByOne):
             self._remove(key, held)
             evicted.append((key, held.size, EvictionReason.EXPIRED))
             return self._absent(key), None
-        trusted = self._trusted_until()
-        held.until = min(held.unseen, trusted)
+        held.until = self._until(key, held)
         return Found(held.entry, remaining, (self._generations[_stripe(key)], held.serial)), held
+
+    def _until(self, key: str, held: _Held) -> float:
+        """Up to when its hits may be read without a call."""
+        until = min(held.unseen, self._trusted_until())
+        return min(until, self._now() + self._rest_s(key)) if self._evicts else until
 
     def _absent(self, key: str) -> Absent:
         return Absent((self._generations[_stripe(key)], 0))
@@ -269,7 +279,7 @@ class MemoryTier(OneByOne):
         if entry.tags:
             until = -_INF  # its hits must be seen: a tag may have been invalidated
         held = _Held(entry, value, until, gone, size)
-        held.until = min(until, self._trusted_until())
+        held.until = self._until(key, held)
         if self._copy == "check":
             try:
                 held.digest = self._context.fingerprint(value)
@@ -379,6 +389,10 @@ class MemoryTier(OneByOne):
 
     def _evict(self) -> tuple[str, Any]:
         key, held = self._pop()
+        if not self._evicts:
+            self._evicts = True
+            for name, node in self._nodes.items():
+                node.value.until = self._until(name, node.value)
         self._retired_saved_s += held.take_seconds_saved()
         self._leaving.append((key, held.size, EvictionReason.SIZE))
         return key, held

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from tiered_cache.contracts import ANY, Absent, Found, PutItem, Reach, TierContext, TierInfo
 from tiered_cache.entry import MIN_VALUE_BYTES, Entry
-from tiered_cache.errors import ConfigurationError
+from tiered_cache.errors import ConfigurationError, TierUnavailableError
+from tiered_cache.tiers._redis_board import RedisBoard
+from tiered_cache.tiers._redis_cluster import make_wire
 from tiered_cache.tiers._redis_leases import LeaseTalk, RedisLeases
 from tiered_cache.tiers._redis_log import RedisLog
 from tiered_cache.tiers._redis_records import RecordTalk
@@ -15,9 +17,10 @@ from tiered_cache.tiers._redis_wire import RedisWire
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
+    from tiered_cache.boards import Board
     from tiered_cache.changes import ChangeLog
     from tiered_cache.contracts import AwaitedTier
     from tiered_cache.leases import Leases
@@ -28,17 +31,20 @@ __all__ = ["RedisTier"]
 
 
 class RedisTier:
-    """Records in a Redis or Valkey server.
+    """Records in a Redis or Valkey server, or cluster.
 
-    Every key is `tiered-cache:<namespace>:<key>`, whatever else the server is used for; nothing
-    is ever flushed, and keys are listed with `SCAN`. A read costs one round trip, so do the reads
-    or writes of many keys. The remaining lifetime is the server's own, so that the clocks of the
-    hosts don't matter.
+    Every key is `tiered-cache:{<namespace>}:<key>`, whatever else the server is used for; nothing
+    is ever flushed, and keys are listed with `SCAN`. The braces are a hash tag: in a cluster, a
+    namespace is on one node, so that a change and its log are one step there too. A read costs one round trip,
+    so do the reads or writes of many keys. The remaining lifetime is the server's own, so that the clocks of
+    the hosts don't matter. Event loops of `asyncio` have connections of their own, as many at most for each;
+    a cluster is asked in threads.
 
     Args:
         url: The server: `redis://[user:password@]host:port/database`, `rediss://` for TLS,
-            `unix:///path/to/socket`.
-        timeout: How long a call may take, connecting included.
+            `unix:///path/to/socket`. A cluster: `redis+cluster://[user:password@]host:port,…`,
+            or `rediss+cluster://`, with those nodes that are asked first where a key is.
+        timeout: How long a call may take, connecting and all nodes that are asked included.
         connect_timeout: How long connecting may take; no longer than `timeout`.
         max_value_bytes: The longest record that it stores or reads.
         max_connections: How many connections this process makes at most.
@@ -72,7 +78,7 @@ class RedisTier:
         if max_connections < 1:
             msg = f"max_connections={max_connections!r} of the Redis tier must be at least 1"
             raise ConfigurationError(msg)
-        self._wire = RedisWire(
+        self._wire = make_wire(
             url,
             timeout_s=parse_duration(timeout, name="timeout"),
             connect_timeout_s=parse_duration(connect_timeout, name="connect_timeout"),
@@ -80,6 +86,7 @@ class RedisTier:
         )
         speaker = Speaker(name, self._wire.address)
         self._lease_talk = LeaseTalk(speaker)
+        self._board = RedisBoard(lambda *asked: self._converse(speaker.ask_all(*asked)), name)
         self._leases = RedisLeases(self._lease_talk, self._converse, max_connections // 2)
         self._log = RedisLog(speaker, self._converse, max_connections // 2)
         self._records = RecordTalk(speaker, self._log, name, self._max_value_bytes)
@@ -89,22 +96,32 @@ class RedisTier:
 
     def open(self, context: TierContext) -> None:
         """Reach the server once, so that a wrong address, password or database is told at once."""
-        prefix = f"tiered-cache:{context.namespace}:".encode()
+        # No namespace has a brace.
+        prefix = f"tiered-cache:{{{context.namespace}}}:".encode()
+        self._wire.serve(prefix)
         self._records.open(prefix, context.origin, context.clock.wall)
         # No namespace has a slash: what is kept beside the records is no key of anybody's.
-        aside = f"tiered-cache:{context.namespace}/"
+        aside = f"tiered-cache:{{{context.namespace}}}/"
         self._lease_talk.open(aside)
+        self._board.open(f"{aside}statistics".encode())
         self._log.open(
             f"redis:{self._wire.address}/{aside}",
             f"{aside}log".encode(),
             f"{aside}generation".encode(),
         )
 
-    def awaited(self) -> AwaitedTier:
-        """The same tier for the running event loop of `asyncio`, with connections of its own."""
+    def awaited(self) -> AwaitedTier | None:
+        """The same tier for the running event loop of `asyncio`; a cluster is asked by threads."""
+        if not isinstance(self._wire, RedisWire):
+            return None
         from tiered_cache.tiers._redis_async import AwaitedRedis
 
         return AwaitedRedis(self._wire, self._records, self._lease_talk)
+
+    @property
+    def board(self) -> Board:
+        """Where all hosts publish their statistics."""
+        return self._board
 
     @property
     def log(self) -> ChangeLog:
@@ -154,7 +171,23 @@ class RedisTier:
 
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with `prefix`, some 500 keys a round trip."""
-        return self._converse(self._records.clear(prefix))
+        return self.clear_in_steps(prefix, lambda _: None)
+
+    def clear_in_steps(self, prefix: str, stepped: Callable[[int], object]) -> int:
+        """Do the same, and call `stepped` after each round trip."""
+        return self._converse(self._records.clear(prefix, stepped, self._whole_at))
+
+    def _whole_at(self) -> str:
+        """The server that has all keys."""
+        try:
+            return self._wire.whole_at()
+        except TierUnavailableError as error:
+            error.tier, error.operation = self.name, "clear"
+            raise
+
+    def fence(self, prefix: str) -> None:
+        """Refuse fills that began before now, and log that keys which begin with `prefix` changed."""
+        self._converse(self._records.fence(prefix))
 
     def scan(self, prefix: str = "") -> Iterator[str]:
         """The keys that begin with `prefix`, some 500 keys a round trip, each given once.

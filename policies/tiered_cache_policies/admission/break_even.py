@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from tiered_cache_policies.admission.combining import Combining
+from tiered_cache_policies.numbers import positive
 
 if TYPE_CHECKING:
     from tiered_cache_policies.contracts import Candidate, TierFacts
@@ -30,10 +30,7 @@ class BreakEven(Combining):
     """
 
     def __init__(self, factor: float = 1.0) -> None:
-        if not 0.0 < factor < math.inf:
-            msg = f"factor={factor!r} must be a positive, finite number"
-            raise ValueError(msg)
-        self.factor = factor
+        self.factor = positive(factor, "factor")
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
         """Whether reading it back would save time."""

@@ -30,7 +30,7 @@ class AllOf(Combining):
     """
 
     def __init__(self, *rules: AdmissionPolicy) -> None:
-        self.rules = rules
+        self.rules = tuple(_checked(rule) for rule in rules)
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
         """Whether no rule says no."""
@@ -45,7 +45,7 @@ class AnyOf(Combining):
     """
 
     def __init__(self, *rules: AdmissionPolicy) -> None:
-        self.rules = rules
+        self.rules = tuple(_checked(rule) for rule in rules)
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
         """Whether some rule says yes."""
@@ -57,8 +57,15 @@ class Not(Combining):
     """The admission policy that admits what `rule` does not; `~a`."""
 
     def __init__(self, rule: AdmissionPolicy) -> None:
-        self.rule = rule
+        self.rule = _checked(rule)
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
         """Whether the rule says no."""
         return not self.rule.admit(candidate, into)
+
+
+def _checked(rule: AdmissionPolicy) -> AdmissionPolicy:
+    if isinstance(rule, type) or not callable(getattr(rule, "admit", None)):
+        msg = f"{rule!r} is no admission policy: combine objects with an admit(), such as MaxBytes('8MB')"
+        raise ValueError(msg)
+    return rule

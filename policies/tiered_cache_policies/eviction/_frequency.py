@@ -72,9 +72,15 @@ class Frequency:
         self.due = _PERIOD * self.room
         self.room *= 2
 
-    def copy(self) -> Frequency:
+    def resize(self, limit: float) -> None:
+        """Divide another whole."""
+        self._limit = limit
+        self._divide()
+
+    def __copy__(self) -> Frequency:
         """One that goes its own way from here."""
-        twin = copy.copy(self)
+        twin = Frequency.__new__(Frequency)
+        twin.__dict__.update(self.__dict__)
         twin.counts = self.counts.copy()
         twin.climber = copy.copy(self.climber)
         return twin

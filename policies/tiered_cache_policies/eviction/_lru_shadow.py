@@ -1,53 +1,52 @@
-"""What LRU would hold: keys and sizes, without a cache's face."""
+"""What LRU would hold."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Generic, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from tiered_cache_policies.eviction._shadow import Shadow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["LRUShadow"]
 
 K = TypeVar("K")
 
 
-class LRUShadow(Generic[K]):
-    """A bounded set of keys in the order of their last use; a third of the cost of a cache.
+class LRUShadow(Shadow[K]):
+    """The keys that were used last."""
 
-    Attributes:
-        nodes: The sizes by key, least recently used first.
-        currsize: What they add up to.
-    """
+    held: OrderedDict[K, None]
 
-    def __init__(self, maxsize: float) -> None:
-        self.nodes: OrderedDict[K, float] = OrderedDict()
-        self.currsize: float = 0
-        self._limit = maxsize
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = OrderedDict()
 
-    def __setitem__(self, key: K, size: float) -> None:
-        if key in self.nodes:
-            self.nodes.move_to_end(key)
-            return
-        while self.currsize + size > self._limit:
-            self.popitem()
-        self.nodes[key] = size
-        self.currsize += size
+    def replay(self, uses: Sequence[K]) -> list[K]:
+        """See `uses`."""
+        held = self.held
+        use, let_go = held.move_to_end, held.popitem
+        room = self.limit - len(held)
+        misses = 0
+        gone: list[K] = []
+        for key in uses:
+            if key in held:
+                use(key)
+                continue
+            misses += 1
+            held[key] = None
+            room -= 1
+            while room < 0:
+                gone.append(let_go(False)[0])
+                room += 1
+        self.misses += misses
+        return gone
 
-    def __delitem__(self, key: K) -> None:
-        self.currsize -= self.nodes.pop(key)
-
-    def popitem(self) -> tuple[K, float]:
-        """Let the least recently used key go."""
-        key, size = self.nodes.popitem(last=False)
-        self.currsize -= size
-        return key, size
-
-    def clear(self) -> None:
-        """Let all go."""
-        self.nodes.clear()
-        self.currsize = 0
-
-    def __copy__(self) -> LRUShadow[K]:
-        twin: LRUShadow[K] = LRUShadow(self._limit)
-        twin.nodes = self.nodes.copy()
-        twin.currsize = self.currsize
-        return twin
+    def next_to_go(self, most: int) -> dict[K, int]:
+        """The keys that were not used for longest."""
+        oldest = list(islice(self.held, most))
+        oldest.reverse()
+        return dict.fromkeys(oldest, 1)

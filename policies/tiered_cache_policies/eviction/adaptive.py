@@ -2,187 +2,225 @@
 
 from __future__ import annotations
 
-import copy
-import math
-from typing import TYPE_CHECKING, Any, TypeVar
+import sys
+from copy import copy
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from cachetools import Cache
 
-from tiered_cache_policies.eviction._leader import REAL, Leader
+from tiered_cache_policies.eviction._leader import Leader
 from tiered_cache_policies.eviction._lru_shadow import LRUShadow
-from tiered_cache_policies.eviction.s3fifo import S3FIFO
-from tiered_cache_policies.eviction.tinylfu import TinyLFU
+from tiered_cache_policies.eviction._s3fifo_shadow import S3FIFOShadow
+from tiered_cache_policies.eviction._tinylfu_shadow import TinyLFUShadow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tiered_cache_policies.eviction._shadow import Shadow
 
 __all__ = ["Adaptive"]
 
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T")
 
-
-def _itself(size: float) -> float:
-    """What an entry of a shadow takes: its value says."""
-    return size
+_BATCH = 128
+"""The uses that are logged before all shadows see them."""
+_AHEAD = 64
+"""The evictions that may follow one another on what the leader was asked once."""
 
 
 class Adaptive(Cache[K, V]):
     """A bounded mapping that evicts as the policy would that has done best lately.
 
-    Three shadows see every use, and hold the keys that LRU, S3-FIFO and W-TinyLFU would hold.
-    The one that has missed least leads (`_leader.Leader`): what has to go is something that its
-    shadow does not hold, so the cache comes to hold what the leader would. It starts with
-    S3-FIFO. Falling behind LRU is answered at once, any other change takes a margin, which grows
-    while changes turn out badly.
+    Three shadows hold the keys that LRU, S3-FIFO and W-TinyLFU would hold. Uses are logged, and
+    the shadows see them batch by batch, which costs a fraction of showing them one by one. The
+    shadow that has missed least leads (`_leader.Leader`). What has to go is something that it
+    does not hold, so the cache comes to hold what the leader would; and where there is nothing
+    of that kind, what it would let go next. It starts with S3-FIFO. Falling behind LRU is
+    answered with the next batch, any other change takes a margin, which grows while changes turn
+    out badly.
 
-    Sources: LRU's guard and the margins are this project's own; the idea of choosing among
-    policies by simulating them on keys alone is of Qureshi et al., "A Case for MLP-Aware Cache
-    Replacement", ISCA 2006, and Vietri et al., "Driving Cache Replacement with ML-based LeCaR",
-    HotStorage 2018. For the policies see `S3FIFO` and `TinyLFU`.
+    Sources: LRU's guard, the margins and the batches are this project's own; the idea of choosing
+    among policies by simulating them on keys alone is of Qureshi et al., "A Case for MLP-Aware
+    Cache Replacement", ISCA 2006, and Vietri et al., "Driving Cache Replacement with ML-based
+    LeCaR", HotStorage 2018. For the policies see `S3FIFO` and `TinyLFU`.
 
     It behaves as every `cachetools.Cache` does: `ValueError` for a value larger than `maxsize`,
     `KeyError` for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()`
-    only. Another value of another size makes its key a newcomer.
+    only. Shadows count entries, not sizes: with `getsizeof` they hold as many as would fit if all
+    were as large as those that are held. They don't hear of deletions, which are no fault of a
+    policy's.
 
     Args:
         maxsize: The most that it holds, in the unit of `getsizeof`.
         getsizeof: The size of a value; by default each counts 1.
 
-    Cost: O(1) amortised, of about four policies; and their memory, but for the values: some
-    550 bytes an entry. Not safe for several threads.
+    Cost: O(1) amortised, of about three policies; some 400 bytes an entry beside the values, and
+    a log of 128 keys. Not safe for several threads.
     """
 
     def __init__(self, maxsize: float, getsizeof: Callable[[V], float] | None = None) -> None:
         super().__init__(maxsize, getsizeof)
         self._limit = maxsize
         self._measured = self.getsizeof is not Cache.getsizeof or maxsize < 1
-        weigh = _itself if self._measured else None
+        self._most = sys.maxsize if self._measured else int(min(maxsize, sys.maxsize))
+        self._forget()
+
+    def _forget(self) -> None:
         self._values: dict[K, V] = {}
         self._sizes: dict[K, float] = {}
         self._used: float = 0
-        # In the order in which the leader counts them. LRU's nodes are of another kind.
-        self._shadows: tuple[Any, ...] = (
-            LRUShadow(maxsize),
-            S3FIFO(maxsize, weigh),
-            TinyLFU(maxsize, weigh),
-        )
+        self._full = False
+        # In the order in which the leader counts them.
+        self._shadows: tuple[Shadow[K], ...] = (LRUShadow(), S3FIFOShadow(), TinyLFUShadow())
         self._leader = Leader()
-        # What is held and the leader's shadow does not hold. A dictionary is the set that gives
-        # back what was added last: in loops that is what comes back last.
-        self._strays: dict[K, None] = {}
+        # What may go, the first to go at the end, with the number of uses that would spare it. It
+        # is not held by the leading shadow, or would be let go next. Some may be gone already.
+        self._doomed: dict[K, int] = {}
+        self._log: list[K] = []
+        # How much of the log the leading shadow has seen.
+        self._seen = 0
+        self._resize(self._most)
+
+    def _resize(self, entries: int) -> None:
+        for shadow in self._shadows:
+            shadow.resize(max(entries, 1))
 
     @property
     def currsize(self) -> float:
         """What it holds now, in the unit of `getsizeof`."""
-        return self._used
+        return self._used if self._measured else len(self._values)
 
     def __getitem__(self, key: K) -> V:
-        try:
-            value = self._values[key]
-        except KeyError:
+        if key not in self._values:
             return self.__missing__(key)
-        lru, s3fifo, tinylfu = self._shadows
-        order = lru.nodes
-        in_s3fifo = s3fifo.nodes.get(key)
-        in_tinylfu = tinylfu.nodes.get(key)
-        if in_s3fifo is None or in_tinylfu is None or key not in order:
-            self._use(key, self._sizes[key] if self._measured else 1)
-        else:
-            # As _use does, without the calls: most hits are hits everywhere.
-            order.move_to_end(key)
-            in_s3fifo.visits += 1
-            in_tinylfu.visits += 1
-        return value
+        log = self._log
+        log.append(key)
+        if key in self._doomed:
+            self._spare(key)
+        if len(log) >= _BATCH:
+            self._review()
+        return self._values[key]
 
     def __missing__(self, key: K) -> V:
         # `Cache.__getitem__`, called on a policy to look without using, finds nothing in the
         # base class's own dictionary, which stays empty, and ends here.
         return self._values[key]
 
-    def _use(self, key: K, size: float) -> None:
-        """Tell the shadows, somebody of whom may miss."""
-        leader = self._leader
-        misses, leading = leader.misses, leader.number
-        for number, shadow in enumerate(self._shadows):
-            nodes = shadow.nodes
-            if key not in nodes:
-                misses[number] += 1
-                if number == leading:
-                    self._make_room(shadow, self._limit - size)
-                shadow[key] = size
-            elif number:
-                nodes[key].visits += 1
-            else:
-                nodes.move_to_end(key)
-        if self._strays:
-            self._strays.pop(key, None)
-        leader.events += 1
-        if leader.events >= leader.due and leader.review(len(self._values) or 1):
-            nodes = self._shadows[leader.number].nodes
-            self._strays = dict.fromkeys(held for held in self._values if held not in nodes)
+    @overload
+    def get(self, key: K, /) -> V | None: ...
+    @overload
+    def get(self, key: K, /, default: V | T) -> V | T: ...
+    def get(self, key: K, default: Any = None) -> Any:
+        """The value of `key`, or `default`; a use."""
+        # As `[]`, without the call.
+        if key not in self._values:
+            return default
+        log = self._log
+        log.append(key)
+        if key in self._doomed:
+            self._spare(key)
+        if len(log) >= _BATCH:
+            self._review()
+        return self._values[key]
 
-    def _make_room(self, shadow: Any, limit: float) -> None:
-        while shadow.currsize > limit:
-            gone, _ = shadow.popitem()
-            if gone in self._values:
-                self._strays[gone] = None
+    def _spare(self, key: K) -> None:
+        """Count a use of what may go."""
+        uses = self._doomed[key]
+        if uses > 1:
+            self._doomed[key] = uses - 1
+        else:
+            del self._doomed[key]
 
     def __setitem__(self, key: K, value: V) -> None:
-        size: float = 1
+        values, log = self._values, self._log
         if self._measured:
-            size = self._measure(value)
-            self._leave_shadows(key, but_of=size)
-        held = key in self._values
-        self._use(key, size)
-        if not held:
-            self._leader.misses[REAL] += 1
-        growth = size - (self._sizes[key] if self._measured else 1) if held else size
-        while self._used + growth > self._limit:
+            self._make_room(key, self.getsizeof(value))
+        if key in values:
+            if key in self._doomed:
+                self._spare(key)
+        elif len(values) >= self._most:
+            self._full = True
             self.popitem()
-        self._values[key] = value
-        self._used += growth
-        if self._measured:
-            self._sizes[key] = size
+        values[key] = value
+        log.append(key)
+        if len(log) >= _BATCH:
+            self._review()
 
-    def _measure(self, value: V) -> float:
-        size = self.getsizeof(value)
+    def _make_room(self, key: K, size: float) -> None:
+        """Evict until `key` can take `size`, and count it."""
         if not 0 <= size <= self._limit:
             msg = "value too large" if size > self._limit else "value size must be non-negative"
             raise ValueError(msg)
-        return size
+        sizes = self._sizes
+        while self._used + size - sizes.get(key, 0) > self._limit:
+            self._full = True
+            self.popitem()
+        self._used += size - sizes.get(key, 0)
+        sizes[key] = size
 
     def popitem(self) -> tuple[K, V]:
         """Remove and return a `(key, value)` that the leader would not hold, or would let go."""
-        if not self._values:
-            msg = f"{type(self).__name__} is empty"
-            raise KeyError(msg) from None
-        leader = self._leader
-        if leader.due == math.inf:
-            leader.start(len(self._values))
-        while not self._strays:
-            gone, _ = self._shadows[leader.number].popitem()
-            if gone in self._values:
-                self._strays[gone] = None
-        key, _ = self._strays.popitem()
-        self._used -= self._sizes.pop(key) if self._measured else 1
-        return key, self._values.pop(key)
+        values = self._values
+        while True:
+            doomed = self._doomed or self._doom()
+            key, _ = doomed.popitem()
+            if key in values:
+                if self._measured:
+                    self._used -= self._sizes.pop(key)
+                return key, values.pop(key)
+
+    def _doom(self) -> dict[K, int]:
+        """Find something that may go, at least one that is held."""
+        values = self._values
+        leading = self._catch_up()
+        if self._doomed:
+            return self._doomed
+        self._doomed = doomed = leading.next_to_go(_AHEAD)
+        for key in doomed:
+            if key in values:
+                return doomed
+        # All that would go next was deleted, or did not fit: any will do.
+        for key in values:
+            doomed[key] = 1
+            return doomed
+        msg = f"{type(self).__name__} is empty"
+        raise KeyError(msg) from None
+
+    def _catch_up(self) -> Shadow[K]:
+        """Let the leading shadow see what is new in the log, and doom what it lets go."""
+        leading = self._shadows[self._leader.number]
+        seen, log = self._seen, self._log
+        self._seen = len(log)
+        gone = leading.replay(log[seen:] if seen else log)
+        if gone:
+            values, held, doomed = self._values, leading.held, self._doomed
+            gone.reverse()
+            for key in gone:
+                if key in values and key not in held:
+                    doomed[key] = 1
+        return leading
+
+    def _review(self) -> None:
+        """Let every shadow see the log, and follow the best."""
+        leading = self._catch_up()
+        shadows, log, values = self._shadows, self._log, self._values
+        for shadow in shadows:
+            if shadow is not leading:
+                shadow.replay(log)
+        log.clear()
+        self._seen = 0
+        if self._used:
+            self._resize(int(min(self._limit * len(values) / self._used, sys.maxsize)))
+        if self._full and self._leader.review([each.misses for each in shadows], len(values) or 1):
+            held = shadows[self._leader.number].held
+            self._doomed = {key: 1 for key in values if key not in held}
 
     def __delitem__(self, key: K) -> None:
         del self._values[key]
-        self._used -= self._sizes.pop(key) if self._measured else 1
-        self._strays.pop(key, None)
-        self._leave_shadows(key)
-
-    def _leave_shadows(self, key: K, *, but_of: float = -1) -> None:
-        """Take `key` out of the shadows, but of those that know it with that size."""
-        lru, *others = self._shadows
-        if lru.nodes.get(key, but_of) != but_of:
-            del lru[key]
-        for shadow in others:
-            node = shadow.nodes.get(key)
-            if node is not None and node.size != but_of:
-                del shadow[key]
+        if self._measured:
+            self._used -= self._sizes.pop(key)
 
     def __contains__(self, key: object) -> bool:
         return key in self._values
@@ -195,22 +233,16 @@ class Adaptive(Cache[K, V]):
 
     def __repr__(self) -> str:
         name = type(self).__name__
-        return f"{name}({self._values!r}, maxsize={self._limit!r}, currsize={self._used!r})"
+        return f"{name}({self._values!r}, maxsize={self._limit!r}, currsize={self.currsize!r})"
 
     def clear(self) -> None:
         """Remove everything, and forget who did best. O(n)."""
-        for each in (self._values, self._sizes, self._strays):
-            each.clear()
-        for shadow in self._shadows:
-            shadow.clear()
-        self._used = 0
-        self._leader = Leader()
+        self._forget()
 
     def __copy__(self) -> Adaptive[K, V]:
         twin = type(self).__new__(type(self))
         twin.__dict__.update(self.__dict__)
-        for name in ("_values", "_sizes", "_strays"):
-            setattr(twin, name, self.__dict__[name].copy())
-        twin.__dict__["_shadows"] = tuple(map(copy.copy, self._shadows))
-        twin.__dict__["_leader"] = self._leader.copy()
+        for name in ("_values", "_sizes", "_doomed", "_log", "_leader"):
+            setattr(twin, name, copy(self.__dict__[name]))
+        twin.__dict__["_shadows"] = tuple(map(copy, self._shadows))
         return twin

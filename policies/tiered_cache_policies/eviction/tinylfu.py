@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -244,4 +245,4 @@ class TinyLFU(VisitCounting[K, V, _Node[K, V]]):
             segment.size += node.size
             append(node, segment)
         # A copy is made of what still is the original's.
-        self._frequency = self._frequency.copy()
+        self._frequency = copy(self._frequency)

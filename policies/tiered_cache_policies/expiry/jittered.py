@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+from tiered_cache_policies.numbers import part
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,10 +34,7 @@ class Jittered:
     def __init__(
         self, fraction: float = 0.1, *, random: Callable[[], float] = random.random
     ) -> None:
-        if not 0.0 < fraction < 1.0:
-            msg = f"fraction={fraction!r} must be above 0.0 and below 1.0"
-            raise ValueError(msg)
-        self.fraction = fraction
+        self.fraction = part(fraction, "fraction")
         self._random = random
 
     def lifetime_s(self, new: NewValue) -> float:

@@ -40,6 +40,9 @@ class Negative:
         if self.ttl_s == 0:
             msg = f"ttl={ttl!r} of negative results must be above zero"
             raise ValueError(msg)
+        if not callable(when):
+            msg = f"when={when!r} must be a function that says of a value whether it is negative"
+            raise ValueError(msg)
         self._when = when
 
     def lifetime_s(self, new: NewValue) -> float:

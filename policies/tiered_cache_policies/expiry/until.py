@@ -30,7 +30,7 @@ class Until:
     def __init__(self, time: str, zone: str = "UTC") -> None:
         try:
             self._time = dt.time.fromisoformat(time)
-        except ValueError:
+        except (ValueError, TypeError):
             msg = f"time={time!r} is not a time of day: write it as '03:30'"
             raise ValueError(msg) from None
         if self._time.tzinfo is not None:
@@ -38,7 +38,7 @@ class Until:
             raise ValueError(msg)
         try:
             self._zone: dt.tzinfo = dt.UTC if zone == "UTC" else ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
+        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
             msg = (
                 f"zone={zone!r} is not a time zone that this system knows, such as 'Europe/Berlin'"
             )

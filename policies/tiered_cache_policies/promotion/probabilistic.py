@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+from tiered_cache_policies.numbers import share
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,10 +34,7 @@ class Probabilistic:
     def __init__(
         self, probability: float = 0.1, *, random: Callable[[], float] = random.random
     ) -> None:
-        if not 0.0 < probability <= 1.0:
-            msg = f"probability={probability!r} must be above 0.0 and at most 1.0"
-            raise ValueError(msg)
-        self.probability = probability
+        self.probability = share(probability, "probability")
         self._random = random
 
     def promote(self, found: FoundBelow, into: TierFacts) -> bool:

@@ -7,6 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 from tiered_cache_policies.contracts import HitAction
+from tiered_cache_policies.numbers import positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,10 +41,7 @@ class EarlyRefresh:
     """
 
     def __init__(self, beta: float = 1.0, *, random: Callable[[], float] = random.random) -> None:
-        if not 0.0 < beta < math.inf:
-            msg = f"beta={beta!r} must be a positive, finite number"
-            raise ValueError(msg)
-        self.beta = beta
+        self.beta = positive(beta, "beta")
         self._random = random
 
     def window_s(self, lifetime_s: float, cost_s: float) -> float:

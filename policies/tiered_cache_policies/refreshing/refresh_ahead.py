@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tiered_cache_policies.contracts import HitAction
+from tiered_cache_policies.numbers import part
 
 if TYPE_CHECKING:
     from tiered_cache_policies.contracts import Hit
@@ -27,10 +28,7 @@ class RefreshAhead:
     """
 
     def __init__(self, fraction: float = 0.8) -> None:
-        if not 0.0 < fraction < 1.0:
-            msg = f"fraction={fraction!r} must be above 0.0 and below 1.0"
-            raise ValueError(msg)
-        self.fraction = fraction
+        self.fraction = part(fraction, "fraction")
 
     def window_s(self, lifetime_s: float, cost_s: float) -> float:
         """The last part of the lifetime."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["LatencyHistogram"]
 
@@ -77,6 +77,24 @@ class LatencyHistogram:
             "p99_s": self.quantile(0.99),
         }
 
+    @property
+    def buckets(self) -> dict[int, int]:
+        """The counts by the number of their bucket: what it can be made of again."""
+        return dict(self._buckets)
+
+    def durations(self) -> Iterator[tuple[float, int]]:
+        """The seconds that each bucket in use stands for, ascending, and how many it counted."""
+        for bucket in sorted(self._buckets):
+            yield _middle_s(bucket), self._buckets[bucket]
+
+    def plus(self, others: Iterable[LatencyHistogram]) -> LatencyHistogram:
+        """All together, of many processes say."""
+        together = dict(self._buckets)
+        for each in others:
+            for bucket, count in each.buckets.items():
+                together[bucket] = together.get(bucket, 0) + count
+        return LatencyHistogram(together)
+
     def __sub__(self, earlier: LatencyHistogram) -> LatencyHistogram:
         """What was counted since `earlier`, an older copy of the same histogram."""
         left = {
@@ -87,10 +105,7 @@ class LatencyHistogram:
 
     def __add__(self, other: LatencyHistogram) -> LatencyHistogram:
         """Both together, of two processes say."""
-        both = self.copy()
-        for bucket, count in other._buckets.items():
-            both._buckets[bucket] = both._buckets.get(bucket, 0) + count
-        return both
+        return self.plus([other])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LatencyHistogram) and self._buckets == other._buckets

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tiered_cache_policies.numbers import share
+
 __all__ = ["Sampled"]
 
 
@@ -24,7 +26,4 @@ class Sampled:
     latencies = False
 
     def __init__(self, rate: float = 0.1) -> None:
-        if not 0.0 < rate <= 1.0:
-            msg = f"rate={rate!r} must be above 0.0 and at most 1.0"
-            raise ValueError(msg)
-        self.one_in = round(1 / rate)
+        self.one_in = round(1 / share(rate, "rate"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from tiered_cache.testing.tier_contract.boards import BoardContract
 from tiered_cache.testing.tier_contract.expiring import ExpiringContract
 from tiered_cache.testing.tier_contract.keys import KeysContract
 from tiered_cache.testing.tier_contract.leasing import LeasingContract
 from tiered_cache.testing.tier_contract.logging import LoggingContract
+from tiered_cache.testing.tier_contract.placing import PlacingContract
 from tiered_cache.testing.tier_contract.sharing import SharingContract
 from tiered_cache.testing.tier_contract.storing import StoringContract
 from tiered_cache.testing.tier_contract.tokens import TokensContract
@@ -21,6 +23,8 @@ class TierContract(
     SharingContract,
     LeasingContract,
     LoggingContract,
+    PlacingContract,
+    BoardContract,
 ):
     """What `tiered_cache.contracts.Tier` promises, as a pytest class to subclass.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tiered_cache.contracts import Absent, PutItem
+from tiered_cache.contracts import Absent, PutItem, SteppedTier
 from tiered_cache.testing.tier_contract._base import TierContractBase
 
 if TYPE_CHECKING:
@@ -81,6 +81,19 @@ class KeysContract(TierContractBase):
         kept = sorted(key for key in _SCANNED if not key.startswith(prefix))
         assert tier.clear(prefix) == len(_SCANNED) - len(kept)
         assert sorted(tier.scan()) == kept
+
+    def test_a_clear_in_steps_tells_how_far_it_is(self, tier: Tier) -> None:
+        if not isinstance(tier, SteppedTier):
+            pytest.skip("the tier clears at once, or does not tell")
+        keys = {f"key-{number:04}" for number in range(1200)}
+        tier.put_many({key: PutItem(self.make_item(tier, b"x"), math.inf) for key in keys})
+        self.put(tier, "other", b"other")
+        told: list[int] = []
+        assert tier.clear_in_steps("key-", told.append) == len(keys)
+        assert told == sorted(told)
+        assert told[-1] == len(keys)
+        assert len(told) > 1
+        assert list(tier.scan()) == ["other"]
 
     def test_scan_gives_each_of_many_keys_once(self, tier: Tier) -> None:
         keys = {f"key-{number:04}" for number in range(1200)}

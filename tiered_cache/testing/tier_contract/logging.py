@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiered_cache.changes import MAX_LOGGED_KEY, Change, ChangeLog, LoggedTier
-from tiered_cache.contracts import PutItem
+from tiered_cache.contracts import FencingTier, PutItem
 from tiered_cache.testing.tier_contract._base import TierContractBase
 
 if TYPE_CHECKING:
@@ -95,10 +95,29 @@ class LoggingContract(TierContractBase):
         expected = [("user:", True)] * 2 + [("", True)] * 2
         assert self.changed(reader, position) == expected
 
+    def test_a_fence_is_logged_as_a_change_of_all_keys_with_its_prefix(
+        self, tier: Tier, reader: ChangeLog
+    ) -> None:
+        if not isinstance(tier, FencingTier):
+            pytest.skip("the tier has no fence")
+        position = self.end(reader)
+        tier.fence("a/")
+        assert self.changed(reader, position) == [("a/", True)]
+
     def test_who_changed_it_is_logged(self, tier: Tier, reader: ChangeLog) -> None:
         position = self.end(reader)
         self.put(tier, "key")
-        assert reader.read(position).changes == [Change("a test", "key")]
+        (change,) = reader.read(position).changes
+        assert change._replace(made_s=None) == Change("a test", "key")
+
+    def test_when_it_was_changed_is_logged_or_not_told(self, tier: Tier, reader: ChangeLog) -> None:
+        position = self.end(reader)
+        self.put(tier, "key")
+        tier.delete("key")
+        made = [each.made_s for each in reader.read(position).changes]
+        told = [each for each in made if each is not None]
+        assert told in ([], sorted(told))
+        assert len(told) in (0, len(made))
 
     def test_any_key_is_logged_and_a_long_one_by_its_beginning(
         self, tier: Tier, reader: ChangeLog
@@ -184,3 +203,25 @@ class LoggingContract(TierContractBase):
             again = tier.get("answer").token
             assert tier.put("answer", item, math.inf, expected=again, fill=True)
             tier.clear()
+
+    @pytest.mark.parametrize("prefix", ["", "user:"])
+    def test_law_4_a_clear_elsewhere_refuses_fills_of_keys_that_were_deleted_before(
+        self, prefix: str, tier: Tier, reader: ChangeLog
+    ) -> None:
+        del reader  # it skips the test where there is none
+        tier.delete("user:1")
+        self.put(tier, "user:2")
+        token = tier.get("user:1").token
+        assert self.open_tier().clear(prefix) == 1
+        item = self.make_item(tier, b"late")
+        assert not tier.put("user:1", item, math.inf, expected=token, fill=True)
+
+    def test_a_clear_elsewhere_that_was_heard_of_refuses_no_later_fill(
+        self, tier: Tier, reader: ChangeLog
+    ) -> None:
+        assert isinstance(tier, LoggedTier)
+        position = self.end(reader)
+        self.open_tier().clear()
+        assert tier.log.read(position).changes
+        item = self.make_item(tier, b"new")
+        assert tier.put("key", item, math.inf, expected=tier.get("key").token, fill=True)

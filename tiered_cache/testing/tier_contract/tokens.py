@@ -6,7 +6,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tiered_cache.contracts import ANY, Absent, Found, PutItem
+import pytest
+
+from tiered_cache.contracts import ANY, Absent, FencingTier, Found, PutItem
 from tiered_cache.testing.threads import race
 from tiered_cache.testing.tier_contract._base import TierContractBase
 
@@ -85,6 +87,18 @@ class TokensContract(TierContractBase):
         tier.clear()
         assert self.put(tier, "key", b"late", expected=token) is False
         assert isinstance(tier.get("key"), Absent)
+
+    def test_law_4_a_fence_refuses_fills_that_began_before_it_and_removes_nothing(
+        self, tier: Tier
+    ) -> None:
+        if not isinstance(tier, FencingTier):
+            pytest.skip("the tier has no fence")
+        self.put(tier, "there")
+        token = self._token_of_absent(tier, "key")
+        tier.fence("")
+        assert self.put(tier, "key", b"late", expected=token) is False
+        assert self.read(tier, "there") == b"x"
+        assert self.put(tier, "key", b"new", expected=tier.get("key").token) is True
 
     def test_law_4_each_delete_makes_the_tokens_before_it_stale(self, tier: Tier) -> None:
         tier.delete("key")

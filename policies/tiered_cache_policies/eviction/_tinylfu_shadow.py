@@ -1,0 +1,171 @@
+"""What W-TinyLFU would hold."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import chain, islice
+from typing import TYPE_CHECKING, TypeVar
+
+from tiered_cache_policies.eviction._frequency import MOST, Frequency
+from tiered_cache_policies.eviction._shadow import Shadow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["TinyLFUShadow"]
+
+K = TypeVar("K")
+
+_VISIT = MOST + 1
+"""What a visit adds to a key's number. Below it are the uses that were counted already."""
+
+
+class TinyLFUShadow(Shadow[K]):
+    """The keys in the segments of `TinyLFU`, which see there for the algorithm.
+
+    Nothing is ever taken out of the middle, so segments can be queues of keys, and what is known
+    of a key is one number: its uses, and `_VISIT` for each visit that is not among them yet.
+    """
+
+    held: dict[K, int]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = {}
+        self._window: deque[K] = deque()
+        self._probation: deque[K] = deque()
+        self._protected: deque[K] = deque()
+        self._frequency = Frequency(self.limit, sized=False)
+
+    def resize(self, limit: int) -> None:
+        """Hold `limit` keys at most."""
+        super().resize(limit)
+        self._frequency.resize(limit)
+
+    def replay(self, uses: Sequence[K]) -> list[K]:
+        """See `uses`."""
+        held, frequency = self.held, self._frequency
+        window, probation = self._window, self._probation
+        while frequency.room < min(len(held) + len(uses), self.limit):
+            frequency.grow()
+        counts, mask = frequency.counts, frequency.mask
+        room = self.limit - len(held)
+        steady = room >= 0 and self._is_steady()
+        left = frequency.due - frequency.uses
+        misses = 0
+        gone: list[K] = []
+        for key in uses:
+            if key in held:
+                held[key] += _VISIT
+                continue
+            misses += 1
+            while room <= 0:
+                # As _choose does, without the call, where neither was visited and both parts are
+                # as large as they should be: mostly.
+                if (
+                    steady
+                    and (count := held[loser := window[0]]) < _VISIT
+                    and (worth := held[victim := probation[0]]) < _VISIT
+                ):
+                    window.popleft()
+                    if count > worth:
+                        probation.popleft()
+                        probation.append(loser)
+                        loser = victim
+                        count = worth
+                    left -= 1
+                else:
+                    frequency.uses = frequency.due - left
+                    loser, count = self._choose()
+                    left = frequency.due - frequency.uses - 1
+                    steady = False
+                del held[loser]
+                gone.append(loser)
+                cell = hash((loser,)) & mask
+                if counts[cell] < count:
+                    counts[cell] = count
+                if left <= 0:
+                    frequency.uses = frequency.due - left
+                    self._end_period()
+                    counts = frequency.counts
+                    left = frequency.due
+                    steady = False
+                room += 1
+            room -= 1
+            count = counts[hash((key,)) & mask]
+            held[key] = count + 1 if count < MOST else MOST
+            window.append(key)
+            if not steady:
+                steady = self._is_steady()
+        frequency.uses = frequency.due - left
+        self.misses += misses
+        return gone
+
+    def _is_steady(self) -> bool:
+        """Whether something of both parts can be compared, and neither is too large or small."""
+        return bool(self._probation) and len(self._window) == self._frequency.window_limit
+
+    def _choose(self) -> tuple[K, int]:
+        """Take the key that lost the comparison out of its segment; the key and its uses."""
+        frequency, window, probation = self._frequency, self._window, self._probation
+        free = frequency.main_limit - len(probation) - len(self._protected)
+        while free > 0 and len(window) > max(frequency.window_limit, 1):
+            probation.append(window.popleft())
+            free -= 1
+        segment = self._next_segment()
+        if window and (free >= 0 or not segment):
+            candidate = window.popleft()
+            count = self._reward(candidate)
+            if not segment or count <= self.held[segment[0]]:
+                return candidate, count
+            probation.append(candidate)
+        victim = segment.popleft()
+        return victim, self.held[victim]
+
+    def _next_segment(self) -> deque[K]:
+        """The one whose oldest key the main part would let go: it was not visited there."""
+        probation, protected = self._probation, self._protected
+        limit = self._frequency.protected_limit
+        while (segment := probation or protected) and self.held[segment[0]] >= _VISIT:
+            key = segment.popleft()
+            self._reward(key)
+            protected.append(key)
+            while len(protected) > limit:
+                probation.append(protected.popleft())
+        return segment
+
+    def _reward(self, key: K) -> int:
+        """Count the visits of `key` as uses, of which there are so many then."""
+        visits, count = divmod(self.held[key], _VISIT)
+        self._frequency.uses += visits
+        self._frequency.hits += visits
+        self.held[key] = count = min(count + visits, MOST)
+        return count
+
+    def _end_period(self) -> None:
+        held = self.held
+        for key, number in held.items():
+            if number >= _VISIT:
+                # One is left: having been looked at must not make it seem unused.
+                held[key] = number - _VISIT
+                held[key] = _VISIT + self._reward(key) // 2
+            else:
+                held[key] = number // 2
+        self._frequency.end_period(len(held))
+
+    def next_to_go(self, most: int) -> dict[K, int]:
+        """The losers of the next comparisons, as long as the window has somebody to compare."""
+        held, window, probation = self.held, self._window, self._probation
+        found: list[tuple[K, int]] = []
+        if probation and len(window) == self._frequency.window_limit:
+            victims = iter(probation)
+            victim = next(victims)
+            for candidate in islice(window, most):
+                lead = held[candidate] - held[victim]
+                if lead > 0:
+                    found.append((victim, 1))
+                    victim = next(victims, candidate)
+                else:
+                    found.append((candidate, 1 - lead))
+            found.reverse()
+        return dict(found) or dict.fromkeys(islice(chain(probation, self._protected, window), 1), 1)

@@ -1,0 +1,633 @@
+"""Real processes over real stores do what a model allows, whatever they are told to do (laws 4 and 5).
+
+Hypothesis makes up what several processes do: fills, promotions and sets that stop half way, changes, kills,
+hearing of changes. The processes do one step at a time and learn of nothing by themselves, so that the
+same steps always end the same, and a failure is reduced to the few steps that it takes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import uuid
+from queue import SimpleQueue
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, SingleFlight, TieredCache
+from tiered_cache._engine import reading
+from tiered_cache._engine.following import Following
+from tiered_cache.clock import SYSTEM_CLOCK
+from tiered_cache.contracts import ANY
+from tiered_cache.keys import VIEW_SEPARATOR
+from tiered_cache.testing.puppets import Puppet
+from tiered_cache.tiers import _disk_log, _redis_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tiered_cache.contracts import Absent, Found, Tier
+    from tiered_cache.testing.valkey_cluster import ValkeyCluster
+
+KEYS = ("a", "b")
+BOUND_S = 3600.0
+WAIT_S = 30.0
+
+
+class Setting(NamedTuple):
+    """Where the processes are, and what they share.
+
+    Attributes:
+        hosts: For each process the number of its host.
+        url: The server that all share; without one, the disk of the one host.
+        folder: Where the disks of the hosts are.
+        namespace: Of all of them.
+        without: The guard that the processes do without.
+    """
+
+    hosts: tuple[int, ...]
+    url: str | None
+    folder: Path
+    namespace: str
+    without: str = ""
+
+
+class Stop:
+    """Where an operation stops half way, until it is told to go on."""
+
+    here = threading.local()
+
+    def __init__(self, point: str, key: str, work: Callable[[], object]) -> None:
+        self.point = point
+        self.key = key
+        self.computed = False
+        self.reports: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+        self.go = threading.Event()
+        self.thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+        self.thread.start()
+
+    def _run(self, work: Callable[[], object]) -> None:
+        Stop.here.stop = self
+        try:
+            self.reports.put(("done", work()))
+        except BaseException as error:
+            self.reports.put(("raised", repr(error)))
+
+    @classmethod
+    def at(cls, point: str, key: str) -> None:
+        stop: Stop | None = getattr(cls.here, "stop", None)
+        if stop is not None and stop.point == point and key.endswith(VIEW_SEPARATOR + stop.key):
+            stop.reports.put(("stopped", None))
+            assert stop.go.wait(WAIT_S)
+            cls.here.stop = None
+
+
+class Memory(MemoryTier):
+    def put(self, key: str, *args: Any, **options: Any) -> bool:
+        Stop.at("memory", key)
+        return super().put(key, *args, **options)
+
+
+class Disk(DiskTier):
+    def put(self, key: str, *args: Any, **options: Any) -> bool:
+        Stop.at("disk", key)
+        return super().put(key, *args, **options)
+
+
+class Server(RedisTier):
+    def get(self, key: str) -> Found | Absent:
+        answer = super().get(key)
+        Stop.at("read", key)
+        return answer
+
+
+class Clock:
+    """The system's wall clock, and a monotonic one that goes on when it is told to."""
+
+    now_s = 0.0
+    wall = staticmethod(SYSTEM_CLOCK.wall)
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+class Worker:
+    """What a process can be told to do."""
+
+    def __init__(self, setting: Setting, number: int) -> None:
+        self.setting = setting
+        self.folder = setting.folder / f"host-{setting.hosts[number]}"
+        self.stops: dict[str, Stop] = {}
+        self.clock = Clock()
+        # Nobody hears of anything unless he is told to.
+        Following._watch = lambda *_: None  # type: ignore[method-assign] # only in this process
+        WITHOUT[setting.without]()
+
+        self.cache = self._open()
+
+    def _open(self) -> TieredCache:
+        tiers: list[Tier] = [Memory(), Disk(self.folder, timeout=WAIT_S)]
+        if self.setting.url is not None:
+            tiers.append(Server(self.setting.url, timeout=WAIT_S, connect_timeout=WAIT_S))
+        return TieredCache(
+            tiers,
+            namespace=self.setting.namespace,
+            clock=self.clock,
+            coherence=Coherence(bound=BOUND_S),
+            # Who computes a key that another one computes does not wait for him.
+            single_flight=SingleFlight(scope="thread", timeout="1ms"),
+        )
+
+    def start(self, example: str) -> None:
+        """Take keys and a tag that nobody used yet, and be up to date."""
+        self.view = self.cache.namespace(example)
+        self.tag = example
+        self.hear()
+        # Should anybody have cleared anything: it is refused, and so this process knows.
+        self.view.get_or_compute(f"of {os.getpid()}", str)
+
+    def hear(self) -> None:
+        self.clock.now_s += BOUND_S
+        self.view.get("nobody's key")
+
+    def get(self, key: str) -> Any:
+        return self.view.get(key)
+
+    def get_many(self) -> dict[str, Any]:
+        return self.view.get_many(KEYS)
+
+    def set(self, key: str, value: str, tagged: bool) -> list[str]:
+        result = self.view.set(key, value, tags=self._tags(tagged))
+        return [each.outcome.value for each in result.tiers]
+
+    def _tags(self, tagged: bool) -> list[str]:
+        return [self.tag] if tagged else []
+
+    def fill(self, key: str, value: str, tagged: bool) -> Any:
+        def compute() -> str:
+            Stop.here.stop.computed = True
+            Stop.at("compute", VIEW_SEPARATOR + key)
+            return value
+
+        return self.view.get_or_compute(key, compute, tags=self._tags(tagged))
+
+    def delete(self, key: str) -> None:
+        self.view.delete(key)
+
+    def clear(self) -> None:
+        self.view.clear()
+
+    def invalidate(self) -> None:
+        assert self.view.invalidate_tags(self.tag)
+
+    def begin(self, name: str, point: str, method: str, key: str, *args: Any) -> Any:
+        """Whether an operation stopped at a point, whether it computed, and its result."""
+        stop = Stop(point, key, lambda: getattr(self, method)(key, *args))
+        said, result = stop.reports.get(timeout=WAIT_S)
+        if said == "stopped":
+            self.stops[name] = stop
+        return said, stop.computed, result
+
+    def finish(self, name: str) -> Any:
+        stop = self.stops.pop(name)
+        stop.go.set()
+        said, result = stop.reports.get(timeout=WAIT_S)
+        assert said == "done", result
+        return result
+
+
+def write_whatever_is_there() -> None:
+    for tier in (DiskTier, RedisTier):
+        put: Any = tier.put
+
+        def blindly(self: Any, *args: Any, put: Any = put, **options: Any) -> Any:
+            return put(self, *args, **options | {"expected": ANY})
+
+        tier.put = blindly  # type: ignore[method-assign] # only in this process
+
+
+def hear_nothing() -> None:
+    Following._apply = lambda *_: True  # type: ignore[method-assign] # only in this process
+
+
+def serve_whatever_its_tags() -> None:
+    def check_tags(_: Any, finding: Any) -> Any:
+        return finding
+        yield
+
+    module: Any = reading
+    module.check_tags = check_tags
+
+
+def clear_without_a_trace() -> None:
+    modules: list[Any] = [_disk_log, _redis_log]
+    for module in modules:
+        module.secrets = SimpleNamespace(token_bytes=lambda _: b"always", token_hex=lambda _: "1")
+
+
+WITHOUT: dict[str, Callable[[], None]] = {
+    "": lambda: None,
+    "the tokens": write_whatever_is_there,
+    "hearing": hear_nothing,
+    "the versions of tags": serve_whatever_its_tags,
+    "the generation": clear_without_a_trace,
+}
+
+
+class Crew:
+    """The processes: made once, used for one example after the other."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.example = ""
+        self.workers = [self._hire(number) for number in range(len(setting.hosts))]
+
+    def _hire(self, number: int) -> Puppet:
+        return Puppet(lambda: Worker(self.setting, number))
+
+    def start(self) -> None:
+        self.example = uuid.uuid4().hex
+        for number in range(len(self.workers)):
+            if not self.workers[number].pid:
+                self.workers[number] = self._hire(number)
+            self.workers[number].call("start", self.example)
+
+    def replace(self, number: int) -> None:
+        """Kill a process, and start another one in its place."""
+        self.workers[number].kill()
+        self.workers[number] = self._hire(number)
+        self.workers[number].call("start", self.example)
+
+    def dismiss(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+
+
+class Span:
+    """From when to when a value is what there is, for all that a caller can know."""
+
+    def __init__(self, value: str | None, begins: int, ends: float = math.inf) -> None:
+        self.value = value
+        self.begins = begins
+        self.ends = ends
+
+    def __repr__(self) -> str:
+        return f"{self.value} [{self.begins}, {self.ends})"
+
+
+class Half:
+    """An operation that stopped half way."""
+
+    def __init__(self, kind: str, worker: int, key: str, value: str, tagged: bool) -> None:
+        self.kind = kind
+        self.worker = worker
+        self.key = key
+        self.value = value
+        self.tagged = tagged
+        self.point = ""
+        self.began = 0
+        self.changed = False
+        self.invalidated = math.inf
+        self.allowed: set[str | None] = set()
+        self.unaware = False
+
+
+class Model:
+    """What each process may be served.
+
+    It is told of changes when they were acknowledged. From then on what was before must not be served by
+    whoever changed it, nor by whoever has heard of it: those for whom it is past.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.now = 0
+        self.spans = {key: [Span(None, 0)] for key in KEYS}
+        self.heard = {(worker, key): 0 for worker in range(workers) for key in KEYS}
+        self.tagged: set[str] = set()
+        self.invalid: list[set[str]] = [set() for _ in range(workers)]
+        self.halves: dict[str, Half] = {}
+        self.filled: dict[str, int] = dict.fromkeys(KEYS, 0)
+        self.unaware: set[int] = set()
+
+    def allowed(self, worker: int, key: str) -> set[str | None]:
+        heard = self.heard[worker, key]
+        values = {each.value for each in self.spans[key] if each.ends > heard}
+        return values - self.invalid[worker]
+
+    def hear(self, worker: int) -> None:
+        for key in KEYS:
+            self.heard[worker, key] = self.now
+        self.invalid[worker] = set()
+        self.unaware.discard(worker)
+
+    def clear(self, worker: int) -> None:
+        for key in KEYS:
+            self.change(worker, key, None)
+        self.unaware = {each for each, _ in self.heard} - {worker}
+
+    def change(self, worker: int, key: str, *values: str | None) -> None:
+        self._end(key, self.now)
+        self.spans[key] += [Span(value, self.now) for value in values]
+        self.heard[worker, key] = self.now
+        for half in self.halves.values():
+            half.changed = half.changed or half.key == key
+
+    def _end(self, key: str, before: float, *values: str | None) -> None:
+        """What began before a time, or only these values of it, is no longer."""
+        for each in self.spans[key]:
+            if each.begins < before and (not values or each.value in values):
+                each.ends = min(each.ends, self.now)
+
+    def values_of(self, value: str, tagged: bool) -> list[str | None]:
+        """What is there after a write: who has not heard of a new version writes under an old one."""
+        return [value, None] if tagged else [value]
+
+    def invalidate(self, worker: int) -> None:
+        for key in KEYS:
+            current = {each.value for each in self.spans[key] if each.ends == math.inf}
+            gone = current & self.tagged
+            if gone:
+                self._end(key, self.now, *gone)
+                self.spans[key].append(Span(None, self.now))
+        self.invalid[worker] |= self.tagged
+        for half in self.halves.values():
+            if half.tagged:
+                half.invalidated = min(half.invalidated, self.now)
+
+    def begin_set(self, half: Half) -> None:
+        # Others may see it from now on, and it may come to nothing.
+        values = self.values_of(half.value, half.tagged)
+        self.spans[half.key] += [Span(value, self.now) for value in values]
+
+    def finish_set(self, half: Half) -> None:
+        self._end(half.key, half.began)
+        heard = self.heard[half.worker, half.key]
+        self.heard[half.worker, half.key] = max(heard, half.began)
+
+    def land(self, half: Half, *, surely: bool) -> None:
+        """A value that was computed is where all look for it, unless something else came first."""
+        first = self.filled[half.key] <= half.began and not half.unaware
+        self.filled[half.key] = self.now
+        if half.changed:
+            return
+        self.spans[half.key].append(Span(half.value, half.began, half.invalidated))
+        if not half.tagged and (surely or first):
+            self._end(half.key, math.inf, None)
+
+
+workers = st.integers(0, 2)
+keys = st.sampled_from(KEYS)
+
+
+class Machine(RuleBasedStateMachine):
+    """What processes do, one step after the other."""
+
+    halves: Bundle[str] = Bundle("halves")
+
+    def __init__(self, crew: Crew) -> None:
+        super().__init__()
+        self.crew = crew
+        self.model = Model(len(crew.workers))
+        self.count = 0
+        crew.start()
+
+    def tell(self, worker: int, method: str, *arguments: object) -> Any:
+        self.model.now += 1
+        return self.crew.workers[worker].call(method, *arguments)
+
+    def is_changing(self, worker: int) -> bool:
+        """Whether a process stopped in a change: it holds what other changes would wait for."""
+        return any(
+            each.kind == "set" and each.worker == worker for each in self.model.halves.values()
+        )
+
+    def new_value(self, tagged: bool) -> str:
+        self.count += 1
+        value = f"v{self.count}"
+        if tagged:
+            self.model.tagged.add(value)
+        return value
+
+    def check(self, value: str | None, allowed: set[str | None]) -> None:
+        assert value in allowed, f"{value!r} was served, allowed are {allowed}"
+
+    @rule(worker=workers, key=keys)
+    def get(self, worker: int, key: str) -> None:
+        self.check(self.tell(worker, "get", key), self.model.allowed(worker, key))
+
+    @rule(worker=workers)
+    def get_many(self, worker: int) -> None:
+        found = self.tell(worker, "get_many")
+        for key in KEYS:
+            self.check(found.get(key), self.model.allowed(worker, key))
+
+    @rule(worker=workers)
+    def hear(self, worker: int) -> None:
+        if not self.is_changing(worker):
+            self.tell(worker, "hear")
+            self.model.hear(worker)
+
+    @rule(worker=workers, key=keys, tagged=st.booleans())
+    def set(self, worker: int, key: str, tagged: bool) -> None:
+        if not self.is_changing(worker):
+            value = self.new_value(tagged)
+            outcomes = self.tell(worker, "set", key, value, tagged)
+            # Above it, a set that comes after a clear unheard of is careful.
+            assert outcomes[-1] == "written", outcomes
+            self.model.change(worker, key, *self.model.values_of(value, tagged))
+
+    @rule(worker=workers, key=keys)
+    def delete(self, worker: int, key: str) -> None:
+        if not self.is_changing(worker):
+            self.tell(worker, "delete", key)
+            self.model.change(worker, key, None)
+
+    @rule(worker=workers)
+    def clear(self, worker: int) -> None:
+        if not self.is_changing(worker):
+            self.tell(worker, "clear")
+            self.model.clear(worker)
+
+    @rule(worker=workers)
+    def invalidate_tags(self, worker: int) -> None:
+        if not self.is_changing(worker):
+            self.tell(worker, "invalidate")
+            self.model.invalidate(worker)
+
+    @rule(worker=workers)
+    def kill(self, worker: int) -> None:
+        self.model.now += 1
+        self.crew.replace(worker)
+        self.model.hear(worker)
+        for name, half in list(self.model.halves.items()):
+            if half.worker == worker:
+                del self.model.halves[name]
+
+    @rule(target=halves, worker=workers, key=keys, tagged=st.booleans(), at=st.integers(0, 3))
+    def begin_fill(self, worker: int, key: str, tagged: bool, at: int) -> Any:
+        point = ("compute", "compute", "disk", "memory")[at]
+        return self.begin("fill", worker, key, tagged=tagged, point=point)
+
+    @rule(target=halves, worker=workers, key=keys, tagged=st.booleans(), at=st.integers(0, 1))
+    def begin_set(self, worker: int, key: str, tagged: bool, at: int) -> Any:
+        if self.is_changing(worker):
+            return multiple()
+        return self.begin("set", worker, key, tagged=tagged, point=("disk", "memory")[at])
+
+    @rule(target=halves, worker=workers, key=keys, at=st.integers(0, 2))
+    def begin_get(self, worker: int, key: str, at: int) -> Any:
+        point = ("read", "disk", "memory")[at]
+        return self.begin("get", worker, key, tagged=False, point=point)
+
+    def begin(self, kind: str, worker: int, key: str, *, tagged: bool, point: str) -> Any:
+        if self.crew.setting.url is None and point == "disk":
+            point = "memory"
+        value = "" if kind == "get" else self.new_value(tagged)
+        half = Half(kind, worker, key, value, tagged)
+        half.point = point
+        half.allowed = self.model.allowed(worker, key)
+        half.unaware = worker in self.model.unaware
+        name = f"{kind} {self.count} {self.model.now}"
+        arguments = () if kind == "get" else (value, tagged)
+        said, computed, result = self.tell(worker, "begin", name, point, kind, key, *arguments)
+        half.began = self.model.now
+        if kind == "fill" and not computed:
+            half.kind = kind = "get"
+        if said == "stopped":
+            self.model.halves[name] = half
+            if kind == "set":
+                self.model.begin_set(half)
+            elif kind == "fill" and point != "compute":
+                self.model.land(half, surely=True)
+            return name
+        assert said == "done", result
+        if kind == "get":
+            self.check(result, half.allowed)
+        else:
+            # It was refused at the first tier: somebody cleared whom this process did not hear of.
+            assert kind == "fill"
+            assert half.unaware
+            assert result == value
+        return multiple()
+
+    @rule(name=consumes(halves))
+    def finish(self, name: str) -> None:
+        half = self.model.halves.get(name)
+        if half is None:
+            return  # its process was killed
+        result = self.tell(half.worker, "finish", name)
+        del self.model.halves[name]
+        if half.kind == "get":
+            self.check(result, half.allowed)
+        elif half.kind == "set":
+            self.model.finish_set(half)
+        else:
+            assert result == half.value
+            if half.point == "compute":
+                self.model.land(half, surely=False)
+
+    def teardown(self) -> None:
+        """In the end all have heard of everything, and are served the same."""
+        try:
+            for name in list(self.model.halves):
+                self.finish(name)
+            for worker in range(len(self.crew.workers)):
+                self.hear(worker)
+            for key in KEYS:
+                served = [self.tell(worker, "get", key) for worker in range(len(self.crew.workers))]
+                for worker, value in enumerate(served):
+                    self.check(value, self.model.allowed(worker, key))
+                assert len(set(served)) == 1, f"{served} was served"
+        finally:
+            for half in self.model.halves.values():  # it failed
+                self.crew.workers[half.worker].kill()
+
+
+@pytest.fixture(
+    params=["processes", "hosts", pytest.param("cluster", marks=pytest.mark.exhaustive)]
+)
+def setting(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    redis_url: str,
+    valkey_cluster: ValkeyCluster,
+    namespace: str,
+) -> Setting:
+    if request.param == "processes":
+        return Setting((0, 0, 0), None, tmp_path, namespace)
+    url = redis_url if request.param == "hosts" else valkey_cluster.url
+    return Setting((0, 0, 1), url, tmp_path, namespace)
+
+
+@pytest.fixture
+def hire() -> Iterator[Callable[[Setting], Crew]]:
+    crews: list[Crew] = []
+
+    def hire(setting: Setting) -> Crew:
+        crews.append(Crew(setting))
+        return crews[-1]
+
+    yield hire
+    for crew in crews:
+        crew.dismiss()
+
+
+def run(crew: Crew, examples: int, *, steps: int = 30, phases: Any = tuple(Phase)) -> None:
+    factory: Any = lambda: Machine(crew)  # noqa: E731 - any callable will do, they are typed as classes
+    run_state_machine_as_test(
+        factory,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            phases=phases,
+            report_multiple_bugs=False,
+        ),
+    )
+
+
+@pytest.mark.timeout(600)  # a failure is reduced for up to five minutes
+def test_law_4_processes_are_served_nothing_that_a_model_does_not_allow(
+    setting: Setting, hire: Callable[[Setting], Crew]
+) -> None:
+    run(hire(setting), 50)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(3600)
+def test_law_4_processes_are_served_nothing_that_a_model_does_not_allow_in_many_runs(
+    setting: Setting, hire: Callable[[Setting], Crew]
+) -> None:
+    run(hire(setting), 5000, steps=60)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "guard",
+    [
+        "the tokens",
+        "hearing",
+        "the versions of tags",
+        # It takes a key that was neither set nor deleted, which seldom comes.
+        pytest.param("the generation", marks=pytest.mark.exhaustive),
+    ],
+)
+def test_without_a_guard_processes_are_served_what_the_model_does_not_allow(
+    guard: str, setting: Setting, hire: Callable[[Setting], Crew]
+) -> None:
+    crew = hire(setting._replace(without=guard))
+    with pytest.raises(AssertionError, match="was served"):
+        run(crew, 2000, phases=[Phase.generate])

@@ -1,0 +1,195 @@
+"""The numbers of real processes that are killed, forked or simply end (law 11)."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tiered_cache.testing import FakeClock, in_forked_child
+from tiered_cache.testing.forks import start_child
+from tiered_cache.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tiered_cache.contracts import Tier
+
+HITS = 25
+
+
+class Place:
+    """Where the processes of a test have their cache: a disk, and a server if there is one."""
+
+    def __init__(self, folder: Path, namespace: str, url: str | None = None) -> None:
+        self.folder = folder
+        self.namespace = namespace
+        self.url = url
+
+    def open(self, clock: FakeClock | None = None) -> TieredCache:
+        tiers: list[Tier] = [MemoryTier(), DiskTier(self.folder)]
+        if self.url is not None:
+            tiers.append(RedisTier(self.url))
+        if clock is None:
+            return TieredCache(tiers, namespace=self.namespace)
+        return TieredCache(tiers, namespace=self.namespace, clock=clock)
+
+    def later(self) -> TieredCache:
+        """A cache in whose time what processes published last is long ago."""
+        return self.open(FakeClock(start_wall=time.time() + 3600))
+
+
+@pytest.fixture(params=["disk", "redis"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, namespace: str) -> Place:
+    url = request.getfixturevalue("redis_url") if request.param == "redis" else None
+    return Place(tmp_path, namespace, url)
+
+
+@pytest.fixture
+def disk(tmp_path: Path, namespace: str) -> Place:
+    return Place(tmp_path, namespace)
+
+
+@pytest.fixture
+def reader(disk: Place) -> Iterator[TieredCache]:
+    with disk.open() as cache:
+        yield cache
+
+
+def use(cache: TieredCache) -> None:
+    """One miss and so many hits."""
+    for _ in range(HITS + 1):
+        cache.get_or_compute("key", lambda: 1)
+
+
+def test_law_11_a_killed_process_disappears_and_its_totals_stay(disk: Place) -> None:
+    def work() -> None:
+        cache = disk.open()
+        use(cache)
+        cache._source.core()._publisher.publish(10.0)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with disk.open() as here:
+        for number in range(1, 4):
+            child = start_child(work)
+            os.waitpid(child, 0)
+            fleet = here.fleet()
+            assert (fleet.stats.lookups, len(fleet.processes)) == (number * (HITS + 1), number)
+            assert fleet.gone == 0
+    with disk.later() as later:
+        fleet = later.fleet()
+        assert (fleet.stats.lookups, fleet.gone, fleet.processes) == (3 * (HITS + 1), 3, ())
+        later.get("key")
+        later._source.core()._publisher._tidy()
+        assert later.fleet().stats.lookups == 3 * (HITS + 1) + 1
+
+
+def test_law_11_a_process_that_ends_without_closing_is_in_the_totals(place: Place) -> None:
+    program = f"""
+import sys
+from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+tiers = [MemoryTier(), DiskTier({str(place.folder)!r})]
+if {place.url!r}:
+    tiers.append(RedisTier({place.url!r}))
+cache = TieredCache(tiers, namespace={place.namespace!r})
+for _ in range({HITS + 1}):
+    cache.get_or_compute("key", lambda: 1)
+"""
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    with place.open() as cache:
+        fleet = cache.fleet()
+        assert (fleet.stats.lookups, fleet.gone, fleet.processes) == (2 * (HITS + 1), 2, ())
+        assert fleet.stats.computes == 1
+
+
+def _worker(place: Place) -> None:
+    use(place.open())
+
+
+def test_law_11_a_worker_of_multiprocessing_is_in_the_totals(disk: Place) -> None:
+    context = multiprocessing.get_context("spawn")
+    worker = context.Process(target=_worker, args=(disk,))
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == 0
+    with disk.open() as cache:
+        assert cache.fleet().stats.lookups == HITS + 1
+
+
+def test_law_11_a_forked_child_says_what_it_did_itself(place: Place) -> None:
+    with place.open() as cache:
+        use(cache)
+        publisher = cache._source.core()._publisher
+        publisher.publish(60.0)
+
+        def child() -> list[int]:
+            assert not publisher.running
+            for _ in range(3):
+                cache.get("key")
+            own = cache.fleet()
+            cache.get("another")
+            started = publisher.running
+            publisher.publish(60.0)
+            return [own.stats.lookups, len(own.processes), started]
+
+        assert in_forked_child(child) == [HITS + 4, 2, True]
+        fleet = cache.fleet()
+        assert (fleet.stats.lookups, len(fleet.processes)) == (HITS + 5, 2)
+        assert len({each.pid for each in fleet.processes}) == 2
+
+
+def test_a_running_process_is_seen_by_itself(disk: Place, reader: TieredCache) -> None:
+    with disk.open() as other:
+        use(other)
+        wait_until(lambda: bool(reader.fleet().processes), "the thread has published", 30.0)
+        (process,) = reader.fleet().processes
+        assert (process.pid, process.stats.lookups) == (os.getpid(), HITS + 1)
+
+
+def test_law_12_the_thread_starts_with_the_first_lookup_and_ends_with_the_cache(
+    disk: Place,
+) -> None:
+    def publishers() -> list[threading.Thread]:
+        return [each for each in threading.enumerate() if each.name == "tiered-cache-publisher"]
+
+    cache = disk.open()
+    assert publishers() == []
+    cache.get("key")
+    (thread,) = publishers()
+    assert thread.daemon
+    cache.close()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_law_11_many_threads_and_publications_add_up(disk: Place) -> None:
+    threads = 8
+    with disk.open() as cache:
+        publisher = cache._source.core()._publisher
+
+        def work() -> None:
+            for number in range(200):
+                cache.get_or_compute(str(number % 20), lambda: 1)
+                if number % 50 == 0:
+                    publisher.publish(60.0)
+
+        workers = [threading.Thread(target=work) for _ in range(threads)]
+        for each in workers:
+            each.start()
+        for each in workers:
+            each.join(60)
+    with disk.open() as cache:
+        stats = cache.fleet().stats
+        assert stats.lookups == threads * 200
+        tier = stats.tier("memory")
+        assert tier.lookups == threads * 200

@@ -1,0 +1,31 @@
+"""SPEC.md lists the metrics that the exporters export."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tiered_cache.stats.metrics import METRICS
+
+_SPEC = (Path(__file__).parents[2] / "SPEC.md").read_text()
+
+
+def test_the_table_of_metrics_is_that_of_the_code() -> None:
+    section = _SPEC.partition("\n## Exported metrics\n")[2].partition("\n## ")[0]
+    listed = re.findall(
+        r"^\| `([\w.]+)` \| (\w+) \| `([^`]+)` \| ([^|]+) \| (?:`(\w+)`: ([^|]+))? ?\|$",
+        section,
+        re.MULTILINE,
+    )
+    exported = [
+        (
+            each.name,
+            each.kind.value,
+            each.unit,
+            each.text,
+            each.label,
+            ", ".join(f"`{value}`" for value in each.fields) if each.label else "",
+        )
+        for each in METRICS
+    ]
+    assert [tuple(cell.strip() for cell in row) for row in listed] == exported

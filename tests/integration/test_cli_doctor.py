@@ -1,0 +1,130 @@
+"""`tiered-cache doctor`, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tiered_cache.journal import DiskJournal
+
+if TYPE_CHECKING:
+    from tiered_cache.testing import ValkeyServer
+
+_COMMAND = [sys.executable, "-m", "tiered_cache", "doctor"]
+
+
+def run(*arguments: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*_COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **variables},
+        timeout=60,
+    )
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return done
+
+
+def on_a_terminal(*arguments: str, **variables: str) -> str:
+    """What it shows on a terminal, standard error included."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*_COMMAND, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "COLUMNS": "200", "TERM": "xterm", **variables},
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # how Linux says that the other side has hung up
+            while part := os.read(ours, 65536):
+                shown += part
+    os.close(ours)
+    assert process.returncode == 0, shown
+    return shown.decode()
+
+
+def test_a_stack_that_works() -> None:
+    done = run()
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0] == "default: memory, disk, namespace default"
+    assert "  ok       settings: no mistakes; from the defaults" in lines
+    assert lines[-1] == "everything works; pieces of advice: 0"
+    assert "\x1b" not in done.stdout
+
+
+def test_everything_fits_into_80_columns_but_what_is_to_be_copied(valkey: ValkeyServer) -> None:
+    shown = run(TIERED_CACHE_REDIS_URL=valkey.url, COLUMNS="200").stdout
+    assert "to do:" in shown
+    long = [line for line in shown.splitlines() if len(line) > 80]
+    assert [line for line in long if len(line.split()) > 1] == []
+
+
+def test_one_document_for_programs(valkey: ValkeyServer) -> None:
+    Path("tiered-cache.toml").write_text(f'[stacks.ci]\nredis_url = "{valkey.url}"\n')
+    done = run("--json")
+    document = json.loads(done.stdout)
+    assert document["healthy"]
+    assert [(each["stack"], each["tiers"]) for each in document["stacks"]] == [
+        ("default", ["memory", "disk"]),
+        ("ci", ["memory", "disk", "redis"]),
+    ]
+    check = document["stacks"][0]["checks"][0]
+    assert (check["subject"], check["name"], check["verdict"]) == ("settings", "settings", "ok")
+    assert check["seconds"] > 0
+    (only,) = json.loads(run("--json", "--stack", "ci").stdout)["stacks"]
+    assert only["stack"] == "ci"
+
+
+def test_colours_and_progress_are_for_terminals() -> None:
+    coloured = on_a_terminal(NO_COLOR="")
+    assert "\x1b[32mok     \x1b[0m  settings" in coloured
+    assert "disk: round trip ...\r" in coloured
+    plain = on_a_terminal(NO_COLOR="1")
+    assert "\x1b" not in plain
+    assert "disk: round trip ...\r" in plain
+    document = on_a_terminal("--json")
+    assert "disk: round trip ..." in document
+    assert json.loads(document[document.index("{") :])["healthy"]
+
+
+def test_a_mistake_in_the_settings() -> None:
+    done = run(code=3, TIERED_CACHE_DEFAULT_TTL="soon")
+    assert "problem  settings default_ttl: TIERED_CACHE_DEFAULT_TTL: found 'soon'" in done.stdout
+    assert done.stdout.endswith("\nproblems: 1, pieces of advice: 0\n")
+    run("--stack", "nobody", code=3)
+
+
+def test_a_tier_that_is_away() -> None:
+    done = run(code=4, TIERED_CACHE_REDIS_URL="redis://:hunter2@127.0.0.1:1/0")
+    assert "problem  redis connection: nobody listens there" in done.stdout
+    assert "to do: start the server" in done.stdout
+    assert done.stderr == ""  # what the probes ran into is told once
+    assert "hunter2" not in done.stdout
+    document = json.loads(
+        run("--json", code=4, TIERED_CACHE_REDIS_URL="redis://127.0.0.1:1/0").stdout
+    )
+    assert not document["healthy"]
+
+
+def test_anything_else_that_is_wrong(isolated_home: Path) -> None:
+    directory = isolated_home / "cache" / "tiered-cache" / ".journal" / "default"
+    journal = DiskJournal(directory)
+    journal.park(journal.write("key", b"record", 1.0, frozenset({"disk"})), "too large")
+    assert "problem  journal: given up: 1 writes" in run(code=1).stdout
+    journal.close()
+
+
+def test_help_tells_the_exit_codes() -> None:
+    shown = run("--help").stdout
+    assert "Exit code 0 if nothing is wrong, 3 if" in shown
+    assert max(map(len, shown.splitlines())) <= 80

@@ -1,0 +1,242 @@
+"""What-if curves: right, bounded, and live in a running cache."""
+
+from __future__ import annotations
+
+import array
+import json
+import lzma
+import random
+import sys
+import tracemalloc
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import xxhash
+
+from tiered_cache import DiskTier, MemoryTier, TieredCache
+from tiered_cache.policies import Off
+from tiered_cache.stats.curves import Curves
+from tiered_cache.stats.repeats import Repeats
+from tiered_cache.stats.shards import DIGEST_MASK, Shards
+from tiered_cache.stats.snapshot import TierStats
+from tiered_cache.stats.tiers import CURVE_SIZES
+from tiered_cache.testing import FakeClock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tiered_cache.contracts import Tier
+
+_TRACES = Path(__file__).parents[2].parent / "shared" / "traces"
+_REQUESTS = 60_000
+"""How much of each trace is replayed: exactly, which takes its time."""
+
+_OF_TWO_TIERS = 3072
+
+
+def digest(key: int) -> int:
+    return xxhash.xxh3_64_intdigest(key.to_bytes(8, "little")) & DIGEST_MASK
+
+
+def exact(keys: Sequence[Any], sizes: Sequence[float]) -> list[int]:
+    """The hits of LRU caches of these sizes, by the distance of each request from the last one."""
+    tree = [0] * (len(keys) + 1)
+
+    def add(place: int, number: int) -> None:
+        while place < len(tree):
+            tree[place] += number
+            place += place & -place
+
+    def up_to(place: int) -> int:
+        found = 0
+        while place:
+            found += tree[place]
+            place -= place & -place
+        return found
+
+    last: dict[Any, int] = {}
+    hits = [0] * len(sizes)
+    for now, key in enumerate(keys, start=1):
+        before = last.get(key)
+        if before is not None:
+            distance = up_to(now - 1) - up_to(before)
+            for place, size in enumerate(sizes):
+                hits[place] += distance < size
+            add(before, -1)
+        add(now, 1)
+        last[key] = now
+    return hits
+
+
+def _requests(name: str) -> list[int]:
+    keys = array.array("Q")
+    keys.frombytes(lzma.decompress((_TRACES / f"{name}.u64.xz").read_bytes()))
+    if sys.byteorder == "big":
+        keys.byteswap()
+    return keys[:_REQUESTS].tolist()
+
+
+@pytest.mark.skipif(not (_TRACES / "traces.json").is_file(), reason="the traces are not here")
+def test_curves_are_those_of_exact_replays_to_a_hundredth() -> None:
+    errors = {}
+    for name in json.loads((_TRACES / "traces.json").read_text()):
+        if not (_TRACES / f"{name}.u64.xz").is_file():
+            continue  # one with sizes, which these curves don't know
+        keys = _requests(name)
+        unique = len(set(keys))
+        sizes = [unique * 2 ** (-step / 2) for step in range(20, -1, -1)]
+        shards = Shards(_OF_TWO_TIERS)
+        for key in keys:
+            shards.see(digest(key))
+        found = shards.hits_at(sizes, len(keys))
+        off = [abs(a - b) / len(keys) for a, b in zip(found, exact(keys, sizes), strict=True)]
+        errors[name] = sum(off) / len(off)
+    assert len(errors) > 10
+    assert sum(errors.values()) / len(errors) < 0.01
+    assert max(errors.values()) < 0.03, errors
+
+
+def zipf(requests: int, keys: int, seed: int = 1) -> list[str]:
+    rng = random.Random(seed)
+    return [f"k{int(rng.paretovariate(0.6)) % keys}" for _ in range(requests)]
+
+
+def test_a_curve_of_few_keys_is_exact() -> None:
+    keys = zipf(5000, 500)
+    numbers = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    shards = Shards()
+    for key in keys:
+        shards.see(digest(numbers[key]))
+    sizes = [1.0, 3.0, 10.0, 31.0, 100.0]
+    assert shards.hits_at(sizes, len(keys)) == pytest.approx(exact(keys, sizes))
+
+
+def test_law_10_a_sample_is_bounded_whatever_is_asked_for() -> None:
+    rng = random.Random(2)
+    tracemalloc.start()
+    curves = Curves(3, lambda: 0.0)
+    repeats = Repeats()
+    before, _ = tracemalloc.get_traced_memory()
+    most = 0
+    for number in range(60_000):
+        key = f"{int(rng.paretovariate(0.2)) % 10**9}"
+        curves.see(key, 3)
+        if number % 500 == 0:
+            most = max(most, tracemalloc.get_traced_memory()[0] - before)
+    tracemalloc.stop()
+    assert most < 2**20
+    del repeats
+
+
+def lru_hits(keys: Sequence[str], size: float) -> int:
+    held: OrderedDict[str, None] = OrderedDict()
+    hits = 0
+    for key in keys:
+        if key in held:
+            hits += 1
+            held.move_to_end(key)
+        else:
+            held[key] = None
+            if len(held) > size:
+                held.popitem(last=False)
+    return hits
+
+
+@pytest.mark.parametrize("eviction", ["s3fifo", "sieve", "lru"])
+def test_the_curve_of_a_running_cache_is_that_of_its_lookups(eviction: str) -> None:
+    clock = FakeClock()
+    keys = zipf(30_000, 3000)
+    with TieredCache([MemoryTier(200, eviction=eviction)], clock=clock) as cache:
+        for key in keys:
+            cache.get_or_compute(key, int)
+            clock.advance(0.001)
+        tier = cache.stats().tier("memory")
+    assert tier.curve_lookups == tier.lookups == len(keys)
+    wanted = [lru_hits(keys, 200 * times) for times in CURVE_SIZES]
+    off = [abs(a - b) / len(keys) for a, b in zip(tier.curve, wanted, strict=True)]
+    assert sum(off) / len(off) < 0.02
+
+
+def test_under_load_most_hits_of_sampled_keys_are_inlined() -> None:
+    clock = FakeClock()
+    with TieredCache([MemoryTier(100)], clock=clock) as cache:
+        for number in range(200):
+            cache.set(str(number), number)
+        core = cache._source.core()
+        seen = []
+        count = core._counters.hit
+        core.stack.count_hit = lambda *args: (seen.append(args[0]), count(*args))
+        held = list(cache.keys())
+        for _ in range(100):
+            for key in held:
+                cache.get(key)
+            clock.advance(0.001)
+        assert 0 < len(seen) <= len(held) + 1000
+        clock.advance(2)
+        cache.get(held[0])
+        assert seen[-1] == held[0], "after its rest it is seen again"
+        assert cache.stats().hits == 100 * len(held) + 1
+
+
+def test_a_tier_that_is_not_full_is_not_sampled() -> None:
+    with TieredCache([MemoryTier(100)], clock=FakeClock()) as cache:
+        for _ in range(5):
+            cache.get_or_compute("key", int)
+        tier = cache.stats().tier("memory")
+        assert (tier.curve, tier.hit_rate_at(2.0)) == ((), None)
+        assert cache._source.core().live_hits.read() == 4
+
+
+def test_off_samples_nothing() -> None:
+    with TieredCache([MemoryTier(1)], statistics=Off()) as cache:
+        for number in range(10):
+            cache.set(str(number), 1)
+            cache.get(str(number))
+        assert cache.stats().tier("memory").curve == ()
+        assert cache._source.core().live_hits.read() == 10
+
+
+def test_a_lower_tier_has_a_curve_of_what_reaches_it(tmp_path: Path) -> None:
+    tiers: list[Tier] = [MemoryTier(10), DiskTier(tmp_path, "1MiB")]
+    with TieredCache(tiers) as cache:
+        for key in zipf(500, 100):
+            cache.get_or_compute(key, int)
+        disk = cache.stats().tier("disk")
+        assert disk.curve_lookups == disk.lookups
+        assert disk.curve[-1] == pytest.approx(disk.hits, abs=0.05 * disk.lookups)
+
+
+def test_what_another_size_would_do_is_corrected_by_what_is() -> None:
+    curve = tuple(float(10 * place) for place in range(17))
+    tier = TierStats("memory", hits=500, misses=500, curve=curve, curve_lookups=1000)
+    assert tier.hit_rate_at(1.0) == 0.5
+    assert tier.hit_rate_at(2.0) == pytest.approx(0.52)
+    assert tier.hit_rate_at(1000.0) == tier.hit_rate_at(16.0) == pytest.approx(0.58)
+    assert tier.hit_rate_at(0.001) == pytest.approx(0.42)
+    assert TierStats("memory", hits=5).hit_rate_at(2.0) is None
+
+
+def test_curves_subtract() -> None:
+    before = TierStats("m", curve=tuple([1.0] * 17), curve_lookups=5)
+    after = TierStats("m", curve=tuple([3.0] * 17), curve_lookups=8)
+    assert (after - before).curve == tuple([2.0] * 17)
+    assert (after - before).curve_lookups == 3
+
+
+def test_repeated_computations_are_counted() -> None:
+    with TieredCache([MemoryTier(1)]) as cache:
+        for key in ("a", "b", "a", "b", "c"):
+            cache.get_or_compute(key, int)
+        stats = cache.stats()
+    assert (stats.computes, stats.recomputes) == (5, 2)
+
+
+def test_of_many_keys_repeated_computations_are_estimated() -> None:
+    repeats = Repeats()
+    for _ in range(3):
+        for number in range(20_000):
+            repeats.computed(f"{number}")
+    assert repeats.read() == pytest.approx(40_000, rel=0.2)
+    assert len(repeats._followed) <= 2048

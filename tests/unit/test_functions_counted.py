@@ -1,0 +1,162 @@
+"""What each cached function did is counted by its name, its inlined hits included."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tiered_cache import DiskTier, MemoryTier, TieredCache
+from tiered_cache.policies import Histograms
+from tiered_cache.stats.fields import counters
+from tiered_cache.stats.groups import OTHERS
+from tiered_cache.stats.snapshot import CacheStats, FunctionStats, TierStats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tiered_cache.contracts import Tier
+
+
+def square(number: int) -> int:
+    time.sleep(0.001)
+    return number * number
+
+
+def shout(text: str) -> str:
+    if not text:
+        raise ValueError
+    return text.upper()
+
+
+def join(first: str, *, last: str) -> str:
+    return first + last
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def only(cache: TieredCache) -> FunctionStats:
+    (found,) = cache.stats().functions
+    return found
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "named"),
+    [(square, (3,), {}), (shout, ("a",), {}), (join, ("a",), {"last": "b"})],
+)
+@pytest.mark.parametrize("view", [False, True])
+def test_a_function_is_counted_by_its_name(
+    function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any], view: bool
+) -> None:
+    with TieredCache([MemoryTier()]) as cache:
+        cached = (cache.namespace("view") if view else cache).cached(function)
+        for _ in range(10):
+            cached(*arguments, **named)
+        found = only(cache)
+        assert found.name.endswith(function.__qualname__)
+        assert (found.hits, found.misses, found.computes) == (9, 1, 1)
+        assert found.compute_latency is not None
+        assert found.compute_latency.count == 1
+        stats = cache.stats()
+        assert (stats.hits, stats.misses, stats.tier("memory").hits) == (9, 1, 9)
+        if view:
+            assert stats.namespace("view").lookups == 10
+
+
+def test_what_a_function_raises_is_counted() -> None:
+    with TieredCache([MemoryTier()]) as cache:
+        cached = cache.cached(shout)
+        with pytest.raises(ValueError):  # noqa: PT011 - what it raises
+            cached("")
+        found = only(cache)
+        assert (found.computes, found.compute_errors, found.misses) == (0, 1, 1)
+
+
+def test_hits_below_and_in_memory_save_what_computing_takes(tmp_path: Path) -> None:
+    for _ in range(2):
+        with TieredCache([MemoryTier(), DiskTier(tmp_path)]) as cache:
+            cached = cache.cached(square)
+            for _ in range(10):
+                cached(3)
+            stats = cache.stats()
+    (found,) = stats.functions
+    assert (found.hits, found.misses, found.computes) == (10, 0, 0)
+    assert found.seconds_saved > 0.009
+    assert stats.seconds_saved == pytest.approx(found.seconds_saved, rel=0.2)
+
+
+def test_other_lookups_are_nobodys() -> None:
+    with TieredCache([MemoryTier()]) as cache:
+        cache.cached(square)(3)
+        cache.get_or_compute("key", lambda: 1)
+        cache.get("key")
+        assert (only(cache).lookups, cache.stats().lookups) == (1, 3)
+
+
+def test_a_function_counts_in_the_cache_that_it_uses_now() -> None:
+    cache = TieredCache.deferred(lambda: TieredCache([MemoryTier()]))
+    cached = cache.cached(square)
+    for _ in range(5):
+        cached(3)
+    assert (only(cache).hits, cache.stats().hits) == (4, 4)
+    cache.rebuild(lambda: TieredCache([MemoryTier()]))
+    for _ in range(3):
+        cached(3)
+    assert (only(cache).hits, cache.stats().hits, cache.stats().misses) == (2, 2, 1)
+    cache.close()
+
+
+def test_law_10_functions_are_counted_up_to_two_hundred() -> None:
+    with TieredCache([MemoryTier()]) as cache:
+        for number in range(250):
+
+            def function(argument: int) -> int:
+                return argument
+
+            function.__qualname__ = f"function_{number}"
+            cached = cache.cached(function)
+            cached(1)
+            cached(1)
+        functions = cache.stats().functions
+        assert len(functions) == 201
+        assert cache.stats().function(OTHERS).lookups == 100
+        assert sum(each.lookups for each in functions) == cache.stats().lookups == 500
+
+
+def test_counters_only_grow(tmp_path: Path) -> None:
+    tiers: list[Tier] = [MemoryTier(5), DiskTier(tmp_path)]
+    with TieredCache(tiers, statistics=Histograms()) as cache:
+        cached = cache.cached(square)
+        before = cache.stats()
+        for number in range(60):
+            cached(number % 7)
+            cached(number % 3)
+            after = cache.stats()
+            change = after - before
+            for part in (change, *change.tiers, *change.functions):
+                for name in counters(type(part)):
+                    if "latency" not in name and name != "seconds_saved":
+                        assert getattr(part, name) >= 0, name
+            before = after
+        times = before.serialize_latency
+        assert times is not None
+        assert times.count == 7
+
+
+def test_gauges_of_the_queue_the_bus_and_the_bound_are_there(tmp_path: Path) -> None:
+    with TieredCache([MemoryTier(), DiskTier(tmp_path)]) as cache:
+        stats = cache.stats()
+        assert (stats.queue_depth, stats.queue_parked, stats.journal_bytes) == (0, 0, 0)
+        assert stats.staleness_bound_s == cache.staleness_bound
+        assert stats.bus_lag_s is None
+        assert [tier.reach for tier in stats.tiers] == ["process", "host"]
+    assert {each.name for each in fields(CacheStats)} >= {"queue_age_s", "processes"}
+    assert TierStats("t", evictions=3, expirations=4).evictions_by_reason == {
+        "size": 3,
+        "expired": 4,
+    }

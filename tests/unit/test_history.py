@@ -1,0 +1,61 @@
+"""Windows: differences of snapshots that are kept thinner the older they are."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiered_cache.stats.history import WINDOWS, History, thinned
+from tiered_cache.stats.snapshot import CacheStats
+
+
+def test_a_window_begins_with_the_latest_snapshot_that_is_old_enough() -> None:
+    history = History()
+    for second in range(0, 600, 5):
+        history.add(float(second), CacheStats(hits=second))
+    now = CacheStats(hits=600)
+    window = history.since(60.0, 600.0, now)
+    assert (window.span_s, window.stats.hits) == (60.0, 60)
+    window = history.since(300.0, 600.0, now)
+    assert window.span_s is not None
+    assert 300 <= window.span_s <= 360
+    assert window.stats.hits == window.span_s
+
+
+def test_without_a_snapshot_that_is_old_enough_it_is_all() -> None:
+    history = History()
+    assert history.since(60.0, 100.0, CacheStats(hits=3)) == (CacheStats(hits=3), None)
+    history.add(90.0, CacheStats(hits=1))
+    assert history.since(60.0, 100.0, CacheStats(hits=3)).span_s is None
+
+
+def test_law_10_a_history_is_bounded() -> None:
+    history = History()
+    most = 0
+    for step in range(60_000):
+        history.add(step * 2.0, CacheStats(hits=step))
+        most = max(most, len(history))
+    assert most <= 85
+    for seconds in WINDOWS.values():
+        span_s = history.since(seconds, 120_000.0, CacheStats()).span_s
+        assert span_s is not None
+        assert seconds <= span_s <= 1.1 * seconds + 10
+
+
+def test_a_window_of_a_time_without_snapshots_begins_before_it() -> None:
+    history = History()
+    history.add(0.0, CacheStats(hits=5))
+    history.add(100_000.0, CacheStats(hits=5))
+    window = history.since(3600.0, 100_000.0, CacheStats(hits=5))
+    assert (window.stats.hits, window.span_s) == (0, 100_000.0)
+
+
+@given(st.lists(st.floats(0, 200_000), min_size=1), st.floats(0, 1000))
+def test_thinning_keeps_some_of_what_there_is(instants: list[float], later: float) -> None:
+    now = max(instants) + later
+    kept = thinned(instants, now)
+    assert kept
+    assert set(kept) <= set(instants)
+    assert kept == sorted(kept)
+    assert len(kept) <= 85
+    assert thinned(kept, now) == kept

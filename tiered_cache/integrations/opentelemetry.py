@@ -1,0 +1,109 @@
+"""Statistics and spans for OpenTelemetry.
+
+Names and units follow https://opentelemetry.io/docs/specs/semconv/general/metrics/.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from tiered_cache.errors import MissingExtraError
+from tiered_cache.integrations.sources import snapshots
+from tiered_cache.stats.metrics import METRICS, Kind, Metric, samples
+
+try:
+    from opentelemetry.metrics import MeterProvider, Observation, get_meter
+except ImportError as error:
+    msg = "statistics for OpenTelemetry need its API: pip install 'tiered-cache[otel]'"
+    raise MissingExtraError(msg) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from tiered_cache.stats.metrics import Sample
+    from tiered_cache.stats.snapshot import CacheStats
+
+__all__ = ["export_metrics", "opentelemetry_name"]
+
+_QUANTILES = (0.5, 0.95, 0.99)
+_SAME_COLLECTION_S = 0.5
+
+
+def export_metrics(
+    sources: Mapping[str, Callable[[], CacheStats]], meter_provider: MeterProvider | None = None
+) -> None:
+    """Have OpenTelemetry observe the statistics of caches, as often as its readers collect.
+
+    Between two collections it costs nothing; a collection asks each tier how full it is. Distributions are
+    observed as gauges of their quantiles, since OpenTelemetry has no histogram that is observed. It
+    goes on as long as the provider does.
+
+    Args:
+        sources: For the name of each cache what gives its statistics: `cache.stats` for those of
+            this process, `lambda: cache.fleet().stats` for those of all that share its tiers.
+        meter_provider: The provider; by default the global one.
+    """
+    meter = get_meter("tiered_cache", meter_provider=meter_provider)
+    taken = _Taken(sources)
+    for metric in METRICS:
+        make: dict[Kind, Callable[..., Any]] = {
+            Kind.COUNTER: meter.create_observable_counter,
+            Kind.SUM: meter.create_observable_up_down_counter,
+            Kind.GAUGE: meter.create_observable_gauge,
+            Kind.HISTOGRAM: meter.create_observable_gauge,
+        }
+        make[metric.kind](
+            opentelemetry_name(metric),
+            callbacks=[_observer(taken, metric)],
+            unit=metric.unit,
+            description=metric.text,
+        )
+
+
+def opentelemetry_name(metric: Metric) -> str:
+    """The name of a metric."""
+    return f"tiered_cache.{metric.name}"
+
+
+class _Taken:
+    """The samples of one collection, which asks for each metric by itself."""
+
+    def __init__(self, sources: Mapping[str, Callable[[], CacheStats]]) -> None:
+        self._sources = dict(sources)
+        self._lock = threading.Lock()
+        self._at_s = -math.inf
+        self._samples: dict[str, list[tuple[str, Sample]]] = {}
+
+    def of(self, metric: Metric) -> list[tuple[str, Sample]]:
+        with self._lock:
+            now_s = time.monotonic()
+            if now_s - self._at_s > _SAME_COLLECTION_S:
+                self._samples = {}
+                for cache, stats in snapshots(self._sources):
+                    for sample in samples(stats):
+                        self._samples.setdefault(sample.metric.name, []).append((cache, sample))
+                self._at_s = now_s
+            return self._samples.get(metric.name, [])
+
+
+def _observer(taken: _Taken, metric: Metric) -> Callable[[object], Iterable[Observation]]:
+    def observe(_: object) -> Iterable[Observation]:
+        for cache, sample in taken.of(metric):
+            attributes = {"tiered_cache.name": cache, **_namespaced(sample.labels)}
+            value: Any = sample.value
+            if metric.kind is Kind.HISTOGRAM:
+                for share in _QUANTILES:
+                    quantile_s = value.quantile(share)
+                    if quantile_s is not None:
+                        yield Observation(quantile_s, attributes | {"quantile": share})
+            elif math.isfinite(value):
+                yield Observation(value, attributes)
+
+    return observe
+
+
+def _namespaced(labels: Mapping[str, str]) -> dict[str, str]:
+    return {f"tiered_cache.{name}": value for name, value in labels.items()}

@@ -1,0 +1,109 @@
+"""A tier that has a board keeps notices apart from records, and changes them in one step."""
+
+# ruff: noqa: D102 - the name of a test says what it checks
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tiered_cache.boards import MAX_NOTICE_BYTES, Board, BoardTier
+from tiered_cache.errors import RecordRefusedError
+from tiered_cache.testing.threads import race
+from tiered_cache.testing.tier_contract._base import TierContractBase
+
+if TYPE_CHECKING:
+    from tiered_cache.contracts import Tier
+
+__all__ = ["BoardContract"]
+
+_LONG_S = 60.0
+_THREADS = 16
+
+
+class BoardContract(TierContractBase):
+    """What `tiered_cache.boards` promises; skipped for tiers without a board."""
+
+    @pytest.fixture
+    def board(self, tier: Tier) -> Board:
+        return _board_of(tier)
+
+    @pytest.fixture
+    def other(self, board: Board) -> Board:
+        """The same board, as another process sees it."""
+        del board  # it skips the test where there is none
+        return _board_of(self.open_tier())
+
+    def test_a_notice_is_read_by_all_as_it_was_written(self, board: Board, other: Board) -> None:
+        assert board.put("a:1", bytes(range(256)), _LONG_S, new=True)
+        (notice,) = other.read("a:")
+        assert (notice.name, notice.data) == ("a:1", bytes(range(256)))
+        assert 0 < notice.left_s <= _LONG_S
+        assert list(other.names("")) == ["a:1"]
+
+    def test_a_new_notice_takes_nobodys_place(self, board: Board, other: Board) -> None:
+        assert board.put("a", b"first", _LONG_S, new=True)
+        assert not other.put("a", b"second", _LONG_S, new=True)
+        assert [each.data for each in board.read("")] == [b"first"]
+
+    def test_a_notice_that_was_taken_down_is_not_replaced(self, board: Board, other: Board) -> None:
+        assert not board.put("a", b"first", _LONG_S)
+        assert board.put("a", b"first", _LONG_S, new=True)
+        assert board.put("a", b"second", _LONG_S)
+        other.remove(["a", "b"])
+        assert not board.put("a", b"third", _LONG_S)
+        assert list(board.read("")) == []
+
+    def test_a_notice_that_ran_out_stays(self, board: Board) -> None:
+        board.put("a", b"", 0.0, new=True)
+        (notice,) = board.read("")
+        assert notice.data == b""
+        assert notice.left_s <= 0
+
+    def test_only_the_prefix_is_given(self, board: Board) -> None:
+        for name in ("a:1", "a:2", "b:1", "a*"):
+            board.put(name, name.encode(), _LONG_S, new=True)
+        assert sorted(board.names("a:")) == ["a:1", "a:2"]
+        assert sorted(each.name for each in board.read("a:")) == ["a:1", "a:2"]
+        assert list(board.names("a*")) == ["a*"]
+
+    def test_a_swap_is_done_where_all_is_as_expected(self, board: Board, other: Board) -> None:
+        board.put("a", b"1", _LONG_S, new=True)
+        board.put("b", b"2", _LONG_S, new=True)
+        assert not board.swap({"a": b"1", "b": b"other"}, {"sum": b"3"})
+        assert not board.swap({"a": b"1", "c": b""}, {"sum": b"3"})
+        assert not board.swap({"a": b"1"}, {"b": b"taken"})
+        assert sorted(board.names("")) == ["a", "b"]
+        assert board.swap({"a": b"1", "b": b"2"}, {"sum": b"3"})
+        assert [(each.name, each.data) for each in other.read("")] == [("sum", b"3")]
+        assert other.swap({"sum": b"3"}, {"sum": b"4"})
+        (notice,) = board.read("")
+        assert notice.data == b"4"
+        assert notice.left_s > _LONG_S
+
+    def test_of_many_swaps_of_the_same_notice_one_is_done(self, board: Board) -> None:
+        board.put("a", b"1", _LONG_S, new=True)
+        done = race(_THREADS, lambda number: board.swap({"a": b"1"}, {f"{number}": b""}))
+        assert sum(done) == 1
+
+    def test_law_10_a_notice_is_bounded(self, board: Board) -> None:
+        assert board.put("a", bytes(MAX_NOTICE_BYTES), _LONG_S, new=True)
+        with pytest.raises(RecordRefusedError):
+            board.put("a", bytes(MAX_NOTICE_BYTES + 1), _LONG_S)
+        assert len(board.read("")[0].data) == MAX_NOTICE_BYTES
+
+    def test_namespaces_have_boards_of_their_own(self, board: Board) -> None:
+        board.put("a", b"", _LONG_S, new=True)
+        assert list(_board_of(self.open_tier(f"{self.namespace}-2")).names("")) == []
+
+    def test_a_clear_leaves_the_board(self, tier: Tier, board: Board) -> None:
+        board.put("a", b"", _LONG_S, new=True)
+        tier.clear()
+        assert list(board.names("")) == ["a"]
+        assert list(tier.scan()) == []
+
+
+def _board_of(tier: Tier) -> Board:
+    if not isinstance(tier, BoardTier):
+        pytest.skip("the tier has no board")
+    return tier.board
