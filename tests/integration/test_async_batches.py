@@ -165,9 +165,9 @@ def test_one_bad_record_does_not_keep_a_batch_from_being_read(
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
             await cache.set_many({key: key for key in KEYS[:10]})
             client = redis.Redis.from_url(redis_url)
-            client.set(f"tiered-cache:{namespace}:{KEYS[0]}", b"no record")
-            client.delete(f"tiered-cache:{namespace}:{KEYS[1]}")
-            client.lpush(f"tiered-cache:{namespace}:{KEYS[1]}", "a list")
+            client.set(f"tiered-cache:{{{namespace}}}:{KEYS[0]}", b"no record")
+            client.delete(f"tiered-cache:{{{namespace}}}:{KEYS[1]}")
+            client.lpush(f"tiered-cache:{{{namespace}}}:{KEYS[1]}", "a list")
             assert await get_all(cache, KEYS[:10]) == [None, None, *KEYS[2:10]]
             client.close()
 
