@@ -5,13 +5,13 @@ BIN    := $(VENV)/bin
 SRC    ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench lint types imports docs wheel-test torture format clean help
+.PHONY: demo test check bench lint types imports docs wheel-test torture pictures format clean help
 
 help:            ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
 demo: $(VENV)/.demo   ## analyse a real source tree through memory, disk and Valkey; SRC=path for another tree
-	@$(BIN)/tiered-cache demo $(SRC)
+	@$(BIN)/tiered-cache demo --keep build/demo $(SRC)
 
 test: $(VENV)/.test   ## every test, real servers included
 	$(BIN)/python -m pytest
@@ -41,6 +41,9 @@ bench: $(VENV)/.bench   ## ratios against peers, measured in one run
 torture: $(VENV)/.test   ## the long proofs: every kill, every trace, every thread
 	$(BIN)/python -m pytest -m exhaustive -q
 
+pictures: $(VENV)/.test   ## draw the dashboard anew for the documentation; needs Chromium
+	$(BIN)/python -m tests.dashboard.pictures
+
 format: $(VENV)/.check
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -53,7 +56,7 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install -q --upgrade 'pip>=25.1'
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install -q -e '.[demo]'
+	$(BIN)/pip install -q -e '.[dashboard,demo]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python

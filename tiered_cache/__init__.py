@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         WriteResult,
     )
     from tiered_cache.single_flight import SingleFlight
+    from tiered_cache.stats.fleet import FleetStats
     from tiered_cache.stats.snapshot import CacheStats, TierStats
     from tiered_cache.tiers.disk import DiskTier
     from tiered_cache.tiers.memory import MemoryTier
@@ -62,6 +63,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Explanation",
+    "FleetStats",
     "InvalidDurationError",
     "InvalidKeyError",
     "JournalEntry",
@@ -120,6 +122,7 @@ _HOMES = {
         "WriteResult",
     ),
     "tiered_cache.single_flight": ("SingleFlight",),
+    "tiered_cache.stats.fleet": ("FleetStats",),
     "tiered_cache.stats.snapshot": ("CacheStats", "TierStats"),
     "tiered_cache.tiers.disk": ("DiskTier",),
     "tiered_cache.tiers.memory": ("MemoryTier",),

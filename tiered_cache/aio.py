@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from tiered_cache._engine.asking import exists, explain
 from tiered_cache._engine.computing import get_or_compute, get_or_compute_many
-from tiered_cache._engine.reading import look_up_many
+from tiered_cache._engine.reading import look_again, look_up_many
 from tiered_cache.answers import fresh_value, fresh_values, to_lookup
 from tiered_cache.arguments import check_reach, terms_of
 from tiered_cache.cache import TieredCache
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tiered_cache.events import Event
     from tiered_cache.outcomes import Explanation, JournalEntry, Lookup, WriteResult
     from tiered_cache.stats.fleet import FleetStats
+    from tiered_cache.stats.reports import Totals
     from tiered_cache.stats.snapshot import CacheStats
 
 __all__ = ["AsyncTieredCache"]
@@ -154,6 +155,11 @@ class AsyncTieredCache(Face):
         """How a lookup of `key` ends: status, value, tier, age and remaining lifetime."""
         side, key = await self._side(), self._full(key)
         return to_lookup(await side.look_up(key))
+
+    async def peek(self, key: str) -> Lookup:
+        """Like `lookup`, but promotes and counts nothing, and hands out a fresh value only."""
+        side, key = await self._side(), self._full(key)
+        return to_lookup(await side.run(look_again(side.stack, key)))
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """The values of those of `keys` that some tier holds fresh."""
@@ -327,6 +333,11 @@ class AsyncTieredCache(Face):
         since_s = None if since is None else parse_duration(since, name="since")
         side = await self._side()
         return await side.in_thread(side.core.fleet, since_s, check_reach(within))
+
+    async def fleet_past(self, reach: str) -> list[Totals]:
+        """What all processes together had done up to each of some moments of the last day."""
+        side = await self._side()
+        return await side.in_thread(side.core.fleet_past, reach)
 
     async def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` for each event; what is returned takes it off again.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from tiered_cache._engine.asking import exists, explain
 from tiered_cache._engine.computing import get_or_compute, get_or_compute_many
-from tiered_cache._engine.reading import look_up, look_up_many
+from tiered_cache._engine.reading import look_again, look_up, look_up_many
 from tiered_cache.answers import fresh_value, fresh_values, to_lookup
 from tiered_cache.arguments import check_reach, terms_of
 from tiered_cache.core import MISSING, BuiltOnce, Core, CoreSource
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tiered_cache.events import Event
     from tiered_cache.outcomes import Explanation, JournalEntry, Lookup, WriteResult
     from tiered_cache.stats.fleet import FleetStats
+    from tiered_cache.stats.reports import Totals
     from tiered_cache.stats.snapshot import CacheStats
 
 __all__ = ["TieredCache"]
@@ -166,6 +167,14 @@ class TieredCache(Face):
         """
         core, key = self._source.core(), self._full(key)
         return to_lookup(core.run(look_up(core.stack, key)))
+
+    def peek(self, key: str) -> Lookup:
+        """Like `lookup`, but for people who look into the cache: promotes and counts nothing.
+
+        Only a fresh value is handed out.
+        """
+        core, key = self._source.core(), self._full(key)
+        return to_lookup(core.run(look_again(core.stack, key)))
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """The values of those of `keys` that some tier holds fresh.
@@ -413,6 +422,17 @@ class TieredCache(Face):
         """
         since_s = None if since is None else parse_duration(since, name="since")
         return self._source.core().fleet(since_s, check_reach(within))
+
+    def fleet_past(self, reach: str) -> list[Totals]:
+        """What all processes together had done up to each of some moments of the last day.
+
+        Of the last quarter of an hour one a minute, and before that one for each half an hour. Only
+        their counters are of use, and the difference of two says what happened in between.
+
+        Args:
+            reach: As `FleetStats` says; those of a single process keep no moments.
+        """
+        return self._source.core().fleet_past(reach)
 
     def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` for each event; what is returned takes it off again.

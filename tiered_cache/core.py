@@ -23,7 +23,7 @@ from tiered_cache.errors import CacheClosedError, ConfigurationError, TierUnavai
 from tiered_cache.forking import call_in_child, fork_safe_lock
 from tiered_cache.stats.counters import CacheCounters, TierCounters
 from tiered_cache.stats.curves import size_in_entries
-from tiered_cache.stats.fleet import FleetStats, fleet_of
+from tiered_cache.stats.fleet import FleetStats, fleet_of, past_of
 from tiered_cache.stats.publisher import Answer, Outlet, Publisher
 from tiered_cache.stats.snapshot import BreakerChange
 from tiered_cache.stats.tally import Tally
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.stripes import Stripe
     from tiered_cache.contracts import Journal, Tier
     from tiered_cache.events import Event
+    from tiered_cache.stats.reports import Totals
     from tiered_cache.stats.snapshot import CacheStats, TierStats
     from tiered_cache_policies.contracts import Node, StatisticsPolicy
 
@@ -345,6 +346,16 @@ class Core:
                     found: FleetStats = answer.value
                     return found
         return FleetStats(self.stats(), None, (), 0, 0, "process", now_s)
+
+    def fleet_past(self, reach: str) -> list[Totals]:
+        """What all processes had done that share the tier of this reach, moment by moment."""
+        for outlet in self._publisher.outlets:
+            if outlet.reach == reach:
+                answer = outlet.guarded(past_of, outlet.board)
+                if answer.done:
+                    found: list[Totals] = answer.value
+                    return found
+        return []
 
     def retry_parked(self, keys: Container[str] | None) -> int:
         """Queue what is parked in the journal once more."""

@@ -147,7 +147,7 @@ def cached(
     ignored = tuple(ignore)
     tags = frozenset(tags) if not isinstance(tags, str) else tags
     make_key, prefix = _key_maker(function, key, version, ignored)
-    hits = cache.function_hits(prefix)
+    hits = cache._function_hits(prefix)  # noqa: SLF001 - the inlined hit
     memo: dict[str, str] = {}
     ready_for: Codec | None = None
 
@@ -214,7 +214,7 @@ def async_cached(
         Scope.of(scope)
     tags = frozenset(tags) if not isinstance(tags, str) else tags
     make_key, prefix = _key_maker(function, key, version, tuple(ignore))
-    hits = cache.function_hits(prefix)
+    hits = cache._function_hits(prefix)  # noqa: SLF001 - for this module
     memo: dict[str, str] = {}
     ready_for: Codec | None = None
 

@@ -173,7 +173,7 @@ class Face:
         separator = VIEW_SEPARATOR
         return self._over(self._source, f"{self._prefix}{separator}{name}{separator}")
 
-    def function_hits(self, name: str) -> FunctionHits:
+    def _function_hits(self, name: str) -> FunctionHits:
         """What a wrapper of a function reads and counts its inlined hits by: for `cached`'s own use.
 
         Args:

@@ -103,6 +103,8 @@ class Explanation(NamedTuple):
         remaining_s: Seconds for which it stays fresh, `inf` without a limit.
         bytes: The size of the record.
         why: Why it is not present, or what is special about it.
+        cost_s: The seconds that computing the value once took, where there is one.
+        tags: The tags it is stored under.
     """
 
     tier: str
@@ -111,6 +113,8 @@ class Explanation(NamedTuple):
     remaining_s: float | None = None
     bytes: int | None = None
     why: str = ""
+    cost_s: float | None = None
+    tags: frozenset[str] = frozenset()
 
 
 class JournalEntry(NamedTuple):

@@ -14,6 +14,7 @@ from tests.bench.eviction import bench_eviction
 from tests.bench.flights import bench_flights
 from tests.bench.hits import bench_l1, bench_l2, bench_l3
 from tests.bench.imports import bench_imports
+from tests.bench.numbers import bench_numbers
 from tests.bench.writes import bench_writes
 
 BENCHMARKS = {
@@ -28,6 +29,7 @@ BENCHMARKS = {
     "flights": bench_flights,
     "coherence": bench_coherence,
     "async": bench_async,
+    "numbers": bench_numbers,
     "imports": bench_imports,
 }
 

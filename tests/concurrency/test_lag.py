@@ -10,6 +10,7 @@ import pytest
 
 from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, TieredCache
 from tiered_cache.changes import Lag
+from tiered_cache.cli import main
 from tiered_cache.stats.merging import at_rest, merged
 from tiered_cache.stats.reports import ProcessReport, decode_report, encode
 from tiered_cache.stats.snapshot import CacheStats, TierStats
@@ -184,3 +185,17 @@ def test_each_log_has_a_lag_and_who_has_no_copies_has_none(
         }
     with TieredCache([RedisTier(redis_url)], namespace=namespace) as alone:
         assert alone.stats().tier("redis").lag is None
+
+
+def test_the_command_line_says_how_far_behind_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stats"]) == 0
+    assert "disk: what others changed is known up to" in capsys.readouterr().out
+    assert main(["stats", "--json"]) == 0
+    (memory, disk) = json.loads(capsys.readouterr().out)["tiers"]
+    assert memory["lag"] is None
+    assert disk["lag"]["behind_s"] >= 0.0
+    monkeypatch.setenv("TIERED_CACHE_REDIS_URL", "redis://127.0.0.1:1/0")
+    assert main(["stats"]) == 4
+    assert "redis: what others changed is not known" in capsys.readouterr().out

@@ -117,6 +117,7 @@ def test_law_8_an_interruption_at_any_step_leaves_a_cache_that_works(
         assert cache.delete(f"key {number}")
         assert cache.get_or_compute(f"key {number}", lambda: "new") == "new"
 
+    number = 0
     for number in itertools.count():
         other_process.clear()
         other_process.set(f"read {number}", number)

@@ -54,7 +54,8 @@ def tag_of(namespace: str) -> str:
 def move_slot(namespace: str, old: ValkeyServer, new: ValkeyServer) -> tuple[int, Any, Any]:
     """Begin to hand over a namespace's slot; the slot and clients of both nodes."""
     slot = key_slot(tag_of(namespace).encode())
-    source, target = (redis.Redis(port=port(each)) for each in (old, new))
+    source: Any = redis.Redis(port=port(old))
+    target: Any = redis.Redis(port=port(new))
     target.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", ask(old, "CLUSTER", "MYID"))
     source.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", ask(new, "CLUSTER", "MYID"))
     return slot, source, target

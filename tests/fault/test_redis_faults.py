@@ -293,8 +293,8 @@ def test_a_foreign_type_under_our_key_is_removed_and_no_fault_of_the_tier(
         TieredCache([MemoryTier(), RedisTier(server.url)]) as cache,
         redis.Redis.from_url(server.url) as admin,
     ):
-        admin.rpush("tiered-cache:default:list", "a", "b")
-        admin.set("tiered-cache:default:text", "not a record")
+        admin.rpush("tiered-cache:{default}:list", "a", "b")
+        admin.set("tiered-cache:{default}:text", "not a record")
         for key in ("list", "text"):
             assert cache.get_or_compute(key, lambda: "computed") == "computed"
             assert [each.present for each in cache.explain(key)] == [True, True]
@@ -307,8 +307,8 @@ def test_law_12_nothing_outside_the_namespace_is_touched(server: ValkeyServer) -
 
     with redis.Redis.from_url(server.url) as admin:
         admin.set("somebody:else", "1")
-        admin.set("tiered-cache:other:key", "2")
-        admin.set("tiered-cache:a*:key", "3")
+        admin.set("tiered-cache:{other}:key", "2")
+        admin.set("tiered-cache:{a*}:key", "3")
         with TieredCache([RedisTier(server.url)], namespace="a") as cache:
             cache.set_many({"x": 1, "y": 2})
             cache.clear()
@@ -316,6 +316,6 @@ def test_law_12_nothing_outside_the_namespace_is_touched(server: ValkeyServer) -
         with TieredCache([RedisTier(server.url)], namespace="other") as cache:
             cache.delete("nothing")
         left = {bytes(key) for key in admin.scan_iter()}
-        assert {b"somebody:else", b"tiered-cache:other:key", b"tiered-cache:a*:key"} <= left
+        assert {b"somebody:else", b"tiered-cache:{other}:key", b"tiered-cache:{a*}:key"} <= left
         commands = admin.info("commandstats")
         assert not [each for each in commands if "flush" in each or each == "cmdstat_keys"]

@@ -209,7 +209,7 @@ def test_names_from_elsewhere_are_no_markup_and_move_no_cursor() -> None:
             return number
 
         hostile.__qualname__ = "\x1b[2Jhostile[red]"
-        cache.cached(hostile, key=str)(1)
+        cache.cached(key=str)(hostile)(1)
     text = shown()
     assert "\x1b" not in text
     assert r"\x1b[2Jhostile[red]" in text

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +144,9 @@ def test_people_get_one_table_within_80_columns_and_the_verdict_last(
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[-1].startswith("Identical in all 4 runs: ")
+    *_, verdict, _, _, hint = lines
+    assert verdict.startswith("Identical in all 4 runs: ")
+    assert hint == "  tiered-cache demo --dashboard"
     assert f"{len(SOURCES) + 1} Python files" in " ".join(ended.stdout.split())
     assert "\x1b" not in ended.stdout
     rows = [re.match(r"(cold|warm|restart|machine 2) .* memory ", line) for line in lines]
@@ -282,15 +285,16 @@ def test_different_answers_are_the_last_word_and_exit_code_1(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    conduct = runs.conduct
+    conducted = runs.conducted
 
-    def conduct_badly(*given: Any, **named: Any) -> runs.Demo:
-        done = conduct(*given, **named)
-        *before, last = done.runs
-        digests = last.digests | {"plain.py": "0" * 32}
-        return done._replace(runs=[*before, last._replace(digests=digests)])
+    @contextmanager
+    def conducted_badly(*given: Any, **named: Any) -> Iterator[runs.Demo]:
+        with conducted(*given, **named) as done:
+            *before, last = done.runs
+            digests = last.digests | {"plain.py": "0" * 32}
+            yield done._replace(runs=[*before, last._replace(digests=digests)])
 
-    monkeypatch.setattr(runs, "conduct", conduct_badly)
+    monkeypatch.setattr(runs, "conducted", conducted_badly)
     assert run(arguments(tree, "--no-redis")) == 1
     last_words = " ".join(capsys.readouterr().out.split("\n\n")[-1].split())
     assert last_words.startswith("NOT IDENTICAL: plain.py has other answers in the run 'restart'")

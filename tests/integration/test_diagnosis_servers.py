@@ -72,7 +72,7 @@ def test_what_is_on_the_server_stays_and_no_probe_does(server: ValkeyServer) -> 
     with build_stack(settings=load_settings(**options)) as cache:
         cache.set("key", "value")
         cache.delete("deleted")
-    log = "tiered-cache:mine/log"
+    log = "tiered-cache:{mine}/log"
     before = _dump(client, log)
     lines = client.xlen(log)
     assert problems(found(server.url, namespace="mine")) == []
@@ -260,6 +260,11 @@ def test_the_rights_that_are_asked_for_are_enough(server: ValkeyServer) -> None:
         assert sorted(cache.keys()) == ["other"]
         assert cache.invalidate_tags("a")
         cache.clear()
+        cache.fleet()
+    with Redis.from_url(server.url) as client:
+        # redis-py tells servers its name, where it may.
+        denied = {each["object"] for each in client.acl_log()} - {"client|setinfo"}
+        assert denied == set()
 
 
 @pytest.mark.parametrize(

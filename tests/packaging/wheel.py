@@ -24,6 +24,9 @@ BESIDE_THE_TESTS = (
 )
 """What tests read. The packages themselves are left out: they must come from the wheel."""
 
+PAGE = "tiered_cache/dashboard/static/"
+"""The files of the dashboard's page: all of them, and nothing beside them, are package data."""
+
 
 def main() -> int:
     """Build, inspect and test; 1 if something is not as it should be."""
@@ -64,7 +67,8 @@ def inspect(wheel: Path) -> list[str]:
         str(path.relative_to(root))
         for root in (ROOT, ROOT / "policies")
         for package in ("tiered_cache", "tiered_cache_policies")
-        for path in (root / package).rglob("*.py")
+        for path in (root / package).rglob("*")
+        if path.suffix == ".py" or (path.is_file() and "static" in path.parts)
     }
     missing = in_tree - set(names)
     if missing:
@@ -73,9 +77,14 @@ def inspect(wheel: Path) -> list[str]:
     wrong += [
         f"it has {name}"
         for name in names
-        if not name.endswith((".py", "py.typed")) and "dist-info" not in name
+        if not name.endswith((".py", "py.typed"))
+        and not name.startswith(PAGE)
+        and "dist-info" not in name
     ]
-    promised = ("License-Expression: MIT", "Requires-Python: >=3.11", "Provides-Extra: demo")
+    wrong += [f"it has {name}" for name in names if name.startswith(PAGE) and name not in in_tree]
+    if f"{PAGE}vendor/uPlot.LICENSE" not in names:
+        wrong.append("it has uPlot without its licence")
+    promised = ("License-Expression: MIT", "Requires-Python: >=3.11", "Provides-Extra: dashboard")
     wrong += [f"its metadata lacks {line!r}" for line in promised if line not in metadata]
     return wrong
 

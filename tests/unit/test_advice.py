@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,11 @@ from tiered_cache.stats.snapshot import CacheStats, FunctionStats, TierStats
 CURVE = tuple(min(950.0, 600.0 + 25 * place) for place in range(17))
 
 
-def memory(**given: float) -> TierStats:
+def memory(**given: Any) -> TierStats:
     return replace(TierStats("memory", hits=800, misses=200, evictions=100, writes=200), **given)
 
 
-def stack(first: TierStats, **given: float) -> CacheStats:
+def stack(first: TierStats, **given: Any) -> CacheStats:
     disk = TierStats("disk", hits=100, misses=100, read_seconds=1.0)
     return replace(
         CacheStats(hits=900, misses=100, computes=100, compute_seconds=19.0, tiers=(first, disk)),

@@ -68,6 +68,7 @@ def test_every_method_does_what_its_twin_does(run: Any, tiers: list[Tier]) -> No
             assert (found.status, found.value) == (LookupStatus.HIT, [1])
             assert found.tags == {"t"}
             assert (await cache.lookup("other")).status is LookupStatus.MISS
+            assert (await cache.peek("key")).value == [1]
             assert await cache.exists("key")
             assert not await cache.exists("other")
             assert await cache.touch("key", "2h")
@@ -92,6 +93,9 @@ def test_every_method_does_what_its_twin_does(run: Any, tiers: list[Tier]) -> No
             assert await cache.get("key") is None
             assert await cache.flush()
             assert await cache.journal() == []
+            assert (await cache.fleet(within="process")).stats.computes == 1
+            with pytest.raises(ConfigurationError, match="within"):
+                await cache.fleet(within="everywhere")
 
     run(main)
 

@@ -20,6 +20,7 @@ from tiered_cache import (
 from tiered_cache.errors import ConfigurationError, SerializationError
 from tiered_cache.policies import Never
 from tiered_cache.testing import FakeClock
+from tiered_cache.tiers._redis_talk import Speaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,27 +30,35 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, redis_url: str, namespace: str) -> Iterator[TieredCache]:
+def cache(
+    tmp_path: Path, redis_url: str, namespace: str, clock: FakeClock
+) -> Iterator[TieredCache]:
     with TieredCache(
-        [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)], namespace=namespace
+        [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)], namespace=namespace, clock=clock
     ) as made:
         yield made
 
 
 @pytest.fixture
-def second_process(tmp_path: Path, redis_url: str, namespace: str) -> Iterator[TieredCache]:
+def second_process(
+    tmp_path: Path, redis_url: str, namespace: str, clock: FakeClock
+) -> Iterator[TieredCache]:
     """Another memory tier over the same stores, as another process has it."""
     with TieredCache(
-        [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)], namespace=namespace
+        [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)], namespace=namespace, clock=clock
     ) as made:
         yield made
 
 
 @pytest.fixture
-def second_host(tmp_path: Path, redis_url: str, namespace: str) -> Iterator[TieredCache]:
+def second_host(
+    tmp_path: Path, redis_url: str, namespace: str, clock: FakeClock
+) -> Iterator[TieredCache]:
     """Another memory and disk tier over the same server."""
     with TieredCache(
-        [MemoryTier(), DiskTier(tmp_path / "second"), RedisTier(redis_url)], namespace=namespace
+        [MemoryTier(), DiskTier(tmp_path / "second"), RedisTier(redis_url)],
+        namespace=namespace,
+        clock=clock,
     ) as made:
         yield made
 
@@ -433,3 +442,20 @@ def test_tags_are_kept_and_checked(cache: TieredCache, second_process: TieredCac
     for bad in ("repo:x", [""], [5]):
         with pytest.raises(InvalidKeyError, match="tags"):
             cache.set("key", 1, tags=bad)  # type: ignore[arg-type] # on purpose
+
+
+def test_a_hundred_keys_of_a_server_take_one_round_trip(
+    cache: TieredCache, second_host: TieredCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {f"key {number}": number for number in range(100)}
+    cache.set_many(values)
+    exchanges: list[tuple[str, int]] = []
+    exchange = Speaker.exchange
+
+    def counted(speaker: Speaker, operation: str, key: str | None, commands: Any) -> Any:
+        exchanges.append((operation, len(commands)))
+        return exchange(speaker, operation, key, commands)
+
+    monkeypatch.setattr(Speaker, "exchange", counted)
+    assert second_host.get_many(values) == values
+    assert [each for each in exchanges if each[0] == "get_many"] == [("get_many", 200)]

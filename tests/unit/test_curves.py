@@ -165,9 +165,14 @@ def test_under_load_most_hits_of_sampled_keys_are_inlined() -> None:
         for number in range(200):
             cache.set(str(number), number)
         core = cache._source.core()
-        seen = []
+        seen: list[str] = []
         count = core._counters.hit
-        core.stack.count_hit = lambda *args: (seen.append(args[0]), count(*args))
+
+        def note(key: str, level: int, cost_s: float, seconds: float) -> None:
+            seen.append(key)
+            count(key, level, cost_s, seconds)
+
+        core.stack.count_hit = note
         held = list(cache.keys())
         for _ in range(100):
             for key in held:

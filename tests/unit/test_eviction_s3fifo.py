@@ -280,3 +280,21 @@ def test_ghosts_are_the_last_that_were_added(steps: list[tuple[str, int]]) -> No
                 ghosts.trim(length)
             model = [*model, key][-length:]
         assert len(ghosts.order) <= 2 * 64 + 2 * length
+
+
+def test_what_is_let_go_long_before_the_sizes_are_too_much_comes_from_both_queues() -> None:
+    cache: S3FIFO[str, int] = S3FIFO(1_000_000, getsizeof=lambda size: size)
+
+    def use(key: str) -> None:
+        """As a tier does that counts entries as well: it holds at most twenty."""
+        if cache.get(key) is None:
+            cache[key] = 10
+            while len(cache) > 20:
+                cache.popitem()
+
+    for key in [f"popular {number}" for number in range(20)] * 3:
+        use(key)
+    for number in range(10):
+        use(f"new {number}")
+    assert [key for key, node in cache.nodes.items() if not node.proven] == ["new 8", "new 9"]
+    assert len(cache) == 20

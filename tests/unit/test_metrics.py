@@ -250,7 +250,7 @@ def test_a_plot_is_saved_as_what_its_name_says(cache: TieredCache, tmp_path: Pat
     stats.plot(tmp_path / "stats.SVG")
     assert (tmp_path / "stats.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "stats.SVG").read_text()
-    assert len(stats.plot().axes) == 2
+    assert len(stats.plot().axes) == 3
     with pytest.raises(ValueError, match=r"must end in \.png or \.svg"):
         stats.plot("stats.pdf")
     assert len(CacheStats().plot().axes) == 2

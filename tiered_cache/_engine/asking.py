@@ -49,6 +49,8 @@ def explain(stack: Stack, key: str) -> Plan[list[Explanation]]:
                 remaining_s=finding.fresh_s,
                 bytes=finding.size_bytes,
                 why=why,
+                cost_s=entry.cost_s,
+                tags=frozenset(entry.tags),
             )
         )
     return answers

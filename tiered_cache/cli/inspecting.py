@@ -30,7 +30,16 @@ def _explain(cache: TieredCache, arguments: argparse.Namespace) -> bool:
     """Print what the tiers say; whether one has the key."""
     tiers = cache.explain(arguments.key)
     if arguments.json:
-        print_json([{**each._asdict(), "remaining_s": finite(each.remaining_s)} for each in tiers])
+        print_json(
+            [
+                {
+                    **each._asdict(),
+                    "remaining_s": finite(each.remaining_s),
+                    "tags": sorted(each.tags),
+                }
+                for each in tiers
+            ]
+        )
     else:
         rows = [
             (

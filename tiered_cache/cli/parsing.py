@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
 
-__all__ = ["make_parser"]
+__all__ = ["make_parser", "port_number"]
 
 _DESCRIPTION = """\
 A multi-tier read-through cache: memory, disk and Redis.
@@ -27,6 +27,7 @@ _EXAMPLES = """\
 examples:
   tiered-cache demo                        analyse a source tree through all tiers
   tiered-cache config show                 the settings, and where each comes from
+  tiered-cache dashboard                   see it live in a browser
   tiered-cache set greeting hello --ttl 1h
   tiered-cache get greeting
   tiered-cache explain greeting            what each tier says of the key
@@ -38,6 +39,8 @@ _OWN_MEMORY = """\
 The memory tier belongs to this process and ends with it: a value outlives the
 command in the tiers below only.
 """
+
+_MAX_PORT = 65535
 
 
 class _ShowVersion(argparse.Action):
@@ -67,6 +70,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_config(commands)
     _add_stats(commands)
+    _add_dashboard(commands)
     _add_get(commands)
     _add_set(commands)
     _add_delete(commands)
@@ -177,6 +181,63 @@ def _pause_s(text: str) -> float:
     if not 0.1 <= seconds <= 3600:
         raise ValueError
     return seconds
+
+
+def _add_dashboard(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "dashboard",
+        help="a web page that shows what the cache does, live",
+        description="Serve a web page that shows what every process that shares the stack's disk or server\n"
+        "does with it: where lookups are answered, hit rates and latencies over time, seconds\n"
+        "saved, what another size would give, breakers, entries, processes. Until Ctrl-C.\n\n"
+        "Anybody who can reach it sees it. So it listens on this machine only; elsewhere it needs\n"
+        "a token. It only reads, and shows no values, unless it is told otherwise.",
+        epilog="examples:\n"
+        "  tiered-cache dashboard --stack ci\n"
+        "  TIERED_CACHE_DASHBOARD_TOKEN=$(openssl rand -hex 16) \\\n"
+        "    tiered-cache dashboard --host 0.0.0.0 --allow-host cache.example.org",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(module="tiered_cache.cli.dashboard", command="dashboard")
+    _add_serving(parser)
+    _add_stack(parser)
+
+
+def _add_serving(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="where it listens (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--port", type=port_number, default=8765, help="0: any that is free (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--token",
+        help="what a browser must log in with, 16 characters or more; better by the variable\n"
+        "TIERED_CACHE_DASHBOARD_TOKEN, which other users of the machine don't see",
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name by which it may be reached; may be repeated",
+    )
+    parser.add_argument(
+        "--allow-changes", action="store_true", help="entries can be deleted, tags invalidated"
+    )
+    parser.add_argument("--show-values", action="store_true", help="values can be seen")
+
+
+def port_number(text: str) -> int:
+    """A port as it is written on the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    if not text.isascii() or not text.isdigit() or int(text) > _MAX_PORT:
+        msg = f"{text!r} is not a port: give a number from 0 to {_MAX_PORT}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
 
 
 def _add_get(commands: Commands) -> None:

@@ -10,6 +10,7 @@ from tiered_cache.stats.advice import advise
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tiered_cache.changes import Lag
     from tiered_cache.stats.fleet import FleetStats
     from tiered_cache.stats.snapshot import TierStats
 
@@ -85,10 +86,19 @@ def fleet_lines(fleet: FleetStats) -> Iterator[str]:
             yield f"{tier.name} is {tier.breaker}: {tier.detail}"
         elif tier.detail:
             yield f"{tier.name}: {tier.detail}"
+        if tier.lag is not None:
+            yield f"{tier.name}: {_lag(tier.lag)}"
     yield from _functions(fleet)
     for each in advise(stats, fleet.span_s):
         yield ""
         yield from textwrap.wrap(each.text, _WIDTH, break_on_hyphens=False)
+
+
+def _lag(lag: Lag) -> str:
+    if lag.behind_s is None:
+        return "what others changed is not known"
+    late = "" if lag.delay_s is None else f", the last one {span(lag.delay_s)} late"
+    return f"what others changed is known up to {span(lag.behind_s)} ago{late}"
 
 
 def _functions(fleet: FleetStats) -> Iterator[str]:

@@ -38,7 +38,7 @@ SECTIONS: dict[str, type[Any]] = {
 _DELIMITER = "__"
 _TABLES = ("custom", "policies")
 """Sections whose members are tables by name."""
-_NO_SETTINGS = frozenset({"CONFIG", "DEBUG"})
+_NO_SETTINGS = frozenset({"CONFIG", "DASHBOARD_TOKEN", "DEBUG"})
 
 
 class RootSettings(StackSettings, BaseSettings):

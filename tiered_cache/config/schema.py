@@ -70,7 +70,7 @@ class RedisSettings(_Section):
 
     url: UrlText = Field(
         default=None,
-        description="redis://[user:password@]host:port/database, rediss:// or unix:///path.",
+        description="redis://[user:password@]host:port/database, rediss:// or unix:///path; for a cluster redis+cluster://[user:password@]host:port,host:port or rediss+cluster://.",
         repr=False,
         json_schema_extra={"writeOnly": True},
     )

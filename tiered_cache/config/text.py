@@ -14,7 +14,7 @@ __all__ = ["MASK", "expand", "expand_path", "expand_url", "mask_url", "safe"]
 MASK = "***"
 _REFERENCE = re.compile(r"\$\{([^}]*)\}?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_SCHEMES = ("redis", "rediss", "unix")
+_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
 _PARAMETER = re.compile(r"([?&])([^=&]*)=([^&]*)")
 _SECRET = re.compile(r"pass|pwd|secret|token|credential|auth|key", re.IGNORECASE)
 _PLAIN = (bool, int, float, dt.date, dt.time, PurePath)
@@ -70,11 +70,14 @@ def expand_url(url: str | None) -> str | None:
         return None
     scheme, mark, rest = expanded.partition("://")
     if not mark or scheme.lower() not in _SCHEMES:
-        msg = "the URL must begin with redis://, rediss:// (TLS) or unix://"
+        msg = "the URL must begin with redis://, rediss:// (TLS) or unix://, or for a cluster with redis+cluster:// or rediss+cluster://"
         raise ValueError(msg)
     if scheme.lower() == "unix":
         return f"{scheme}://{_expand_home(rest)}"
-    _check_address(expanded)
+    if "+" in scheme:
+        _check_nodes(rest)
+    else:
+        _check_address(expanded)
     return expanded
 
 
@@ -88,6 +91,20 @@ def _check_address(url: str) -> None:
         raise ValueError(msg)
     if not re.fullmatch(r"/?\d*", path, re.ASCII):
         msg = "the URL must end with the number of a database, such as /0"
+        raise ValueError(msg)
+
+
+def _check_nodes(rest: str) -> None:
+    user, at, places = rest.rpartition("@")
+    paths = [_database_part(f"redis://{user}{at}{each}") for each in places.split(",")]
+    if None in paths or any(paths[:-1]) or "" in places.split(","):
+        msg = (
+            "the URL must be redis+cluster://[user:password@]host:port,host:port: a port is a number from 1 "
+            "to 65535; in the password / is written as %2F, # as %23, ? as %3F, @ as %40, [ as %5B"
+        )
+        raise ValueError(msg)
+    if paths[-1] not in ("", "/", "/0"):
+        msg = "a cluster has only the database 0: let the URL end after the last port"
         raise ValueError(msg)
 
 

@@ -109,7 +109,11 @@ def _look_at_tier(kind: str, tier: Tier, chosen: StackSettings, notes: Notes) ->
     ):
         return
     url = chosen.redis_address
-    if kind == "redis" and url and not look_at_server(tier.name, url, chosen.redis, notes):
+    if (
+        kind == "redis"
+        and url
+        and not look_at_server(tier.name, url, chosen.namespace, chosen.redis, notes)
+    ):
         return
     codec = make_codec(chosen)
     place = Place(tier.name, chosen.namespace, codec, lambda: make_tier(kind, chosen))

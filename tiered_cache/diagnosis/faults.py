@@ -18,7 +18,8 @@ __all__ = ["COMMANDS", "explained", "text_of"]
 
 COMMANDS = (
     "+ping +hello +select +info +time +get +set +getrange +pttl +scan +unlink +del +eval +evalsha "
-    "+xadd +xread +xrange +xrevrange +pexpire"
+    "+xadd +xread +xrange +xrevrange +pexpire +hget +hset +hdel +hexists +hkeys +hlen +hstrlen "
+    "+cluster|slots +cluster|nodes +asking"
 )
 """What a user of a Redis server must be allowed to do."""
 
@@ -65,9 +66,24 @@ _KNOWN = (
         "name the primary in redis_url",
     ),
     (
-        ("crossslot", "moved ", "clusterdown"),
+        ("is a node of a cluster", "crossslot", "moved "),
         "the server is a node of a cluster",
-        "name a server that is no cluster in redis_url",
+        "begin redis_url with redis+cluster:// and name some of its nodes, host:port,host:port",
+    ),
+    (
+        ("clusterdown", "no node of the cluster", "has the slot"),
+        "a part of the cluster is down",
+        "start its nodes, or have replicas take their places: CLUSTER NODES tells which are missing",
+    ),
+    (
+        ("cluster support disabled",),
+        "the server is no cluster",
+        "write redis:// instead of redis+cluster://",
+    ),
+    (
+        ("is being moved", "on and on", "tryagain"),
+        "the keys are being moved from one node of the cluster to another",
+        "wait until they are",
     ),
     (
         ("unknown command",),

@@ -14,13 +14,15 @@ from tiered_cache.diagnosis.faults import COMMANDS, explained
 from tiered_cache.diagnosis.probing import milliseconds
 from tiered_cache.diagnosis.results import advise, fine, left_out, wrong
 from tiered_cache.errors import TierUnavailableError
-from tiered_cache.tiers._redis_wire import RedisWire
+from tiered_cache.tiers._redis_cluster import make_wire
+from tiered_cache.tiers.redis import prefix_of
 from tiered_cache.units import parse_duration
 
 if TYPE_CHECKING:
     from tiered_cache.config.schema import RedisSettings
     from tiered_cache.diagnosis.notes import Notes
     from tiered_cache.diagnosis.results import Finding
+    from tiered_cache.tiers._redis_cluster import Wire
 
 __all__ = ["Facts", "judge_eviction", "judge_version", "look_at_server"]
 
@@ -32,14 +34,20 @@ _SKEW_ADVICE_S = SKEW_ALLOWANCE_S / 2
 """Two hosts that are each half of the allowance from the server are all of it from each other."""
 
 
-def look_at_server(name: str, url: str, options: RedisSettings, notes: Notes) -> bool:
-    """Look at the server of a Redis tier; whether the tier can be opened."""
-    wire = RedisWire(
+def look_at_server(
+    name: str, url: str, namespace: str, options: RedisSettings, notes: Notes
+) -> bool:
+    """Look at the server of a Redis tier, of a cluster at the node that has the namespace.
+
+    Whether the tier can be opened.
+    """
+    wire = make_wire(
         url,
         timeout_s=parse_duration(options.timeout),
         connect_timeout_s=parse_duration(options.connect_timeout),
         max_connections=1,
     )
+    wire.serve(prefix_of(namespace))
     try:
         if not notes.look(name, "connection", lambda: _connection(wire, url)):
             return False
@@ -93,7 +101,7 @@ class Facts(NamedTuple):
         )
 
 
-def _connection(wire: RedisWire, url: str) -> Finding:
+def _connection(wire: Wire, url: str) -> Finding:
     try:
         wire.exchange([("PING",)])
     except TierUnavailableError as error:
@@ -110,6 +118,8 @@ def _connection(wire: RedisWire, url: str) -> Finding:
 def _tls_mismatch(url: str) -> Finding | None:
     """What is wrong, if client and server don't agree on whether they speak TLS."""
     parts = urlsplit(url)
+    if "+" in parts.scheme:  # which of its nodes it would be is not known
+        return None
     address = (parts.hostname or "localhost", parts.port or 6379)
     if parts.scheme == "rediss" and _speaks_plainly(address):
         return wrong(
@@ -210,7 +220,7 @@ def judge_eviction(facts: Facts) -> Finding:
     return fine(text)
 
 
-def _clock(wire: RedisWire) -> Finding:
+def _clock(wire: Wire) -> Finding:
     started_s = time.time()
     (reply,) = wire.exchange([("TIME",)])
     took_s = time.time() - started_s

@@ -62,7 +62,7 @@ def gauges(kind: Any) -> Mapping[str, Callable[[Sequence[Any]], Any]]:
 def less(later: Any, earlier: Any) -> dict[str, Any]:
     """What the counters of `later` have more than those of `earlier`."""
     kind: Any = type(later)
-    found = {
+    found: dict[str, Any] = {
         name: getattr(later, name) - getattr(earlier, name) for name in _names(kind, "counter")
     }
     for name in _names(kind, "durations"):

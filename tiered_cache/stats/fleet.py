@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tiered_cache.boards import Board, Notice
     from tiered_cache.stats.snapshot import CacheStats
 
-__all__ = ["PROCESS", "FleetStats", "fleet_of", "moment_before", "read_now", "tidy"]
+__all__ = ["PROCESS", "FleetStats", "fleet_of", "moment_before", "past_of", "read_now", "tidy"]
 
 _NOW = "now:"
 _TOTALS = "now:totals"
@@ -209,6 +209,19 @@ def moment_before(board: Board, at_s: float) -> Totals | None:
                 if found.at_s <= at_s:
                     return found
     return None
+
+
+def past_of(board: Board) -> list[Totals]:
+    """The moments that are kept, oldest first: what all processes had done up to each.
+
+    Raises:
+        TierUnavailableError: And whatever else the tier raises.
+    """
+    found = []
+    for notice in board.read(_MOMENT):
+        with contextlib.suppress(ValueError):  # foreign, damaged or of a newer release
+            found.append(decode_totals(notice.data))
+    return sorted(found, key=lambda each: each.at_s)
 
 
 def fleet_of(

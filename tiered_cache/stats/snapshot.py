@@ -39,7 +39,14 @@ from tiered_cache_policies.statistics.histogram import LatencyHistogram
 if TYPE_CHECKING:
     import os
 
-__all__ = ["BreakerChange", "CacheStats", "FunctionStats", "NamespaceStats", "TierStats"]
+__all__ = [
+    "BreakerChange",
+    "CacheStats",
+    "FunctionStats",
+    "GroupStats",
+    "NamespaceStats",
+    "TierStats",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["RedisTier"]
+__all__ = ["RedisTier", "prefix_of"]
+
+
+def prefix_of(namespace: str) -> bytes:
+    """What the names of a namespace's keys begin with: the hash tag keeps them together in a cluster."""
+    return f"tiered-cache:{{{namespace}}}:".encode()  # no namespace has a brace
 
 
 class RedisTier:
@@ -96,8 +101,7 @@ class RedisTier:
 
     def open(self, context: TierContext) -> None:
         """Reach the server once, so that a wrong address, password or database is told at once."""
-        # No namespace has a brace.
-        prefix = f"tiered-cache:{{{context.namespace}}}:".encode()
+        prefix = prefix_of(context.namespace)
         self._wire.serve(prefix)
         self._records.open(prefix, context.origin, context.clock.wall)
         # No namespace has a slash: what is kept beside the records is no key of anybody's.

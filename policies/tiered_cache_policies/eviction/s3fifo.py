@@ -130,7 +130,10 @@ class S3FIFO(VisitCounting[K, V, _Node[K, V]]):
 
     def popitem(self) -> tuple[K, V]:
         """Remove and return the `(key, value)` that was visited least often for its queue."""
-        if self._main_used <= self._main_limit:
+        # By sizes, the main queue's share is one of what is held: somebody who counts entries as
+        # well may let some go long before the sizes add up to the limit.
+        limit = self._main_limit if self._counted else self._used * (1 - _SMALL)
+        if self._main_used <= limit:
             small = self._small
             while (node := small.newer) is not small:
                 small.newer = newer = node.newer

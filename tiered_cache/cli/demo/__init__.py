@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,9 @@ _MAX_JOBS = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the demo's arguments. Imports nothing."""
+    """Add the demo's arguments. Imports no library."""
+    from tiered_cache.cli.parsing import port_number
+
     parser.add_argument(
         "path",
         nargs="?",
@@ -38,6 +41,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes in each run, each with its own memory tier, sharing the lower tiers "
         "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="keep the first machine's disk here, for 'tiered-cache dashboard' to look at",
+    )
+    parser.add_argument(
+        "--dashboard",
+        action="store_true",
+        help="show it live in a web page of this machine, until Ctrl-C",
+    )
+    parser.add_argument(
+        "--port", type=port_number, default=8765, help="of that page (default: %(default)s)"
     )
 
 
@@ -60,22 +77,39 @@ def run(args: argparse.Namespace) -> int:
     """
     _need_extra()
     from tiered_cache.cli.demo.ending import ended_in_order
+    from tiered_cache.cli.demo.keeping import Keep
+    from tiered_cache.cli.demo.onlooking import Page
     from tiered_cache.cli.demo.report import Report
-    from tiered_cache.cli.demo.runs import conduct, first_difference
+    from tiered_cache.cli.demo.runs import conducted, first_difference
     from tiered_cache.cli.demo.tree import find_sources, standard_library
 
     tree = standard_library() if args.path is None else find_sources(args.path)
+    keep = None if args.keep is None else Keep(args.keep)
+    page = Page(args.port) if args.dashboard else None
     report = Report(as_json=args.json)
     try:
-        with ended_in_order():
+        with ended_in_order(), contextlib.ExitStack() as until_the_end:
             report.introduce(tree, args.jobs, redis=not args.no_redis)
             with report.progress() as watcher:
-                demo = conduct(tree, jobs=args.jobs, redis=not args.no_redis, watcher=watcher)
+                demo = until_the_end.enter_context(
+                    conducted(
+                        tree,
+                        jobs=args.jobs,
+                        redis=not args.no_redis,
+                        watcher=watcher,
+                        keep=None if keep is None else keep.disk,
+                        **({} if page is None else {"onlooker": page.over}),
+                    )
+                )
+            difference = first_difference(demo.runs)
+            report.conclude(demo, difference)
+            if difference is None or page is not None:
+                report.lead_on(keep, page)
+            if page is not None:
+                page.stay()
     except KeyboardInterrupt:
         print("Interrupted: the server is stopped, the directories are removed.", file=sys.stderr)
         return INTERRUPTED
-    difference = first_difference(demo.runs)
-    report.conclude(demo, difference)
     return OK if difference is None else NO
 
 

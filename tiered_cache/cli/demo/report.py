@@ -10,13 +10,15 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from tiered_cache.cli.demo.document import document
 from tiered_cache.cli.demo.wording import conclusion, introduction, runs_table
-from tiered_cache.cli.output import print_json, printable
+from tiered_cache.cli.output import print_json, printable, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.progress import TaskID
 
+    from tiered_cache.cli.demo.keeping import Keep
+    from tiered_cache.cli.demo.onlooking import Page
     from tiered_cache.cli.demo.runs import Demo, Watcher
     from tiered_cache.cli.demo.tree import Tree
 
@@ -83,6 +85,21 @@ class Report:
                 f"{demo.runs[0].name!r}.",
                 style="bold red",
             )
+
+    def lead_on(self, keep: Keep | None, page: Page | None) -> None:
+        """Say where there is more to see."""
+        if page is not None:
+            say(f"\nThe dashboard is at {page.url} until Ctrl-C.")
+        elif keep is not None:
+            self._tell(f"See it in a browser:\n  {keep.command}")
+        else:
+            self._tell("See it in a browser while it runs:\n  tiered-cache demo --dashboard")
+
+    def _tell(self, text: str) -> None:
+        if not self._as_json:
+            self._console.print()
+            # As it is, however long: it is there to be copied.
+            self._console.print(text, soft_wrap=True)
 
 
 class _Bars:

@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -14,12 +16,12 @@ from tiered_cache.cli.demo.crew import Crew, shares
 from tiered_cache.errors import MissingExtraError, TieredCacheError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from tiered_cache.cli.demo.tree import Tree
     from tiered_cache.cli.demo.worker import Outcome, Task
 
-__all__ = ["Demo", "Run", "Watcher", "conduct", "first_difference"]
+__all__ = ["Demo", "Onlooker", "Run", "Watcher", "conducted", "first_difference"]
 
 
 class Watcher(Protocol):
@@ -32,6 +34,13 @@ class Watcher(Protocol):
     def advance(self, files: int) -> None:
         """So many files of the run are done."""
         ...
+
+
+Onlooker = Callable[[Path, str | None], AbstractContextManager[object]]
+
+
+def _nobody(_disk: Path, _url: str | None) -> AbstractContextManager[object]:
+    return contextlib.nullcontext()
 
 
 class Run(NamedTuple):
@@ -86,8 +95,26 @@ def first_difference(runs: Sequence[Run]) -> tuple[str, str] | None:
     return None
 
 
-def conduct(tree: Tree, *, jobs: int, redis: bool, watcher: Watcher) -> Demo:
-    """Do all runs, in directories and with a server of their own that are removed afterwards.
+@contextlib.contextmanager
+def conducted(
+    tree: Tree,
+    *,
+    jobs: int,
+    redis: bool,
+    watcher: Watcher,
+    keep: Path | None = None,
+    onlooker: Onlooker = _nobody,
+) -> Generator[Demo]:
+    """Do all runs, in directories and with a server of their own that are there until the block ends.
+
+    Args:
+        tree: What to analyse.
+        jobs: How many processes each run has.
+        redis: Whether there is a server and a second machine.
+        watcher: Who is told how it goes.
+        keep: Where to put the first machine's disk, which stays there.
+        onlooker: Given the first machine's disk and the server, comes before the runs begin and
+            leaves when the block ends.
 
     Raises:
         TieredCacheError: A process of a run ended too early.
@@ -95,13 +122,15 @@ def conduct(tree: Tree, *, jobs: int, redis: bool, watcher: Watcher) -> Demo:
     parts = shares(tree.files, jobs)
     with contextlib.ExitStack() as stack:
         places = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tiered-cache-demo-")))
+        machine_1 = places / "machine-1" if keep is None else keep
         url, no_redis = _start_server(stack) if redis else (None, "as asked")
-        first = [_task(tree, part, places / "machine-1", url) for part in parts]
+        stack.enter_context(onlooker(machine_1, url))
+        first = [_task(tree, part, machine_1, url) for part in parts]
         runs = [*_run_twice(first, watcher), _run_anew("restart", first, watcher)]
         if url is not None:
             second = [_task(tree, part, places / "machine-2", url) for part in parts]
             runs.append(_run_anew("machine 2", second, watcher))
-    return Demo(tree, len(parts), runs, no_redis)
+        yield Demo(tree, len(parts), runs, no_redis)
 
 
 def _start_server(stack: contextlib.ExitStack) -> tuple[str | None, str]:

@@ -1,0 +1,89 @@
+"""A real browser, and pages that fail the test when something on them goes wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+__all__ = ["SCREENSHOTS", "Pages", "open_browser"]
+
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+"""Where pictures of the pages are left: continuous integration keeps them."""
+
+_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+_WAIT_MS = 15_000
+
+
+def open_browser() -> Iterator[Browser]:
+    """Chromium, without a window; skips the test where there is none."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    if program is None:
+        pytest.skip("there is no Chromium: apt-get install chromium, or set CHROMIUM")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=_OPTIONS)
+        yield browser
+        browser.close()
+
+
+class Pages:
+    """Opens pages, and at the end says what went wrong on any of them.
+
+    Args:
+        browser: The browser.
+        name: Of the test, for the pictures.
+    """
+
+    def __init__(self, browser: Browser, name: str) -> None:
+        self._browser = browser
+        self._name = name
+        self._contexts: list[Any] = []
+        self.wrong: list[str] = []
+
+    def open(self, url: str, *, width: int = 1440, scheme: str = "light") -> Page:
+        """A page at `url`, in a browser that knows nothing yet."""
+        context = self._browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if scheme == "dark" else "light",
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(_WAIT_MS)
+        self._contexts.append(context)
+        page = context.new_page()
+        origin = urlsplit(url).netloc
+        page.on("console", lambda each: self._note(each.type in ("error", "warning"), each.text))
+        page.on("pageerror", lambda error: self._note(True, str(error)))
+        page.on(
+            "request",
+            lambda each: self._note(urlsplit(each.url).netloc != origin, f"asked for {each.url}"),
+        )
+        page.goto(url)
+        return page
+
+    def _note(self, wrong: bool, what: str) -> None:
+        if wrong:
+            self.wrong.append(what)
+
+    def picture(self, page: Page, name: str) -> None:
+        """Leave a picture of the whole page."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        page.evaluate("document.querySelector('.top')?.style.setProperty('position', 'static')")
+        # Written here: the library would leave a thread behind.
+        picture = page.screenshot(full_page=True)
+        (SCREENSHOTS / f"{self._name}-{name}.png").write_bytes(picture)
+
+    def close(self) -> None:
+        """Close all of them."""
+        for context in self._contexts:
+            context.close()

@@ -1,0 +1,102 @@
+"""Numbers that are made up, for pages that show what is hard to bring about."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from tiered_cache.dashboard.reading import WINDOWS, ProcessRow, Reading, Span
+from tiered_cache.stats.snapshot import BreakerChange, CacheStats, FunctionStats, TierStats
+from tiered_cache_policies.statistics.histogram import LatencyHistogram
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["make_reading", "make_stats"]
+
+_HITS = (0.8, 0.6, 0.4)
+_READ_S = (4e-7, 3e-5, 4e-4)
+
+
+def make_stats(
+    lookups: int = 0, *, tiers: Sequence[str] = ("memory", "disk", "redis")
+) -> CacheStats:
+    """What a cache did after so many lookups, always in the same proportions."""
+    reach, parts, hits = lookups, [], 0
+    for name, share, read_s in zip(tiers, _HITS, _READ_S, strict=False):
+        answered = int(reach * share)
+        latency = LatencyHistogram()
+        if reach:
+            latency.record(read_s, reach)
+        parts.append(
+            TierStats(
+                name,
+                hits=answered,
+                misses=reach - answered,
+                seconds_saved=answered * 0.5,
+                read_latency=latency,
+                entries=answered // 4,
+                max_entries=max(answered // 3, 1) if name == "memory" else None,
+                bytes=answered * 700,
+            )
+        )
+        hits += answered
+        reach -= answered
+    computes = LatencyHistogram()
+    if reach:
+        computes.record(0.5, reach)
+    return CacheStats(
+        hits=hits,
+        misses=reach,
+        computes=reach,
+        compute_seconds=reach * 0.5,
+        compute_latency=computes,
+        tiers=tuple(parts),
+        staleness_bound_s=2.0,
+        functions=tuple(
+            FunctionStats(
+                name, hits=hits // part, computes=reach // part, seconds_saved=hits / part
+            )
+            for part, name in enumerate(["checks.types", "checks.lint", "metrics.complexity"], 2)
+        ),
+    )
+
+
+def make_reading(at_s: float, *, lookups: int = 0, processes: int = 1, **more: Any) -> Reading:
+    """A reading of `processes` that did `lookups` together; `more` is as of `Reading`."""
+    stats = make_stats(lookups)
+    rows = [
+        ProcessRow(
+            f"host-{number // 10:02}.example.org",
+            1000 + number,
+            "python -m analysis",
+            at_s - 3600 - number,
+            at_s - number % 3,
+            make_stats(lookups // processes),
+        )
+        for number in range(processes)
+    ]
+    spans = {name: Span(stats, None if name == "all" else 60.0) for name in WINDOWS}
+    return Reading(at_s, more.pop("spans", spans), more.pop("rows", rows), **more)
+
+
+def with_open_breaker(stats: CacheStats, name: str, at_s: float) -> CacheStats:
+    """The same, with the breaker of one tier open."""
+    from dataclasses import replace
+
+    return replace(
+        stats,
+        staleness_bound_s=math.inf,
+        tiers=tuple(
+            replace(
+                tier,
+                breaker="open",
+                detail="connection refused",
+                skips=12,
+                breaker_changes=(BreakerChange(at_s - 3, "open"),),
+            )
+            if tier.name == name
+            else tier
+            for tier in stats.tiers
+        ),
+    )

@@ -1,0 +1,353 @@
+"""The page in a real browser."""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.dashboard.browser import Pages, open_browser
+from tests.dashboard.conftest import served
+from tests.dashboard.readings import make_reading, make_stats, with_open_breaker
+from tests.dashboard.test_dashboard_entries import HOSTILE
+from tiered_cache.dashboard.app import Dashboard
+from tiered_cache.dashboard.reading import WINDOWS, Reading, Span
+from tiered_cache.dashboard.rules import Rules
+from tiered_cache.stats.tiers import CURVE_SIZES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from tests.dashboard.conftest import Site
+    from tiered_cache import TieredCache
+
+SIZES = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
+FIRST = "#summary .fact"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    yield from open_browser()
+
+
+@pytest.fixture
+def site_of(cache: TieredCache) -> Iterator[Callable[..., Site]]:
+    """Serves a reading, by the rules that it is given."""
+    with ExitStack() as stack:
+
+        def serve(reading: Reading, **rules: Any) -> Site:
+            app = Dashboard(cache, Rules(**rules), "analysis", lambda: reading)
+            return stack.enter_context(served(app))
+
+        yield serve
+
+
+@pytest.fixture
+def pages(browser: Browser, request: pytest.FixtureRequest, site_of: object) -> Iterator[Pages]:
+    """Closed before the sites are.
+
+    Fails the test if a page wrote an error to its console, or asked another origin."""
+    name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
+    made = Pages(browser, name)
+    yield made
+    made.close()
+    assert made.wrong == []
+
+
+def full_reading(processes: int = 3) -> Reading:
+    """Everything that the page can show, in the same numbers each time."""
+    now = make_stats(20_000)
+    memory, *rest = now.tiers
+    rates = [min(0.95, 0.8 * size**0.1) for size in CURVE_SIZES]
+    memory = replace(
+        memory, curve=tuple(rate * memory.lookups for rate in rates), curve_lookups=memory.lookups
+    )
+    now = replace(now, tiers=(memory, *rest), queue_depth=3, queue_age_s=0.2, journal_bytes=4096)
+    past = [
+        (1_700_000_000.0 - 60 * minute, make_stats(20_000 - 1000 * minute))
+        for minute in range(15, 0, -1)
+    ]
+    return make_reading(
+        1_700_000_000.0,
+        processes=processes,
+        lookups=20_000,
+        past=past,
+        gone=2,
+        spans={name: Span(now, None if name == "all" else 900.0) for name in WINDOWS},
+    )
+
+
+def text(page: Page, selector: str) -> str:
+    """What a reader sees there, with plain spaces."""
+    return re.sub(r"\s+", " ", page.locator(selector).inner_text()).strip()
+
+
+def audit(page: Page) -> list[str]:
+    """What axe-core finds that is serious."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(page).response["violations"]
+    return [
+        f"{each['id']}: {node['target']} {node.get('failureSummary', '')}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
+
+
+def overflow(page: Page) -> int:
+    """By how many pixels the page is wider than the window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+
+@pytest.mark.parametrize(("width", "scheme"), SIZES)
+def test_everything_is_shown_at_every_width_and_in_both_schemes(
+    cache: TieredCache, site_of: Callable[..., Site], pages: Pages, width: int, scheme: str
+) -> None:
+    for key in HOSTILE:
+        cache.set(key, 1, tags={"repo:x"})
+    site = site_of(full_reading(), allow_changes=True, show_values=True)
+    page = pages.open(site.url, width=width, scheme=scheme)
+    page.wait_for_selector(FIRST)
+    assert "1 h 53 min" not in text(page, "#summary")
+    assert text(page, '#summary [data-field="lookups"]').startswith("20,000")
+    assert text(page, "#status") == "Live · 3 processes on 1 host"
+    page.wait_for_selector("#chart-rate canvas")
+    assert page.get_attribute("html", "data-theme") == scheme
+    page.fill("#search-text", "")
+    page.press("#search-text", "Enter")
+    page.click("#found button >> nth=0")
+    page.wait_for_selector("#entry-key")
+    assert overflow(page) == 0
+    pages.picture(page, "page")
+    assert audit(page) == []
+
+
+def test_it_is_readable_when_there_is_nothing(
+    cache: TieredCache, site_of: Callable[..., Site], pages: Pages
+) -> None:
+    site = site_of(make_reading(1_700_000_000.0, processes=1, rows=[]))
+    for width, scheme in SIZES[::2]:
+        page = pages.open(site.url, width=width, scheme=scheme)
+        page.wait_for_selector(FIRST)
+        assert text(page, "#status") == "Live · no process"
+        assert "Nothing was looked up" in text(page, "#flow")
+        assert "NaN" not in page.inner_text("body")
+        assert "undefined" not in page.inner_text("body")
+        assert "Infinity" not in page.inner_text("body")
+        assert overflow(page) == 0
+        pages.picture(page, str(width))
+        assert audit(page) == []
+
+
+def test_it_is_readable_when_a_tier_is_down(
+    cache: TieredCache, site_of: Callable[..., Site], pages: Pages
+) -> None:
+    now = with_open_breaker(make_stats(5000), "redis", 1_700_000_000.0)
+    reading = make_reading(
+        1_700_000_000.0,
+        lookups=5000,
+        trouble=["The server can't be asked."],
+        spans={name: Span(now, 60.0) for name in WINDOWS},
+    )
+    site = site_of(reading)
+    for width, scheme in (SIZES[1], SIZES[2]):
+        page = pages.open(site.url, width=width, scheme=scheme)
+        page.wait_for_selector('[data-breaker="redis"][data-state="open"]')
+        assert "connection refused" in text(page, '[data-breaker="redis"]')
+        assert "12 skipped" in (page.text_content("#flow-picture svg") or "")
+        assert "can't be asked" in text(page, "#notice")
+        assert "any time" in text(page, "#summary")
+        pages.picture(page, str(width))
+        assert audit(page) == []
+
+
+def test_it_is_readable_with_a_hundred_processes(
+    cache: TieredCache, site_of: Callable[..., Site], pages: Pages
+) -> None:
+    site = site_of(full_reading(100))
+    page = pages.open(site.url)
+    page.wait_for_selector("#process-rows tbody tr >> nth=99")
+    assert text(page, "#status") == "Live · 100 processes on 10 hosts"
+    assert "and 2 more hosts" in text(page, "#process-hosts")
+    box = page.locator("#process-rows").bounding_box()
+    assert box is not None
+    assert box["height"] < 600
+    page.fill("#process-filter", "HOST-07")
+    page.wait_for_function("document.querySelectorAll('#process-rows tbody tr').length === 10")
+    pages.picture(page, "page")
+    assert audit(page) == []
+
+
+def test_the_slider_says_what_another_size_would_give(
+    cache: TieredCache, site_of: Callable[..., Site], pages: Pages
+) -> None:
+    site = site_of(full_reading())
+    page = pages.open(site.url)
+    page.wait_for_selector("#what-if-said")
+    assert text(page, "#what-if-said").startswith("memory twice as large: hit rate 80.0 % → 85.7 %")
+    page.focus("#what-if-size")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    said = text(page, "#what-if-said")
+    assert said.startswith("memory 4 times as large: hit rate 80.0 % → 91.9 %")
+    assert "an hour more saved" in said
+    spoken = page.get_attribute("#what-if-size", "aria-valuetext") or ""
+    assert re.sub(r"\s+", " ", spoken) == said
+    page.keyboard.press("Home")
+    assert "1/16 of its size" in text(page, "#what-if-said")
+    assert "an hour less saved" in text(page, "#what-if-said")
+
+
+def test_hostile_keys_are_only_text(
+    cache: TieredCache, site_of: Callable[..., Site], pages: Pages
+) -> None:
+    for key in HOSTILE:
+        cache.set(key, "<i>value</i>", tags={"<u>tag</u>"})
+    site = site_of(make_reading(1.0), allow_changes=True, show_values=True)
+    page = pages.open(site.url, width=390)
+    page.on("dialog", lambda dialog: pages.wrong.append(dialog.message))
+    for key in HOSTILE:
+        page.fill("#search-text", key[:4])
+        with page.expect_response("**/api/search"):
+            page.press("#search-text", "Enter")
+        page.wait_for_function("document.querySelectorAll('#found button').length === 1")
+        page.click("#found button")
+        page.wait_for_selector("#entry-key")
+        page.locator("#entry .tag", has_text="<u>tag</u>").wait_for()
+        assert "<i>value</i>" in page.inner_text("#entry pre")
+        shown = page.inner_text("#entry-key")
+        assert not re.search("[\u0000-\u0008\u200b-\u200f\u2028\u202e\ufeff]", shown)
+        page.evaluate("document.getElementById('entry').replaceChildren()")
+    inside = "#found script, #found img, #entry script, #entry img, #entry i, #entry u"
+    assert page.locator(inside).count() == 0
+    assert overflow(page) == 0
+
+
+def test_an_entry_is_deleted_after_it_was_confirmed(
+    cache: TieredCache, site_of: Callable[..., Site], pages: Pages
+) -> None:
+    cache.set("report:1", 1)
+    site = site_of(make_reading(1.0), allow_changes=True)
+    page = pages.open(site.url)
+    page.fill("#search-text", "report")
+    page.click("#search button")
+    page.click("#found button")
+    page.click("#delete")
+    page.wait_for_selector("#confirm[open]")
+    assert page.evaluate("document.activeElement.id") == "confirm-no"
+    assert audit(page) == []
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#confirm:not([open])", state="attached")
+    assert "report:1" in cache
+    page.click("#delete")
+    page.click("#confirm-yes")
+    page.get_by_text("Deleted.").wait_for()
+    assert "report:1" not in cache
+
+
+def test_without_leave_there_is_nothing_to_delete_with(
+    cache: TieredCache, site_of: Callable[..., Site], pages: Pages
+) -> None:
+    cache.set("report:1", "a-value", tags={"repo:x"})
+    site = site_of(make_reading(1.0))
+    page = pages.open(site.url)
+    page.fill("#search-text", "report")
+    page.click("#search button")
+    page.click("#found button")
+    page.wait_for_selector("#entry-key")
+    assert page.locator("#entry button, #entry pre").count() == 0
+
+
+def test_it_can_be_used_by_the_keyboard_alone(
+    cache: TieredCache, site_of: Callable[..., Site], pages: Pages
+) -> None:
+    for number in range(3):
+        cache.set(f"report:{number}", 1, tags={"repo:x"})
+
+    site = site_of(full_reading(), allow_changes=True)
+    page = pages.open(site.url)
+    page.wait_for_selector("#what-if-size")
+
+    def tab_to(selector: str) -> None:
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate("s => document.activeElement.matches(s)", selector):
+                outline = "getComputedStyle(document.activeElement).outlineStyle"
+                assert page.evaluate(outline) != "none" or selector.startswith("input")
+                return
+        pytest.fail(f"Tab does not reach {selector}")
+
+    tab_to(".skip")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "numbers"
+    page.evaluate("document.activeElement.blur()")
+    page.reload()
+    page.wait_for_selector("#what-if-size")
+    tab_to("input[name=window]")
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("saved in the last 24 hours").wait_for()
+    tab_to("#theme")
+    tab_to("#what-if-size")
+    page.keyboard.press("End")
+    assert "16 times as large" in text(page, "#what-if-said")
+    tab_to("#search-text")
+    page.keyboard.type("report")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#found button >> nth=2")
+    tab_to("#found button")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#delete")
+    chosen = page.inner_text("#entry-key")
+    tab_to("#delete")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#confirm[open]")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_text("Deleted.").wait_for()
+    assert chosen not in cache
+    assert page.evaluate("document.activeElement.id") == "entry-key"
+
+
+def test_the_colours_are_chosen_and_remembered(
+    cache: TieredCache, site_of: Callable[..., Site], pages: Pages
+) -> None:
+    site = site_of(make_reading(1.0))
+    page = pages.open(site.url, scheme="light")
+    page.wait_for_selector(FIRST)
+    page.select_option("#theme", "dark")
+    assert page.get_attribute("html", "data-theme") == "dark"
+    page.reload()
+    page.wait_for_selector(FIRST)
+    assert page.get_attribute("html", "data-theme") == "dark"
+
+
+def test_a_browser_logs_in(cache: TieredCache, site_of: Callable[..., Site], pages: Pages) -> None:
+    token = "a-token-of-24-characters"
+    site = site_of(make_reading(1.0), token=token)
+    page = pages.open(site.url)
+    page.fill("#token", "not-the-token-of-this")
+    page.keyboard.press("Enter")
+    page.get_by_text("That is not the token.").wait_for()
+    assert audit(page) == []
+    pages.picture(page, "form")
+    page.fill("#token", token)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(FIRST)
+    assert token not in page.url
+
+
+def test_it_asks_where_it_is_not_pushed_to(
+    cache: TieredCache, site_of: Callable[..., Site], pages: Pages
+) -> None:
+    site = site_of(full_reading(), live=False)
+    page = pages.open(site.url)
+    with page.expect_request("**/api/now?window=1m"):
+        page.check("input[value='1m']", force=True)
+    page.get_by_text("saved in the last minute").wait_for()
+    assert text(page, "#status").startswith("Live")
