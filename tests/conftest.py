@@ -8,8 +8,9 @@ import threading
 import time
 import uuid
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import anyio
 import hypothesis
 import psutil
 import pytest
@@ -18,7 +19,7 @@ from tiered_cache.errors import TierUnavailableError
 from tiered_cache.testing import ChaosProxy, FakeClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from tiered_cache.testing import ValkeyServer
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "TIERED_CACHE_"
 _LEAVE_S = 5.0
+_RUN_S = 60.0
 _SERVER: pytest.StashKey[ValkeyServer] = pytest.StashKey()
 
 # No deadline: a shared machine is slow now and then. No database: it would be written into the
@@ -167,3 +169,28 @@ def chaos_proxy() -> Iterator[Callable[[str], ChaosProxy]]:
     """Makes a `ChaosProxy` before the server with the URL that it is given."""
     with ExitStack() as stack:
         yield lambda upstream: stack.enter_context(ChaosProxy(upstream))
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def run(request: pytest.FixtureRequest) -> Callable[[Callable[[], Awaitable[Any]]], Any]:
+    """Runs an asynchronous function in an event loop, of each kind that there is."""
+
+    def run_it(main: Callable[[], Awaitable[Any]]) -> Any:
+        async def within() -> Any:
+            with anyio.fail_after(_RUN_S):
+                return await main()
+
+        return anyio.run(within, backend=request.param)
+
+    return run_it
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
+    """Lets other tasks run until something is so."""
+
+    async def wait(condition: Callable[[], bool]) -> None:
+        while not condition():  # noqa: ASYNC110 - whatever it waits for sets no event
+            await anyio.sleep(0.001)
+
+    return wait

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tiered_cache._default import configure, tiered
+    from tiered_cache.aio import AsyncTieredCache
     from tiered_cache.cache import TieredCache
     from tiered_cache.coherence import Coherence
     from tiered_cache.computation import Computation, current
     from tiered_cache.config import Settings
-    from tiered_cache.decorators import Cached
+    from tiered_cache.decorators import AsyncCached, Cached
     from tiered_cache.errors import (
         CacheClosedError,
         ComputationTimeoutError,
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from tiered_cache.traces.recording import record_trace
 
 __all__ = [
+    "AsyncCached",
+    "AsyncTieredCache",
     "Cache",
     "CacheClosedError",
     "CacheManager",
@@ -89,11 +92,12 @@ __all__ = [
 
 _HOMES = {
     "tiered_cache._default": ("configure", "tiered"),
+    "tiered_cache.aio": ("AsyncTieredCache",),
     "tiered_cache.cache": ("TieredCache",),
     "tiered_cache.coherence": ("Coherence",),
     "tiered_cache.computation": ("Computation", "current"),
     "tiered_cache.config": ("Settings",),
-    "tiered_cache.decorators": ("Cached",),
+    "tiered_cache.decorators": ("AsyncCached", "Cached"),
     "tiered_cache.errors": (
         "CacheClosedError",
         "ComputationTimeoutError",

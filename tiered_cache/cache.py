@@ -2,66 +2,36 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from tiered_cache._engine.asking import exists, explain
 from tiered_cache._engine.computing import get_or_compute, get_or_compute_many
-from tiered_cache._engine.deleting import clear, delete, delete_many
 from tiered_cache._engine.reading import look_again, look_up, look_up_many
-from tiered_cache._engine.stack import StackOptions
-from tiered_cache._engine.tagging import invalidate_tags
-from tiered_cache._engine.terms import Terms
-from tiered_cache._engine.touching import touch
-from tiered_cache._engine.writing import store, store_many
-from tiered_cache.checking import check_policy, check_tiers
-from tiered_cache.clock import SYSTEM_CLOCK
-from tiered_cache.codec import RecordCodec
-from tiered_cache.coherence import Coherence
-from tiered_cache.core import MISSING, NO_NODES, Core, CoreSource, FunctionHits
+from tiered_cache.answers import fresh_value, fresh_values, to_lookup
+from tiered_cache.arguments import check_reach, terms_of
+from tiered_cache.core import MISSING, BuiltOnce, Core, CoreSource
 from tiered_cache.decorators import cached
-from tiered_cache.errors import ConfigurationError, InvalidKeyError
-from tiered_cache.keys import TAG_PREFIX, VIEW_SEPARATOR, check_key, check_namespace
-from tiered_cache.outcomes import Explanation, Lookup, LookupStatus, WriteResult
-from tiered_cache.single_flight import Scope, SingleFlight
-from tiered_cache.units import TTL, Duration, parse_duration, parse_lifetime
-from tiered_cache_policies.contracts import Durability
-from tiered_cache_policies.promotion.always import Always
-from tiered_cache_policies.statistics.counters import Counters
-from tiered_cache_policies.writing.write_through import WriteThrough
+from tiered_cache.face import Face
+from tiered_cache.units import TTL, Duration, parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
-    from tiered_cache._engine.seeking import Sought
-    from tiered_cache.clock import Clock
-    from tiered_cache.contracts import Codec, Tier
     from tiered_cache.decorators import Cached
     from tiered_cache.events import Event
-    from tiered_cache.outcomes import JournalEntry
+    from tiered_cache.outcomes import Explanation, JournalEntry, Lookup, WriteResult
     from tiered_cache.stats.fleet import FleetStats
     from tiered_cache.stats.reports import Totals
     from tiered_cache.stats.snapshot import CacheStats
-    from tiered_cache_policies.contracts import (
-        AdmissionPolicy,
-        ExpiryPolicy,
-        PromotionPolicy,
-        RefreshPolicy,
-        StatisticsPolicy,
-        WritePolicy,
-    )
 
 __all__ = ["TieredCache"]
 
 T = TypeVar("T")
-_NO_TAGS: frozenset[str] = frozenset()
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class TieredCache:
+class TieredCache(Face):
     """A read-through cache over one or more tiers, fastest first.
 
     A lookup asks the tiers from the first to the last; the first that holds a fresh value answers,
@@ -107,58 +77,9 @@ class TieredCache:
     All methods are safe to call from any thread, and after a fork.
     """
 
-    __slots__ = ("__weakref__", "_hits", "_live", "_now", "_prefix", "_source", "_view_hit")
+    __slots__ = ()
 
-    def __init__(
-        self,
-        tiers: Sequence[Tier],
-        *,
-        namespace: str = "default",
-        writing: WritePolicy | None = None,
-        promotion: PromotionPolicy | None = None,
-        admission: AdmissionPolicy | Mapping[str, AdmissionPolicy] | None = None,
-        default_ttl: Duration | None = None,
-        expiry: ExpiryPolicy | Sequence[ExpiryPolicy] = (),
-        refreshing: RefreshPolicy | None = None,
-        single_flight: SingleFlight | None = None,
-        coherence: Coherence | None = None,
-        stale_for: Duration = 0,
-        max_ttl: Mapping[str, Duration] | None = None,
-        statistics: StatisticsPolicy | None = None,
-        codec: Codec | None = None,
-        strict: bool = False,
-        clock: Clock = SYSTEM_CLOCK,
-        failures_to_open: int = 5,
-        probe_interval: Duration = "5s",
-    ) -> None:
-        if type(failures_to_open) is not int or failures_to_open < 1:
-            msg = f"failures_to_open={failures_to_open!r} must be a whole number of at least 1"
-            raise ConfigurationError(msg)
-        check_namespace(namespace)
-        check_tiers(tiers)
-        options = StackOptions(
-            namespace=namespace,
-            codec=RecordCodec(namespace) if codec is None else codec,
-            writing=WriteThrough() if writing is None else check_policy("writing", writing),
-            promotion=Always() if promotion is None else check_policy("promotion", promotion),
-            admission=_by_tier(tiers, admission),
-            expiry=_in_turn(expiry),
-            refreshing=None if refreshing is None else check_policy("refreshing", refreshing),
-            single_flight=SingleFlight() if single_flight is None else single_flight,
-            coherence=Coherence() if coherence is None else coherence,
-            stale_for_s=parse_duration(stale_for, name="stale_for"),
-            longest_s={
-                name: parse_lifetime(longest, name="max_ttl")
-                for name, longest in _named("max_ttl", tiers, max_ttl or {}).items()
-            },
-            clock=clock,
-            default_lifetime_s=parse_lifetime(default_ttl, name="default_ttl"),
-            failures_to_open=failures_to_open,
-            probe_interval_s=parse_duration(probe_interval, name="probe_interval"),
-            strict=strict,
-        )
-        counting = Counters() if statistics is None else check_policy("statistics", statistics)
-        self._join(CoreSource(lambda: Core(tiers, options, counting)), "")
+    def _begin(self) -> None:
         self._source.core()
 
     @classmethod
@@ -175,57 +96,11 @@ class TieredCache:
     @classmethod
     def deferred(cls, build: Callable[[], TieredCache]) -> Self:
         """A cache that is built when it is first used, and can be replaced by `rebuild`."""
-        cache = cls.__new__(cls)
-        cache._join(CoreSource(lambda: _core_of(build())), "")
-        return cache
+        return cls._over(CoreSource(BuiltOnce(lambda: _core_of(build()))), "")
 
     def rebuild(self, build: Callable[[], TieredCache]) -> None:
         """Close what there is, and become what `build` makes, at the next use."""
-        self._source.replace(lambda: _core_of(build()))
-
-    def _join(self, source: CoreSource, prefix: str) -> None:
-        self._source = source
-        self._prefix = prefix
-        self._live = NO_NODES
-        self._now = SYSTEM_CLOCK.monotonic
-        self._view_hit: Callable[[], object] = _count_nothing
-        source.add(self)
-
-    def refresh(self, core: Core | None) -> None:
-        """Take the live nodes of `core` for the inlined hits: for the core's own use."""
-        if core is None:
-            self._live = NO_NODES
-            return
-        self._now = core.monotonic
-        self._hits = core.live_hits.counter
-        self._live = NO_NODES if self._prefix else core.live
-        self._view_hit = core.view_hits(self._prefix) if self._prefix else _count_nothing
-
-    @property
-    def codec(self) -> Codec:
-        """What turns values into records here: `cache.codec.registry.register(…)` adds a type."""
-        return self._source.core().stack.codec
-
-    @property
-    def staleness_bound(self) -> float:
-        """The seconds for which a value may still be served here that was changed elsewhere.
-
-        Counted from the moment when the change is in a tier that both share; 0.0 where no tier
-        stands above a shared one, `inf` where nothing bounds it.
-        """
-        return self._source.core().stack.following.bound_s
-
-    def namespace(self, name: str) -> TieredCache:
-        """A view with keys of its own, in the same tiers and with the same settings and statistics.
-
-        Args:
-            name: Letters, digits, `_`, `-` and `.`, at most 64 of them.
-        """
-        check_namespace(name)
-        view = TieredCache.__new__(TieredCache)
-        separator = VIEW_SEPARATOR
-        view._join(self._source, f"{self._prefix}{separator}{name}{separator}")
-        return view
+        self._source.replace(BuiltOnce(lambda: _core_of(build())))
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of `key`, or `default` where no tier holds a fresh one.
@@ -240,12 +115,10 @@ class TieredCache:
                 return held.value
         except (KeyError, TypeError):
             pass
-        core, key = self._core_and_key(key)
+        core, key = self._source.core(), self._full(key)
         value = self._hit_in_view(core, key) if self._prefix else MISSING
         if value is MISSING:
-            found = core.run(look_up(core.stack, key)).finding
-            fresh = found is not None and found.outcome == "hits"
-            value = found.entry.value if fresh and found and found.entry else default
+            value = fresh_value(core.run(look_up(core.stack, key)), default)
         return value
 
     def get_or_compute(
@@ -278,8 +151,8 @@ class TieredCache:
                 return hit
         except (KeyError, TypeError):
             pass
-        core, key = self._core_and_key(key)
-        terms = _terms(core, ttl, tags, scope)
+        core, key = self._source.core(), self._full(key)
+        terms = terms_of(core.stack, ttl, tags, scope)
         if self._prefix:
             hit = self._hit_in_view(core, key)
             if hit is not MISSING:
@@ -292,25 +165,25 @@ class TieredCache:
         It counts and promotes like `get`. Only here a stored `None`, a miss and an error can be
         told apart, and a stale value is handed out.
         """
-        core, key = self._core_and_key(key)
-        return _to_lookup(core.run(look_up(core.stack, key)))
+        core, key = self._source.core(), self._full(key)
+        return to_lookup(core.run(look_up(core.stack, key)))
 
     def peek(self, key: str) -> Lookup:
         """Like `lookup`, but for people who look into the cache: promotes and counts nothing.
 
         Only a fresh value is handed out.
         """
-        core, key = self._core_and_key(key)
-        return _to_lookup(core.run(look_again(core.stack, key)))
+        core, key = self._source.core(), self._full(key)
+        return to_lookup(core.run(look_again(core.stack, key)))
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """The values of those of `keys` that some tier holds fresh.
 
         Each tier is asked once, for the keys that are still missing.
         """
-        core, full = self._core_and_keys(keys)
+        core, full = self._source.core(), self._full_keys(keys)
         sought = core.run(look_up_many(core.stack, full))
-        return {self._short(key): value for key, value in _fresh_values(sought)}
+        return {self._short(key): value for key, value in fresh_values(sought)}
 
     def get_or_compute_many(
         self,
@@ -335,14 +208,16 @@ class TieredCache:
             scope: As for `get_or_compute`. A key that another caller computes already is left to
                 him; what he leaves out is computed in a further call.
         """
-        core, full = self._core_and_keys(keys)
+        core, full = self._source.core(), self._full_keys(keys)
 
         def compute(missing: Sequence[str]) -> dict[str, T]:
             asked = [self._short(key) for key in missing]
             made = compute_many(asked)
             return {self._prefix + key: made[key] for key in asked if key in made}
 
-        plan = get_or_compute_many(core.stack, full, compute, _terms(core, ttl, tags, scope))
+        plan = get_or_compute_many(
+            core.stack, full, compute, terms_of(core.stack, ttl, tags, scope)
+        )
         return {self._short(key): value for key, value in core.run(plan).items()}
 
     def set(
@@ -370,9 +245,11 @@ class TieredCache:
         Raises:
             QueueFullError: The write-back queue had no room for 5 seconds; nothing was written.
         """
-        core, key = self._core_and_key(key)
-        terms = _terms(core, ttl, tags)
-        return core.change([key], store(core.stack, key, value, terms, _level_of(durability)))
+        core = self._source.core()
+        result: WriteResult = core.change(
+            *self._to_set(core.stack, key, value, ttl, tags, durability)
+        )
+        return result
 
     def set_many(
         self,
@@ -387,11 +264,11 @@ class TieredCache:
         Where a write-back queue has no room for all of them, those that were stored before it raises
         stay.
         """
-        core, full = self._core_and_keys(values)
-        named = {key: values[self._short(key)] for key in full}
-        plan = store_many(core.stack, named, _terms(core, ttl, tags), _level_of(durability))
-        results = core.change(full, plan)
-        return {self._short(key): result for key, result in results.items()}
+        core = self._source.core()
+        results: dict[str, WriteResult] = core.change(
+            *self._to_set_many(core.stack, values, ttl, tags, durability)
+        )
+        return results
 
     def delete(self, key: str) -> bool:
         """Remove `key` from every tier; whether any held it.
@@ -400,17 +277,17 @@ class TieredCache:
             QueueFullError: As for `set`: nothing was removed. Only with write-back, which queues what
                 a tier that is away must still be told.
         """
-        core, key = self._core_and_key(key)
-        return core.change([key], delete(core.stack, key))
+        core = self._source.core()
+        return bool(core.change(*self._to_delete(core.stack, key)))
 
     def delete_many(self, keys: Iterable[str]) -> int:
         """Remove `keys` from every tier; the most that any one tier held."""
-        core, full = self._core_and_keys(keys)
-        return core.change(full, delete_many(core.stack, full)) if full else 0
+        core = self._source.core()
+        return int(core.change(*self._to_delete_many(core.stack, keys)))
 
     def exists(self, key: str) -> bool:
         """Whether some tier holds a fresh value; promotes nothing and counts nothing."""
-        core, key = self._core_and_key(key)
+        core, key = self._source.core(), self._full(key)
         return core.run(exists(core.stack, key))
 
     def __contains__(self, key: str) -> bool:
@@ -421,28 +298,17 @@ class TieredCache:
 
         `None` is no limit.
         """
-        lifetime_s = parse_lifetime(ttl)
-        core, key = self._core_and_key(key)
-        return core.change([key], touch(core.stack, key, lifetime_s, core.stack.clock.wall()))
+        core = self._source.core()
+        return bool(core.change(*self._to_touch(core.stack, key, ttl)))
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """The keys that begin with `prefix` and that some tier holds, each once.
 
         Costs a walk over every tier, and memory for the keys seen. Views have their own keys.
         """
-        core, prefix = self._core_and_prefix(prefix)
+        core, prefix = self._source.core(), self._full_prefix(prefix)
         core.check_open()
         return self._walk(core, prefix)
-
-    def _walk(self, core: Core, prefix: str) -> Iterator[str]:
-        seen: set[str] = set()
-        start = len(self._prefix)
-        for level in core.stack.levels:
-            for key in level.walk(prefix):
-                if key not in seen and not key.startswith(VIEW_SEPARATOR, start):
-                    seen.add(key)
-                    yield key[start:]
-        core.stack.tell()
 
     def clear(self, progress: Callable[[str, int], object] | None = None) -> int:
         """Remove every key of this cache or view, views of it included, in bounded steps.
@@ -457,7 +323,7 @@ class TieredCache:
             The most keys that any one tier held.
         """
         core = self._source.core()
-        return core.change([], clear(core.stack, self._prefix, progress))
+        return int(core.change(*self._to_clear(core.stack, "", progress)))
 
     def invalidate_prefix(
         self, prefix: str, progress: Callable[[str, int], object] | None = None
@@ -466,8 +332,8 @@ class TieredCache:
 
         Returns the most keys that any one tier held.
         """
-        core, prefix = self._core_and_prefix(prefix)
-        return core.change([], clear(core.stack, prefix, progress))
+        core = self._source.core()
+        return int(core.change(*self._to_clear(core.stack, prefix, progress)))
 
     def invalidate_tags(self, *tags: str) -> WriteResult:
         """Serve nothing any more that was stored under one of `tags`, or is being computed for them.
@@ -482,13 +348,12 @@ class TieredCache:
             What became of it in each tier. Where one failed that others share, they were not told.
         """
         core = self._source.core()
-        names = sorted({check_key(tag) for tag in tags})
-        keys = [TAG_PREFIX + name for name in names]
-        return core.change(keys, invalidate_tags(core.stack, names))
+        result: WriteResult = core.change(*self._to_invalidate_tags(core.stack, tags))
+        return result
 
     def explain(self, key: str) -> list[Explanation]:
         """What each tier says of `key`, fastest first; promotes nothing and counts nothing."""
-        core, key = self._core_and_key(key)
+        core, key = self._source.core(), self._full(key)
         return core.run(explain(core.stack, key))
 
     @overload
@@ -556,10 +421,7 @@ class TieredCache:
         Cost: some milliseconds, and one more for each ten processes.
         """
         since_s = None if since is None else parse_duration(since, name="since")
-        if within not in (None, "cluster", "host", "process"):
-            msg = f"within={within!r} must be 'cluster', 'host', 'process' or None"
-            raise ConfigurationError(msg)
-        return self._source.core().fleet(since_s, within)
+        return self._source.core().fleet(since_s, check_reach(within))
 
     def fleet_past(self, reach: str) -> list[Totals]:
         """What all processes together had done up to each of some moments of the last day.
@@ -571,16 +433,6 @@ class TieredCache:
             reach: As `FleetStats` says; those of a single process keep no moments.
         """
         return self._source.core().fleet_past(reach)
-
-    def _function_hits(self, name: str) -> FunctionHits:
-        """What a wrapper of a function reads and counts its inlined hits by: for `cached`'s own use.
-
-        Args:
-            name: The function's; its keys are this, a colon and a digest.
-        """
-        face = FunctionHits(name, self._prefix)
-        self._source.add(face)
-        return face
 
     def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` for each event; what is returned takes it off again.
@@ -650,125 +502,6 @@ class TieredCache:
     def _repr_html_(self) -> str:
         return self.stats()._repr_html_()
 
-    def __repr__(self) -> str:
-        view = self._prefix.replace(VIEW_SEPARATOR, "/").strip("/")
-        return f"<TieredCache {view}>" if view else "<TieredCache>"
-
-    def _hit_in_view(self, core: Core, key: str) -> Any:
-        value = core.live_hit(key)
-        if value is not MISSING:
-            self._view_hit()
-        return value
-
-    def _core_and_key(self, key: str) -> tuple[Core, str]:
-        return self._source.core(), self._prefix + check_key(key)
-
-    def _core_and_prefix(self, prefix: str) -> tuple[Core, str]:
-        if not isinstance(prefix, str):
-            msg = f"A prefix must be a string, not {type(prefix).__name__}"
-            raise InvalidKeyError(msg)
-        return self._source.core(), self._prefix + prefix
-
-    def _core_and_keys(self, keys: Iterable[str]) -> tuple[Core, list[str]]:
-        if isinstance(keys, str):
-            msg = "keys must be several keys, not one string: write [key]"
-            raise InvalidKeyError(msg)
-        unique = dict.fromkeys([check_key(key) for key in keys])
-        return self._source.core(), [self._prefix + key for key in unique]
-
-    def _short(self, key: str) -> str:
-        return key[len(self._prefix) :]
-
-
-def _count_nothing() -> None:
-    """For a cache, whose hits are counted where they are read."""
-
 
 def _core_of(cache: TieredCache) -> Core:
     return cache._source.core()
-
-
-def _by_tier(
-    tiers: Sequence[Tier], admission: AdmissionPolicy | Mapping[str, AdmissionPolicy] | None
-) -> Mapping[str, AdmissionPolicy]:
-    if admission is None:
-        return {}
-    if not isinstance(admission, Mapping):
-        check_policy("admission", admission)
-        return dict.fromkeys([tier.name for tier in tiers], admission)
-    for policy in admission.values():
-        check_policy("admission", policy)
-    return _named("admission", tiers, admission)
-
-
-def _in_turn(expiry: ExpiryPolicy | Sequence[ExpiryPolicy]) -> tuple[ExpiryPolicy, ...]:
-    several = isinstance(expiry, Sequence) and not isinstance(expiry, str)
-    policies: Any = expiry if several else (expiry,)
-    return tuple([check_policy("expiry", each) for each in policies])
-
-
-def _named(option: str, tiers: Sequence[Tier], by_name: Mapping[str, T]) -> Mapping[str, T]:
-    """`by_name`, if each name is that of a tier."""
-    names = [tier.name for tier in tiers]
-    if not isinstance(by_name, Mapping):
-        msg = f"{option}={by_name!r} must map names of tiers to values, such as {{{names[0]!r}: …}}"
-        raise ConfigurationError(msg)
-    for name in by_name:
-        if name not in names:
-            msg = f"{option}={name!r} is no tier of this cache: it has {', '.join(names)}"
-            raise ConfigurationError(msg)
-    return dict(by_name)
-
-
-def _level_of(durability: str | None) -> Durability | None:
-    if durability is None:
-        return None
-    try:
-        return Durability(durability)
-    except ValueError:
-        msg = f"durability={durability!r} must be 'memory', 'disk' or 'remote'"
-        raise ConfigurationError(msg) from None
-
-
-def _terms(core: Core, ttl: TTL, tags: Iterable[str], scope: str | None = None) -> Terms:
-    within = None if scope is None else Scope.of(scope)
-    lifetime_of = None
-    if ttl is None:
-        lifetime_s = core.stack.options.default_lifetime_s
-    elif callable(ttl):
-        lifetime_s, lifetime_of = math.inf, ttl
-    else:
-        lifetime_s = parse_lifetime(ttl)
-    if not tags:
-        return Terms(lifetime_s, _NO_TAGS, lifetime_of, within)
-    wanted: tuple[object, ...] = () if isinstance(tags, str) else (*tags,)
-    names = frozenset([tag for tag in wanted if isinstance(tag, str) and tag])
-    if len(names) < len({*wanted}) or not wanted:
-        msg = "tags must be non-empty strings in a set, list or tuple, such as tags={'repo:x'}"
-        raise InvalidKeyError(msg)
-    for name in names:
-        check_key(name)  # the versions of tags are kept under them
-    return Terms(lifetime_s, names, lifetime_of, within)
-
-
-def _fresh_values(sought: Mapping[str, Sought]) -> Iterator[tuple[str, Any]]:
-    for key, each in sought.items():
-        finding = each.finding
-        if finding is not None and finding.entry is not None and finding.outcome == "hits":
-            yield key, finding.entry.value
-
-
-def _to_lookup(sought: Sought) -> Lookup:
-    finding, level = sought.finding, sought.level
-    if finding is None or finding.entry is None or level is None:
-        return Lookup(LookupStatus.ERROR if sought.unsure else LookupStatus.MISS)
-    entry = finding.entry
-    return Lookup(
-        LookupStatus.HIT if finding.outcome == "hits" else LookupStatus.STALE,
-        entry.value,
-        level.name,
-        age_s=finding.age_s,
-        remaining_s=finding.fresh_s,
-        cost_s=entry.cost_s,
-        tags=frozenset(entry.tags),
-    )

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
     from tiered_cache.clock import Clock
     from tiered_cache.entry import Entry
+    from tiered_cache.leases import LeaseAnswer
     from tiered_cache.outcomes import JournalEntry
     from tiered_cache_policies.contracts import Node
 
 __all__ = [
     "ANY",
     "Absent",
+    "AwaitableTier",
+    "AwaitedTier",
     "Codec",
     "Counting",
     "EvictionReason",
@@ -32,6 +35,7 @@ __all__ = [
     "LiveTier",
     "OneByOne",
     "PutItem",
+    "QuickTier",
     "Reach",
     "Recorder",
     "SteppedTier",
@@ -296,6 +300,84 @@ class HeadTier(Protocol):
 
     def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
         """As `get_many`, but of each record only the first `HEAD_BYTES`, and no lifetimes."""
+        ...
+
+
+@runtime_checkable
+class QuickTier(Protocol):
+    """A tier that says whether its calls may be made by an event loop itself."""
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether no call for one key waits, does I/O, or takes longer for a larger value."""
+        ...
+
+
+class AwaitedTier(Protocol):
+    """The side of a tier that one event loop of `asyncio` uses. Not thread-safe.
+
+    Each method answers as the one of `Tier`, `HeadTier` or `Leases` with its name, within the same
+    deadline, and raises the same. Cancelling a call leaves open whether it was done.
+    """
+
+    async def get(self, key: str) -> Found | Absent:
+        """As `Tier.get`."""
+        ...
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
+        """As `Tier.get_many`."""
+        ...
+
+    async def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
+        """As `HeadTier.get_heads`."""
+        ...
+
+    async def put(self, key: str, item: PutItem) -> bool:
+        """As `Tier.put`."""
+        ...
+
+    async def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
+        """As `Tier.put_many`."""
+        ...
+
+    async def delete(self, key: str) -> bool:
+        """As `Tier.delete`."""
+        ...
+
+    async def delete_many(self, keys: Sequence[str]) -> int:
+        """As `Tier.delete_many`."""
+        ...
+
+    async def clear(self, prefix: str) -> int:
+        """As `Tier.clear`."""
+        ...
+
+    async def acquire(self, key: str, owner: str, lifetime_s: float) -> LeaseAnswer:
+        """As `Leases.acquire`."""
+        ...
+
+    async def release(self, key: str, owner: str) -> None:
+        """As `Leases.release`."""
+        ...
+
+    async def wait(self, key: str, seen: object, timeout_s: float) -> None:
+        """As `Leases.wait`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of what this loop uses."""
+        ...
+
+
+@runtime_checkable
+class AwaitableTier(Protocol):
+    """A tier that `asyncio` need not ask from a thread. It has leases."""
+
+    def awaited(self) -> AwaitedTier | None:
+        """A side of its own for the running event loop, which opens nothing until it is used.
+
+        `None` where threads have to ask it nevertheless.
+        """
         ...
 
 

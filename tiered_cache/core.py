@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import threading
 import time
 import weakref
 from dataclasses import replace
@@ -13,21 +14,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from tiered_cache._engine.breaker import BreakerState
 from tiered_cache._engine.driver import SyncDriver
 from tiered_cache._engine.effects import OK
-from tiered_cache._engine.flights import leading
 from tiered_cache._engine.flusher import Flusher
-from tiered_cache._engine.flying import Task, refresh_once
-from tiered_cache._engine.flying_many import refresh_many_once
-from tiered_cache._engine.refresher import Refresher
-from tiered_cache._engine.stack import Stack, StackOptions
+from tiered_cache._engine.refresher import Refresher, recomputing, report_failure
+from tiered_cache._engine.stack import Stack, StackOptions, changing
 from tiered_cache.boards import BoardTier
 from tiered_cache.contracts import DurableTier, LiveTier, Reach, TierInfo
-from tiered_cache.errors import (
-    CacheClosedError,
-    ConfigurationError,
-    TierUnavailableError,
-    show_key,
-)
-from tiered_cache.forking import fork_safe_lock
+from tiered_cache.errors import CacheClosedError, ConfigurationError, TierUnavailableError
+from tiered_cache.forking import call_in_child, fork_safe_lock
 from tiered_cache.stats.counters import CacheCounters, TierCounters
 from tiered_cache.stats.curves import size_in_entries
 from tiered_cache.stats.fleet import FleetStats, fleet_of, past_of
@@ -36,19 +29,19 @@ from tiered_cache.stats.snapshot import BreakerChange
 from tiered_cache.stats.tally import Tally
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tiered_cache._engine.effects import Plan, Refresh, RefreshMany
     from tiered_cache._engine.level import Level
+    from tiered_cache._engine.stripes import Stripe
     from tiered_cache.contracts import Journal, Tier
     from tiered_cache.events import Event
     from tiered_cache.stats.reports import Totals
     from tiered_cache.stats.snapshot import CacheStats, TierStats
     from tiered_cache_policies.contracts import Node, StatisticsPolicy
 
-__all__ = ["MISSING", "NO_NODES", "Core", "CoreSource", "Face", "FunctionHits"]
+__all__ = ["MISSING", "NO_NODES", "BuiltOnce", "Core", "CoreSource", "Face", "FunctionHits"]
 
 MISSING: Any = object()
 
@@ -95,6 +88,8 @@ class Core:
         self._live_s = 0.0
         self._live_timed = 0
         self._journal_made: Journal | None = None
+        self.side: Any = None
+        """What event loops use of it, once one does: `async_core`'s, which stands above."""
         self._publisher = Publisher(
             [] if not statistics.one_in else [*self._outlets()],
             lambda: self.stats(asking=False),
@@ -119,33 +114,19 @@ class Core:
                 yield Outlet(tier.board, tier.reach.name.lower(), guarded)
 
     def _recompute(self, wanted: Refresh) -> None:
-        key, function, terms, seen_s = wanted
-        task = Task(key, function, terms)
-        self._refresher.submit(key, lambda: self._redo(key, refresh_once(self.stack, task, seen_s)))
+        self._refresher.submit(wanted.key, lambda: self._redo(wanted, [wanted.key]))
 
     def _recompute_many(self, wanted: RefreshMany) -> None:
-        function, terms, seen = wanted
+        self._refresher.submit_many(wanted.seen, lambda keys: self._redo(wanted, keys))
 
-        def job(keys: Sequence[str]) -> None:
-            stale = {key: seen[key] for key in keys}
-            self._redo(keys[0], refresh_many_once(self.stack, function, terms, stale))
-
-        self._refresher.submit_many(seen, job)
-
-    def _redo(self, key: str, plan: Plan[None]) -> None:
-        """Run a plan that computes anew, in the background."""
-        leading.set(())  # in the job's own copy of the caller's context
+    def _redo(self, wanted: Refresh | RefreshMany, keys: Sequence[str]) -> None:
+        """Compute some keys of what is wanted anew, in the background."""
         try:
-            self.run(plan)
+            self.run(recomputing(self.stack, wanted, keys))
         except CacheClosedError:
             pass
         except Exception as error:
-            self.stack.faults.report(
-                "refresh",
-                type(error).__name__,
-                f"Computing {show_key(key)} anew raised {type(error).__name__}; what there is "
-                "is served until it ends",
-            )
+            report_failure(self.stack, keys[0], error)
 
     def _journal(self) -> Journal:
         if self._journal_made is None:
@@ -192,6 +173,21 @@ class Core:
 
         return remove
 
+    def keep_side(self, side: Any) -> Any:
+        """Keep what event loops use; what is kept, of several that come at once."""
+        with self._lock:
+            self.side = self.side or side
+        return self.side
+
+    def admit(self, plan: Plan[Any] | None = None) -> None:
+        """See to it that statistics are published, and raise, and end `plan`, if the cache is closed."""
+        if not self._publisher.running:
+            self._publisher.start()
+        if self._closed:
+            if plan is not None:
+                plan.close()
+            self.check_open()
+
     def check_open(self) -> None:
         """Raise `CacheClosedError` if the cache is closed."""
         if self._closed:
@@ -200,11 +196,7 @@ class Core:
 
     def run(self, plan: Plan[T]) -> T:
         """Run a plan and tell the listeners."""
-        if not self._publisher.running:
-            self._publisher.start()
-        if self._closed:
-            plan.close()
-            self.check_open()
+        self.admit(plan)
         try:
             return self._run(plan)
         finally:
@@ -213,7 +205,8 @@ class Core:
 
     def change(self, keys: Sequence[str], plan: Plan[T]) -> T:
         """Run a plan that changes `keys`, one after the other in this process."""
-        held: list[threading.Lock] = []
+        held: list[Stripe] = []
+        before = changing.get()
         try:
             self.stack.begin_change(keys, held)
             if self._closed or not self._publisher.running:
@@ -223,10 +216,13 @@ class Core:
             try:
                 self.stack.flights.detach(keys)
             finally:
-                # In place: an interruption comes where a function begins, `end_change` say.
-                self.stack.here.changes = False
-                for lock in held:
-                    lock.release()
+                # In place: an interruption comes where a function begins.
+                changing.set(before)
+                for stripe in held:
+                    stripe.lock.release()
+            for stripe in held:
+                if stripe.tasks:
+                    stripe.tell_next()
             if self.stack.pending:
                 self.stack.tell()
 
@@ -380,6 +376,8 @@ class Core:
         if not self._closed:
             self._closed = True
             self._refresh()
+            if self.side is not None:
+                self.side.close_soon()
             self._publisher.close()
             self._refresher.close()
             self.stack.renewer.close()
@@ -390,6 +388,26 @@ class Core:
             if self._journal_made is not None:
                 self._journal_made.close()
             _give_back([level.tier for level in self.stack.levels])
+
+
+class BuiltOnce:
+    """Builds a core: of those who call it together one builds, and the others wait for it. Fork-safe."""
+
+    def __init__(self, build: Callable[[], Core]) -> None:
+        self._build = build
+        self._core: Core | None = None
+        self._start()
+        call_in_child(self._start)
+
+    def _start(self) -> None:
+        self._turn = threading.Lock()
+
+    def __call__(self) -> Core:
+        """The core."""
+        with self._turn:
+            if self._core is None:
+                self._core = self._build()
+            return self._core
 
 
 def _guarded(level: Level, function: Callable[..., Any], *args: Any, **options: Any) -> Answer:
@@ -462,6 +480,10 @@ class CoreSource:
         """The core, built now if this is the first use."""
         core = self._core
         return core if core is not None else self._make()
+
+    def built(self) -> Core | None:
+        """The core, if it was built already: never takes long."""
+        return self._core
 
     def _make(self) -> Core:
         # Built outside the lock, which must not be held over I/O. Of two threads that come at

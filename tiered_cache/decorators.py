@@ -25,13 +25,14 @@ from tiered_cache.keys.identity import module_identity
 from tiered_cache.single_flight import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
+    from tiered_cache.aio import AsyncTieredCache
     from tiered_cache.cache import TieredCache
     from tiered_cache.contracts import Codec
     from tiered_cache.units import TTL
 
-__all__ = ["Cached", "cached"]
+__all__ = ["AsyncCached", "Cached", "async_cached", "cached"]
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -69,6 +70,37 @@ class Cached(Protocol[P, R_co]):
 
     @property
     def uncached(self) -> Callable[P, R_co]:
+        """The function itself."""
+        ...
+
+
+class AsyncCached(Protocol[P, R_co]):
+    """A coroutine function whose results are kept in a cache."""
+
+    __name__: str
+    __qualname__: str
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
+        """The function's result, kept or computed."""
+        ...
+
+    @overload
+    def __get__(self, instance: None, owner: type, /) -> Self: ...
+    @overload
+    def __get__(
+        self: AsyncCached[Concatenate[Any, Q], R], instance: object, owner: type | None = None, /
+    ) -> Callable[Q, Coroutine[Any, Any, R]]: ...
+
+    def key_for(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """The key under which the result of this call is stored."""
+        ...
+
+    def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, bool]:
+        """Remove the result of this call from every tier; whether any held it."""
+        ...
+
+    @property
+    def uncached(self) -> Callable[P, Coroutine[Any, Any, R_co]]:
         """The function itself."""
         ...
 
@@ -161,7 +193,64 @@ def cached(
     return cast("Cached[P, R]", wrapper)
 
 
-def _check_function(function: Callable[..., Any]) -> None:
+def async_cached(
+    cache: AsyncTieredCache,
+    function: Callable[P, Coroutine[Any, Any, R]],
+    *,
+    ttl: TTL = None,
+    tags: Iterable[str] = (),
+    key: Callable[P, str] | None = None,
+    version: str = "",
+    ignore: Iterable[str] = (),
+    scope: str | None = None,
+) -> AsyncCached[P, R]:
+    """`function`, an `async def`, with its results kept in `cache`.
+
+    Arguments and keys are those of `cached`: the same results, under the same keys, as of a function
+    of the same name that is called and not awaited.
+    """
+    _check_function(function, awaited=True)
+    if scope is not None:
+        Scope.of(scope)
+    tags = frozenset(tags) if not isinstance(tags, str) else tags
+    make_key, prefix = _key_maker(function, key, version, tuple(ignore))
+    hits = cache._function_hits(prefix)  # noqa: SLF001 - for this module
+    memo: dict[str, str] = {}
+    ready_for: Codec | None = None
+
+    async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        nonlocal ready_for
+        plain = len(args) == 1 and not kwargs and type(args[0]) is str
+        full = memo.get(cast("str", args[0])) if plain else None
+        core = cache._source.built()  # noqa: SLF001 - the inlined hit
+        if core is None or core.stack.codec is not ready_for:
+            ready_for = _prepare((await cache._side()).stack.codec, function)  # noqa: SLF001
+        if full is None:
+            full = make_key(args, kwargs)
+            if plain:
+                if len(memo) >= _MAX_MEMOS:
+                    memo.clear()
+                memo[cast("str", args[0])] = full
+        node = hits.live.get(full)
+        if node is not None and hits.now() < (held := node.value).until:
+            node.visits += 1
+            next(hits.counter)
+            kept: R = held.value
+            return kept
+        compute = functools.partial(function, *args, **kwargs)
+        return await cache.get_or_compute(full, compute, ttl=ttl, tags=tags, scope=scope)
+
+    async def invalidate(*args: P.args, **kwargs: P.kwargs) -> bool:
+        return await cache.delete(make_key(args, kwargs))
+
+    wrapper: Any = functools.update_wrapper(call, function)
+    wrapper.key_for = lambda *args, **kwargs: make_key(args, kwargs)
+    wrapper.invalidate = invalidate
+    wrapper.uncached = function
+    return cast("AsyncCached[P, R]", wrapper)
+
+
+def _check_function(function: Callable[..., Any], *, awaited: bool = False) -> None:
     if isinstance(function, classmethod | staticmethod | property):
         kind = type(function).__name__
         msg = f"A {kind} can't be cached: put the cache's decorator below @{kind}"
@@ -169,12 +258,14 @@ def _check_function(function: Callable[..., Any]) -> None:
     if not callable(function):
         msg = f'cached() takes a function, not {function!r}; options have names, such as @cache.cached(ttl="1d")'
         raise ConfigurationError(msg)
-    if (
-        inspect.iscoroutinefunction(function)
-        or inspect.isgeneratorfunction(function)
-        or inspect.isasyncgenfunction(function)
-    ):
-        msg = f"{function.__qualname__} is a coroutine or generator function: its result can be used once only, so it can't be cached"
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        msg = f"{function.__qualname__} is a generator function: its result can be used once only, so it can't be cached"
+        raise ConfigurationError(msg)
+    if inspect.iscoroutinefunction(function) and not awaited:
+        msg = f"{function.__qualname__} is a coroutine function, which only AsyncTieredCache can await: use AsyncTieredCache.of(cache).cached"
+        raise ConfigurationError(msg)
+    if awaited and not inspect.iscoroutinefunction(function):
+        msg = f"{function.__qualname__} is no coroutine function, so there is nothing to await: use cache.sync.cached"
         raise ConfigurationError(msg)
 
 

@@ -8,6 +8,7 @@ same with its locks.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -15,7 +16,7 @@ import weakref
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 __all__ = ["ForkGate", "call_in_child", "fork_safe_lock"]
 
@@ -62,6 +63,8 @@ class ForkGate:
         self._closed = False
         self._local = threading.local()
         self._marks: weakref.WeakSet[_Mark] = weakref.WeakSet()
+        self._finalizers: list[int] = []
+        self._closed_by = 0
         with _registry:
             _gates.add(self)
 
@@ -82,12 +85,35 @@ class ForkGate:
     def __exit__(self, *_: object) -> None:
         self._local.mark.depth -= 1
 
+    @contextlib.contextmanager
+    def finalizing(self) -> Generator[None]:
+        """Be inside as a finalizer, which runs wherever a thread ends or garbage is collected.
+
+        So it takes no lock that its thread may hold already.
+        """
+        me = threading.get_ident()
+        self._finalizers.append(me)
+        while self._closed and self._closed_by != me:
+            self._finalizers.remove(me)
+            self._open.wait(_WAIT_S)
+            self._finalizers.append(me)
+        try:
+            yield
+        finally:
+            self._finalizers.remove(me)
+
+    def _is_busy(self) -> bool:
+        own = getattr(self._local, "mark", None)
+        return any(mark.depth and mark is not own for mark in list(self._marks)) or any(
+            each != self._closed_by for each in list(self._finalizers)
+        )
+
     def close_for_fork(self, deadline: float) -> None:
         """Let nobody in, and wait until the other threads are out or `deadline` has come."""
         self._open.clear()
+        self._closed_by = threading.get_ident()
         self._closed = True
-        own = getattr(self._local, "mark", None)
-        while any(mark.depth and mark is not own for mark in list(self._marks)):
+        while self._is_busy():
             if time.monotonic() >= deadline:
                 break
             time.sleep(0.0005)
@@ -101,6 +127,7 @@ class ForkGate:
         """In the child: the other threads are gone, and so are their marks."""
         own = getattr(self._local, "mark", None)
         self._marks = weakref.WeakSet([own] if own is not None else [])
+        self._finalizers = []
         self._open = threading.Event()
         self._open.set()
         self._closed = False

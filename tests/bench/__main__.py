@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 
+from tests.bench.asynchronous import bench_async
 from tests.bench.churn import bench_churn
 from tests.bench.coherence import bench_coherence
 from tests.bench.costs import bench_costs
@@ -27,6 +28,7 @@ BENCHMARKS = {
     "writes": bench_writes,
     "flights": bench_flights,
     "coherence": bench_coherence,
+    "async": bench_async,
     "numbers": bench_numbers,
     "imports": bench_imports,
 }

@@ -126,6 +126,6 @@ def test_law_8_an_interruption_at_any_step_leaves_a_cache_that_works(
         works(number)
         in_a_thread(lambda: works(number))  # noqa: B023
     assert number > 10
-    for lock in stack._locks:
-        assert lock.acquire(timeout=WAIT_S)
-        lock.release()
+    for stripe in stack.stripes.all():
+        assert stripe.lock.acquire(timeout=WAIT_S)
+        stripe.lock.release()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, assert_type
+from typing import TYPE_CHECKING, Any, assert_type
 
 from tiered_cache import (
+    AsyncTieredCache,
     Cache,
     CacheManager,
     CacheStats,
@@ -14,6 +15,9 @@ from tiered_cache import (
     WriteResult,
     tiered,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Report:
@@ -60,3 +64,51 @@ def uses(cache: TieredCache, manager: CacheManager) -> None:
 
     assert_type(Linter().lint("a"), list[str])
     Linter().lint(5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused
+
+
+async def analyze_later(path: str, depth: int = 1) -> Report:
+    raise NotImplementedError
+
+
+async def number() -> int:
+    return 5
+
+
+async def numbers(keys: Sequence[str]) -> dict[str, int]:
+    return {key: len(key) for key in keys}
+
+
+async def awaits(cache: TieredCache) -> None:
+    awaited = AsyncTieredCache.of(cache)
+    assert_type(awaited.sync, TieredCache)
+    assert_type(AsyncTieredCache([MemoryTier()], default_ttl="1d"), AsyncTieredCache)
+    assert_type(await awaited.get_or_compute("key", number), int)
+    assert_type(await awaited.get_or_compute("key", lambda: analyze_later("a"), ttl="1h"), Report)
+    assert_type(await awaited.get_or_compute_many(["a"], numbers), dict[str, int])
+    assert_type(await awaited.get("key"), Any)
+    assert_type(await awaited.lookup("key"), Lookup)
+    assert_type(await awaited.set("key", 5), WriteResult)
+    assert_type(await awaited.stats(), CacheStats)
+    assert_type(awaited.namespace("view"), AsyncTieredCache)
+    assert_type([key async for key in awaited.keys()], list[str])  # noqa: SIM118 - no dictionary
+
+    plain = awaited.cached(analyze_later)
+    assert_type(await plain("a", depth=2), Report)
+    assert_type(plain.key_for("a"), str)
+    assert_type(await plain.invalidate("a", 3), bool)
+    await plain(5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused
+    awaited.cached(analyze)  # type: ignore[arg-type] # pyright: ignore[reportCallIssue, reportArgumentType] # must be refused
+
+    @awaited.cached(ttl="1d", tags={"x"})
+    async def measure(path: str) -> float:
+        return 1.0
+
+    assert_type(await measure("a"), float)
+    assert_type(await measure.uncached("a"), float)
+
+    class Linter:
+        @awaited.cached(ignore=["self"])
+        async def lint(self, path: str) -> list[str]:
+            return [path]
+
+    assert_type(await Linter().lint("a"), list[str])

@@ -58,12 +58,12 @@ def open_cache(
 def away(cache: TieredCache) -> Callable[[], None]:
     """Have the Redis tier fail until what is returned is called."""
     tier: Any = cache._source.core().stack.levels[-1].tier
-    exchange = tier._exchange
+    exchange = tier._wire.exchange
 
     def fail(*_: object) -> None:
         raise TierUnavailableError("away")
 
-    tier._exchange = fail
+    tier._wire.exchange = fail
     return lambda: setattr(tier, "_exchange", exchange)
 
 
@@ -243,7 +243,7 @@ def test_law_4_and_7_over_a_tier_that_comes_and_goes_the_last_change_of_each_key
             keys = rng.sample(mine, 3)
             how = rng.choice(["set", "set_many", "delete", "delete_many", "clear", "flap"])
             if how == "flap":
-                tier._exchange = rng.choice([exchange, unavailable])
+                tier._wire.exchange = rng.choice([exchange, unavailable])
             elif how == "set":
                 cache.set(keys[0], turn)
                 state[keys[0]] = turn
@@ -262,9 +262,9 @@ def test_law_4_and_7_over_a_tier_that_comes_and_goes_the_last_change_of_each_key
 
     with open_cache(tmp_path, valkey.url, namespace, durability) as cache:
         tier: Any = cache._source.core().stack.levels[-1].tier
-        exchange = tier._exchange
+        exchange = tier._wire.exchange
         race(3, change)
-        tier._exchange = exchange
+        tier._wire.exchange = exchange
         assert cache.flush("60s")
         assert cache.journal() == []
         for state in last:

@@ -335,7 +335,7 @@ def test_events_tell_what_was_queued_and_what_was_written(cache: TieredCache) ->
 def test_law_7_a_full_queue_pushes_back_and_drops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "_ROOM_WAIT_S", 0.05)
+    monkeypatch.setattr(driver, "ROOM_WAIT_S", 0.05)
     tiers: list[Tier] = [MemoryTier(), RedisTier("redis://127.0.0.1:1")]
     with TieredCache(tiers, writing=WriteBack(max_pending=3, flush_interval="1ms")) as cache:
         for number in range(3):

@@ -100,13 +100,14 @@ def test_law_7_threads_that_write_one_key_leave_nothing_in_the_journal(tmp_path:
 def away(cache: TieredCache, name: str) -> Callable[[], None]:
     """Have a tier fail until what is returned is called."""
     level: Any = next(each for each in cache._source.core().stack.levels if each.name == name)
-    exchange = level.tier._exchange
+    wire = level.tier._wire
+    exchange = wire.exchange
 
     def fail(*_: object) -> None:
         raise TierUnavailableError("away")
 
-    level.tier._exchange = fail
-    return lambda: setattr(level.tier, "_exchange", exchange)
+    wire.exchange = fail
+    return lambda: setattr(wire, "exchange", exchange)
 
 
 def journaled(
@@ -170,7 +171,7 @@ def test_law_4_what_was_parked_does_not_come_back_after_a_clear(
 def test_law_10_deletions_are_bounded_too(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiered_cache._engine.driver._ROOM_WAIT_S", 0.01)
+    monkeypatch.setattr("tiered_cache._engine.driver.ROOM_WAIT_S", 0.01)
     with journaled(tmp_path, valkey.url, namespace, max_pending=3) as cache:
         back = away(cache, "redis")
         for number in range(3):

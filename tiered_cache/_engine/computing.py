@@ -13,7 +13,7 @@ from tiered_cache.single_flight import OnTimeout
 from tiered_cache_policies.contracts import Hit, HitAction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from tiered_cache._engine.findings import Finding
     from tiered_cache._engine.seeking import Sought
@@ -54,7 +54,7 @@ def get_or_compute(
 def get_or_compute_many(
     stack: Stack,
     keys: Sequence[str],
-    compute_many: Callable[[Sequence[str]], Mapping[str, T]],
+    compute_many: Callable[[Sequence[str]], dict[str, T]],
     terms: Terms,
 ) -> Plan[dict[str, T]]:
     """The values of `keys`; the missing ones are computed in one call.

@@ -50,6 +50,8 @@ def delete_many(stack: Stack, keys: Sequence[str]) -> Plan[int]:
 
     Where writes are queued, in one go for as many keys as a flush writes.
     """
+    if not keys:
+        return 0
     if not stack.queues_writes:
         return max((yield from _delete_from_tiers(stack, keys, {})))
     limits = stack.queue.limits

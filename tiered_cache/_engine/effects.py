@@ -36,6 +36,7 @@ __all__ = [
     "Effect",
     "Fence",
     "ForgetJournal",
+    "Lead",
     "Plan",
     "Progress",
     "Put",
@@ -177,6 +178,15 @@ class AwaitRoom(NamedTuple):
     more: int = 0
 
 
+class Lead(NamedTuple):
+    """Tell that others may wait for what the plan does from now on: no reply.
+
+    Where its caller can be cancelled, that must end the plan only if nobody else wants the outcome.
+    """
+
+    flights: Sequence[Flight]
+
+
 class AwaitFlight(NamedTuple):
     """Wait for somebody else's computation: a reply with whether it ended in time."""
 
@@ -295,7 +305,7 @@ class RefreshMany(NamedTuple):
         seen: For each key when the value was written that is to be replaced: newer ones are not.
     """
 
-    function: Callable[[Sequence[str]], Mapping[str, Any]]
+    function: Callable[[Sequence[str]], dict[str, Any]]
     terms: Terms
     seen: Mapping[str, float]
 
@@ -335,6 +345,7 @@ Effect = (
     | Scan
     | AcquireLease
     | ReleaseLease
+    | Lead
     | AwaitFlight
     | AwaitLease
     | AwaitRoom

@@ -38,15 +38,31 @@ class Flight:
         outcome: How it ended; `None` while it is under way, and for ever if its leader gave up, so
             that the waiters must see to it themselves.
         waits_for: The flights whose outcomes its computation waits for at present.
+        callers: How many want the outcome: who leads, and who waits.
+        deserted: Called, from any thread, when the last of them wants it no longer.
+        is_lost: Says whether it can't end any more, with the event loop of its leader; `None` for a
+            leader that is a thread, which sees to it that it ends.
     """
 
-    __slots__ = ("_over", "_waiters", "key", "outcome", "waits_for")
+    __slots__ = (
+        "_over",
+        "_waiters",
+        "callers",
+        "deserted",
+        "is_lost",
+        "key",
+        "outcome",
+        "waits_for",
+    )
 
     def __init__(self, key: str) -> None:
         self.key = key
         self.outcome: Returned | Raised | None = None
         self._over = False
         self.waits_for: list[Flight] = []
+        self.callers = 1
+        self.deserted: Callable[[], object] = _go_on
+        self.is_lost: Callable[[], bool] | None = None
         self._waiters: list[Callable[[], object]] = []
 
     def when_over(self, call: Callable[[], object]) -> None:
@@ -56,6 +72,12 @@ class Flight:
                 self._waiters.append(call)
                 return
         call()
+
+    def forget(self, call: Callable[[], object]) -> None:
+        """Do not call `call`, if it has not been called yet."""
+        with _lock:
+            if call in self._waiters:
+                self._waiters.remove(call)
 
     def end(self, outcome: Returned | Raised | None) -> None:
         """Tell the waiters; without an outcome, that the leader gave up. The first call counts."""
@@ -95,8 +117,8 @@ class Flights:
     def board(self, key: str) -> tuple[Flight | None, bool]:
         """The flight of `key`, and whether the caller leads it.
 
-        Who leads must compute, `end` the flight and `retire` it, whatever happens. Who does not,
-        waits for its end and then calls `leave`. No flight is returned to a caller whom the flight
+        Who leads must compute, `end` the flight and `retire` it, whatever happens; or `desert` it, if
+        somebody else does that in his name. Who does not, waits for its end and then calls `leave`. No flight is returned to a caller whom the flight
         itself waits for, over however many others: waiting would last for ever.
         """
         chain = leading.get()
@@ -111,6 +133,7 @@ class Flights:
                         return None, False
                     for each in chain:
                         each.waits_for.append(flight)
+                flight.callers += 1
         except BaseException:
             self.retire(own)  # interrupted when it was under way: nobody leads it
             raise
@@ -123,6 +146,15 @@ class Flights:
             with _lock:
                 for each in chain:
                     each.waits_for.remove(flight)
+        self.desert(flight)
+
+    def desert(self, flight: Flight) -> None:
+        """Want the outcome of `flight` no longer."""
+        with _lock:
+            flight.callers -= 1
+            deserted = not flight.callers
+        if deserted:
+            flight.deserted()
 
     def retire(self, flight: Flight) -> None:
         """Let the next caller that misses the key compute: what was computed is in the tiers."""
@@ -144,6 +176,10 @@ class Flights:
         with _lock:
             for key in [key for key in self._under_way if key.startswith(prefix)]:
                 del self._under_way[key]
+
+
+def _go_on() -> None:
+    """For a flight whose leader computes for himself."""
 
 
 def _needs(flight: Flight, flights: tuple[Flight, ...]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable  # noqa: TC003 - a NamedTuple's field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tiered_cache._engine.effects import Lead
 from tiered_cache._engine.flights import Raised, leading
 from tiered_cache._engine.keeping import keep
 from tiered_cache._engine.leasing import Lease, Taken, await_lease, give_back, patience_s, try_lease
@@ -85,6 +86,7 @@ def _lead(stack: Stack, task: Task, sought: Sought, flight: Flight) -> Plan[Any]
     lease: Lease | Taken | None = None
     left_s = patience_s(stack)
     try:
+        yield Lead((flight,))
         while True:
             lease = yield from try_lease(stack, task.key, task.terms)
             if isinstance(lease, Taken):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tiered_cache._engine.effects import Lead
 from tiered_cache._engine.keeping import keep
 from tiered_cache._engine.leasing import Lease, Taken, await_lease, give_back, patience_s, try_lease
 from tiered_cache._engine.reading import look_again, promote
@@ -53,7 +55,7 @@ class _Batch:
 
 def compute_many_once(
     stack: Stack,
-    compute_many: Callable[[Sequence[str]], Mapping[str, Any]],
+    compute_many: Callable[[Sequence[str]], dict[str, Any]],
     terms: Terms,
     missing: Mapping[str, Sought],
     seen: Mapping[str, float] = NONE_SEEN,
@@ -70,20 +72,19 @@ def compute_many_once(
     while wanted:
         batch = _Batch()
         try:
-            _board(stack, wanted, alone, batch)
-            done = yield from _compute(stack, compute_many, terms, wanted, batch, values, seen)
-        finally:
-            for led in batch.flights.values():
-                if led is not None:
-                    stack.flights.retire(led)
-        for key in done:
-            del wanted[key]
-        for key, flight in batch.others.items():
-            if not (yield from wait(stack, flight)):
-                _in_vain(stack, key, wanted, values, alone)
-            elif flight.outcome is not None:
-                values[key] = yield from received(stack, key, flight.outcome)
+            try:
+                _board(stack, wanted, alone, batch)
+                done = yield from _compute(stack, compute_many, terms, wanted, batch, values, seen)
+            finally:
+                for led in batch.flights.values():
+                    if led is not None:
+                        stack.flights.retire(led)
+            for key in done:
                 del wanted[key]
+            yield from _await_others(stack, batch.others, wanted, alone, values)
+        finally:
+            for flight in batch.others.values():
+                stack.flights.leave(flight)
         for key, taken in batch.taken.items():
             stack.count_wait()
             left_s -= yield from await_lease(taken, max(0.0, left_s))
@@ -94,6 +95,24 @@ def compute_many_once(
             elif left_s <= 0:
                 _in_vain(stack, key, wanted, values, alone)
     return values
+
+
+def _await_others(
+    stack: Stack,
+    others: dict[str, Flight],
+    wanted: dict[str, Sought],
+    alone: set[str],
+    values: dict[str, Any],
+) -> Plan[None]:
+    """Take what other callers compute; what does not come in time is for the caller to see to."""
+    while others:
+        key = next(iter(others))
+        flight = others.pop(key)
+        if not (yield from wait(stack, flight)):
+            _in_vain(stack, key, wanted, values, alone)
+        elif flight.outcome is not None:
+            values[key] = yield from received(stack, key, flight.outcome)
+            del wanted[key]
 
 
 def _in_vain(
@@ -115,7 +134,7 @@ def _in_vain(
 
 def refresh_many_once(
     stack: Stack,
-    compute_many: Callable[[Sequence[str]], Mapping[str, Any]],
+    compute_many: Callable[[Sequence[str]], dict[str, Any]],
     terms: Terms,
     seen: Mapping[str, float],
 ) -> Plan[None]:
@@ -143,7 +162,7 @@ def _board(stack: Stack, wanted: Iterable[str], alone: Container[str], batch: _B
 
 def _compute(
     stack: Stack,
-    compute_many: Callable[[Sequence[str]], Mapping[str, Any]],
+    compute_many: Callable[[Sequence[str]], dict[str, Any]],
     terms: Terms,
     wanted: dict[str, Sought],
     batch: _Batch,
@@ -153,14 +172,16 @@ def _compute(
     """Compute what nobody else computes, into `values`; the keys that are dealt with."""
     flights = {key: flight for key, flight in batch.flights.items() if flight is not None}
     try:
+        if flights:
+            yield Lead(tuple(flights.values()))
         for key in flights:
             yield from _take(stack, key, terms, wanted, batch, values, seen)
         keys = [key for key in batch.flights if key not in values and key not in batch.taken]
         if keys:
             led = [flights[key] for key in keys if key in flights]
             versions = yield from versions_of(stack, terms.tags)
-            computed = yield from call(lambda: dict(compute_many(keys)), keys, led)
-            made: Mapping[str, Any] = computed.value
+            computed = yield from call(partial(compute_many, keys), keys, led)
+            made: dict[str, Any] = computed.value
             for key in keys:
                 if key not in made:
                     continue

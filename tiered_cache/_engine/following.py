@@ -153,7 +153,7 @@ class Following:
     def catch_up(self) -> int:
         """Read the logs that were not read within the bound; how many tiers are doubted still.
 
-        A thread that changes something holds locks that this would take: it goes on without.
+        A thread or task that changes something holds locks that this would take: it goes on without.
         """
         if not self._stack.changes_here():
             for each in self._logs:
@@ -236,7 +236,7 @@ class Following:
         try:
             forgotten = self.run(_forget(stack, above, keys, prefixes))
         finally:
-            stack.end_change(held)
+            stack.let_go(held)
         if forgotten and not page.complete:
             stack.faults.report(
                 followed.level.name,

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache._engine.breaker import Breaker, BreakerState
 from tiered_cache._engine.effects import FAILED, OK, REFUSED, SKIPPED, UNREADABLE, Reply
 from tiered_cache._engine.suspects import Suspects
-from tiered_cache.contracts import FencingTier, HeadTier, LiveTier, Reach, SteppedTier
+from tiered_cache.contracts import (
+    AwaitableTier,
+    FencingTier,
+    HeadTier,
+    LiveTier,
+    QuickTier,
+    Reach,
+    SteppedTier,
+)
 from tiered_cache.errors import (
     ConfigurationError,
     RecordError,
@@ -23,7 +31,7 @@ from tiered_cache.outcomes import TierWrite, WriteOutcome
 from tiered_cache_policies.contracts import TierFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from tiered_cache._engine.effects import Progress
     from tiered_cache._engine.faultlog import FaultLog
@@ -97,6 +105,8 @@ class Level:
         self.fence = tier.fence if isinstance(tier, FencingTier) else None
         self.leases = tier.leases if isinstance(tier, LeaseTier) else None
         live_tier = tier if isinstance(tier, LiveTier) else None
+        self.awaitable = tier if isinstance(tier, AwaitableTier) else None
+        self.is_quick = isinstance(tier, QuickTier) and tier.is_quick
         self.live = live_tier.live if live_tier is not None else {}
         self.is_live = live_tier is not None and live_tier.counts_live_hits
         self.live_token = live_tier.live_token if live_tier is not None else _no_token
@@ -152,16 +162,39 @@ class Level:
                 self._reopen()
             value = function(*args)
         except Exception as error:
-            seconds = perf_counter() - started
-            status = self._failed(operation, key, error)
-            if self._strict and isinstance(error, TierUnavailableError):
-                raise
-            reason = f"{type(error).__name__}: {error}"
-            return Reply(status, None, seconds, self._wall(), reason)
+            return self._fault(operation, key, error, perf_counter() - started)
         seconds = perf_counter() - started
         if breaker.failing:
             breaker.succeeded()
         return Reply(OK, value, seconds, self._wall())
+
+    async def await_call(
+        self, operation: str, key: str | None, function: Callable[..., Awaitable[Any]], *args: Any
+    ) -> Reply:
+        """The same for a method that is awaited, of a tier that is open."""
+        breaker = self.breaker
+        if breaker.state is not CLOSED and not breaker.allows():
+            return self._not_asked(operation, key, self._wall())
+        started = perf_counter()
+        try:
+            value = await function(*args)
+        except Exception as error:
+            return self._fault(operation, key, error, perf_counter() - started)
+        seconds = perf_counter() - started
+        if breaker.failing:
+            breaker.succeeded()
+        return Reply(OK, value, seconds, self._wall())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the tier was opened: it need not be asked to before a call."""
+        return self._opened
+
+    def _fault(self, operation: str, key: str | None, error: Exception, seconds: float) -> Reply:
+        status = self._failed(operation, key, error)
+        if self._strict and isinstance(error, TierUnavailableError):
+            raise error
+        return Reply(status, None, seconds, self._wall(), f"{type(error).__name__}: {error}")
 
     def looked_up(self, outcome: str, seconds: float, size_bytes: int, saved_s: float) -> None:
         """Count a lookup, and learn how long one takes."""

@@ -121,6 +121,7 @@ class WriteQueue:
         self._half = (limits.max_pending + 1) // 2
         self._writing: set[str] = set()
         self._hurry = 0
+        self._watchers: list[Callable[[], None]] = []
         call_in_child(self._start_empty)
 
     def __len__(self) -> int:
@@ -134,6 +135,28 @@ class WriteQueue:
         """Wait until `key`, and so many new ones `more`, can be queued; whether they can."""
         with self.changed:
             return self.changed.wait_for(lambda: self.has_room(key, more), timeout_s)
+
+    def is_written(self, prefix: str) -> bool:
+        """Whether no key that begins with `prefix` is being written."""
+        with self.changed:
+            return self._is_written(prefix)
+
+    def _is_written(self, prefix: str) -> bool:
+        return not any(key.startswith(prefix) for key in self._writing)
+
+    def watch(self, call: Callable[[], None]) -> None:
+        """Have `call` called, from any thread, whenever something has left the queue."""
+        with self.changed:
+            self._watchers.append(call)
+
+    def unwatch(self, call: Callable[[], None]) -> None:
+        """Call `call` no more."""
+        with self.changed:
+            self._watchers.remove(call)
+
+    def _tell_watchers(self) -> None:
+        for call in list(self._watchers):
+            call()
 
     def put(self, pending: Pending, *, replayed: bool = False) -> bool:
         """Queue a change in the place of an earlier one of its key; whether it was.
@@ -185,7 +208,8 @@ class WriteQueue:
         with self.changed:
             found = self.held.pop(key, None)
             self.changed.notify_all()
-            return found
+        self._tell_watchers()
+        return found
 
     def remove_all(self, prefix: str) -> list[Pending]:
         """Forget what waits for keys that begin with `prefix`."""
@@ -194,7 +218,8 @@ class WriteQueue:
             for each in found:
                 del self.held[each.key]
             self.changed.notify_all()
-            return found
+        self._tell_watchers()
+        return found
 
     def put_clear(self, clearing: Pending) -> list[Pending]:
         """Queue a clear; those that it takes the place of, and whose tiers are its own from now on."""
@@ -239,6 +264,7 @@ class WriteQueue:
             self.held.clear()
             self.clears.clear()
             self.changed.notify_all()
+        self._tell_watchers()
 
     def take(self) -> list[Pending]:
         """A batch, oldest first; it counts as being written until `settle`.
@@ -315,6 +341,7 @@ class WriteQueue:
             self._writing.difference_update([each.key for each in batch])
             self.parked += len(parked)
             self.changed.notify_all()
+        self._tell_watchers()
 
     def sleep(self, seconds: float) -> None:
         """Wait until something changes, at most for `seconds`."""
@@ -363,9 +390,7 @@ class WriteQueue:
     def wait_until_written(self, prefix: str, timeout_s: float) -> bool:
         """Wait until no key that begins with `prefix` is being written; whether none is."""
         with self.changed:
-            return self.changed.wait_for(
-                lambda: not any(key.startswith(prefix) for key in self._writing), timeout_s
-            )
+            return self.changed.wait_for(lambda: self._is_written(prefix), timeout_s)
 
     def figures(self) -> dict[str, Any]:
         """How many changes wait, the age of the oldest in seconds, and how many are parked."""
@@ -382,4 +407,5 @@ class WriteQueue:
         self.clears.clear()
         self.parked = 0
         self._writing.clear()
+        self._watchers.clear()
         self._hurry = 0

@@ -152,7 +152,10 @@ def _consult_many(
     findings: dict[str, Finding] = {}
     asked: list[str] = []
     for key in keys:
-        if key not in level.suspected or (yield from _clear_suspicion(level, key)):
+        if level.is_live and key not in level.live and key not in level.suspected:
+            findings[key] = Finding("misses", level.live_token(key))
+            _count_live_miss(stack, level, key)
+        elif key not in level.suspected or (yield from _clear_suspicion(level, key)):
             asked.append(key)
         else:
             findings[key] = Finding("skips", why="outdated: a change did not reach this tier")

@@ -1,4 +1,4 @@
-"""Threads that compute values anew while the old ones are served."""
+"""Computing values anew while the old ones are served, and the threads that do it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,45 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from tiered_cache._engine.effects import RefreshMany
+from tiered_cache._engine.flights import leading
+from tiered_cache._engine.flying import Task, refresh_once
+from tiered_cache._engine.flying_many import refresh_many_once
+from tiered_cache.errors import show_key
 from tiered_cache.forking import call_in_child, fork_safe_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["Refresher"]
+    from tiered_cache._engine.effects import Plan, Refresh
+    from tiered_cache._engine.stack import Stack
+
+__all__ = ["Refresher", "recomputing", "report_failure"]
 
 _MAX_THREADS = 4
 _MAX_WAITING = 1000
 _IDLE_S = 5.0
+
+
+def recomputing(stack: Stack, wanted: Refresh | RefreshMany, keys: Sequence[str]) -> Plan[None]:
+    """The plan that computes some keys of what is wanted anew, for nobody who waits for it."""
+    leading.set(())  # in a copy of the context of the caller, who is served without it
+    if isinstance(wanted, RefreshMany):
+        seen = {key: wanted.seen[key] for key in keys}
+        yield from refresh_many_once(stack, wanted.function, wanted.terms, seen)
+    else:
+        task = Task(wanted.key, wanted.function, wanted.terms)
+        yield from refresh_once(stack, task, wanted.seen_s)
+
+
+def report_failure(stack: Stack, key: str, error: Exception) -> None:
+    """Log that a value could not be computed anew."""
+    stack.faults.report(
+        "refresh",
+        type(error).__name__,
+        f"Computing {show_key(key)} anew raised {type(error).__name__}; what there is is served "
+        "until it ends",
+    )
 
 
 class Refresher:

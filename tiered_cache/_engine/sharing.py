@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["call", "end_with", "found_in", "raise_if_impatient", "received", "wait"]
 
 
+_LOOK_S = 1.0
+"""How often who waits for an event loop's computation looks whether the loop was closed."""
+
+
 def call(
     function: Callable[[], object], keys: Sequence[str], flights: Sequence[Flight]
 ) -> Plan[Computed]:
@@ -41,11 +45,19 @@ def call(
 def wait(stack: Stack, flight: Flight) -> Plan[bool]:
     """Wait for the end of a flight; whether it came in time."""
     stack.count_wait()
+    left_s = stack.options.single_flight.timeout_s
     try:
-        over: bool = yield AwaitFlight(flight, stack.options.single_flight.timeout_s)
+        while True:
+            wait_s = left_s if flight.is_lost is None else min(left_s, _LOOK_S)
+            if (yield AwaitFlight(flight, wait_s)):
+                return True
+            if flight.is_lost is not None and flight.is_lost():
+                stack.flights.retire(flight)  # in the name of its leader
+            left_s -= wait_s
+            if left_s <= 0:
+                return False
     finally:
         stack.flights.leave(flight)
-    return over
 
 
 def received(stack: Stack, key: str, outcome: Returned | Raised) -> Plan[Any]:

@@ -7,8 +7,8 @@ import math
 import os
 import secrets
 import socket
-import threading
 from collections import deque
+from contextvars import ContextVar
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -19,6 +19,7 @@ from tiered_cache._engine.following import Following
 from tiered_cache._engine.level import Level
 from tiered_cache._engine.queue import WriteQueue
 from tiered_cache._engine.renewer import Renewer
+from tiered_cache._engine.stripes import LOCK_WAIT_S, Stripes
 from tiered_cache.contracts import EvictionReason, Reach, TierContext
 from tiered_cache.events import Event, EventKind, Listeners
 from tiered_cache.forking import call_in_child
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tiered_cache._engine.effects import Refresh, RefreshMany
+    from tiered_cache._engine.stripes import Stripe
     from tiered_cache.clock import Clock
     from tiered_cache.coherence import Coherence
     from tiered_cache.contracts import Codec, Counting, Journal, Recorder, Tier
@@ -41,17 +43,19 @@ if TYPE_CHECKING:
         WritePolicy,
     )
 
-__all__ = ["Stack", "StackOptions"]
+__all__ = ["Stack", "StackOptions", "changing"]
 
 _log = logging.getLogger("tiered_cache")
 
-_STRIPES = 256
-_LOCK_WAIT_S = 10.0
 _TICK_S = 1e-6
 _NO_QUEUE = QueueLimits(0.0, 0.0, 1, 1)
 _MAX_PENDING_EVENTS = 100_000
 
 T = TypeVar("T")
+
+
+changing: ContextVar[tuple[Stack, ...]] = ContextVar("tiered_cachechanging", default=())
+"""The stacks that the calling thread or task is changing something in."""
 
 
 class StackOptions(NamedTuple):
@@ -249,8 +253,7 @@ class Stack:
             return otherwise
 
     def _start_in_process(self) -> None:
-        self._locks = [threading.Lock() for _ in range(_STRIPES)]
-        self.here = threading.local()
+        self.stripes = Stripes()
         self.origin = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     def admits(
@@ -267,46 +270,46 @@ class Stack:
         level.recorder.count("not_admitted")
         return False
 
-    def begin_change(self, keys: Sequence[str], held: list[threading.Lock]) -> None:
+    def begin_change(self, keys: Sequence[str], held: list[Stripe]) -> None:
         """Let the changes of a key in this process happen one after the other.
 
         Without it, two writers could leave different values in different tiers. The locks that it
         adds to `held`, for the caller to release, are held over I/O, which has its deadlines; if one
         can't be had, the change goes ahead without it.
         """
-        self.here.changes = True
-        if len(keys) == 1:
-            stripes = [hash(keys[0]) % _STRIPES]
-        else:
-            stripes = sorted({hash(key) % _STRIPES for key in keys})
-        for stripe in stripes:
-            lock = self._locks[stripe]
-            if lock.acquire(timeout=_LOCK_WAIT_S):
-                held.append(lock)
+        self.enter_change()
+        for stripe in self.stripes.of(keys):
+            if stripe.lock.acquire(timeout=LOCK_WAIT_S):
+                held.append(stripe)
             else:
-                self.faults.report("engine", "lock", "A write waited too long for another one")
+                self.report_impatience()
+
+    def enter_change(self) -> None:
+        """Remember that the calling thread or task changes something, until `changing` is set back."""
+        changing.set((*changing.get(), self))
+
+    def report_impatience(self) -> None:
+        """Say that a change goes ahead without a lock that it could not have."""
+        self.faults.report("engine", "lock", "A write waited too long for another one")
 
     def changes_here(self) -> bool:
-        """Whether the calling thread is in the middle of a change."""
-        return getattr(self.here, "changes", False)
+        """Whether the calling thread or task is in the middle of a change."""
+        return self in changing.get()
 
-    def hold(self, keys: Sequence[str], *, all_keys: bool) -> list[threading.Lock] | None:
-        """Keep `keys`, or all, from being changed here until `end_change`; `None` if it can't."""
-        held: list[threading.Lock] = []
-        stripes = range(_STRIPES) if all_keys else sorted({hash(key) % _STRIPES for key in keys})
-        for stripe in stripes:
-            lock = self._locks[stripe]
-            if not lock.acquire(timeout=_LOCK_WAIT_S):
-                self.end_change(held)
+    def hold(self, keys: Sequence[str], *, all_keys: bool) -> list[Stripe] | None:
+        """Keep `keys`, or all, from being changed here until `let_go`; `None` if it can't."""
+        held: list[Stripe] = []
+        for stripe in self.stripes.all() if all_keys else self.stripes.of(keys):
+            if not stripe.lock.acquire(timeout=LOCK_WAIT_S):
+                self.let_go(held)
                 return None
-            held.append(lock)
+            held.append(stripe)
         return held
 
-    def end_change(self, held: Iterable[threading.Lock]) -> None:
+    def let_go(self, held: Iterable[Stripe]) -> None:
         """Let the next change of the keys go ahead."""
-        self.here.changes = False
-        for lock in held:
-            lock.release()
+        for stripe in held:
+            stripe.release()
 
     def close_tiers(self) -> list[str]:
         """Close every tier; the names of those that failed to."""

@@ -11,7 +11,7 @@ from tiered_cache.tiers._redis_script import Script
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tiered_cache.tiers._redis_wire import Command
+    from tiered_cache.tiers._redis_talk import Command
 
 __all__ = ["RedisBoard"]
 

@@ -16,7 +16,7 @@ from tiered_cache.tiers._redis_wire import RedisWire
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tiered_cache.tiers._redis_wire import Command
+    from tiered_cache.tiers._redis_talk import Command
 
 __all__ = ["ClusterWire", "Wire", "make_wire"]
 

@@ -11,15 +11,16 @@ from tiered_cache.leases import LeaseAnswer
 from tiered_cache.tiers._redis_script import Script
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from tiered_cache.tiers._redis_wire import Command
+    from tiered_cache.tiers._redis_talk import Speaker, Talk
 
-__all__ = ["RedisLeases"]
+__all__ = ["POLL_S", "LeaseTalk", "RedisLeases"]
 
 _REMEMBERED_MS = 3_600_000
 _DONE_MS = 10_000
-_POLL_S = 0.02
+POLL_S = 0.02
+"""How long who waits does so where no connection is left to be blocked."""
 
 # A lease is "<end, in ms of the server's clock> <whether anybody waits> <owner>".
 _ACQUIRE = Script(f"""
@@ -56,27 +57,75 @@ return tonumber(waited)
 """)
 
 
-class RedisLeases:
-    """Implements `Leases` for hosts that share a server, by the server's clock.
+class LeaseTalk:
+    """Talks about leases: each method is that of `Leases` with its name. Thread-safe.
 
     Each request is one script on one key. Who waits blocks on a stream, to which the holder adds
     when he gives the lease back and somebody waits; that costs a second round trip.
 
     Args:
-        ask: Sends commands and gives their replies, within the tier's own deadline and that many
-            seconds more.
-        name: Makes a server's key of a kind and a cache's key.
+        speaker: Asks.
+    """
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._ask_all = speaker.ask_all
+        self._aside = ""
+
+    def open(self, aside: str) -> None:
+        """Say with what the names begin of what is kept beside the records."""
+        self._aside = aside
+
+    def _name(self, kind: str, key: str) -> bytes:
+        return f"{self._aside}{kind}:".encode() + key.encode("utf-8", "surrogatepass")
+
+    def acquire(self, key: str, owner: str, lifetime_s: float) -> Talk[LeaseAnswer]:
+        """Ask for the lease of `key`."""
+        acquire = _ACQUIRE.call([self._name("lease", key)], (owner, int(lifetime_s * 1000)))
+        newest = ("XREVRANGE", self._name("done", key), "+", "-", "COUNT", 1)
+        # In this order: what is added between the two would else be waited for in vain.
+        entries, (state, left_ms) = yield from self._ask_all("acquire", key, [newest, acquire])
+        if state:
+            return LeaseAnswer(granted=True, taken_over=state == 2)
+        seen = entries[0][0] if entries else b"0-0"
+        return LeaseAnswer(granted=False, ends_in_s=left_ms / 1000, seen=seen)
+
+    def renew(self, key: str, owner: str, lifetime_s: float) -> Talk[bool]:
+        """Have `lifetime_s` seconds from now; false if somebody else was given the lease."""
+        name = self._name("lease", key)
+        renew = _RENEW.call([name], (owner, int(lifetime_s * 1000)))
+        (renewed,) = yield from self._ask_all("renew", key, [renew])
+        return bool(renewed)
+
+    def release(self, key: str, owner: str) -> Talk[None]:
+        """Give the lease back; who waits is woken."""
+        release = _RELEASE.call([self._name("lease", key)], (owner,))
+        (waited,) = yield from self._ask_all("release", key, [release])
+        if waited:
+            done = self._name("done", key)
+            tell = ("XADD", done, "MAXLEN", 1, "*", "", "")
+            yield from self._ask_all("release", key, [tell, ("PEXPIRE", done, _DONE_MS)])
+
+    def wait(self, key: str, seen: object, timeout_s: float) -> Talk[None]:
+        """Block until the lease is given back, or `timeout_s` is over."""
+        block_ms = max(1, int(timeout_s * 1000))
+        wait = ("XREAD", "BLOCK", block_ms, "STREAMS", self._name("done", key), seen)
+        yield from self._ask_all("wait", key, [wait], timeout_s)
+
+
+class RedisLeases:
+    """Implements `Leases` for hosts that share a server, by the server's clock.
+
+    Args:
+        talk: What is said.
+        converse: Has a talk.
         max_waiting: How many connections may be blocked by waiting; past that, who waits polls.
     """
 
     def __init__(
-        self,
-        ask: Callable[[str, str, Sequence[Command], float], list[Any]],
-        name: Callable[[str, str], bytes],
-        max_waiting: int,
+        self, talk: LeaseTalk, converse: Callable[[Talk[Any]], Any], max_waiting: int
     ) -> None:
-        self._ask = ask
-        self._name = name
+        self._talk = talk
+        self._converse = converse
         self._max_waiting = max_waiting
         self._start()
         call_in_child(self._start)
@@ -86,38 +135,24 @@ class RedisLeases:
 
     def acquire(self, key: str, owner: str, lifetime_s: float) -> LeaseAnswer:
         """Ask for the lease of `key`."""
-        acquire = _ACQUIRE.call([self._name("lease", key)], (owner, int(lifetime_s * 1000)))
-        newest = ("XREVRANGE", self._name("done", key), "+", "-", "COUNT", 1)
-        # In this order: what is added between the two would else be waited for in vain.
-        entries, (state, left_ms) = self._ask("acquire", key, [newest, acquire], 0.0)
-        if state:
-            return LeaseAnswer(granted=True, taken_over=state == 2)
-        seen = entries[0][0] if entries else b"0-0"
-        return LeaseAnswer(granted=False, ends_in_s=left_ms / 1000, seen=seen)
+        answer: LeaseAnswer = self._converse(self._talk.acquire(key, owner, lifetime_s))
+        return answer
 
     def renew(self, key: str, owner: str, lifetime_s: float) -> bool:
         """Have `lifetime_s` seconds from now; false if somebody else was given the lease."""
-        name = self._name("lease", key)
-        renew = _RENEW.call([name], (owner, int(lifetime_s * 1000)))
-        return bool(self._ask("renew", key, [renew], 0.0)[0])
+        return bool(self._converse(self._talk.renew(key, owner, lifetime_s)))
 
     def release(self, key: str, owner: str) -> None:
         """Give the lease back; who waits is woken."""
-        release = _RELEASE.call([self._name("lease", key)], (owner,))
-        if self._ask("release", key, [release], 0.0)[0]:
-            done = self._name("done", key)
-            tell = ("XADD", done, "MAXLEN", 1, "*", "", "")
-            self._ask("release", key, [tell, ("PEXPIRE", done, _DONE_MS)], 0.0)
+        self._converse(self._talk.release(key, owner))
 
     def wait(self, key: str, seen: object, timeout_s: float) -> None:
         """Block until the lease is given back, or `timeout_s` is over."""
         may_block = self._may_block
         if not may_block.acquire(blocking=False):
-            time.sleep(min(timeout_s, _POLL_S))
+            time.sleep(min(timeout_s, POLL_S))
             return
-        block_ms = max(1, int(timeout_s * 1000))
-        done = self._name("done", key)
         try:
-            self._ask("wait", key, [("XREAD", "BLOCK", block_ms, "STREAMS", done, seen)], timeout_s)
+            self._converse(self._talk.wait(key, seen, timeout_s))
         finally:
             may_block.release()

@@ -13,7 +13,7 @@ from tiered_cache.forking import call_in_child
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tiered_cache.tiers._redis_wire import Command
+    from tiered_cache.tiers._redis_talk import Command, Speaker, Talk
 
 __all__ = ["LOG_FUNCTION", "RedisLog"]
 
@@ -45,16 +45,19 @@ class RedisLog:
     Source: https://redis.io/docs/latest/develop/data-types/streams/
 
     Args:
-        ask: As for `RedisLeases`.
+        speaker: Asks.
+        converse: Has a talk.
         max_waiting: How many connections may be blocked by waiting; past that, who waits polls.
     """
 
     def __init__(
         self,
-        ask: Callable[[str, str, Sequence[Command], float], list[Any]],
+        speaker: Speaker,
+        converse: Callable[[Talk[Any]], Any],
         max_waiting: int,
     ) -> None:
-        self._ask = ask
+        self._ask_all = speaker.ask_all
+        self._converse = converse
         self._max_waiting = max_waiting
         self.source = ""
         self.generation = b""
@@ -70,25 +73,29 @@ class RedisLog:
         self.source = source
         self.stream = stream
         self.generation_key = generation_key
-        self.learn_generation()
+        self._converse(self.learn_generation())
 
-    def learn_generation(self) -> None:
+    def learn_generation(self) -> Talk[None]:
         """Read the generation; make one where there is none."""
         key = self.generation_key
         create = ("SET", key, secrets.token_hex(8), "NX")
-        _, generation = self._ask("generation", "", [create, ("GET", key)], 0.0)
+        _, generation = yield from self._ask_all("generation", "", [create, ("GET", key)])
         self.generation = generation if isinstance(generation, bytes) else b""
 
-    def begin_clear(self, origin: str, prefix: str) -> None:
+    def _ask(self, operation: str, commands: Sequence[Command], extra_s: float = 0.0) -> list[Any]:
+        replies: list[Any] = self._converse(self._ask_all(operation, "", commands, extra_s))
+        return replies
+
+    def begin_clear(self, origin: str, prefix: str) -> Talk[None]:
         """Refuse fills that began before now, and log that keys are being removed."""
         generation = secrets.token_hex(8)
         renew = ("SET", self.generation_key, generation)
-        self._ask("clear", "", [renew, *self._log_prefix(origin, prefix)], 0.0)
+        yield from self._ask_all("clear", "", [renew, *self._log_prefix(origin, prefix)])
         self.generation = generation.encode()
 
-    def end_clear(self, origin: str, prefix: str) -> None:
+    def end_clear(self, origin: str, prefix: str) -> Talk[None]:
         """Log that keys have been removed: some may have been read in between."""
-        self._ask("clear", "", self._log_prefix(origin, prefix), 0.0)
+        yield from self._ask_all("clear", "", self._log_prefix(origin, prefix))
 
     def _log_prefix(self, origin: str, prefix: str) -> list[Command]:
         return self._add(origin, *pack([prefix], are_prefixes=True))
@@ -108,7 +115,7 @@ class RedisLog:
         anchor = ("XRANGE", self.stream, at, at)
         later = ("XREAD", "COUNT", _PAGE, "STREAMS", self.stream, at)
         generation = ("GET", self.generation_key)
-        there, streams, known = self._ask("read_changes", "", [anchor, later, generation], 0.0)
+        there, streams, known = self._ask("read_changes", [anchor, later, generation])
         if isinstance(known, bytes):
             # Somebody may have cleared: the next fill need not be refused to know.
             self.generation = known
@@ -123,10 +130,10 @@ class RedisLog:
 
     def _end(self) -> ChangePage:
         newest = ("XREVRANGE", self.stream, "+", "-", "COUNT", 1)
-        (entries,) = self._ask("read_changes", "", [newest], 0.0)
+        (entries,) = self._ask("read_changes", [newest])
         if entries:
             return ChangePage((), _to_position(entries[0][0]), complete=False)
-        added, _ = self._ask("read_changes", "", self._add("", _NO_CHANGE), 0.0)
+        added, _ = self._ask("read_changes", self._add("", _NO_CHANGE))
         return ChangePage((), _to_position(added), complete=False)
 
     def wait(self, position: int, timeout_s: float) -> None:
@@ -138,7 +145,7 @@ class RedisLog:
         block_ms = max(1, int(timeout_s * 1000))
         command = ("XREAD", "BLOCK", block_ms, "COUNT", 1, "STREAMS", self.stream)
         try:
-            self._ask("await_change", "", [(*command, _to_id(position))], timeout_s)
+            self._ask("await_change", [(*command, _to_id(position))], timeout_s)
         finally:
             may_block.release()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tiered_cache.tiers._redis_wire import Command
+    from tiered_cache.tiers._redis_talk import Command
 
 __all__ = ["Script", "with_its_text"]
 

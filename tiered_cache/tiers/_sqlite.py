@@ -13,6 +13,7 @@ import diskcache
 from diskcache.core import DBNAME, DEFAULT_SETTINGS, METADATA
 
 from tiered_cache.errors import CorruptRecordError
+from tiered_cache.forking import ForkGate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,9 @@ __all__ = ["DBNAME", "BoundedCache", "is_ours", "open_bounded"]
 _KNOWN_SETTINGS = {*DEFAULT_SETTINGS, *METADATA, "disk_max_value_bytes", "tag_index"}
 _abandoned: list[object] = []
 """Connections that a forked child inherited. SQLite forbids even to close them there."""
+_gate = ForkGate()
+"""Entered to close the connection of a thread that ended: the child of a fork in the middle of that
+would find the locks of the database held for ever."""
 
 
 _Cache: Any = diskcache.Cache  # it has no types; what a checker infers of it is wrong
@@ -91,7 +95,7 @@ class _Closer:
             _abandoned.append(self._connection)
             return
         # Another thread may be the one that collects it, which sqlite3 refuses.
-        with contextlib.suppress(sqlite3.Error):
+        with _gate.finalizing(), contextlib.suppress(sqlite3.Error):
             self._connection.close()
 
 

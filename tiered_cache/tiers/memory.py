@@ -162,6 +162,11 @@ class MemoryTier(OneByOne):
         return policy
 
     @property
+    def is_quick(self) -> bool:
+        """Whether an event loop may call it: not where it walks over each value."""
+        return self._copy is None
+
+    @property
     def live(self) -> Mapping[str, Node]:
         """Nodes by key for the inlined hit; empty where a hit must go through `get`."""
         return self._nodes if self._copy is None else _NO_NODES

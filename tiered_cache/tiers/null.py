@@ -23,6 +23,7 @@ class NullTier(OneByOne):
 
     reach = Reach.PROCESS
     holds_records = False
+    is_quick = True
 
     def __init__(self, *, name: str = "null") -> None:
         self.name = name

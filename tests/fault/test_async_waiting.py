@@ -1,0 +1,359 @@
+"""The event loop's thread never waits: not for a tier, not for a lock, not for a journal.
+
+Not by a clock, which says little on a busy machine: it is looked at in which thread things happen, and
+whether a task of the loop can still end what another one waits for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, RedisTier, current
+from tiered_cache._engine.following import Following
+from tiered_cache._engine.home import TIER_THREADS
+from tiered_cache._engine.queue import WriteQueue
+from tiered_cache._engine.stripes import Stripe
+from tiered_cache.journal import DiskJournal
+from tiered_cache.policies import WriteBack
+from tiered_cache.testing import ValkeyServer
+from tiered_cache.tiers._disk_leases import DiskLeases
+from tiered_cache.tiers._disk_log import DiskLog
+from tiered_cache.tiers._redis_async import _AwaitedWire
+from tiered_cache.tiers._redis_wire import RedisWire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tiered_cache.contracts import Tier
+
+WAIT_S = 30
+
+_DISK = "open get get_many put put_many delete delete_many clear scan info close place_in set_place"
+_WAITING: dict[type, str] = {
+    DiskTier: _DISK,
+    DiskJournal: "write forget park entries take_parked drop_parked clear adopt close",
+    DiskLeases: "acquire renew release wait close",
+    DiskLog: "read wait",
+    RedisWire: "exchange",
+    Following: "_catch_up",
+    WriteQueue: "wait_for_room wait_until_written drain sleep",
+}
+"""Everything that may wait, in a synchronous way."""
+
+
+class Witness:
+    """Notes in which threads everything that may wait was called."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls: set[tuple[str, int]] = set()
+        for kind, names in _WAITING.items():
+            for name in names.split():
+                monkeypatch.setattr(kind, name, self._noting(kind, name))
+        noted = self
+
+        class Lock:
+            def __init__(self) -> None:
+                self.lock = threading.Lock()
+                self.release = self.lock.release
+
+            def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+                if blocking:
+                    noted.calls.add(("a lock", threading.get_ident()))
+                return self.lock.acquire(blocking, timeout)
+
+        make = Stripe.__init__
+
+        def init(stripe: Any) -> None:
+            make(stripe)
+            stripe.lock = Lock()
+
+        monkeypatch.setattr(Stripe, "__init__", init)
+
+    def _noting(self, kind: type, name: str) -> Any:
+        function = getattr(kind, name)
+
+        @functools.wraps(function)
+        def noting(*args: Any, **options: Any) -> Any:
+            self.calls.add((f"{kind.__name__}.{name}", threading.get_ident()))
+            return function(*args, **options)
+
+        return noting
+
+    def names(self, thread: int | None = None) -> set[str]:
+        """What was called, in one thread or in any."""
+        return {name for name, each in self.calls if thread in (None, each)}
+
+
+async def use_everything(cache: AsyncTieredCache) -> None:
+    async def compute() -> str:
+        await anyio.lowlevel.checkpoint()
+        current().add_tags({"by itself"})
+        return "value"
+
+    async def compute_many(keys: Any) -> dict[str, str]:
+        await anyio.lowlevel.checkpoint()
+        return {key: key for key in keys}
+
+    def forget_memory() -> None:
+        cache.sync._source.core().stack.levels[0].tier.clear()
+
+    async with cache:
+        async with anyio.create_task_group() as group:
+            for number in range(20):
+                group.start_soon(cache.get_or_compute, f"{number % 5}", compute, "1h", ("t",))
+        await cache.set("key", 1, tags={"t"})
+        await cache.set_many({"a": 1, "b": 2})
+        forget_memory()
+        async with anyio.create_task_group() as group:
+            for key in ("key", "a", "b", "none"):
+                group.start_soon(cache.get, key)
+                group.start_soon(cache.lookup, key)
+        forget_memory()
+        await cache.get_many(["key", "a", "none"])
+        await cache.get_or_compute_many(["a", "x", "y"], compute_many)
+        await cache.touch("key", "2h")
+        await cache.exists("key")
+        await cache.explain("key")
+        assert [key async for key in cache.keys()]  # noqa: SIM118 - it is no dictionary
+        await cache.invalidate_tags("t")
+        await cache.get("key")
+        await cache.delete("a")
+        await cache.delete_many(["b", "x"])
+        await cache.invalidate_prefix("y")
+        await cache.journal()
+        await cache.retry_parked()
+        await cache.drop_parked()
+        await cache.stats()
+        await cache.clear()
+        await cache.flush()
+
+
+@pytest.mark.parametrize("writing", ["through", "back"])
+def test_law_12_nothing_that_may_wait_is_called_by_the_loop(
+    run: Any,
+    writing: str,
+    tmp_path: Path,
+    redis_url: str,
+    namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    witness = Witness(monkeypatch)
+    tiers: list[Tier] = [
+        MemoryTier(),
+        DiskTier(tmp_path, timeout="20s"),
+        RedisTier(redis_url, timeout="20s"),
+    ]
+    policy = WriteBack("disk", flush_interval="1ms") if writing == "back" else None
+
+    async def main() -> int:
+        await use_everything(AsyncTieredCache(tiers, namespace=namespace, writing=policy))
+        return threading.get_ident()
+
+    loop_thread = run(main)
+    assert witness.names(loop_thread) == set()
+    expected = {"DiskTier.get_many", "DiskTier.put", "DiskTier.clear", "DiskTier.info"}
+    expected |= {"DiskTier.close", "RedisWire.exchange", "Following._catch_up", "DiskTier.scan"}
+    if writing == "back":
+        expected |= {"DiskJournal.write", "DiskJournal.entries"}
+    assert expected <= witness.names()
+
+
+def test_the_witness_sees_who_waits(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    witness = Witness(monkeypatch)
+
+    async def main() -> int:
+        async with AsyncTieredCache([MemoryTier(), DiskTier(tmp_path)]) as cache:
+            cache.sync.set("key", 1)  # as nobody should in a loop
+        return threading.get_ident()
+
+    assert {"a lock", "DiskTier.put"} <= witness.names(run(main))
+
+
+def test_redis_is_awaited_under_asyncio_and_asked_in_threads_under_trio(
+    redis_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchanged: list[str] = []
+    for kind in (RedisWire, _AwaitedWire):
+        exchange = kind.exchange
+
+        def noting(
+            self: Any, commands: Any, extra_s: float = 0.0, *, by: Any = (kind, exchange)
+        ) -> Any:
+            exchanged.append(f"{by[0].__name__} {commands[0][0]}")
+            return by[1](self, commands, extra_s)
+
+        monkeypatch.setattr(kind, "exchange", noting)
+
+    async def main() -> None:
+        tiers: list[Tier] = [RedisTier(redis_url, timeout="20s")]
+        async with AsyncTieredCache(tiers, namespace=namespace) as cache:
+            await cache.set("key", 1)
+            assert await cache.get("key") == 1
+
+    anyio.run(main)
+    assert "_AwaitedWire GETRANGE" in exchanged
+    assert "RedisWire GETRANGE" not in exchanged
+    exchanged.clear()
+    anyio.run(main, backend="trio")
+    assert "RedisWire GETRANGE" in exchanged
+    assert not any(each.startswith("_AwaitedWire") for each in exchanged)
+
+
+@contextlib.asynccontextmanager
+async def with_disk(tmp_path: Path, **options: Any) -> AsyncIterator[AsyncTieredCache]:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path, timeout="60s")]
+    async with AsyncTieredCache(tiers, **options) as cache:
+        yield cache
+
+
+def test_law_12_a_locked_database_is_unlocked_by_a_task_of_the_same_loop(
+    run: Any, tmp_path: Path
+) -> None:
+    """If the loop waited for the database, nothing would unlock it, and the write would fail."""
+
+    async def main() -> None:
+        async with with_disk(tmp_path) as cache:
+            await cache.set("key", 1)
+            locker = sqlite3.connect(tmp_path / "default" / "cache.db", isolation_level=None)
+            locker.execute("BEGIN EXCLUSIVE")
+            results: list[bool] = []
+
+            async def write() -> None:
+                results.append(bool(await cache.set("key", 2)))
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(write)
+                level: Any = cache.sync._source.core().stack.levels[1]
+                while not level.tier._queue.locked():  # noqa: ASYNC110 - it sets no event
+                    await anyio.sleep(0.001)
+                assert results == []
+                assert await cache.get("key") == 1  # memory is not waited for either
+                locker.execute("ROLLBACK")
+            locker.close()
+            assert results == [True]
+
+    run(main)
+
+
+def test_law_12_a_lock_of_a_key_is_let_go_by_a_task_of_the_same_loop(
+    run: Any, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with with_disk(tmp_path) as cache:
+            (stripe,) = cache.sync._source.core().stack.stripes.of(["key"])
+            assert stripe.lock.acquire(timeout=WAIT_S)
+            order: list[str] = []
+
+            async def write(value: int) -> None:
+                await cache.set("key", value)
+                order.append("written")
+
+            async with anyio.create_task_group() as group:
+                for number in range(10):
+                    group.start_soon(write, number)
+                while len(stripe.tasks) < 10:  # noqa: ASYNC110 - it sets no event
+                    await anyio.sleep(0.001)
+                with anyio.move_on_after(0.001):
+                    await cache.set("key", "of one who goes away")
+                order.append("let go")
+                stripe.release()
+            assert order == ["let go", *["written"] * 10]
+
+    run(main)
+
+
+def test_a_change_goes_ahead_without_a_lock_that_it_can_not_have(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tiered_cache._engine.async_driver.LOCK_WAIT_S", 0.01)
+
+    async def main() -> None:
+        async with with_disk(tmp_path) as cache:
+            (stripe,) = cache.sync._source.core().stack.stripes.of(["key"])
+            assert stripe.lock.acquire(timeout=WAIT_S)
+            assert await cache.set("key", 1)
+            stripe.release()
+            assert not stripe.tasks
+
+    run(main)
+
+
+def test_law_12_a_frozen_server_is_woken_by_a_task_of_the_same_loop(
+    run: Any, namespace: str
+) -> None:
+    async def main(server: ValkeyServer) -> None:
+        tiers: list[Tier] = [MemoryTier(), RedisTier(server.url, timeout="60s")]
+        async with AsyncTieredCache(tiers, namespace=namespace) as cache:
+            await cache.set("key", 1)
+            level = cache.sync._source.core().stack.levels[0]
+            level.tier.clear()
+            results: list[Any] = []
+
+            async def read() -> None:
+                results.append(await cache.get("key"))
+
+            server.freeze()
+            async with anyio.create_task_group() as group:
+                group.start_soon(read)
+                for _ in range(100):
+                    await anyio.sleep(0.001)
+                assert results == []
+                server.thaw()
+            assert results == [1]
+
+    with ValkeyServer() as server:
+        run(lambda: main(server))
+
+
+def test_law_8_a_frozen_server_is_given_up_in_time(run: Any, namespace: str) -> None:
+    async def main(server: ValkeyServer) -> None:
+        tiers: list[Tier] = [MemoryTier(), RedisTier(server.url, timeout="100ms")]
+        async with AsyncTieredCache(tiers, namespace=namespace) as cache:
+            await cache.set("key", 1)
+            server.freeze()
+            cache.sync._source.core().stack.levels[0].tier.clear()
+            assert await cache.get("key", "none") == "none"
+            server.thaw()
+
+    with ValkeyServer() as server:
+        run(lambda: main(server))
+
+
+def test_law_10_no_more_threads_than_it_says_are_in_a_tier(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = most = 0
+    counting = threading.Lock()
+    delete = DiskTier.delete
+
+    def counted(self: Any, key: str) -> bool:
+        nonlocal inside, most
+        with counting:
+            inside += 1
+            most = max(most, inside)
+        try:
+            return delete(self, key)
+        finally:
+            with counting:
+                inside -= 1
+
+    monkeypatch.setattr(DiskTier, "delete", counted)
+
+    async def main() -> None:
+        async with with_disk(tmp_path) as cache, anyio.create_task_group() as group:
+            for number in range(300):
+                group.start_soon(cache.delete, f"{number}")
+
+    run(main)
+    assert 1 < most <= TIER_THREADS

@@ -1,0 +1,84 @@
+"""Replies of a Redis server, read from what has arrived."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.exceptions import InvalidResponse, NoScriptError, ResponseError
+
+from tiered_cache.tiers._resp import Replies
+
+REPLIES: list[tuple[bytes, Any]] = [
+    (b"+OK\r\n", b"OK"),
+    (b":-12\r\n", -12),
+    (b"$5\r\na\r\nbc\r\n", b"a\r\nbc"),
+    (b"$0\r\n\r\n", b""),
+    (b"$-1\r\n", None),
+    (b"*-1\r\n", None),
+    (b"_\r\n", None),
+    (b"*0\r\n", []),
+    (b"*3\r\n:1\r\n$1\r\na\r\n*1\r\n_\r\n", [1, b"a", [None]]),
+    (b"%1\r\n+key\r\n*1\r\n:1\r\n", {b"key": [1]}),
+    (b"~1\r\n:1\r\n", [1]),
+    (b"#t\r\n", True),
+    (b"#f\r\n", False),
+    (b",1.5\r\n", 1.5),
+    (b"(123456789012345678901\r\n", 123456789012345678901),
+    (b"=7\r\ntxt:abc\r\n", b"abc"),
+]
+
+
+@pytest.mark.parametrize(("data", "value"), REPLIES)
+def test_each_kind_of_reply(data: bytes, value: object) -> None:
+    replies = Replies(1)
+    assert replies.feed(data)
+    assert replies.read == [value]
+
+
+@given(st.lists(st.sampled_from(REPLIES), min_size=1), st.data())
+def test_replies_that_arrive_in_pieces(chosen: list[tuple[bytes, Any]], data: Any) -> None:
+    stream = b"".join(each for each, _ in chosen)
+    replies = Replies(len(chosen))
+    at = 0
+    while at < len(stream):
+        size = data.draw(st.integers(1, len(stream) - at))
+        at += size
+        assert replies.feed(stream[at - size : at]) == (at == len(stream))
+    assert replies.read == [value for _, value in chosen]
+
+
+def test_errors_are_those_of_redis_py() -> None:
+    replies = Replies(3)
+    assert replies.feed(b"-NOSCRIPT no such script\r\n-WRONGTYPE of a list\r\n!9\r\nERR large\r\n")
+    kinds = [type(each) for each in replies.read]
+    assert kinds == [NoScriptError, ResponseError, ResponseError]
+    assert "WRONGTYPE" in str(replies.read[1])
+
+
+def test_what_nobody_asked_for_is_passed_over() -> None:
+    replies = Replies(1)
+    assert replies.feed(b">2\r\n+invalidate\r\n*1\r\n+key\r\n:5\r\n")
+    assert replies.read == [5]
+
+
+@pytest.mark.parametrize(
+    "data", [b"HTTP/1.1 200 OK\r\n", b"\x00\r\n", b"\r\n", b":x\r\n", b"$x\r\n"]
+)
+def test_law_9_what_is_no_reply_is_an_error(data: bytes) -> None:
+    with pytest.raises((InvalidResponse, ValueError)):
+        Replies(1).feed(data)
+
+
+def test_a_long_value_is_joined_once() -> None:
+    size = 4 * 2**20
+    chunk = b"x" * 4096
+    replies = Replies(1)
+    assert not replies.feed(b"$%d\r\n" % size)
+    for _ in range(size // len(chunk)):
+        assert not replies.feed(chunk)
+        assert len(replies._data) < 2 * len(chunk)
+    assert replies.feed(b"\r\n")
+    assert replies.read == [b"x" * size]
