@@ -322,6 +322,7 @@ class Model:
         self.halves: dict[str, Half] = {}
         self.filled: dict[str, int] = dict.fromkeys(KEYS, 0)
         self.unaware: set[int] = set()
+        self.cleared = False
 
     def allowed(self, worker: int, key: str) -> set[str | None]:
         heard = self.heard[worker, key]
@@ -338,6 +339,7 @@ class Model:
         for key in KEYS:
             self.change(worker, key, None)
         self.unaware = {each for each, _ in self.heard} - {worker}
+        self.cleared = True
 
     def change(self, worker: int, key: str, *values: str | None) -> None:
         self._end(key, self.now)
@@ -385,7 +387,8 @@ class Model:
 
     def land(self, half: Half, *, surely: bool) -> None:
         """A value that was computed is where all look for it, unless something else came first."""
-        first = self.filled[half.key] <= half.began and not half.unaware
+        # Who hears of a clear drops what he computes meanwhile, and what others know he may not.
+        first = self.filled[half.key] <= half.began and not self.cleared
         self.filled[half.key] = self.now
         if half.changed:
             return
@@ -523,10 +526,11 @@ class Machine(RuleBasedStateMachine):
         if kind == "get":
             self.check(result, half.allowed)
         else:
-            # It was refused at the first tier: somebody cleared whom this process did not hear of.
+            # It was refused by a tier: somebody cleared whom this process did not hear of.
             assert kind == "fill"
             assert half.unaware
             assert result == value
+            self.model.land(half, surely=False)
         return multiple()
 
     @rule(name=consumes(halves))
