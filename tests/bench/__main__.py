@@ -9,6 +9,7 @@ from tests.bench.churn import bench_churn
 from tests.bench.coherence import bench_coherence
 from tests.bench.costs import bench_costs
 from tests.bench.counting import bench_counting
+from tests.bench.dashboard import bench_dashboard
 from tests.bench.eviction import bench_eviction
 from tests.bench.flights import bench_flights
 from tests.bench.hits import bench_l1, bench_l2, bench_l3
@@ -28,6 +29,7 @@ BENCHMARKS = {
     "flights": bench_flights,
     "coherence": bench_coherence,
     "numbers": bench_numbers,
+    "dashboard": bench_dashboard,
     "imports": bench_imports,
 }
 
