@@ -60,7 +60,7 @@ class Board(Protocol):
         ...
 
     def read(self, prefix: str) -> Sequence[Notice]:
-        """The notices whose names begin with `prefix`, as of one moment.
+        """The notices whose names begin with `prefix`, as of one moment, in the order of their names.
 
         At most `MAX_NOTICES`, and `MAX_READ_BYTES`; none that is longer than a notice may be.
         """

@@ -10,6 +10,7 @@ from tests.bench.churn import bench_churn
 from tests.bench.coherence import bench_coherence
 from tests.bench.costs import bench_costs
 from tests.bench.counting import bench_counting
+from tests.bench.dashboard import bench_dashboard
 from tests.bench.eviction import bench_eviction
 from tests.bench.flights import bench_flights
 from tests.bench.hits import bench_l1, bench_l2, bench_l3
@@ -30,6 +31,7 @@ BENCHMARKS = {
     "coherence": bench_coherence,
     "async": bench_async,
     "numbers": bench_numbers,
+    "dashboard": bench_dashboard,
     "imports": bench_imports,
 }
 

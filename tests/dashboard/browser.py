@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-__all__ = ["SCREENSHOTS", "Pages", "open_browser"]
+__all__ = ["SCREENSHOTS", "Pages", "held", "open_browser", "redraw"]
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 """Where pictures of the pages are left: continuous integration keeps them."""
@@ -87,3 +87,37 @@ class Pages:
         """Close all of them."""
         for context in self._contexts:
             context.close()
+
+
+_REDRAW = """async (times) => {
+  const [tiers, flow, summary, health, processes] = await Promise.all(
+    ["tiers", "flow", "summary", "health", "processes"].map((name) => import(`./static/js/${name}.js`)));
+  const numbers = await (await fetch("api/now?window=15m")).json();
+  const at = (id) => document.getElementById(id);
+  for (let turn = 0; turn < times; turn += 1) {
+    for (const tier of numbers.tiers) { tier.lookups += 7; tier.hits += 5; }
+    numbers.total.lookups += 7;
+    summary.showSummary(at("summary"), numbers);
+    flow.showFlow(at("flow-picture"), numbers);
+    tiers.showTiers(at("tiers-table"), numbers);
+    health.showHealth({ breakers: at("breakers"), queue: at("queue"), bus: at("bus") }, numbers);
+    processes.showProcesses(at("processes-body"), numbers);
+    if (turn % 50 === 0) await new Promise(requestAnimationFrame);
+  }
+}"""
+
+
+def redraw(page: Page, times: int) -> None:
+    """Have a page draw other numbers so many times: as many seconds of its life."""
+    page.evaluate(_REDRAW, times)
+
+
+def held(page: Page) -> dict[str, int]:
+    """The bytes of a page's heap and the nodes of its tree, without what can be let go of."""
+    session = page.context.new_cdp_session(page)
+    for _ in range(3):  # elements are let go of when what wrapped them is
+        session.send("HeapProfiler.collectGarbage")
+    heap = session.send("Runtime.getHeapUsage")["usedSize"]
+    nodes = session.send("Memory.getDOMCounters")["nodes"]
+    session.detach()
+    return {"heap": int(heap), "nodes": int(nodes)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +24,15 @@ def main() -> None:
     """Draw all of them."""
     PLACE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
-        places = (f"{folder}/disk", server.url, "analysis")
-        loads = [Load(*places, str(seed)) for seed in (1, 2)]
+        # Two machines that share a server: each has a disk of its own.
+        places = (f"{folder}/1", server.url, "analysis")
+        loads = [Load(f"{folder}/{seed}", *places[1:], str(seed)) for seed in (1, 2)]
         try:
             with dashboard("--allow-changes", **settings_of(*places)) as (url, process):
-                time.sleep(WORK_S)
                 for browser in open_browser():
+                    watching = browser.new_page()  # the charts grow while somebody looks
+                    watching.goto(url)
+                    watching.wait_for_timeout(WORK_S * 1000)
                     draw(browser, url)
                 process.send_signal(signal.SIGINT)
         finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.dashboard.browser import Pages, open_browser
+from tests.dashboard.browser import Pages, held, open_browser, redraw
 from tests.dashboard.conftest import served
 from tests.dashboard.readings import make_reading, make_stats, with_open_breaker
 from tests.dashboard.test_dashboard_entries import HOSTILE
@@ -351,3 +351,13 @@ def test_it_asks_where_it_is_not_pushed_to(
         page.check("input[value='1m']", force=True)
     page.get_by_text("saved in the last minute").wait_for()
     assert text(page, "#status").startswith("Live")
+
+
+def test_law_10_a_page_does_not_grow(site_of: Callable[..., Site], pages: Pages) -> None:
+    site = site_of(full_reading(20))
+    page = pages.open(site.url)
+    page.wait_for_selector("#chart-rate canvas")
+    redraw(page, 100)
+    before = held(page)
+    redraw(page, 400)
+    assert held(page)["nodes"] <= before["nodes"]

@@ -16,8 +16,8 @@ from tiered_cache import (
     TieredCache,
     TierUnavailableError,
 )
-from tiered_cache.testing import FakeClock, ValkeyServer, in_forked_child
-from tiered_cache.testing.valkey_cluster import ValkeyCluster, ask, port
+from tiered_cache.testing import FakeClock, ValkeyCluster, ValkeyServer, in_forked_child
+from tiered_cache.testing.valkey_cluster import ask, port
 from tiered_cache.testing.waiting import wait_until
 
 if TYPE_CHECKING:

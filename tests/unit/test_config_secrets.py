@@ -154,6 +154,7 @@ def test_a_key_that_is_no_text_is_used_all_the_same(namespace: str) -> None:
         ("redis://u:p/q@h/0", "redis://***"),
         ("redis://h/0?password=p&db=1", "redis://h/0?password=***&db=1"),
         ("unix:///run/redis.sock?password=p", "unix:///run/redis.sock?password=***"),
+        ("redis+cluster://u:p@h:1,i:2", "redis+cluster://u:***@h:1,i:2"),
         ("u:p@h", "u:***@h"),
         ("redis://[::1", "redis://[::1"),
         ("", ""),

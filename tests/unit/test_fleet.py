@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import tempfile
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
 from tiered_cache.policies import Histograms, LatencyHistogram, Off
@@ -32,7 +35,6 @@ from tiered_cache.tiers._disk_board import DiskBoard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tiered_cache.contracts import Tier
     from tiered_cache.testing import ChaosProxy
@@ -259,13 +261,13 @@ def test_law_9_what_is_no_report_is_ignored_counted_and_taken_down(
 
 def test_totals_of_a_newer_release_are_left_alone(board: DiskBoard, clock: FakeClock) -> None:
     newer = msgspec.msgpack.encode({"format": 2, "anything": True})
-    board.put("now:totals", newer, 60.0, new=True)
+    board.put("now:!totals", newer, 60.0, new=True)
     one = Process(board, 1, clock)
     one.do(5)
     one.publisher.close()
     tidy(board, clock.wall())
     assert hits_on(board) == (5, 0, 1)
-    assert {each.name: each.data for each in board.read("now:totals")} == {"now:totals": newer}
+    assert {each.name: each.data for each in board.read("now:!totals")} == {"now:!totals": newer}
 
 
 def test_law_11_a_process_that_is_gone_counts_once(board: DiskBoard, clock: FakeClock) -> None:
@@ -321,6 +323,82 @@ def test_law_11_a_publication_of_which_nothing_is_known_does_not_count_twice(
     one.do(1)
     one.publisher.publish(10.0)
     assert hits_on(board)[0] == 8
+
+
+class Fleet(RuleBasedStateMachine):
+    """Processes that work, publish, freeze, lose answers, end and are killed, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.clock = FakeClock()
+        self.board = DiskBoard(2.0, "disk")
+        self.board.open(Path(self.folder.name) / "board.db", self.clock.wall)
+        self.processes = [Process(self.board, number, self.clock) for number in range(3)]
+        self.done = 0
+        self.said = 0
+        self.started = 3
+
+    @rule(which=st.integers(0, 2), hits=st.integers(1, 9))
+    def work(self, which: int, hits: int) -> None:
+        self.processes[which].do(hits)
+        self.done += hits
+
+    @rule(which=st.integers(0, 2), lifetime_s=st.sampled_from([10.0, 1000.0]))
+    def publish(self, which: int, lifetime_s: float) -> None:
+        self.processes[which].publisher.publish(lifetime_s)
+
+    @rule(which=st.integers(0, 2), asked=st.booleans())
+    def publish_in_vain(self, which: int, asked: bool) -> None:
+        process = self.processes[which]
+        process.answers = [Answer(asked=asked, done=False)]
+        process.publisher.publish(10.0)
+        process.answers = []
+
+    @rule(seconds=st.sampled_from([1.0, 60.0, 2000.0]))
+    def wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @rule()
+    def tidy(self) -> None:
+        tidy(self.board, self.clock.wall())
+
+    @rule(which=st.integers(0, 2))
+    def end(self, which: int) -> None:
+        self.processes[which].publisher.close()
+        self.replace(which)
+
+    @rule(which=st.integers(0, 2))
+    def kill(self, which: int) -> None:
+        process = self.processes[which]
+        if process.outlet.said is not None or process.outlet.before is not None:
+            before = process.outlet.said or process.outlet.before or CacheStats()
+            self.done -= process.did.hits - before.hits
+        else:
+            self.done -= process.did.hits
+        self.replace(which)
+
+    def replace(self, which: int) -> None:
+        self.processes[which] = Process(self.board, self.started, self.clock)
+        self.started += 1
+
+    @invariant()
+    def nothing_is_counted_twice_and_nothing_is_lost_that_was_said(self) -> None:
+        found = read_now(self.board).stats().hits
+        assert found >= self.said
+        assert found <= self.done
+        self.said = found
+
+    def teardown(self) -> None:
+        for process in self.processes:
+            process.publisher.close()
+        assert read_now(self.board).stats().hits == self.done
+        self.board.close()
+        self.folder.cleanup()
+
+
+TestLaw11Fleet = Fleet.TestCase
+TestLaw11Fleet.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
 
 
 def test_a_board_that_is_not_asked_costs_nothing(board: DiskBoard, clock: FakeClock) -> None:

@@ -104,6 +104,9 @@ class SyncDriver(Performing):
                     # between two effects.
                     interrupted = error
                     continue
+                # An exception must not be a local of a frame that is in its traceback: what such a
+                # circle holds, a lock in a context say, is let go much later.
+                interrupted = None
                 if isinstance(error, StopIteration):
                     result: T = error.value
                     return result
@@ -112,7 +115,10 @@ class SyncDriver(Performing):
                 raised = error.error
                 break
         # Outside the handler: the caller is to see the function's own exception, as it was.
-        raise raised
+        try:
+            raise raised
+        finally:
+            del raised
 
     def perform(self, effect: Effect) -> Any:
         """Do what one effect asks for; the reply."""

@@ -58,13 +58,17 @@ class Collector:
         )
 
     def _rows(self, fleet: FleetStats) -> list[ProcessRow]:
+        host, pid = socket.gethostname(), os.getpid()
         if fleet.reach == "process":
-            program = Path(sys.argv[0]).name
-            here = (socket.gethostname(), os.getpid(), program, self._since_s, fleet.at_s)
-            return [ProcessRow(*here, fleet.stats)] if fleet.stats.lookups else []
+            own = ProcessRow(
+                host, pid, Path(sys.argv[0]).name, self._since_s, fleet.at_s, fleet.stats
+            )
+            return [own] if fleet.stats.lookups else []
         return [
             ProcessRow(each.host, each.pid, each.program, each.started_s, each.at_s, each.stats)
             for each in fleet.processes
+            # A process that only looks at the others is not one that is to be looked at.
+            if each.stats.lookups or (each.host, each.pid) != (host, pid)
         ]
 
 

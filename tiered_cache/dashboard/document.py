@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache.dashboard.whatif import what_if
 from tiered_cache.stats.advice import advise
+from tiered_cache.stats.joining import largest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,11 @@ def document(
             "parked": stats.queue_parked,
             "journal_bytes": stats.journal_bytes,
         },
-        "bus": {"lag_s": stats.bus_lag_s, "bound_s": _finite(stats.staleness_bound_s)},
+        "bus": {
+            "lag_s": stats.bus_lag_s,
+            "delay_s": largest([tier.lag.delay_s for tier in stats.tiers if tier.lag]),
+            "bound_s": _finite(stats.staleness_bound_s),
+        },
         "functions": {
             "saved": _top(stats.functions, "seconds_saved"),
             "wasted": _top(stats.functions, "compute_seconds"),

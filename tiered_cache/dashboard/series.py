@@ -35,22 +35,24 @@ class _Ring:
         self._step_s = step_s
         self._points: deque[_Point] = deque(maxlen=MAX_POINTS)
         self._base: tuple[float, CacheStats] | None = None
-        self._latest: _Point | None = None
+        self._latest: tuple[float, CacheStats] | None = None
 
     def add(self, at_s: float, stats: CacheStats) -> None:
         if self._base is None or at_s <= self._base[0] or stats.lookups < self._base[1].lookups:
-            self._base = (at_s, stats)  # the first, or the clock or the counters went back
+            self._base, self._latest = (at_s, stats), None  # the first, or something went back
             return
-        self._latest = _point(at_s, stats - self._base[1])
+        self._latest = (at_s, stats)
         if at_s - self._base[0] >= self._step_s:
-            self._points.append(self._latest)
-            self._base, self._latest = (at_s, stats), None
+            self._points.append(_point(self._base, self._latest))
+            self._base, self._latest = self._latest, None
         while self._points and self._points[0].at_s < at_s - self._reach_s:
             self._points.popleft()
 
     def points(self) -> list[_Point]:
         """The finished ones and the one that is still growing."""
-        return [*self._points] if self._latest is None else [*self._points, self._latest]
+        if self._base is None or self._latest is None:
+            return [*self._points]
+        return [*self._points, _point(self._base, self._latest)]
 
 
 class Series:
@@ -101,7 +103,8 @@ class Series:
         return found
 
 
-def _point(at_s: float, stats: CacheStats) -> _Point:
+def _point(before: tuple[float, CacheStats], after: tuple[float, CacheStats]) -> _Point:
+    at_s, stats = after[0], after[1] - before[1]
     return _Point(
         at_s,
         round(stats.hit_rate, 4) if stats.lookups else None,

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["PROCESS", "FleetStats", "fleet_of", "moment_before", "past_of", "read_now", "tidy"]
 
 _NOW = "now:"
-_TOTALS = "now:totals"
+_TOTALS = "now:!totals"
+"""Before all processes in order: a reading that is cut short has it."""
+
 PROCESS = "now:process:"
 """Begins the names of the notices of processes. What they say and the totals of those that are gone
 are read in one step: a process is in one of them."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tiered_cache.testing.threads import race
     from tiered_cache.testing.tier_contract import TierContract
     from tiered_cache.testing.valkey import ValkeyServer
+    from tiered_cache.testing.valkey_cluster import ValkeyCluster
     from tiered_cache.testing.waiting import wait_until
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "RefreshContract",
     "StatisticsContract",
     "TierContract",
+    "ValkeyCluster",
     "ValkeyServer",
     "WritingContract",
     "in_forked_child",
@@ -68,6 +70,7 @@ _MODULES = {
     "RefreshContract": "freshness_contracts",
     "StatisticsContract": "freshness_contracts",
     "TierContract": "tier_contract",
+    "ValkeyCluster": "valkey_cluster",
     "ValkeyServer": "valkey",
     "WritingContract": "policy_contracts",
     "in_forked_child": "forks",

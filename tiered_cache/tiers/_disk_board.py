@@ -132,7 +132,7 @@ class DiskBoard:
             cursor = database.execute(
                 "SELECT name, data, ends_s FROM notices WHERE substr(name, 1, ?) = ?"
                 " AND typeof(name) = 'text' AND typeof(data) = 'blob' AND length(data) <= ?"
-                " AND typeof(ends_s) = 'real' LIMIT ?",
+                " AND typeof(ends_s) = 'real' ORDER BY name LIMIT ?",
                 (len(prefix), prefix, MAX_NOTICE_BYTES, MAX_NOTICES),
             )
             now_s = self._wall()

@@ -37,7 +37,9 @@ _READ = Script(f"""{_NOW}
 local found = {{now}}
 local left = {MAX_READ_BYTES}
 if redis.call('HLEN', KEYS[1]) > {10 * MAX_NOTICES} then return found end
-for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
+local names = redis.call('HKEYS', KEYS[1])
+table.sort(names)
+for _, name in ipairs(names) do
   local size = redis.call('HSTRLEN', KEYS[1], name)
   if string.sub(name, 1, #ARGV[1]) == ARGV[1] and #name <= 256
       and size <= {_STAMP_BYTES + MAX_NOTICE_BYTES} and size <= left

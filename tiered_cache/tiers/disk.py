@@ -123,7 +123,7 @@ class DiskTier:
         self._opened_file: tuple[int, int] | None = None
         self._looked_s = 0.0
         self._gate = ForkGate()
-        self._queue = threading.Lock()
+        self._queue = threading.RLock()
         self._directory = self._root
         self._wall = SYSTEM_CLOCK.wall
         self._leases = DiskLeases(self._timeout_s, name)
@@ -234,7 +234,7 @@ class DiskTier:
         )
 
     def _forget_connections(self) -> None:
-        self._queue = threading.Lock()
+        self._queue = threading.RLock()
         if self._cache is not None:
             self._cache.abandon()
             self._cache = None
@@ -274,7 +274,8 @@ class DiskTier:
     @contextlib.contextmanager
     def _writing(self, operation: str, key: str | None = None) -> Generator[BoundedCache]:
         # SQLite lets writers poll for its lock, and a busy process starves some of its threads:
-        # these queue up here instead.
+        # these queue up here instead. Reentrant: an interruption can leave it taken, and must not
+        # shut the thread out that it came to.
         queue = self._queue
         taken = False
         try:

@@ -24,7 +24,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 T = TypeVar("T")
 
-_BATCH = 128
+_BATCH = 256
 """The uses that are logged before all shadows see them."""
 _AHEAD = 64
 """The evictions that may follow one another on what the leader was asked once."""
@@ -57,7 +57,7 @@ class Adaptive(Cache[K, V]):
         getsizeof: The size of a value; by default each counts 1.
 
     Cost: O(1) amortised, of about three policies; some 400 bytes an entry beside the values, and
-    a log of 128 keys. Not safe for several threads.
+    a log of 256 keys. Not safe for several threads.
     """
 
     def __init__(self, maxsize: float, getsizeof: Callable[[V], float] | None = None) -> None:

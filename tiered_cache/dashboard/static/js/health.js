@@ -20,6 +20,7 @@ export function showHealth(elements, numbers) {
     h("dl", { class: "pairs" },
       pair("Changes elsewhere known within", bus.bound_s === null ? "no bound" : duration(bus.bound_s)),
       pair("Last heard of the log", bus.lag_s === null ? "–" : `${duration(bus.lag_s)} ago`, "bus_lag"),
+      pair("Last change took to arrive", duration(bus.delay_s)),
       pair("Waited for another's computation", count(numbers.total.waits)),
       pair("Misses that took its outcome", count(numbers.total.coalesced))));
 }

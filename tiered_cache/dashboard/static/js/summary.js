@@ -31,7 +31,7 @@ const failures = (total) => (total.compute_errors ? ` · ${count(total.compute_e
 function saving(total) {
   if (!total.counted) return "nothing is counted: the statistics policy is off";
   if (!total.lookups) return "nothing was looked up";
-  return `for ${duration(total.seconds_spent)} spent computing, reading and writing`;
+  return `at a cost of ${duration(total.seconds_spent)}, computing included`;
 }
 
 export function showAdvice(element, numbers) {

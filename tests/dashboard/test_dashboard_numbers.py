@@ -1,0 +1,162 @@
+"""From snapshots to what the page is told: exact, bounded, and plain JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.dashboard.readings import make_reading, make_stats, with_open_breaker
+from tiered_cache import DiskTier, MemoryTier, TieredCache
+from tiered_cache.dashboard.collecting import Collector
+from tiered_cache.dashboard.document import MAX_PROCESSES, TOP, document
+from tiered_cache.dashboard.reading import WINDOWS, Span
+from tiered_cache.dashboard.series import MAX_POINTS, Series
+from tiered_cache.dashboard.whatif import what_if
+from tiered_cache.stats.snapshot import CacheStats, FunctionStats
+from tiered_cache.stats.tiers import CURVE_SIZES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW_S = 1_700_000_000.0
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_the_numbers_are_those_of_the_snapshot(window: str) -> None:
+    stats = make_stats(5000)
+    said = document(make_reading(NOW_S, lookups=5000), window, Series())
+    for name in ("lookups", "hits", "misses", "computes", "hit_rate", "seconds_saved"):
+        assert said["total"][name] == getattr(stats, name), name
+    for shown, tier in zip(said["tiers"], stats.tiers, strict=True):
+        for name in ("name", "lookups", "hits", "entries", "bytes", "breaker", "seconds_saved"):
+            assert shown[name] == getattr(tier, name), name
+        assert tier.read_latency is not None
+        assert shown["get"]["p95_s"] == tier.read_latency.quantile(0.95)
+
+
+def test_everything_is_plain_json_whatever_there_is() -> None:
+    endless = replace(with_open_breaker(make_stats(9), "redis", NOW_S), bus_lag_s=None)
+    for stats in (CacheStats(), make_stats(), make_stats(1), endless, CacheStats(counted=False)):
+        spans = {name: Span(stats, None) for name in WINDOWS}
+        said = document(make_reading(NOW_S, spans=spans), "all", Series())
+        assert json.loads(json.dumps(said, allow_nan=False)) == said
+
+
+def test_no_bound_is_null() -> None:
+    spans = {
+        name: Span(replace(make_stats(), staleness_bound_s=math.inf), None) for name in WINDOWS
+    }
+    assert document(make_reading(NOW_S, spans=spans), "all", Series())["bus"]["bound_s"] is None
+
+
+def test_law_10_what_is_told_is_bounded() -> None:
+    functions = tuple(
+        FunctionStats(f"f{number}", seconds_saved=float(number), compute_seconds=1000.0 - number)
+        for number in range(1000)
+    )
+    spans = {name: Span(replace(make_stats(9), functions=functions), None) for name in WINDOWS}
+    reading = make_reading(NOW_S, lookups=10_000, processes=1000, spans=spans)
+    said = document(reading, "1m", Series())
+    assert [each["name"] for each in said["functions"]["saved"]] == [
+        f"f{999 - place}" for place in range(TOP)
+    ]
+    assert said["functions"]["wasted"][0]["name"] == "f0"
+    assert len(said["processes"]) == MAX_PROCESSES
+
+
+def test_who_is_in_trouble_comes_first() -> None:
+    reading = make_reading(NOW_S, lookups=300, processes=3)
+    rows = [*reading.processes]
+    rows[2] = rows[2]._replace(stats=with_open_breaker(rows[2].stats, "redis", NOW_S))
+    said = document(reading._replace(processes=rows), "all", Series())
+    assert said["processes"][0]["pid"] == rows[2].pid
+    assert said["processes"][0]["breakers"] == [{"tier": "redis", "state": "open"}]
+
+
+def test_law_10_a_day_of_numbers_is_a_bounded_number_of_points() -> None:
+    series = Series()
+    for second in (*range(0, 85_500, 30), *range(85_500, 86_400)):
+        series.add(NOW_S + second, make_stats(2000 * second))
+    for window, reach_s in (("1m", 60), ("15m", 900), ("24h", 86_400), ("all", 86_400)):
+        said = series.to_dict(window, ["memory", "redis"])
+        assert 8 <= len(said["at"]) <= MAX_POINTS + 1
+        assert said["at"] == sorted(set(said["at"]))
+        assert said["at"][-1] - said["at"][0] <= reach_s
+        assert said["at"][-1] == NOW_S + 86_399
+        assert all(rate == pytest.approx(0.952, abs=0.01) for rate in said["hit_rate"])
+        assert {
+            len(column)
+            for tier in said["tiers"]
+            for column in (tier["hit_rate"], tier["latency_s"])
+        } == {len(said["at"])}
+
+
+def test_points_are_what_happened_since_the_one_before() -> None:
+    series = Series()
+    series.add(NOW_S, make_stats(1000))
+    assert series.to_dict("1m", ["memory"])["at"] == []
+    series.add(NOW_S + 1, replace(make_stats(1000), hits=make_stats(1000).hits + 500))
+    assert series.to_dict("1m", ["memory"])["hit_rate"] == [1.0]
+    series.add(NOW_S + 2, replace(make_stats(1000), hits=make_stats(1000).hits + 500))
+    assert series.to_dict("1m", ["memory"])["hit_rate"] == [1.0, None], "nothing was looked up"
+
+
+def test_counters_that_go_back_begin_anew() -> None:
+    series = Series()
+    for at_s, lookups in ((0, 100), (1, 200), (2, 50), (3, 150), (1.5, 160)):
+        series.add(NOW_S + at_s, make_stats(lookups))
+    assert series.to_dict("1m", ["memory"])["at"] == [NOW_S + 1, NOW_S + 3]
+
+
+def test_while_points_are_few_finer_ones_are_shown() -> None:
+    series = Series()
+    for second in range(30):
+        series.add(NOW_S + second, make_stats(10 * second))
+    assert len(series.to_dict("all", ["memory"])["at"]) == 29
+
+
+def test_what_another_size_saves_is_what_misses_cost() -> None:
+    stats = make_stats(1000)
+    memory = stats.tiers[0]
+    assert what_if(stats, 0, 3600.0) is None
+    curve = tuple(memory.hits + size * 10 - 10 for size in CURVE_SIZES)
+    stats = replace(
+        stats, tiers=(replace(memory, curve=curve, curve_lookups=1000), *stats.tiers[1:])
+    )
+    points = {each["times"]: each for each in what_if(stats, 0, 1800.0) or []}
+    assert points[1.0]["hit_rate"] == memory.hit_rate
+    assert points[1.0]["saved_per_hour_s"] == 0.0
+    miss_s = stats.compute_seconds / memory.misses
+    assert points[2.0]["hit_rate"] == pytest.approx(memory.hit_rate + 0.01)
+    assert points[2.0]["saved_per_hour_s"] == pytest.approx(10 * miss_s * 2)
+    assert {each["saved_per_hour_s"] for each in what_if(stats, 0, None) or []} == {None}
+
+
+def test_all_who_share_the_disk_are_collected_and_the_onlooker_is_not(
+    tmp_path: Path, namespace: str
+) -> None:
+    def open_one() -> TieredCache:
+        return TieredCache([MemoryTier(), DiskTier(tmp_path)], namespace=namespace)
+
+    with open_one() as worker, open_one() as onlooker:
+        worker.get_or_compute("a", lambda: 1)
+        worker.get("a")
+        worker.close()  # its last words hang on the board now
+        collector = Collector(onlooker)
+        reading = collector.read()
+        assert (reading.reach, reading.processes, reading.gone) == ("host", [], 1)
+        assert {span.stats.lookups for span in reading.spans.values()} == {2}
+        assert collector.read().past == [], "the past is told once"
+
+
+def test_a_cache_that_shares_nothing_shows_itself() -> None:
+    with TieredCache([MemoryTier()]) as cache:
+        collector = Collector(cache)
+        assert collector.read().processes == []
+        cache.get("a")
+        (row,) = collector.read().processes
+        assert (row.stats.lookups, collector.read().reach) == (1, "process")
