@@ -64,7 +64,7 @@ def away(cache: TieredCache) -> Callable[[], None]:
         raise TierUnavailableError("away")
 
     tier._wire.exchange = fail
-    return lambda: setattr(tier, "_exchange", exchange)
+    return lambda: setattr(tier._wire, "exchange", exchange)
 
 
 @pytest.mark.parametrize("durability", ["memory", "disk"])
