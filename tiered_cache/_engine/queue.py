@@ -45,6 +45,7 @@ class Pending:
         attempts: How often of these a healthy tier did not take it.
         trouble: Why the last attempt failed.
         insists: Whether it is to be written even if nobody can tell what happened to the key since.
+        unread: Whether it is no answer to a reader yet: something newer may be in the tiers.
     """
 
     __slots__ = (
@@ -62,6 +63,7 @@ class Pending:
         "touched_s",
         "tries",
         "trouble",
+        "unread",
     )
 
     def __init__(
@@ -75,6 +77,7 @@ class Pending:
         tokens: Sequence[object] | None = None,
         row: JournalRow | None = None,
         insists: bool = False,
+        unread: bool = False,
     ) -> None:
         self.key = key
         self.entry = entry
@@ -84,6 +87,7 @@ class Pending:
         self.tokens = tokens
         self.row = row
         self.insists = insists
+        self.unread = unread
         self.since_s = self.touched_s = self.retry_s = 0.0
         self.tries = self.attempts = 0
         self.trouble = ""
