@@ -90,16 +90,13 @@ class Flusher:
 
     def _wait(self) -> bool:
         """Sleep until something is due; false, and the thread is over, if nothing waits."""
-        due_s = self._queue.next_due_s()
-        now_s = self._stack.clock.monotonic()
         with self._lock:
             # In this order: whoever queued something and then saw that this runs is seen here.
             self._running = False
-            if due_s is None and not self._queue.held and not self._queue.clears:
+            if not self._queue.held and not self._queue.clears:
                 return False
             self._running = True
-        if due_s is not None and due_s > now_s:
-            self._queue.sleep(min(due_s - now_s, _ADOPT_INTERVAL_S))
+        self._queue.sleep(_ADOPT_INTERVAL_S)
         return True
 
     def flush_due(self) -> None:
