@@ -213,9 +213,10 @@ def _is_overtaken(stack: Stack, each: Pending, found: Found | Absent, now_s: flo
 
 
 def _give_way(level: Level, each: Pending) -> None:
-    """Leave a level to what is newer there. Those above are not to serve what was overtaken below."""
-    each.entry = None
+    """Leave a level to what is newer there; those above are not to serve what was overtaken below."""
     reached(level, each)
+    if all(index < level.index for index in each.levels):
+        each.entry = None
 
 
 def _is_unsure(stack: Stack, each: Pending, found: Found | Absent, now_s: float) -> bool:
