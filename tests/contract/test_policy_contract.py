@@ -12,6 +12,7 @@ from tiered_cache.policies import (
     LRU,
     S3FIFO,
     TTL,
+    Adaptive,
     AdmissionPolicy,
     Always,
     BreakEven,
@@ -24,6 +25,7 @@ from tiered_cache.policies import (
     PromotionPolicy,
     SecondHit,
     Sieve,
+    TinyLFU,
     WriteAround,
     WriteBack,
     WritePolicy,
@@ -36,6 +38,7 @@ from tiered_cache.testing import (
     PromotionContract,
     WritingContract,
 )
+from tiered_cache_policies.registry import eviction_policy, policy_names
 
 
 def cost_of(value: Any) -> float:
@@ -139,6 +142,25 @@ class TestGDSFWithoutTheLock(LockFreeReadsContract):
 
 class TestARC(CachetoolsContract):
     policy_class = ARC
+
+
+class TestTinyLFU(CachetoolsContract):
+    policy_class = TinyLFU
+
+
+class TestTinyLFUWithoutTheLock(LockFreeReadsContract):
+    def make_policy(self, maxsize: float, getsizeof: Any = None) -> TinyLFU[str, Any]:
+        return TinyLFU(maxsize, getsizeof)
+
+
+class TestAdaptive(CachetoolsContract):
+    policy_class = Adaptive
+
+
+def test_every_eviction_policy_of_ours_goes_through_the_suite() -> None:
+    suites = [each for each in CachetoolsContract.__subclasses__() if each.__module__ == __name__]
+    tried = {each.policy_class for each in suites}
+    assert tried == {eviction_policy(name) for name in policy_names("eviction")}
 
 
 class TestAlways(PromotionContract):
