@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import math
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from tiered_cache.errors import RecordRefusedError
@@ -473,8 +474,11 @@ class Journal(Protocol):
         """
         ...
 
-    def adopt(self, tiers: AbstractSet[str]) -> list[JournalRow]:
-        """The changes for some of `tiers` that dead processes left; they are this one's now."""
+    def adopt(self, tiers: AbstractSet[str], most: float = math.inf) -> list[JournalRow]:
+        """The changes for some of `tiers` that dead processes left; they are this one's now.
+
+        After `most`, no further process's are taken over.
+        """
         ...
 
     def size_bytes(self) -> int:

@@ -15,6 +15,7 @@ import pytest
 from tiered_cache.contracts import JournalRow
 from tiered_cache.errors import JournalError
 from tiered_cache.journal import DiskJournal
+from tiered_cache.journal import journal as module
 from tiered_cache.testing import in_forked_child
 
 if TYPE_CHECKING:
@@ -243,3 +244,25 @@ def test_threads_write_at_once(journal: DiskJournal) -> None:
     journal.forget(rows)
     assert journal.entries() == []
     assert isinstance(rows[0], JournalRow)
+
+
+def test_a_journal_that_is_taken_over_while_all_are_listed_is_still_listed(
+    journal: DiskJournal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_by_a_dead_process(tmp_path, ("key", b"value", 1.0))
+    journal.write("ours", b"", 2.0, TIERS)
+    listed = module.journal_files
+    adopted = False
+
+    def list_and_adopt(directory: Path) -> list[Path]:
+        """As if another thread adopted as soon as it is known which journals there are."""
+        nonlocal adopted
+        found = listed(directory)
+        if not adopted:
+            adopted = True
+            assert len(journal.adopt(TIERS)) == 1
+        return found
+
+    monkeypatch.setattr(module, "journal_files", list_and_adopt)
+    assert [each.key for each in journal.entries()] == ["ours", "key"]
+    assert len(listed(tmp_path)) == 1, "what was removed is not made anew"

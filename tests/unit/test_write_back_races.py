@@ -306,6 +306,30 @@ def test_law_4_what_a_dead_process_left_is_not_served_in_the_place_of_what_is_ne
         assert cache.get_many(["key", "deleted"]) == {"key": "newer"}
 
 
+def test_law_10_of_many_dead_processes_one_after_the_other_is_taken_over(
+    tmp_path: Path, valkey: ValkeyServer, namespace: str
+) -> None:
+    keys = [f"{number}" for number in range(9)]
+    with journaled(tmp_path, valkey.url, namespace, max_pending=3) as cache:
+        core: Any = cache._source.core()
+        as_of_s = core.stack.stamp()
+        for start in range(0, 9, 3):
+            dead = DiskJournal(core.stack.levels[1].tier.journal_directory)
+            for key in keys[start : start + 3]:
+                entry = Entry(key, created_s=as_of_s)
+                record = core.stack.encode(key, entry, Reach.CLUSTER)
+                dead.write(key, record, as_of_s, core.stack.record_tiers)
+            dead.close()
+        back = away(cache, "redis")
+        core._flusher.adopt()
+        core._flusher.adopt()
+        assert len(core.stack.queue) == 3
+        back()
+        wait_until(lambda: cache.journal() == [], "all was taken over and written")
+        with TieredCache([RedisTier(valkey.url)], namespace=namespace) as remote:
+            assert remote.get_many(keys) == {key: key for key in keys}
+
+
 def test_a_write_that_gives_way_in_a_shared_tier_is_kept_from_the_tiers_above_it(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import os
 import sys
 import threading
@@ -52,7 +53,9 @@ class Flusher:
         self._run = run
         self._lock = fork_safe_lock()
         self._running = False
+        self._closed = False
         self._adopt_at_s = 0.0
+        self._more_to_adopt = False
         call_in_child(self._forget_thread)
         _flushers.add(self)
 
@@ -94,7 +97,8 @@ class Flusher:
             # In this order: whoever queued something and then saw that this runs is seen here.
             self._running = False
             if not self._queue.held and not self._queue.clears:
-                return False
+                self._running = self._more_to_adopt and not self._closed
+                return self._running
             self._running = True
         self._queue.sleep(_ADOPT_INTERVAL_S)
         return True
@@ -152,14 +156,20 @@ class Flusher:
         self._stack.note(Event(EventKind.ERROR, "", each.key, 0.0, 0, f"parked: {each.trouble}"))
 
     def adopt(self) -> None:
-        """Queue what dead processes have left in their journals."""
-        self._adopt_at_s = self._stack.clock.monotonic() + _ADOPT_INTERVAL_S
-        if len(self._queue) >= self._queue.limits.max_pending:
+        """Queue what dead processes have left in their journals, one after the other while there is room."""
+        room = self._queue.limits.max_pending - len(self._queue)
+        if room <= 0 or self._closed:
             return
+        self._adopt_at_s = self._stack.clock.monotonic() + _ADOPT_INTERVAL_S
+        self._more_to_adopt = False
         try:
-            self._replay(self._stack.journal().adopt(self._stack.record_tiers))
+            rows = self._stack.journal().adopt(self._stack.record_tiers, room)
+            self._replay(rows)
+            self._more_to_adopt = len(rows) >= room
         except JournalError as error:
             self._stack.faults.report("journal", "adopt", error.message)
+        if self._more_to_adopt:
+            self._adopt_at_s = -math.inf  # once there is room
         if self._queue.held or self._queue.clears:
             self.wake()
 
@@ -240,6 +250,7 @@ class Flusher:
     def close(self) -> None:
         """Write nothing any more: what still waits is over, but for what the journal keeps."""
         _flushers.discard(self)
+        self._closed = True
         self._queue.forget_all()
 
 

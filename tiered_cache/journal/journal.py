@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import secrets
 import sqlite3
@@ -40,6 +41,8 @@ _INSERT = "INSERT OR REPLACE INTO changes (key, record, as_of_s, tiers, trouble,
 _VALUES = "SELECT :key, :record, :as_of_s, :tiers, :trouble, :clears"
 _VERSION = 1
 _SUFFIX = ".journal"
+_LOOKS = 5
+"""How often the journals are read again because one was removed meanwhile."""
 
 
 class DiskJournal:
@@ -154,23 +157,33 @@ class DiskJournal:
 
     def entries(self) -> list[JournalEntry]:
         """What all journals of the directory hold, those of living processes included."""
-        found = []
-        for path in journal_files(self._directory):
-            owner = "this" if path == self._path else _owner_of(path)
-            with self._telling(), contextlib.closing(open_journal(path, self._timeout_s)) as file:
-                found += [
-                    JournalEntry(
-                        row.key,
-                        row.record is None,
-                        len(row.record or b""),
-                        row.as_of_s,
-                        row.trouble,
-                        owner,
-                        row.clears,
-                    )
-                    for row in read_rows(file)
-                ]
+        for _ in range(_LOOKS):
+            found: list[JournalEntry] = []
+            whole = True
+            for path in journal_files(self._directory):
+                rows = self._read(path)
+                if rows is None:
+                    whole = False
+                    continue
+                owner = "this" if path == self._path else _owner_of(path)
+                found += [_shown(row, owner) for row in rows]
+            if whole:
+                break
+            # Somebody took a journal over meanwhile: what was in it is in one that was read before.
         return found
+
+    def _read(self, path: Path) -> list[JournalRow] | None:
+        """What a journal holds; `None` if it was removed meanwhile."""
+        try:
+            with (
+                self._telling(),
+                contextlib.closing(open_journal(path, self._timeout_s, new=False)) as file,
+            ):
+                return list(read_rows(file))
+        except JournalError:
+            if path.exists():
+                raise
+            return None
 
     def take_parked(
         self, tiers: AbstractSet[str], keys: Container[str] | None = None
@@ -223,7 +236,7 @@ class DiskJournal:
                 if ownership is not None:
                     ownership.release()
 
-    def adopt(self, tiers: AbstractSet[str]) -> list[JournalRow]:
+    def adopt(self, tiers: AbstractSet[str], most: float = math.inf) -> list[JournalRow]:
         """The changes that dead processes left; they belong to this one from now on.
 
         Costs a directory listing where there are none.
@@ -231,9 +244,12 @@ class DiskJournal:
         Args:
             tiers: The tiers that there are here; what is for others too is left to a process that
                 has them.
+            most: After so many, no further process's changes are taken over this time.
         """
         adopted: list[JournalRow] = []
         for path in journal_files(self._directory):
+            if len(adopted) >= most:
+                break
             ownership = None if path == self._path else Ownership.take(_lock_of(path))
             if ownership is None:
                 continue
@@ -306,14 +322,20 @@ class DiskJournal:
                 ownership.release()
 
 
-def open_journal(path: Path, timeout_s: float) -> sqlite3.Connection:
+def open_journal(path: Path, timeout_s: float, *, new: bool = True) -> sqlite3.Connection:
     """The database in `path`, set up; any thread may use it, one at a time.
 
+    Args:
+        path: Where it is.
+        timeout_s: How long it waits for a lock.
+        new: Whether it is made where there is none.
+
     Raises:
-        sqlite3.Error: It is locked, read-only, or no journal.
+        sqlite3.Error: It is locked, read-only, no journal, or not there.
         JournalError: It is of a newer release.
     """
-    connection = sqlite3.connect(path, timeout=timeout_s, check_same_thread=False)
+    name = f"{path.absolute().as_uri()}?mode={'rwc' if new else 'rw'}"
+    connection = sqlite3.connect(name, timeout=timeout_s, check_same_thread=False, uri=True)
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version not in (0, _VERSION):
@@ -356,6 +378,12 @@ def _cleared(connection: sqlite3.Connection, prefix: str, as_of_s: float) -> lis
 
 def _delete(connection: sqlite3.Connection, rows: Sequence[JournalRow]) -> None:
     connection.executemany("DELETE FROM changes WHERE serial = ?", [(row.serial,) for row in rows])
+
+
+def _shown(row: JournalRow, owner: str) -> JournalEntry:
+    size = len(row.record or b"")
+    deletes = row.record is None
+    return JournalEntry(row.key, deletes, size, row.as_of_s, row.trouble, owner, row.clears)
 
 
 def _owner_of(path: Path) -> str:
