@@ -157,8 +157,9 @@ class DiskJournal:
 
     def entries(self) -> list[JournalEntry]:
         """What all journals of the directory hold, those of living processes included."""
+        found: list[JournalEntry] = []
         for _ in range(_LOOKS):
-            found: list[JournalEntry] = []
+            found = []
             whole = True
             for path in journal_files(self._directory):
                 rows = self._read(path)
