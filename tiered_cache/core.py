@@ -97,6 +97,7 @@ class Core:
             lambda: self.stack.origin,
             options.clock,
         )
+        self._counters.publisher = self._publisher
         self._flusher = Flusher(self.stack, self._run)
         self._refresher = Refresher()
         self.stack.refresh = self._recompute

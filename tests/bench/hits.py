@@ -142,7 +142,7 @@ def bench_l2() -> list[str]:
     ):
         cache.set_many(dict.fromkeys(keys, REPORT), ttl="1h")
         forget, record = _inside(cache, keys[0])
-        raw = diskcache.Cache(str(Path(folder) / "raw"))
+        raw: Any = diskcache.Cache(str(Path(folder) / "raw"))
         with raw.transact():
             for key in keys:
                 raw.set(key, record, expire=3600)

@@ -11,9 +11,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
-from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, RedisTier, TieredCache
 from tiered_cache.testing import FakeClock, in_forked_child
 from tiered_cache.testing.forks import start_child
 from tiered_cache.testing.waiting import wait_until
@@ -148,6 +149,30 @@ def test_law_11_a_forked_child_says_what_it_did_itself(place: Place) -> None:
         assert len({each.pid for each in fleet.processes}) == 2
 
 
+def test_law_11_an_asynchronous_cache_counts_publishes_and_is_in_the_totals(
+    disk: Place, reader: TieredCache
+) -> None:
+    async def work() -> None:
+        tiers: list[Tier] = [MemoryTier(), DiskTier(disk.folder)]
+        async with AsyncTieredCache(tiers, namespace=disk.namespace) as cache:
+
+            @cache.cached
+            async def analyze(number: int) -> int:
+                return number
+
+            for _ in range(HITS + 1):
+                await analyze(1)
+            names = {each.name for each in threading.enumerate()}
+            assert "tiered-cache-publisher" in names
+
+    anyio.run(work)
+    fleet = reader.fleet()
+    assert (fleet.stats.lookups, fleet.stats.hits, fleet.gone) == (HITS + 1, HITS, 1)
+    (function,) = fleet.stats.functions
+    assert function.name.endswith("analyze")
+    assert (function.lookups, function.hits, function.computes) == (HITS + 1, HITS, 1)
+
+
 def test_a_running_process_is_seen_by_itself(disk: Place, reader: TieredCache) -> None:
     with disk.open() as other:
         use(other)
@@ -156,8 +181,9 @@ def test_a_running_process_is_seen_by_itself(disk: Place, reader: TieredCache) -
         assert (process.pid, process.stats.lookups) == (os.getpid(), HITS + 1)
 
 
+@pytest.mark.parametrize("driven", [True, False])
 def test_law_12_the_thread_starts_with_the_first_lookup_and_ends_with_the_cache(
-    disk: Place,
+    disk: Place, driven: bool
 ) -> None:
     before = set(threading.enumerate())  # of caches that were just closed
 
@@ -167,7 +193,10 @@ def test_law_12_the_thread_starts_with_the_first_lookup_and_ends_with_the_cache(
 
     cache = disk.open()
     assert publishers() == []
-    cache.get("key")
+    if driven:
+        cache.get("key")
+    else:
+        cache._source.core().stack.count_miss("key")  # as any driver of plans does
     (thread,) = publishers()
     assert thread.daemon
     cache.close()

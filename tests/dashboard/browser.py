@@ -22,7 +22,7 @@ SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-_WAIT_MS = 15_000
+_WAIT_MS = 30_000
 
 
 def open_browser() -> Iterator[Browser]:

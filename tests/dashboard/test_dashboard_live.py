@@ -151,6 +151,13 @@ def test_what_would_be_open_to_others_is_not_served() -> None:
     assert "is not a port" in run("--port", "70000", code=2)
 
 
+def test_a_stack_that_no_other_process_shares_is_told() -> None:
+    with dashboard(TIERED_CACHE_TIERS='["memory"]') as (_, process):
+        assert process.stderr is not None
+        assert process.stderr.readline() == "Ctrl-C ends it.\n"
+        assert "no other one will be seen" in process.stderr.readline()
+
+
 def test_the_token_may_be_a_variable() -> None:
     token = {"TIERED_CACHE_DASHBOARD_TOKEN": "a-token-of-24-characters"}
     with dashboard("--host", "0.0.0.0", **token) as (url, _):

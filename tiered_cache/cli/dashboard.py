@@ -41,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         def tell() -> None:
             print(f"The dashboard is at {url}", flush=True)
             say("Ctrl-C ends it.")
+            if all(tier.reach == "process" for tier in cache.stats().tiers):
+                say("This stack has no tier that processes share: no other one will be seen.")
 
         serve(app, listening, tell)
     return OK

@@ -17,6 +17,7 @@ from tiered_cache_policies.statistics.histogram import LatencyHistogram
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tiered_cache.stats.publisher import Publisher
     from tiered_cache_policies.contracts import StatisticsPolicy
 
 __all__ = ["CacheCounters", "TierCounters"]
@@ -137,7 +138,9 @@ class CacheCounters:
         self._counted = policy.one_in > 0
         self._tiers = tiers
         self.curves = Curves(tiers, monotonic)
-        self._see = self.curves.see if self._counted else _nothing
+        self._see = self._looked_up if self._counted else _nothing
+        self.publisher: Publisher | None = None
+        """What is started by lookups, whatever drives them."""
         self._repeats = Repeats()
         self._lock = fork_safe_lock()
         self._total = Lookups()
@@ -148,6 +151,12 @@ class CacheCounters:
         self.waited = self._waits.add
         self._computing = Computing()
         self._serializing = LatencyHistogram() if policy.latencies else None
+
+    def _looked_up(self, key: str, reached: int) -> None:
+        publisher = self.publisher
+        if publisher is not None and not publisher.running:
+            publisher.start()
+        self.curves.see(key, reached)
 
     def rest_s(self, key: str) -> float:
         """For how many seconds hits of a key in the first tier need not be seen."""

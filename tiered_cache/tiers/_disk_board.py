@@ -43,7 +43,7 @@ class DiskBoard:
         self._timeout_s = timeout_s
         self._tier = tier
         self._gate = ForkGate()
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._abandoned: list[object] = []
         call_in_child(self._abandon)
@@ -57,24 +57,33 @@ class DiskBoard:
         # SQLite forbids even to close a connection that was inherited.
         self._abandoned.append(self._connection)
         self._connection = None
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
 
     @contextlib.contextmanager
     def _database(self, operation: str) -> Generator[sqlite3.Connection]:
+        # Reentrant: an interruption can leave it taken, and must not shut out its own thread.
         turn = self._turn
-        if not turn.acquire(timeout=self._timeout_s):
-            msg = f"other threads used the board in {self._path} for {self._timeout_s:g} s"
-            raise TierTimeoutError(msg, tier=self._tier, operation=operation)
+        taken = False
         try:
-            with self._gate:
+            taken = turn.acquire(timeout=self._timeout_s)
+            if not taken:
+                msg = f"other threads used the board in {self._path} for {self._timeout_s:g} s"
+                raise TierTimeoutError(msg, tier=self._tier, operation=operation)
+            with self._failing(operation), self._gate:
                 yield self._connection or self._open()
+        finally:
+            if taken:
+                turn.release()
+
+    @contextlib.contextmanager
+    def _failing(self, operation: str) -> Generator[None]:
+        try:
+            yield
         except (sqlite3.Error, OSError) as error:
             self._start_over(error)
             msg = f"the board in {self._path} failed: {error}"
             kind = TierTimeoutError if "locked" in str(error) else TierUnavailableError
             raise kind(msg, tier=self._tier, operation=operation) from error
-        finally:
-            turn.release()
 
     @contextlib.contextmanager
     def _changing(self, operation: str) -> Generator[sqlite3.Connection]:

@@ -112,9 +112,9 @@ export class Entries {
     try {
       const done = await post(path, body);
       this.#show(done.tiers ? done : await post("explain", { key }), note(done));
+      byId("entry-key").focus();
     } catch (error) {
-      this.#show(await post("explain", { key }), `Not done: ${error.message}`);
+      byId("entry").prepend(h("p", { class: "notice", role: "alert" }, `Not done: ${error.message}`));
     }
-    byId("entry-key").focus();
   }
 }

@@ -20,6 +20,7 @@ export class Live {
     // A hidden page needs no numbers, and costs the server nothing.
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#stop() : this.open(this.#window)));
     addEventListener("pagehide", () => this.#stop());
+    addEventListener("pageshow", (event) => { if (event.persisted) this.open(this.#window); });
   }
 
   open(window) {

@@ -1,0 +1,111 @@
+"""A board that is damaged, locked, gone or full of foreign rows costs statistics, and nothing else."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tiered_cache.errors import TierTimeoutError, TierUnavailableError
+from tiered_cache.testing import FakeClock
+from tiered_cache.tiers._disk_board import DiskBoard
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "board.db"
+
+
+@pytest.fixture
+def board(path: Path) -> DiskBoard:
+    made = DiskBoard(0.1, "disk")
+    made.open(path, FakeClock().wall)
+    return made
+
+
+def test_law_9_a_damaged_board_is_made_anew(path: Path, board: DiskBoard) -> None:
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(TierUnavailableError):
+        board.names("")
+    assert board.put("a", b"1", 60.0, new=True)
+    assert list(board.names("")) == ["a"]
+
+
+def test_law_9_foreign_rows_are_not_read(path: Path, board: DiskBoard) -> None:
+    board.put("a", b"1", 60.0, new=True)
+    with sqlite3.connect(path) as foreign:
+        foreign.execute("INSERT INTO notices VALUES ('b', 'text', 5.0)")
+        foreign.execute("INSERT INTO notices VALUES (x'00ff', x'00', 5.0)")
+        foreign.execute("INSERT INTO notices VALUES ('c', x'00', 'soon')")
+        foreign.execute("INSERT INTO notices VALUES ('d', zeroblob(2000000), 5.0)")
+    foreign.close()
+    assert [each.name for each in board.read("")] == ["a"]
+
+
+def test_law_8_a_locked_board_is_given_up_in_time(path: Path, board: DiskBoard) -> None:
+    board.put("a", b"1", 60.0, new=True)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(TierTimeoutError):
+        board.put("a", b"2", 60.0)
+    other.execute("ROLLBACK")
+    other.close()
+    assert board.put("a", b"3", 60.0)
+
+
+def test_law_8_a_thread_that_does_not_come_back_is_given_up(board: DiskBoard) -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def stay() -> None:
+        with board._database("read_notices"):
+            inside.set()
+            leave.wait(30)
+
+    thread = threading.Thread(target=stay)
+    thread.start()
+    inside.wait(30)
+    with pytest.raises(TierTimeoutError):
+        board.names("")
+    leave.set()
+    thread.join(30)
+    assert list(board.names("")) == []
+
+
+def test_law_1_where_nothing_can_be_published_the_cache_works(
+    tmp_path: Path, namespace: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".statistics").write_text("in the way")
+    with TieredCache([MemoryTier(), DiskTier(tmp_path)], namespace=namespace) as cache:
+        assert cache.get_or_compute("key", lambda: 1) == 1
+        cache._source.core()._publisher.publish(60.0)
+        assert cache.get("key") == 1
+        assert cache.fleet().reach == "process"
+        assert cache.stats().tier("disk").breaker == "closed"
+    assert "statistics failed" in caplog.text
+
+
+def test_law_9_a_foreign_key_in_the_place_of_a_redis_board(redis_url: str, namespace: str) -> None:
+    with (
+        redis.Redis.from_url(redis_url) as client,
+        TieredCache([MemoryTier(), RedisTier(redis_url)], namespace=namespace) as cache,
+    ):
+        cache.get("key")
+        publisher = cache._source.core()._publisher
+        publisher.publish(60.0)
+        found = [*client.scan_iter(f"*{namespace}*")]
+        (name,) = [each for each in found if b"statistics" in each]
+        client.hset(name, mapping={"now:x": b"short", "now:y": b"x" * 40, "\u20ac": b"z"})
+        fleet = cache.fleet()
+        assert (fleet.reach, fleet.stats.misses, fleet.stats.processes) == ("cluster", 1, 1)
+        client.delete(name)
+        client.set(name, "a string")
+        publisher.publish(60.0)
+        assert cache.get_or_compute("key", lambda: 2) == 2
+        assert cache.fleet().reach == "process"
