@@ -294,7 +294,7 @@ def test_of_many_writes_each_batch_waits_for_room(tmp_path: Path, other: TieredC
 def test_law_7_many_writes_that_find_no_room_stay_up_to_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(driver, "_ROOM_WAIT_S", 0.05)
+    monkeypatch.setattr(driver, "ROOM_WAIT_S", 0.05)
     tiers: list[Tier] = [MemoryTier(), RedisTier("redis://127.0.0.1:1")]
     writing = WriteBack(max_pending=5, max_batch=2, flush_interval="1ms")
     values = {f"{number}": number for number in range(8)}
