@@ -74,7 +74,9 @@ def less(later: Any, earlier: Any) -> dict[str, Any]:
 def summed(parts: Sequence[Any]) -> dict[str, Any]:
     """The counters of snapshots of one class, added up."""
     kind: Any = type(parts[0])
-    found = {name: sum([getattr(each, name) for each in parts]) for name in _names(kind, "counter")}
+    found: dict[str, Any] = {
+        name: sum([getattr(each, name) for each in parts]) for name in _names(kind, "counter")
+    }
     for name in _names(kind, "durations"):
         kept = [each for part in parts if (each := getattr(part, name)) is not None]
         found[name] = kept[0].plus(kept[1:]) if kept else None
