@@ -581,6 +581,7 @@ def test_tasks_that_begin_at_once_are_served_as_well() -> None:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_law_2_200_tasks_beside_16_threads_compute_once_in_a_thousand_rounds(backend: str) -> None:
     rounds = 1000
