@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tiered_cache import (
+    Coherence,
     DiskTier,
     MemoryTier,
     QueueFullError,
@@ -18,7 +19,9 @@ from tiered_cache import (
 )
 from tiered_cache._engine.queue import Pending
 from tiered_cache.clock import SYSTEM_CLOCK
+from tiered_cache.contracts import Reach
 from tiered_cache.entry import Entry
+from tiered_cache.journal import DiskJournal
 from tiered_cache.policies import WriteBack
 from tiered_cache.testing import FakeClock, race
 from tiered_cache.testing.waiting import wait_until
@@ -280,3 +283,43 @@ def test_law_7_a_remote_write_that_fails_takes_the_queued_ones_place(
         assert cache.journal() == []
         with TieredCache([RedisTier(valkey.url)], namespace=namespace) as remote:
             assert remote.get("key") == "third"
+
+
+def test_law_4_what_a_dead_process_left_is_not_served_in_the_place_of_what_is_newer(
+    tmp_path: Path, valkey: ValkeyServer, namespace: str
+) -> None:
+    with journaled(tmp_path, valkey.url, namespace, flush_interval="1h", max_delay="2h") as cache:
+        core: Any = cache._source.core()
+        as_of_s = core.stack.stamp()
+        dead = DiskJournal(core.stack.levels[1].tier.journal_directory)
+        for key in ("key", "deleted"):
+            record = core.stack.encode(key, Entry("left", created_s=as_of_s), Reach.CLUSTER)
+            dead.write(key, record, as_of_s, core.stack.record_tiers)
+        dead.close()
+        cache.set("key", "newer", durability="remote")
+        cache.set("deleted", "newer", durability="remote")
+        cache.delete("deleted")
+        core._flusher.adopt()
+        assert cache.get_many(["key", "deleted"]) == {"key": "newer"}
+        assert cache.flush("30s")
+        assert cache.journal() == []
+        assert cache.get_many(["key", "deleted"]) == {"key": "newer"}
+
+
+def test_a_write_that_gives_way_in_a_shared_tier_is_kept_from_the_tiers_above_it(
+    tmp_path: Path, valkey: ValkeyServer, namespace: str
+) -> None:
+    tiers: list[Tier] = [MemoryTier(1), DiskTier(tmp_path), RedisTier(valkey.url)]
+    with (
+        TieredCache([RedisTier(valkey.url)], namespace=namespace) as other,
+        TieredCache(
+            tiers, namespace=namespace, writing=SLOWLY, coherence=Coherence(bound="1h")
+        ) as cache,
+    ):
+        assert cache.get("key") is None
+        cache._source.core().stack.following.close()  # it hears of nothing within its bound
+        cache.set("key", "older")
+        other.set("key", "newer")
+        cache.set("fills the memory", 1)
+        assert cache.flush("30s")
+        assert cache.get("key") == "newer"

@@ -14,6 +14,7 @@ from tiered_cache.testing import FakeClock, in_forked_child
 from tiered_cache.testing.waiting import wait_until
 
 LIMITS = QueueLimits(flush_interval_s=1.0, max_delay_s=5.0, max_batch=3, max_pending=100)
+SLOW = LIMITS._replace(flush_interval_s=3600.0, max_delay_s=3600.0)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_a_key_is_due_when_it_was_not_written_again_for_a_while(clock: FakeClock
     queue.put(change("a"))
     clock.advance(0.9)
     assert queue.take() == []
-    assert queue.next_due_s() == pytest.approx(clock.monotonic() + 0.1)
+    assert queue._next_due_s() == pytest.approx(clock.monotonic() + 0.1)
     clock.advance(0.1)
     assert keys(queue.take()) == ["a"]
 
@@ -80,18 +81,46 @@ def test_half_full_is_flushed_at_once(clock: FakeClock) -> None:
     assert keys(queue.take()) == ["a", "b"]
 
 
+def sleeping(queue: WriteQueue) -> threading.Thread:
+    """A thread that sleeps until something is due."""
+    sleeper = threading.Thread(target=queue.sleep, args=(3600,), daemon=True)
+    sleeper.start()
+    wait_until(lambda: len(queue.changed._waiters) > 0, "it sleeps")  # type: ignore[attr-defined] # of threading
+    return sleeper
+
+
 @pytest.mark.parametrize("max_pending", [3, 4, 5])
 def test_who_sleeps_is_woken_when_the_queue_is_half_full(
     clock: FakeClock, max_pending: int
 ) -> None:
-    queue = make_queue(clock, LIMITS._replace(max_pending=max_pending, max_batch=10))
+    queue = make_queue(clock, SLOW._replace(max_pending=max_pending, max_batch=10))
     queue.put(change("0"))
-    sleeper = threading.Thread(target=queue.sleep, args=(60,))
-    with queue.changed:  # which `sleep` takes first, and lets go while it sleeps
-        sleeper.start()
-    wait_until(lambda: len(queue.changed._waiters) > 0, "it sleeps")  # type: ignore[attr-defined] # of threading
+    sleeper = sleeping(queue)
     for number in range(1, (max_pending + 1) // 2):
         queue.put(change(f"{number}"))
+    sleeper.join(30)
+    assert not sleeper.is_alive()
+
+
+def test_what_is_tried_again_much_later_holds_up_no_other(clock: FakeClock) -> None:
+    queue = make_queue(clock)
+    for key in ("poison", "more poison"):
+        queue.put(change(key))
+        queue.held[key].retry_s = clock.monotonic() + 3600
+    sleeper = sleeping(queue)
+    queue.put(change("good"))
+    clock.advance(1)
+    sleeper.join(30)
+    assert not sleeper.is_alive()
+    assert keys(queue.take()) == ["good"]
+
+
+def test_who_would_sleep_past_what_is_due_does_not_sleep(clock: FakeClock) -> None:
+    queue = make_queue(clock)
+    queue.put(change("a"))
+    clock.advance(1)
+    sleeper = threading.Thread(target=queue.sleep, args=(3600,), daemon=True)
+    sleeper.start()
     sleeper.join(30)
     assert not sleeper.is_alive()
 

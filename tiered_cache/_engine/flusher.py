@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.clearing import clear_late
 from tiered_cache._engine.queue import Pending
-from tiered_cache._engine.queueing import flush, forget_above
+from tiered_cache._engine.queueing import compare, flush
 from tiered_cache._engine.records import Records
 from tiered_cache.errors import JournalError, RecordError, show_key
 from tiered_cache.events import Event, EventKind
 from tiered_cache.forking import call_in_child, fork_safe_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Sequence
 
     from tiered_cache._engine.effects import Plan
     from tiered_cache._engine.stack import Stack
@@ -90,16 +90,13 @@ class Flusher:
 
     def _wait(self) -> bool:
         """Sleep until something is due; false, and the thread is over, if nothing waits."""
-        due_s = self._queue.next_due_s()
-        now_s = self._stack.clock.monotonic()
         with self._lock:
             # In this order: whoever queued something and then saw that this runs is seen here.
             self._running = False
-            if due_s is None and not self._queue.held and not self._queue.clears:
+            if not self._queue.held and not self._queue.clears:
                 return False
             self._running = True
-        if due_s is not None and due_s > now_s:
-            self._queue.sleep(min(due_s - now_s, _ADOPT_INTERVAL_S))
+        self._queue.sleep(_ADOPT_INTERVAL_S)
         return True
 
     def flush_due(self) -> None:
@@ -160,8 +157,7 @@ class Flusher:
         if len(self._queue) >= self._queue.limits.max_pending:
             return
         try:
-            for row in self._stack.journal().adopt(self._stack.record_tiers):
-                self._replay(row)
+            self._replay(self._stack.journal().adopt(self._stack.record_tiers))
         except JournalError as error:
             self._stack.faults.report("journal", "adopt", error.message)
         if self._queue.held or self._queue.clears:
@@ -170,12 +166,28 @@ class Flusher:
     def retry(self, keys: Container[str] | None) -> int:
         """Queue what is parked in the journal once more; how many changes were."""
         rows = self._stack.journal().take_parked(self._stack.record_tiers, keys)
-        for row in rows:
-            self._replay(row, insists=True)
+        self._replay(rows, insists=True)
         self.wake()
         return len(rows)
 
-    def _replay(self, row: JournalRow, *, insists: bool = False) -> None:
+    def _replay(self, rows: Sequence[JournalRow], *, insists: bool = False) -> None:
+        """Queue changes from a journal: what somebody wrote since then goes before them."""
+        queued = [each for row in rows if (each := self._queue_row(row, insists)) is not None]
+        size = self._queue.limits.max_batch
+        for start in range(0, len(queued), size):
+            batch = queued[start : start + size]
+            try:
+                self._run(compare(self._stack, batch, self._stack.clock.wall()))
+            except Exception as error:  # a strict stack raises what its tiers do
+                self._stack.faults.report(
+                    "queue", type(error).__name__, f"What was queued can't be compared: {error}"
+                )
+            finally:
+                for each in batch:
+                    each.unread = False
+
+    def _queue_row(self, row: JournalRow, insists: bool) -> Pending | None:
+        """Queue one change; it, if it is one of a key and the latest that this process knows of."""
         # The lowest first, and all that it was for: the journal does not know which it had reached.
         levels = [each for each in reversed(self._stack.levels) if each.name in row.tiers]
         indexes = tuple([each.index for each in levels])
@@ -183,22 +195,28 @@ class Flusher:
             for level in levels:
                 level.suspects.add_all(row.as_of_s)
             self._queue.put_clear(Pending(row.key, None, row.as_of_s, indexes, row=row))
-            return
+            return None
         entry = None
         if row.record is not None:
             try:
                 entry = self._stack.codec.decode(row.key, row.record)
             except RecordError as error:
                 self._stack.journal().park(row, error.message)
-                return
+                return None
         records = None if entry is None else Records(self._stack, row.key, entry)
         if records is not None:
             records.settle(levels)
         found = Pending(
-            row.key, entry, row.as_of_s, indexes, records=records, row=row, insists=insists
+            row.key,
+            entry,
+            row.as_of_s,
+            indexes,
+            records=records,
+            row=row,
+            insists=insists,
+            unread=True,
         )
-        if self._queue.put(found, replayed=True):
-            self._run(forget_above(self._stack, row.key))
+        return found if self._queue.put(found, replayed=True) else None
 
     def finish(self, timeout_s: float) -> list[str]:
         """Write everything down; the keys that were not when the time was over."""

@@ -63,13 +63,16 @@ class Performing:
     def queued(self, key: str, index: int) -> Found | Absent | None:
         """What a tier will hold for a key once the queue has been written, if that will change it."""
         pending = self._held.get(key)
-        # A fill may be refused by the tier, when something has changed since: it is no answer yet.
-        if pending is None or pending.tokens is not None or index not in pending.levels:
+        if pending is None or pending.unread or index not in pending.levels:
             return None
-        if pending.entry is None:
+        # A fill may be refused by the tier, when something has changed since: it is no answer yet.
+        if pending.tokens is not None:
+            return None
+        entry = pending.entry
+        if entry is None:
             return Absent(UNKNOWN)
         records = pending.records
-        item = pending.entry if records is None else records.settled_for(self._levels[index])
+        item = entry if records is None else records.settled_for(self._levels[index])
         return Found(item, math.inf, UNKNOWN)
 
     def queued_reply(self, key: str, index: int) -> Reply | None:

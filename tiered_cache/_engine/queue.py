@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ class Pending:
         attempts: How often of these a healthy tier did not take it.
         trouble: Why the last attempt failed.
         insists: Whether it is to be written even if nobody can tell what happened to the key since.
+        unread: Whether it is no answer to a reader yet: something newer may be in the tiers.
     """
 
     __slots__ = (
@@ -62,6 +64,7 @@ class Pending:
         "touched_s",
         "tries",
         "trouble",
+        "unread",
     )
 
     def __init__(
@@ -75,6 +78,7 @@ class Pending:
         tokens: Sequence[object] | None = None,
         row: JournalRow | None = None,
         insists: bool = False,
+        unread: bool = False,
     ) -> None:
         self.key = key
         self.entry = entry
@@ -84,6 +88,7 @@ class Pending:
         self.tokens = tokens
         self.row = row
         self.insists = insists
+        self.unread = unread
         self.since_s = self.touched_s = self.retry_s = 0.0
         self.tries = self.attempts = 0
         self.trouble = ""
@@ -121,6 +126,8 @@ class WriteQueue:
         self._half = (limits.max_pending + 1) // 2
         self._writing: set[str] = set()
         self._hurry = 0
+        self._wakes_s = -math.inf
+        """Until when `sleep` sleeps, unless it is woken."""
         self._watchers: list[Callable[[], None]] = []
         call_in_child(self._start_empty)
 
@@ -191,7 +198,8 @@ class WriteQueue:
         pending.since_s = now if before is None else before.since_s
         self.held[pending.key] = pending
         depth = len(self.held)
-        if depth <= 1 or (before is None and depth == self._half):
+        fills_half = before is None and depth == self._half
+        if depth <= 1 or fills_half or now + self.limits.flush_interval_s < self._wakes_s:
             self.changed.notify_all()
         return True
 
@@ -300,13 +308,12 @@ class WriteQueue:
         quiet_s = min(each.touched_s + limits.flush_interval_s, each.since_s + limits.max_delay_s)
         return max(quiet_s, each.retry_s)
 
-    def next_due_s(self) -> float | None:
-        """The monotonic instant at which something will be due; `None` with nothing waiting."""
-        with self.changed:
-            all_due = self._hurry > 0 or len(self.held) >= self._half
-            due = [self._due_s(each, all_due) for each in self.held.values()]
-            due += [each.retry_s for each in self.clears.values()]
-            return min(due, default=None)
+    def _next_due_s(self) -> float:
+        """The monotonic instant at which something will be due; `inf` with nothing waiting."""
+        all_due = self._hurry > 0 or len(self.held) >= self._half
+        due = [self._due_s(each, all_due) for each in self.held.values()]
+        due += [each.retry_s for each in self.clears.values()]
+        return min(due, default=math.inf)
 
     def outcome(self, batch: Sequence[Pending]) -> tuple[list[Pending], list[Pending]]:
         """What of a batch has reached every tier, and what is to be given up and parked.
@@ -343,10 +350,18 @@ class WriteQueue:
             self.changed.notify_all()
         self._tell_watchers()
 
-    def sleep(self, seconds: float) -> None:
-        """Wait until something changes, at most for `seconds`."""
+    def sleep(self, most_s: float) -> None:
+        """Wait until something is due, or may be sooner than it was; at most for `most_s`.
+
+        For one thread at a time: the one that flushes.
+        """
         with self.changed:
-            self.changed.wait(seconds)
+            # With the lock held: what is put from now on sees how long this sleeps.
+            now = self._monotonic()
+            self._wakes_s = min(self._next_due_s(), now + most_s)
+            if self._wakes_s > now:
+                self.changed.wait(self._wakes_s - now)
+            self._wakes_s = -math.inf
 
     def postpone(self, each: Pending, trouble: str, *, refused: bool) -> None:
         """Try a change again later: after a delay that doubles, with full jitter.
@@ -409,3 +424,4 @@ class WriteQueue:
         self._writing.clear()
         self._watchers.clear()
         self._hurry = 0
+        self._wakes_s = -math.inf

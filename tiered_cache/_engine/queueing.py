@@ -10,7 +10,7 @@ from tiered_cache._engine.effects import (
     REFUSED,
     SKIPPED,
     AwaitRoom,
-    Delete,
+    DeleteMany,
     Plan,
     Put,
     PutMany,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tiered_cache.entry import Entry
     from tiered_cache_policies.contracts import WritePlan
 
-__all__ = ["as_of", "enqueue", "enqueue_many", "flush", "forget_above", "reached"]
+__all__ = ["as_of", "compare", "enqueue", "enqueue_many", "flush", "reached"]
 
 _UNSURE = (
     "it waited for longer than deletions are remembered, and the key is not there: it may have been "
@@ -159,11 +159,25 @@ def flush(stack: Stack, batch: Sequence[Pending], now_s: float) -> Plan[None]:
                 yield from _write(stack, level, {each.key: each for each in waiting}, items)
 
 
-def forget_above(stack: Stack, key: str) -> Plan[None]:
-    """Have the tiers of this process forget what they held before a change was queued from outside."""
+def compare(stack: Stack, changes: Sequence[Pending], now_s: float) -> Plan[None]:
+    """Let readers have changes that were queued from outside, where they are the latest.
+
+    Until then they are `unread`. They give way to what the tiers hold that is newer; of the others
+    the tiers of this process forget what they held before.
+    """
+    for level in reversed(stack.levels):
+        here = {each.key: each for each in changes if level.index in each.levels}
+        if here:
+            reply = yield ReadHeads(level.index, list(here))
+            for key, found in reply.value.items() if reply.status == OK else ():
+                if _is_overtaken(stack, here[key], found, now_s):
+                    _give_way(level, here[key])
+    for each in changes:
+        each.unread = False
+    latest = [each.key for each in changes if each.levels]
     for level in stack.levels:
-        if not level.holds_records:
-            yield Delete(level.index, key)
+        if latest and not level.holds_records:
+            yield DeleteMany(level.index, latest)
 
 
 def _tokens(
@@ -184,13 +198,24 @@ def _tokens(
     answers = yield from _heads(stack, level, changes)
     for key, found in answers.items():
         each = changes[key]
-        if each.as_of_s < as_of(stack, found) <= now_s + SKEW_ALLOWANCE_S:
-            reached(level, each)
+        if _is_overtaken(stack, each, found, now_s):
+            _give_way(level, each)
         elif _is_unsure(stack, each, found, now_s):
             stack.queue.give_up(each, _UNSURE)
         else:
             tokens[key] = found.token
     return tokens
+
+
+def _is_overtaken(stack: Stack, each: Pending, found: Found | Absent, now_s: float) -> bool:
+    """Whether a tier holds something newer; what is of the future by this clock is not."""
+    return each.as_of_s < as_of(stack, found) <= now_s + SKEW_ALLOWANCE_S
+
+
+def _give_way(level: Level, each: Pending) -> None:
+    """Leave a level to what is newer there. Those above are not to serve what was overtaken below."""
+    each.entry = None
+    reached(level, each)
 
 
 def _is_unsure(stack: Stack, each: Pending, found: Found | Absent, now_s: float) -> bool:

@@ -43,9 +43,10 @@ def _touch_queued(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Pl
     """Give what waits for `key` a new lifetime; whether something fresh does."""
     yield AwaitWritten(key)
     waiting = stack.queue.held.get(key)
-    if waiting is None or waiting.entry is None or waiting.entry.fresh_until_s <= now_s:
+    entry = None if waiting is None else waiting.entry
+    if waiting is None or entry is None or entry.fresh_until_s <= now_s:
         return False
-    kept = waiting.entry if waiting.records is None else waiting.records.settled()
+    kept = entry if waiting.records is None else waiting.records.settled()
     records = Records(stack, key, _renewed(kept, lifetime_s, now_s))
     levels = [stack.levels[index] for index in waiting.levels]
     row = waiting.row

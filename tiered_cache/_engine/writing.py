@@ -72,13 +72,11 @@ def _store(
         records.measure()
         plan = _admitted(stack, key, entry, plan, computed=False)
     queued: tuple[int, ...] = ()
-    overtaken = None
     if plan.later:
         plan = yield from enqueue(stack, key, records, plan)
         queued = plan.later
     if not queued:
         records.measure()
-        overtaken = stack.queue.held.get(key)
     reports: dict[int, TierWrite] = {}
     tokens = yield from _tokens_between(stack, [key], plan.now)
     for index in plan.now:
@@ -91,8 +89,8 @@ def _store(
         elif level.index not in plan.now:
             yield from remove(level, key)
             reports[level.index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
-    if overtaken is not None:
-        yield from _overtake(stack, key, records, overtaken, reports)
+    if not queued:
+        yield from _overtake(stack, key, records, reports)
     return _result(stack, key, reports)
 
 
@@ -107,17 +105,17 @@ def _result(stack: Stack, key: str, reports: Mapping[int, TierWrite]) -> WriteRe
 
 
 def _overtake(
-    stack: Stack,
-    key: str,
-    records: Records,
-    overtaken: Pending,
-    reports: Mapping[int, TierWrite],
+    stack: Stack, key: str, records: Records, reports: Mapping[int, TierWrite]
 ) -> Plan[None]:
-    """Take a queued change back that was overtaken by one which was written at once.
+    """Take a queued change back, if there is one, that was overtaken by one written at once.
 
+    It is looked for after the writes: what came from a journal before them has seen nothing newer.
     Where that did not reach a tier, it takes the other's place: the tier was promised a newer value
     than it has.
     """
+    overtaken = stack.queue.held.get(key)
+    if overtaken is None:
+        return
     failed = [index for index, each in reports.items() if each.outcome is WriteOutcome.FAILED]
     behind = tuple(index for index in overtaken.levels if index in failed)
     row = overtaken.row
@@ -184,10 +182,9 @@ def _store_batch(
     through = [key for key in made if not plans[key].later]
     for key in through:
         made[key].measure()
-    overtaken = {key: each for key in through if (each := stack.queue.held.get(key)) is not None}
     reports = yield from _write_batch(stack, made, plans)
-    for key, each in overtaken.items():
-        yield from _overtake(stack, key, made[key], each, reports[key])
+    for key in through:
+        yield from _overtake(stack, key, made[key], reports[key])
     return {key: _result(stack, key, each) for key, each in reports.items()}
 
 
