@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import sysconfig
-import textwrap
 import zipfile
 from pathlib import Path
 
@@ -68,16 +67,8 @@ def test_the_policies_of_the_readme_are_found_by_name_once_installed(tmp_path: P
     subprocess.run(
         [sys.executable, "-m", "pip", "--python", str(python), *install], check=True, timeout=100
     )
-    (tmp_path / "tiered-cache.toml").write_text(
-        textwrap.dedent("""\
-            tiers = ["memory"]
-            promotion = "costly"
-            [memory]
-            eviction = "largest-first"
-            [policies.costly]
-            seconds = 0.5
-        """)
-    )
+    (settings,) = (each for each in blocks("toml") if "entry-points" not in each)
+    (tmp_path / "tiered-cache.toml").write_text(settings)
     done = subprocess.run(
         [python, "-c", USE], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,12 +16,14 @@ from tiered_cache import (
     TieredCache,
     WriteOutcome,
 )
-from tiered_cache.policies import WriteAround
+from tiered_cache.policies import WriteAround, WritePlan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tiered_cache import WriteResult
+    from tiered_cache.policies import TierFacts, WriteRequest
 
 
 class Unregistered:
@@ -46,6 +48,34 @@ def test_a_write_reports_each_tier(tmp_path: Path, redis_url: str, namespace: st
         many = cache.set_many({"a": 1, "b": threading.Lock()})
         assert outcomes(many["a"]) == outcomes(result)
         assert outcomes(many["b"])["disk"] is WriteOutcome.REFUSED
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        WritePlan((7,)),
+        WritePlan((-1,)),
+        WritePlan((0, 0)),
+        WritePlan((0,), later=(1,)),
+        WritePlan([0, 1]),  # type: ignore[arg-type] # wrong on purpose
+        "nonsense",
+    ],
+)
+def test_law_1_a_write_policy_that_answers_nonsense_has_everything_written(
+    plan: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Odd:
+        def plan(self, request: WriteRequest, tiers: Sequence[TierFacts]) -> WritePlan:
+            return plan  # type: ignore[no-any-return] # whatever it is
+
+    with TieredCache([MemoryTier(), DiskTier(tmp_path)], writing=Odd()) as cache:
+        written = dict.fromkeys(["memory", "disk"], WriteOutcome.WRITTEN)
+        assert outcomes(cache.set("key", 1)) == written
+        assert outcomes(cache.set_many({"other": 1})["other"]) == written
+        assert cache.get_or_compute("computed", lambda: 2) == 2
+        assert cache.delete("key")
+        assert cache.clear() == 2
+    assert "A policy failed" in caplog.text
 
 
 def test_a_value_larger_than_a_tier_takes_is_refused_there_only(

@@ -121,6 +121,16 @@ def test_what_was_deleted_is_neither_evicted_nor_missed() -> None:
         policy.popitem()
 
 
+def test_what_comes_back_after_it_was_deleted_is_not_the_next_to_go() -> None:
+    policy: Adaptive[int, int] = Adaptive(10)
+    policy._leader.number = LRU
+    _replay(policy, range(100))
+    next_to_go = list(policy._doom())[-1]
+    del policy[next_to_go]
+    _replay(policy, [next_to_go, 200, 201])
+    assert next_to_go in policy
+
+
 def test_with_sizes_the_shadows_hold_as_many_as_would_fit() -> None:
     policy: Adaptive[int, int] = Adaptive(1000, getsizeof=lambda size: size)
     rng = random.Random(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from tiered_cache._engine.refresher import Refresher
 from tiered_cache.outcomes import LookupStatus
 from tiered_cache.policies import EarlyRefresh, Hit, HitAction, RefreshAhead, Sliding
 from tiered_cache.testing import FakeClock, in_forked_child
+from tiered_cache.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -381,14 +383,60 @@ def test_law_10_the_refresher_is_bounded_and_does_one_job_a_key(
 
         return wait_and_tell
 
-    started = [refresher.submit(str(number), job(str(number))) for number in range(4)]
-    assert refresher.submit("0", job("again")) is False
-    assert all(started)
+    for number in range(4):
+        assert refresher.submit(f"under way {number}", job("under way"))
+        wait_until(lambda: not refresher._jobs, "a thread of its own does it")
+    assert refresher.submit("under way 0", job("again")) is False
+    for number in range(3):
+        assert refresher.submit(f"waiting {number}", job("waiting"))
+    assert refresher.submit("one too many", job("one too many")) is False
     gate.set()
     assert refresher.wait_until_idle(30)
-    assert sorted(done) == ["0", "1", "2", "3"]
+    assert sorted(done) == ["under way"] * 4 + ["waiting"] * 3
     refresher.close()
     assert refresher.submit("late", job("late")) is False
+
+
+def test_jobs_that_come_together_do_not_wait_for_one_thread() -> None:
+    refresher, both = Refresher(), threading.Barrier(2)
+    assert refresher.submit("first", lambda: None)
+    wait_until(lambda: refresher._idle == 1, "its thread is idle")
+    with refresher._lock:  # so that the thread which is notified takes nothing yet
+        results = [threading.Thread(target=refresher.submit, args=(key, both.wait)) for key in "ab"]
+        for each in results:
+            each.start()
+    for each in results:
+        each.join(30)
+    assert refresher.wait_until_idle(30)
+    assert not both.broken
+    refresher.close()
+
+
+def test_law_1_where_no_thread_can_start_the_caller_does_not_hear_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: threading.Thread) -> None:
+        msg = "can't start new thread"
+        raise RuntimeError(msg)
+
+    refresher = Refresher()
+    done = []
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        assert refresher.submit("key", lambda: done.append("too early")) is False
+    assert refresher.submit("key", lambda: done.append("in time"))
+    assert refresher.wait_until_idle(30)
+    assert done == ["in time"]
+    refresher.close()
+
+
+def test_a_function_that_exits_takes_no_thread_away(caplog: pytest.LogCaptureFixture) -> None:
+    refresher = Refresher()
+    assert refresher.submit("key", lambda: sys.exit(1))
+    assert refresher.wait_until_idle(30)
+    wait_until(lambda: refresher._idle == 1, "its thread is idle")
+    assert "SystemExit(1)" in caplog.text
+    refresher.close()
 
 
 def test_law_12_a_forked_child_refreshes_by_itself(

@@ -231,6 +231,18 @@ def test_what_a_healthy_tier_keeps_refusing_is_parked(clock: FakeClock) -> None:
     assert queue.figures() == {"depth": 1, "age_s": 0.0, "parked": 1}
 
 
+def test_law_7_a_fill_that_is_given_up_deletes_nothing(clock: FakeClock) -> None:
+    queue = make_queue(clock)
+    fill = Pending("a", Entry(1, created_s=9.0), 9.0, (2,), tokens=(0, 0, 0))
+    queue.put(fill)
+    clock.advance(1)
+    batch = queue.take()
+    queue.give_up(fill, "too large")
+    assert queue.outcome(batch) == ([], [fill])
+    queue.settle(batch)
+    assert not queue.held, "somebody may have set the key since the computation began"
+
+
 def test_what_is_tried_once_more_takes_the_place_of_the_deletion_in_its_place(
     clock: FakeClock,
 ) -> None:

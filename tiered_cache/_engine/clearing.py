@@ -45,9 +45,7 @@ def queue_clear(stack: Stack, prefix: str, as_of_s: float, missed: Sequence[int]
     if len(stack.queue.clears) >= _MAX_CLEARS:
         prefix = ""
     request = WriteRequest(prefix, math.inf, 0.0, computed=False)
-    plan = stack.decide(
-        stack.options.writing.plan, request, stack.facts, otherwise=stack.everywhere
-    )
+    plan = stack.plan_write(request)
     clearing = Pending(prefix, None, as_of_s, tuple(missed))
     if plan.journal:
         covered = [index for each in stack.queue.covered_by(prefix) for index in each.levels]

@@ -107,10 +107,7 @@ def _is_journaled(stack: Stack, key: str) -> bool:
     held = stack.queue.held.get(key)
     if held is not None and held.row is not None:
         return True
-    request = WriteRequest(key, math.inf, 0.0, computed=False)
-    return stack.decide(
-        stack.options.writing.plan, request, stack.facts, otherwise=stack.everywhere
-    ).journal
+    return stack.plan_write(WriteRequest(key, math.inf, 0.0, computed=False)).journal
 
 
 def _delete_from_tiers(

@@ -62,8 +62,9 @@ def compute_many_once(
 ) -> Plan[dict[str, Any]]:
     """The values of `missing` keys that `compute_many` gives in one call, or other callers have.
 
-    Of a key in `seen` only what was written later than that counts as a value. It waits only while it has nothing that others wait for, so that two callers who lead some of
-    each other's keys don't wait for each other. What others give up is computed in a further call.
+    Of a key in `seen` only what was written later than that counts as a value. It waits only while
+    it has nothing that others wait for, so that two callers who lead some of each other's keys don't
+    wait for each other. What others give up is computed in a further call.
     """
     values: dict[str, Any] = {}
     wanted = dict(missing)

@@ -333,7 +333,7 @@ class WriteQueue:
         """Take back a batch: what has reached every tier, or is parked, leaves the queue.
 
         A deletion takes the place of a value that is parked: what the tiers held before is older still,
-        and not to be served.
+        and not to be served. Of a fill that is not so: what was set while it was computed may be there.
         """
         now = self._monotonic()
         with self.changed:
@@ -341,7 +341,7 @@ class WriteQueue:
             for each in (*done, *parked):
                 del self.held[each.key]
             for each in parked:
-                if each.entry is not None:
+                if each.entry is not None and each.tokens is None:
                     self._put(
                         Pending(each.key, None, each.as_of_s, each.levels), now, replayed=True
                     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 import threading
 from collections import deque
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tiered_cache._engine.stack import Stack
 
 __all__ = ["Refresher", "recomputing", "report_failure"]
+
+_log = logging.getLogger("tiered_cache")
 
 _MAX_THREADS = 4
 _MAX_WAITING = 1000
@@ -85,11 +88,26 @@ class Refresher:
                 return False
             self._keys.update(free)
             self._jobs.append((free, contextvars.copy_context(), lambda: job(free)))
-            starts = not self._idle and self._threads < _MAX_THREADS
+            # An idle thread that was notified still counts as idle, until it takes its job.
+            starts = len(self._jobs) > self._idle and self._threads < _MAX_THREADS
             self._threads += starts
             self._ready.notify()
-        if starts:
-            threading.Thread(target=self._work, name="tiered-cache-refresher", daemon=True).start()
+        return not starts or self._start_thread()
+
+    def _start_thread(self) -> bool:
+        """Start one of those threads that are counted; whether there is one that does the jobs."""
+        worker = threading.Thread(target=self._work, name="tiered-cache-refresher", daemon=True)
+        try:
+            worker.start()
+        except RuntimeError:  # there are as many threads as there may be, or the process ends
+            with self._ready:
+                self._threads -= 1
+                if self._threads:
+                    return True
+                self._jobs.clear()
+                self._keys.clear()
+                self._ready.notify_all()
+                return False
         return True
 
     def _work(self) -> None:
@@ -104,6 +122,9 @@ class Refresher:
                 keys, context, job = self._jobs.popleft()
             try:
                 context.run(job)
+            except BaseException as error:
+                # Of a function that wants the program to end, say: it is not for this thread to.
+                _log.warning("Computing %s anew ended with %r", show_key(keys[0]), error)
             finally:
                 with self._ready:
                     self._keys.difference_update(keys)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         PromotionPolicy,
         RefreshPolicy,
         WritePolicy,
+        WriteRequest,
     )
 
 __all__ = ["Stack", "StackOptions", "changing"]
@@ -149,6 +150,7 @@ class Stack:
         )
         """The levels that processes share, above one that more of them share."""
         self.everywhere = WritePlan(tuple(reversed(range(len(self.levels)))))
+        self._sound_plans = {self.everywhere}
         self.widest_reach = max(
             (level.tier.reach for level in self.levels if level.holds_records), default=None
         )
@@ -251,6 +253,26 @@ class Stack:
                 "policy", type(error).__name__, f"A policy failed: {question!r}: {error!r}"
             )
             return otherwise
+
+    def plan_write(self, request: WriteRequest) -> WritePlan:
+        """Where a write goes: as the policy says, or everywhere if that can't be done."""
+        return self.decide(self._plan_write, request, otherwise=self.everywhere)
+
+    def _plan_write(self, request: WriteRequest) -> WritePlan:
+        plan = self.options.writing.plan(request, self.facts)
+        if plan not in self._sound_plans:
+            self._check_plan(plan)
+            self._sound_plans.add(plan)
+        return plan
+
+    def _check_plan(self, plan: WritePlan) -> None:
+        named = (*plan.now, *plan.later)
+        if not set(named) <= set(range(len(self.levels))) or len(set(named)) < len(named):
+            msg = f"{plan!r} must name levels of the stack, each at most once"
+            raise ValueError(msg)
+        if plan.later and not self.queues_writes:
+            msg = f"{plan!r} has levels for later, but {self.options.writing!r} has no `limits` of a queue"
+            raise ValueError(msg)
 
     def _start_in_process(self) -> None:
         self.stripes = Stripes()

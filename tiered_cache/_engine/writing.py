@@ -275,8 +275,7 @@ def _write_plan(
     durability: Durability | None = None,
 ) -> WritePlan:
     request = WriteRequest(key, _lifetime_s(entry), entry.cost_s, computed, durability)
-    plan = stack.options.writing.plan
-    return stack.decide(plan, request, stack.facts, otherwise=stack.everywhere)
+    return stack.plan_write(request)
 
 
 def _admitted(

@@ -14,6 +14,7 @@ from tiered_cache_policies.contracts import (
     Candidate,
     FoundBelow,
     PromotionPolicy,
+    QueuesWrites,
     TierFacts,
     WritePlan,
     WritePolicy,
@@ -89,6 +90,10 @@ class WritingContract:
             named = [*plan.now, *plan.later]
             assert len(named) == len(set(named))
             assert set(named) <= set(range(depth))
+
+    def test_only_what_bounds_a_queue_has_levels_for_later(self) -> None:
+        if not isinstance(self.make_policy(), QueuesWrites):
+            assert not any(plan.later for plan in self._plans(STACK))
 
     def _plans(self, tiers: tuple[TierFacts, ...]) -> Iterator[WritePlan]:
         policy = self.make_policy()

@@ -137,10 +137,11 @@ class Adaptive(Cache[K, V]):
         values, log = self._values, self._log
         if self._measured:
             self._make_room(key, self.getsizeof(value))
-        if key in values:
-            if key in self._doomed:
-                self._spare(key)
-        elif len(values) >= self._most:
+        if (
+            key in self._doomed
+        ):  # also where it comes back: it was deleted, or the leader alone held it
+            self._spare(key)
+        if key not in values and len(values) >= self._most:
             self._full = True
             self.popitem()
         values[key] = value
