@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tiered_cache.stats.fleet import FleetStats
     from tiered_cache.stats.reports import Totals
     from tiered_cache.stats.snapshot import CacheStats
+    from tiered_cache.tracing import Tracer
 
 __all__ = ["AsyncTieredCache"]
 
@@ -148,7 +149,8 @@ class AsyncTieredCache(Face):
                 return hit
         # The plan is given what the driver will await; that of a synchronous caller is called.
         awaited: Any = compute
-        value: T = await side.run(get_or_compute(side.stack, key, awaited, terms))
+        with side.core.span(key) as tell:
+            value: T = await side.run(get_or_compute(side.stack, key, awaited, terms, tell))
         return value
 
     async def lookup(self, key: str) -> Lookup:
@@ -338,6 +340,10 @@ class AsyncTieredCache(Face):
         """What all processes together had done up to each of some moments of the last day."""
         side = await self._side()
         return await side.in_thread(side.core.fleet_past, reach)
+
+    async def trace(self, tracer: Tracer) -> Callable[[], None]:
+        """Have `tracer` begin a span for each `get_or_compute`, as `TieredCache.trace` does."""
+        return (await self._side()).core.trace(tracer)
 
     async def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` for each event; what is returned takes it off again.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tiered_cache.stats.fleet import FleetStats
     from tiered_cache.stats.reports import Totals
     from tiered_cache.stats.snapshot import CacheStats
+    from tiered_cache.tracing import Tracer
 
 __all__ = ["TieredCache"]
 
@@ -157,7 +158,10 @@ class TieredCache(Face):
             hit = self._hit_in_view(core, key)
             if hit is not MISSING:
                 return hit
-        return core.run(get_or_compute(core.stack, key, compute, terms))
+        if core.tracer is None:
+            return core.run(get_or_compute(core.stack, key, compute, terms))
+        with core.span(key) as tell:
+            return core.run(get_or_compute(core.stack, key, compute, terms, tell))
 
     def lookup(self, key: str) -> Lookup:
         """How a lookup of `key` ends: status, value, tier, age and remaining lifetime.
@@ -441,6 +445,17 @@ class TieredCache(Face):
         raises is logged once and changes nothing.
         """
         return self._source.core().listen(listener)
+
+    def trace(self, tracer: Tracer) -> Callable[[], None]:
+        """Have `tracer` begin a span for each `get_or_compute`; what is returned ends that.
+
+        `tiered_cache.integrations.opentelemetry` has one. While there is a tracer, a hit in a memory tier
+        costs a call into it, and the span besides.
+
+        Raises:
+            ConfigurationError: There is one already.
+        """
+        return self._source.core().trace(tracer)
 
     def flush(self, timeout: Duration = "10s") -> bool:
         """Have queued writes written, at most for `timeout`; whether they all were.

@@ -27,9 +27,11 @@ from tiered_cache.stats.fleet import FleetStats, fleet_of, past_of
 from tiered_cache.stats.publisher import Answer, Outlet, Publisher
 from tiered_cache.stats.snapshot import BreakerChange
 from tiered_cache.stats.tally import Tally
+from tiered_cache.tracing import Tell, Tracer, begun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from tiered_cache._engine.effects import Plan, Refresh, RefreshMany
@@ -85,6 +87,7 @@ class Core:
         self._faces: weakref.WeakSet[Face] = weakref.WeakSet()
         self._lock = fork_safe_lock()
         self._closed = False
+        self.tracer: Tracer | None = None
         self._live_s = 0.0
         self._live_timed = 0
         self._journal_made: Journal | None = None
@@ -143,8 +146,8 @@ class Core:
 
     @property
     def live(self) -> Mapping[str, Node]:
-        """The nodes for inlined hits; empty while listeners want to hear of each hit."""
-        if self._closed or self.stack.listeners.active:
+        """The nodes for inlined hits; empty while listeners or a tracer want to hear of each hit."""
+        if self._closed or self.stack.listeners.active or self.tracer is not None:
             return NO_NODES
         return self.stack.levels[0].live
 
@@ -173,6 +176,31 @@ class Core:
             self._refresh()
 
         return remove
+
+    def trace(self, tracer: Tracer) -> Callable[[], None]:
+        """Have `tracer` begin a span for each `get_or_compute`; what is returned ends that."""
+        if self.tracer is not None:
+            msg = "the cache has a tracer already: end that one first"
+            raise ConfigurationError(msg)
+        self.tracer = tracer
+        self._refresh()
+
+        def end() -> None:
+            self.tracer = None
+            self._refresh()
+
+        return end
+
+    def span(self, key: str) -> AbstractContextManager[Tell | None]:
+        """A span for a lookup of `key`, if there is a tracer."""
+        if self.tracer is None:
+            return contextlib.nullcontext()
+        return begun(self.tracer, key, self._tracer_failed)
+
+    def _tracer_failed(self, error: Exception) -> None:
+        self.stack.faults.report(
+            "tracer", type(error).__name__, f"The tracer failed to begin a span: {error!r}"
+        )
 
     def keep_side(self, side: Any) -> Any:
         """Keep what event loops use; what is kept, of several that come at once."""

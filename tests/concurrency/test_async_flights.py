@@ -25,6 +25,7 @@ from tiered_cache import (
     SingleFlight,
     TieredCache,
 )
+from tiered_cache.tiers._disk_leases import DiskLeases
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -581,6 +582,7 @@ def test_tasks_that_begin_at_once_are_served_as_well() -> None:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_law_2_200_tasks_beside_16_threads_compute_once_in_a_thousand_rounds(backend: str) -> None:
     rounds = 1000
@@ -617,3 +619,45 @@ def test_law_2_200_tasks_beside_16_threads_compute_once_in_a_thousand_rounds(bac
 
     anyio.run(main, backend=backend)
     assert calls == [1] * rounds
+
+
+def test_who_is_cancelled_while_he_asks_for_a_lease_gives_it_back(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is granted after he was cancelled: what gives it back must not come before that."""
+    asking, released, go = threading.Event(), threading.Event(), threading.Event()
+    acquire, release = DiskLeases.acquire, DiskLeases.release
+
+    def acquire_late(self: Any, key: str, owner: str, lifetime_s: float) -> Any:
+        asking.set()
+        assert go.wait(WAIT_S)
+        return acquire(self, key, owner, lifetime_s)
+
+    def release_it(self: Any, key: str, owner: str) -> None:
+        release(self, key, owner)
+        released.set()
+
+    async def main() -> None:
+        flight = SingleFlight(lease="1h")
+        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+        async with AsyncTieredCache(tiers, single_flight=flight) as cache:
+            await cache.get("key")
+            monkeypatch.setattr(DiskLeases, "acquire", acquire_late)
+            monkeypatch.setattr(DiskLeases, "release", release_it)
+            scope = anyio.CancelScope()
+
+            async def ask() -> None:
+                with scope:
+                    await cache.get_or_compute("key", anyio_value("lost"))
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask)
+                await anyio.to_thread.run_sync(asking.wait, WAIT_S)
+                scope.cancel()
+                with anyio.move_on_after(0.1):  # a chance to do it too early
+                    await anyio.to_thread.run_sync(released.wait, 0.1)
+                go.set()
+            monkeypatch.undo()
+            assert await cache.get_or_compute("key", anyio_value("next")) == "next"
+
+    run(main)

@@ -113,7 +113,7 @@ def test_everything_is_shown_at_every_width_and_in_both_schemes(
     site = site_of(full_reading(), allow_changes=True, show_values=True)
     page = pages.open(site.url, width=width, scheme=scheme)
     page.wait_for_selector(FIRST)
-    assert "1 h 53 min" not in text(page, "#summary")
+    assert text(page, '#summary [data-field="seconds_saved"]').startswith("2 h 39 min")
     assert text(page, '#summary [data-field="lookups"]').startswith("20,000")
     assert text(page, "#status") == "Live · 3 processes on 1 host"
     page.wait_for_selector("#chart-rate canvas")
@@ -357,7 +357,7 @@ def test_law_10_a_page_does_not_grow(site_of: Callable[..., Site], pages: Pages)
     site = site_of(full_reading(20))
     page = pages.open(site.url)
     page.wait_for_selector("#chart-rate canvas")
-    redraw(page, 100)
+    redraw(page, 400)  # what the browser makes once is made by then
     before = held(page)
     redraw(page, 400)
     assert held(page)["nodes"] <= before["nodes"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from tiered_cache.dashboard import dashboard_app
@@ -248,11 +249,18 @@ def test_law_10_a_request_that_is_too_long_is_refused(serve: Callable[..., Site]
     assert (answer.status, answer.json()) == (400, {"error": "the request is too long"})
 
 
-def test_a_web_socket_is_refused(serve: Callable[..., Site]) -> None:
-    answer = serve().ask(
-        "/api/stream?window=never", upgrade="websocket", connection="Upgrade", sec_websocket_key="x"
-    )
-    assert answer.status == 400
+def test_a_web_socket_is_refused(cache: TieredCache) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    scope = {"type": "websocket", "path": "/api/stream", "headers": [(b"host", b"localhost")]}
+    anyio.run(dashboard_app(cache), scope, receive, send)
+    assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
 def test_a_short_token_is_refused() -> None:

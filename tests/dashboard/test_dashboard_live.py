@@ -122,12 +122,15 @@ def the_dead_server_is_seen(page: Page, server: ValkeyServer, loads: list[Load])
     assert "open" in page.inner_text("#breakers .past")
 
 
-def test_ctrl_c_ends_it(settings: Mapping[str, str]) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_in_order(
+    settings: Mapping[str, str], number: signal.Signals, code: int
+) -> None:
     with dashboard(**settings) as (url, process):
         streaming = urllib.request.urlopen(url + "api/stream", timeout=_LEAVE_S)
         assert streaming.readline().startswith(b"retry")
-        process.send_signal(signal.SIGINT)
-        assert process.wait(_LEAVE_S) == 0
+        process.send_signal(number)
+        assert process.wait(_LEAVE_S) == code
         streaming.close()
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()

@@ -160,3 +160,13 @@ def test_a_cache_that_shares_nothing_shows_itself() -> None:
         cache.get("a")
         (row,) = collector.read().processes
         assert (row.stats.lookups, collector.read().reach) == (1, "process")
+
+
+def test_of_two_readings_at_once_one_is_refused() -> None:
+    with TieredCache([MemoryTier()]) as cache:
+        collector = Collector(cache)
+        collector._lock.acquire()
+        with pytest.raises(TimeoutError, match="has not ended"):
+            collector.read()
+        collector._lock.release()
+        collector.read()

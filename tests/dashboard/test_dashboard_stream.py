@@ -164,6 +164,20 @@ def test_law_8_numbers_that_do_not_come_hold_up_nothing_else(
         release.set()
 
 
+def test_a_stream_without_numbers_ends_so_that_the_page_asks_again(
+    cache: TieredCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working, "WAIT_S", 0.2)
+
+    def fail() -> Reading:
+        raise OSError
+
+    with served(app_of(cache, fail)) as site, Page(site) as page:
+        assert page.status == 200
+        with pytest.raises(EOFError):
+            page.event()
+
+
 @pytest.mark.usefixtures("often")
 def test_numbers_that_fail_once_stay_and_say_so(cache: TieredCache) -> None:
     readings = iter([make_reading(1.0, lookups=7), None, make_reading(2.0, lookups=8)])

@@ -6,24 +6,27 @@ whether a task of the loop can still end what another one waits for.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import sqlite3
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, RedisTier, current
 from tiered_cache._engine.following import Following
-from tiered_cache._engine.home import TIER_THREADS
+from tiered_cache._engine.home import TIER_THREADS, WAITING_THREADS
 from tiered_cache._engine.queue import WriteQueue
 from tiered_cache._engine.stripes import Stripe
 from tiered_cache.journal import DiskJournal
 from tiered_cache.policies import WriteBack
-from tiered_cache.testing import ValkeyServer
+from tiered_cache.testing import FakeClock, ValkeyServer
 from tiered_cache.tiers._disk_leases import DiskLeases
 from tiered_cache.tiers._disk_log import DiskLog
 from tiered_cache.tiers._redis_async import _AwaitedWire
@@ -218,15 +221,22 @@ async def with_disk(tmp_path: Path, **options: Any) -> AsyncIterator[AsyncTiered
 
 
 def test_law_12_a_locked_database_is_unlocked_by_a_task_of_the_same_loop(
-    run: Any, tmp_path: Path
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the loop waited for the database, nothing would unlock it, and the write would fail."""
+    entered: list[str] = []
+    put = DiskTier.put
+
+    def noting(tier: DiskTier, key: str, *args: Any, **options: Any) -> bool:
+        entered.append(key)
+        return put(tier, key, *args, **options)
 
     async def main() -> None:
         async with with_disk(tmp_path) as cache:
             await cache.set("key", 1)
             locker = sqlite3.connect(tmp_path / "default" / "cache.db", isolation_level=None)
             locker.execute("BEGIN EXCLUSIVE")
+            monkeypatch.setattr(DiskTier, "put", noting)
             results: list[bool] = []
 
             async def write() -> None:
@@ -234,8 +244,7 @@ def test_law_12_a_locked_database_is_unlocked_by_a_task_of_the_same_loop(
 
             async with anyio.create_task_group() as group:
                 group.start_soon(write)
-                level: Any = cache.sync._source.core().stack.levels[1]
-                while not level.tier._queue.locked():  # noqa: ASYNC110 - it sets no event
+                while not entered:  # noqa: ASYNC110 - it sets no event
                     await anyio.sleep(0.001)
                 assert results == []
                 assert await cache.get("key") == 1  # memory is not waited for either
@@ -357,3 +366,123 @@ def test_law_10_no_more_threads_than_it_says_are_in_a_tier(
 
     run(main)
     assert 1 < most <= TIER_THREADS
+
+
+def test_a_loop_that_was_kept_busy_does_not_take_the_server_for_sick(
+    redis_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reply arrives while the loop computes: it is read before the time counts as over."""
+    deadline_s = 0.2
+    asked = _AwaitedWire._converse
+
+    async def busy(self: Any, connection: Any, pieces: Any, count: int) -> Any:
+        asyncio.get_running_loop().call_soon(time.sleep, 2 * deadline_s)
+        return await asked(self, connection, pieces, count)
+
+    async def main() -> None:
+        tiers: list[Tier] = [RedisTier(redis_url, timeout=deadline_s)]
+        async with AsyncTieredCache(tiers, namespace=namespace) as cache:
+            await cache.set("key", 1)
+            monkeypatch.setattr(_AwaitedWire, "_converse", busy)
+            assert await cache.get("key") == 1
+            monkeypatch.undo()
+
+    asyncio.run(main())
+
+
+def test_tasks_wait_for_a_connection_as_long_as_others_are_answered(
+    redis_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many tasks are no fault of the server: none of their writes is lost for it."""
+    deadline_s = 0.2
+    asked = _AwaitedWire._converse
+
+    async def slow(self: Any, connection: Any, pieces: Any, count: int) -> Any:
+        await asyncio.sleep(deadline_s / 4)
+        return await asked(self, connection, pieces, count)
+
+    async def main() -> None:
+        tiers: list[Tier] = [RedisTier(redis_url, timeout=deadline_s, max_connections=1)]
+        async with AsyncTieredCache(tiers, namespace=namespace) as cache:
+            await cache.get("key")
+            monkeypatch.setattr(_AwaitedWire, "_converse", slow)
+            written = await asyncio.gather(*[cache.set(f"{number}", 1) for number in range(12)])
+            monkeypatch.undo()
+            assert all(written)
+
+    asyncio.run(main())
+
+
+def test_law_8_nobody_waits_for_a_connection_while_nobody_is_answered(namespace: str) -> None:
+    async def main(server: ValkeyServer) -> None:
+        tiers: list[Tier] = [RedisTier(server.url, timeout="100ms", max_connections=1)]
+        async with AsyncTieredCache(tiers, namespace=namespace) as cache:
+            await cache.get("key")
+            server.freeze()
+            written = await asyncio.gather(*[cache.set(f"{number}", 1) for number in range(12)])
+            assert not any(written)
+            server.thaw()
+
+    with ValkeyServer() as server:
+        asyncio.run(main(server))
+
+
+def test_law_10_calls_that_nobody_waits_for_any_more_have_their_threads_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside: set[int] = set()
+    full, go = threading.Event(), threading.Event()
+    get_many = DiskTier.get_many
+
+    def stuck(self: Any, keys: Any) -> Any:
+        inside.add(threading.get_ident())
+        if len(inside) == TIER_THREADS:
+            full.set()
+        assert go.wait(WAIT_S)
+        return get_many(self, keys)
+
+    async def main() -> None:
+        async with with_disk(tmp_path) as cache:
+            await cache.get("key")
+            monkeypatch.setattr(DiskTier, "get_many", stuck)
+            for _ in range(3):
+                tasks = [asyncio.create_task(cache.get_many(["a", "b"])) for _ in range(40)]
+                await anyio.to_thread.run_sync(full.wait, WAIT_S)
+                for task in tasks:
+                    task.cancel()
+                done, _ = await asyncio.wait(tasks)
+                assert all(task.cancelled() for task in done), "they go away at once"
+            go.set()
+            assert await cache.get_many(["a"]) == {}
+
+    asyncio.run(main())
+    assert len(inside) <= TIER_THREADS
+
+
+def test_who_waits_for_long_does_not_keep_lookups_from_the_logs(
+    run: Any, tmp_path: Path, clock: FakeClock
+) -> None:
+    """Lookups whose tier is in doubt have its log read first: in a thread that nobody else takes."""
+
+    async def main() -> None:
+        async with with_disk(tmp_path, clock=clock) as cache:
+            await cache.set("key", 1)
+            core = cache.sync._source.core()
+            begun, go = threading.Semaphore(0), threading.Event()
+
+            def wait_long() -> None:
+                begun.release()
+                assert go.wait(WAIT_S)
+
+            async with anyio.create_task_group() as group:
+                for _ in range(2 * WAITING_THREADS):
+                    group.start_soon(core.side.in_thread, wait_long)
+                for _ in range(WAITING_THREADS):
+                    assert await anyio.to_thread.run_sync(begun.acquire, True, WAIT_S)
+                clock.advance(60)
+                assert core.stack.following.doubted()
+                assert await cache.get("key") == 1
+                assert not core.stack.following.doubted()
+                go.set()
+
+    run(main)

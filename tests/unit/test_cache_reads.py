@@ -257,6 +257,28 @@ def test_law_3_a_record_from_the_future_is_a_miss(tmp_path: Path, namespace: str
         assert "future" in cache.explain("key")[0].why
 
 
+def test_peek_promotes_nothing_and_counts_nothing(
+    cache: TieredCache, second_process: TieredCache
+) -> None:
+    cache.get_or_compute("key", lambda: "value", tags={"b", "a"})
+    found = second_process.peek("key")
+    assert (found.status, found.value, found.tier) == (LookupStatus.HIT, "value", "disk")
+    assert found.tags == {"a", "b"}
+    assert second_process.peek("absent").status is LookupStatus.MISS
+    assert [each.present for each in second_process.explain("key")] == [False, True, True]
+    stats = second_process.stats()
+    assert (stats.lookups, sum(tier.lookups for tier in stats.tiers)) == (0, 0)
+
+
+def test_explain_tells_tags_and_cost(cache: TieredCache) -> None:
+    cache.get_or_compute("key", lambda: "value", tags={"b", "a"})
+    told = cache.explain("key")
+    assert {each.tags for each in told} == {frozenset({"a", "b"})}
+    assert all(each.cost_s is not None and each.cost_s >= 0 for each in told)
+    (absent, *_) = cache.explain("absent")
+    assert (absent.tags, absent.cost_s) == (frozenset(), None)
+
+
 def test_touch_gives_a_new_lifetime_in_every_tier(
     tmp_path: Path, namespace: str, clock: FakeClock
 ) -> None:

@@ -338,6 +338,8 @@ class Fleet(RuleBasedStateMachine):
         self.done = 0
         self.said = 0
         self.started = 3
+        self.doubts = False
+        """Whether an answer was lost: what it was about may be missing, and is never there twice."""
 
     @rule(which=st.integers(0, 2), hits=st.integers(1, 9))
     def work(self, which: int, hits: int) -> None:
@@ -351,6 +353,7 @@ class Fleet(RuleBasedStateMachine):
     @rule(which=st.integers(0, 2), asked=st.booleans())
     def publish_in_vain(self, which: int, asked: bool) -> None:
         process = self.processes[which]
+        self.doubts = self.doubts or asked
         process.answers = [Answer(asked=asked, done=False)]
         process.publisher.publish(10.0)
         process.answers = []
@@ -392,9 +395,11 @@ class Fleet(RuleBasedStateMachine):
     def teardown(self) -> None:
         for process in self.processes:
             process.publisher.close()
-        assert read_now(self.board).stats().hits == self.done
+        found = read_now(self.board).stats().hits
         self.board.close()
         self.folder.cleanup()
+        assert found <= self.done
+        assert found == self.done or self.doubts
 
 
 TestLaw11Fleet = Fleet.TestCase

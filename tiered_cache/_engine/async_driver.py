@@ -365,8 +365,16 @@ class AsyncDriver(Performing):
         level = self._levels[index]
         if level.leases is None:
             return self.skipped("the tier has no leases")
-        ask = home.call_leases(level, "acquire_lease", key, "acquire", owner, lifetime_s)
-        return self.acquired(effect, await ask)
+        ask = partial(home.call_leases, level, "acquire_lease", key, "acquire", owner, lifetime_s)
+        asking = Errand(home.loop, ask)
+        try:
+            reply = await asking.result()
+        except BaseException:
+            # What gives it back must not overtake this, which may be granted yet.
+            with anyio.CancelScope(shield=True):
+                await asking.ended()
+            raise
+        return self.acquired(effect, reply)
 
     async def _release_lease(self, home: Home, effect: ReleaseLease) -> None:
         level = self._levels[effect.level]
@@ -419,7 +427,7 @@ class AsyncDriver(Performing):
         reading = home.reading_logs
         if reading is None or reading.is_over:
             catch_up = self._stack.following.catch_up
-            reading = Errand(home.loop, partial(home.wait_in_thread, catch_up))
+            reading = Errand(home.loop, partial(home.read_logs_in_thread, catch_up))
             home.reading_logs = reading
         return await reading.result()
 

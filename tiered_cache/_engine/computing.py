@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from tiered_cache._engine.stack import Stack
     from tiered_cache._engine.terms import Terms
     from tiered_cache.entry import Entry
+    from tiered_cache.tracing import Tell
 
 __all__ = ["get_or_compute", "get_or_compute_many"]
 
 T = TypeVar("T")
 
 _SERVE = HitAction()
+_OUTCOMES = {"hits": "hit", "stale_hits": "stale_hit"}
 
 
 def get_or_compute(
@@ -33,15 +35,21 @@ def get_or_compute(
     key: str,
     compute: Callable[[], T],
     terms: Terms,
+    tell: Tell | None = None,
 ) -> Plan[T]:
     """The value of `key`; computed, and filled into the tiers, where none of them has it.
 
     A stale value is served, and refreshed, where the cache serves stale values; elsewhere it is
-    no more than a miss.
+    no more than a miss. How the lookup ended, `tell` is told.
     """
     sought = yield from look_up(stack, key, past_stale=not stack.options.stale_for_s)
     finding = sought.finding
-    if finding is not None and finding.entry is not None and not _waits(stack, finding):
+    serves = finding is not None and finding.entry is not None and not _waits(stack, finding)
+    if tell is not None:
+        outcome = _OUTCOMES[finding.outcome] if serves and finding is not None else "miss"
+        tier = sought.level.name if serves and sought.level is not None else ""
+        stack.decide(tell, outcome, tier, otherwise=None)
+    if serves and finding is not None and finding.entry is not None:
         entry = finding.entry
         if (yield from _freshen(stack, key, finding, entry)):
             yield Refresh(key, compute, terms, entry.created_s)

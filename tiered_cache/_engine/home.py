@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from tiered_cache._engine.batches import Lookups, PutBatch, ReadBatch
+from tiered_cache._engine.errands import Errand
 from tiered_cache._engine.loops import EventLoop, current_token, running_loop
 from tiered_cache.forking import call_in_child
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from tiered_cache._engine.effects import Put, Reply
-    from tiered_cache._engine.errands import Errand
     from tiered_cache._engine.level import Level
     from tiered_cache.contracts import AwaitedTier
 
@@ -53,6 +54,7 @@ class Home:
         self.keeper: AsyncGenerator[None] | None = None
         self._tier_threads = anyio.CapacityLimiter(TIER_THREADS)
         self._waiting_threads = anyio.CapacityLimiter(WAITING_THREADS)
+        self._reading_thread = anyio.CapacityLimiter(1)
         self._sides: dict[int, AwaitedTier | None] = {}
         self._reads: dict[int, ReadBatch] = {}
         self._puts: dict[int, PutBatch] = {}
@@ -111,11 +113,26 @@ class Home:
 
     async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
         """What `function`, which asks a tier, returns in a thread."""
-        return await anyio.to_thread.run_sync(function, *args, limiter=self._tier_threads)
+        return await self._in_one_of(self._tier_threads, function, *args)
 
     async def wait_in_thread(self, function: Callable[..., T], *args: Any) -> T:
         """What `function`, which waits for something else than a tier, returns in a thread."""
-        return await anyio.to_thread.run_sync(function, *args, limiter=self._waiting_threads)
+        return await self._in_one_of(self._waiting_threads, function, *args)
+
+    async def read_logs_in_thread(self, function: Callable[[], T]) -> T:
+        """What `function` returns, for which lookups wait: it has a thread of its own.
+
+        To be called by an errand.
+        """
+        return await anyio.to_thread.run_sync(function, limiter=self._reading_thread)
+
+    async def _in_one_of(
+        self, threads: anyio.CapacityLimiter, function: Callable[..., T], *args: Any
+    ) -> T:
+        # A thread can't be cancelled. Nobody else is given its place while it works, and who is cancelled
+        # is not kept by it: so the errand waits for it.
+        run = partial(anyio.to_thread.run_sync, function, *args, limiter=threads)
+        return await Errand(self.loop, run).result()
 
     @property
     def may_wait(self) -> bool:
@@ -174,7 +191,7 @@ class Homes:
         """Make a home for the running loop. Suspends nobody."""
         for token, home in list(self._homes.items()):
             if home.loop.is_closed:
-                del self._homes[token]
+                self._homes.pop(token, None)  # another loop may do the same now
         home = Home(running_loop())
         self._homes[home.loop.token] = home
         # Loops close the generators that are left when they end; they have no other word for it.

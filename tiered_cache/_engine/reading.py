@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["look_again", "look_up", "look_up_many", "promote"]
 
+_NOT_READ = Reply(OK, None, 0.0, 0.0)
 _EVENTS = {
     "hits": EventKind.HIT,
     "stale_hits": EventKind.STALE_HIT,
@@ -154,17 +155,20 @@ def _consult_many(
     for key in keys:
         if level.is_live and key not in level.live and key not in level.suspected:
             findings[key] = Finding("misses", level.live_token(key))
-            _count_live_miss(stack, level, key)
         elif key not in level.suspected or (yield from _clear_suspicion(level, key)):
             asked.append(key)
         else:
             findings[key] = Finding("skips", why="outdated: a change did not reach this tier")
-            _count(stack, level, key, findings[key], 0.0)
-    if not asked:
-        return findings
-    reply = yield ReadMany(level.index, asked)
-    share_s = reply.seconds / len(asked)
-    for key in asked:
+    reply = (yield ReadMany(level.index, asked)) if asked else _NOT_READ
+    share_s = reply.seconds / max(1, len(asked))
+    # Counted in the order in which they were asked for: who records requests sees them so.
+    for key in keys:
+        if key in findings:
+            if findings[key].outcome == "misses":
+                _count_live_miss(stack, level, key)
+            else:
+                _count(stack, level, key, findings[key], 0.0)
+            continue
         value = reply.value.get(key) if reply.status == OK else None
         one = Reply(reply.status, value, share_s, reply.now_s, reply.reason)
         finding = judge(level, stack.codec, key, one)

@@ -18,6 +18,7 @@ TOKEN_VARIABLE = "TIERED_CACHE_DASHBOARD_TOKEN"  # noqa: S105 - its name
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve the dashboard until Ctrl-C."""
+    from tiered_cache.cli.ending import ended_in_order
     from tiered_cache.config import build_stack, load_settings
     from tiered_cache.dashboard import dashboard_app
     from tiered_cache.dashboard.extra import need_extra
@@ -26,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     need_extra("starlette", "uvicorn")
     token = arguments.token or os.environ.get(TOKEN_VARIABLE) or None
     settings = load_settings(config_file=arguments.config)
-    with build_stack(arguments.stack, settings) as cache:
+    with ended_in_order(), build_stack(arguments.stack, settings) as cache:
         app = dashboard_app(
             cache,
             title=settings.stack(arguments.stack).namespace,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ __all__ = ["Collector"]
 
 
 class Collector:
-    """Reads the numbers of a cache and of all who share its tiers. For one thread at a time.
+    """Reads the numbers of a cache and of all who share its tiers. Thread-safe.
 
     Args:
         cache: The cache.
@@ -28,11 +29,25 @@ class Collector:
 
     def __init__(self, cache: TieredCache) -> None:
         self._cache = cache
+        self._lock = threading.Lock()
         self._since_s = time.time()
         self._history: dict[str, History] = {}
 
     def read(self) -> Reading:
-        """The numbers now. Costs a reading of the shared tier's board, some milliseconds."""
+        """The numbers now. Costs a reading of the shared tier's board, some milliseconds.
+
+        Raises:
+            TimeoutError: An earlier reading, which nobody waited for, has not ended yet.
+        """
+        if not self._lock.acquire(blocking=False):
+            msg = "the reading before has not ended"
+            raise TimeoutError(msg)
+        try:
+            return self._read()
+        finally:
+            self._lock.release()
+
+    def _read(self) -> Reading:
         fleet = self._cache.fleet()
         # With the server away, it is those of this host: other numbers, with a history of their own.
         history = self._history.get(fleet.reach)

@@ -42,7 +42,7 @@ class Numbers:
     def __init__(self, read: Callable[[], Reading], workers: Workers) -> None:
         self._read = read
         self._workers = workers
-        self._series = Series()
+        self._series: dict[str, Series] = {}
         self._reading: Reading | None = None
         self._shown: dict[str, bytes] = {}
         self._due_s = 0.0
@@ -87,22 +87,22 @@ class Numbers:
             reading, took_s = await self._workers.call(_timed, self._read)
         except Exception as error:  # the page shows what there is, and says that it is old
             took_s = 0.0
+            if not self._trouble:
+                _log.warning("the numbers for the dashboard can't be read", exc_info=error)
             self._trouble = f"The numbers can't be read now: {type(error).__name__}."
-            _log.warning("the numbers for the dashboard can't be read", exc_info=error)
         else:
             self._trouble = ""
-            if self._reading is None or self._reading.reach != reading.reach:
-                self._series = Series()
             self._reading = reading
+            series = self._series.setdefault(reading.reach, Series())
             for at_s, stats in reading.past:
-                self._series.add(at_s, stats)
-            self._series.add(reading.at_s, reading.spans["all"].stats)
+                series.add(at_s, stats)
+            series.add(reading.at_s, reading.spans["all"].stats)
         self._shown = {}
         self._due_s = time.monotonic() + min(max(EVERY_S, took_s / MAX_SHARE), _SELDOM_S)
 
     def _render(self, reading: Reading, window: str) -> bytes:
         trouble = [self._trouble] if self._trouble else []
-        said = document(reading, window, self._series, trouble)
+        said = document(reading, window, self._series[reading.reach], trouble)
         return json.dumps(said, allow_nan=False, separators=(",", ":")).encode()
 
 

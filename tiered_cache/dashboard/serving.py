@@ -74,7 +74,9 @@ def url_of(listening: socket.socket, host: str) -> str:
 
 
 def serve(app: Dashboard, listening: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve `app` until Ctrl-C or SIGTERM, in the main thread.
+    """Serve `app` until Ctrl-C, or another signal to end, which then is the caller's.
+
+    To be called in the main thread.
 
     Args:
         app: The application.

@@ -82,7 +82,10 @@ class Stream:
             await _send_bytes(send, _RETRY)
             going_on = True
             while going_on:
-                numbers = await self._numbers.latest(self._window)
+                try:
+                    numbers = await self._numbers.latest(self._window)
+                except TimeoutError:  # there are none yet: the page comes again
+                    break
                 await _send_bytes(send, b"event: now\ndata: %b\n\n" % numbers)
                 going_on = await self._numbers.until_next()
             await send({"type": "http.response.body"})

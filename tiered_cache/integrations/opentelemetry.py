@@ -8,25 +8,28 @@ from __future__ import annotations
 import math
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache.errors import MissingExtraError
+from tiered_cache.errors import MissingExtraError, show_key
 from tiered_cache.integrations.sources import snapshots
 from tiered_cache.stats.metrics import METRICS, Kind, Metric, samples
 
 try:
     from opentelemetry.metrics import MeterProvider, Observation, get_meter
+    from opentelemetry.trace import TracerProvider, get_tracer
 except ImportError as error:
-    msg = "statistics for OpenTelemetry need its API: pip install 'tiered-cache[otel]'"
+    msg = "metrics and spans for OpenTelemetry need its API: pip install 'tiered-cache[otel]'"
     raise MissingExtraError(msg) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from tiered_cache.stats.metrics import Sample
     from tiered_cache.stats.snapshot import CacheStats
+    from tiered_cache.tracing import Tell, Tracer
 
-__all__ = ["export_metrics", "opentelemetry_name"]
+__all__ = ["export_metrics", "opentelemetry_name", "span_tracer"]
 
 _QUANTILES = (0.5, 0.95, 0.99)
 _SAME_COLLECTION_S = 0.5
@@ -61,6 +64,40 @@ def export_metrics(
             unit=metric.unit,
             description=metric.text,
         )
+
+
+def span_tracer(tracer_provider: TracerProvider | None = None) -> Tracer:
+    """What begins a span for each `get_or_compute` of a cache that is traced by it.
+
+    For a cache, until it is ended::
+
+        end = cache.trace(span_tracer())
+
+    A span is called `tiered_cache.get_or_compute`, and has the attributes `tiered_cache.key`, shortened,
+    `tiered_cache.outcome`, which is `hit`, `stale_hit` or `miss`, and for a hit `tiered_cache.tier`,
+    the tier that answered. What the computation does is inside of it; what it raises is recorded. No
+    value is ever in a span.
+
+    Args:
+        tracer_provider: The provider; by default the global one.
+    """
+    tracer = get_tracer("tiered_cache", tracer_provider=tracer_provider)
+
+    @contextmanager
+    def begin(key: str) -> Generator[Tell]:
+        attributes = {"tiered_cache.key": show_key(key)}
+        with tracer.start_as_current_span(
+            "tiered_cache.get_or_compute", attributes=attributes
+        ) as span:
+
+            def tell(outcome: str, tier: str) -> None:
+                span.set_attribute("tiered_cache.outcome", outcome)
+                if tier:
+                    span.set_attribute("tiered_cache.tier", tier)
+
+            yield tell
+
+    return begin
 
 
 def opentelemetry_name(metric: Metric) -> str:

@@ -20,7 +20,8 @@ from tiered_cache.tiers._redis_wire import pack
 from tiered_cache.tiers._resp import Replies
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
 
     from tiered_cache.contracts import Absent, Found, PutItem
     from tiered_cache.leases import LeaseAnswer
@@ -33,8 +34,61 @@ __all__ = ["AwaitedRedis"]
 
 _CLOSING_S = 1.0
 _CHUNK_BYTES = 256 * 1024
+_PARTS = 25
+_PARTS_OF_WAITING = 4
+"""Fewer: thousands may wait."""
+
+_MOST_WAITS = 20
+"""How many times the deadline an exchange may wait for a connection, while others are answered."""
 
 T = TypeVar("T")
+
+
+class _TimeLimit:
+    """A block of code that may take so many seconds, then a `TimeoutError` is raised in it.
+
+    They are counted in parts, by a loop that goes round: a part that took longer, because the loop was
+    kept busy, counts as one. A program that computes for a second in its loop, or has thousands of
+    tasks, would else find every server sick.
+
+    Args:
+        seconds: The longest that it may take.
+        parts: In so many.
+        goes_on: Asked when the time is over: whether to wait as long once more.
+    """
+
+    def __init__(
+        self, seconds: float, parts: int = _PARTS, goes_on: Callable[[], bool] = bool
+    ) -> None:
+        self._part_s = seconds / parts
+        self._parts = parts
+        self._goes_on = goes_on
+        self._scope = asyncio.timeout(None)
+
+    async def __aenter__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self._scope.__aenter__()
+        self._wait(self._parts)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._next.cancel()
+        await self._scope.__aexit__(kind, error, traceback)
+
+    def _wait(self, parts: int) -> None:
+        self._next = self._loop.call_later(self._part_s, self._look, parts - 1)
+
+    def _look(self, parts: int) -> None:
+        if parts:
+            self._wait(parts)
+        elif self._goes_on():
+            self._wait(self._parts)
+        else:
+            self._scope.reschedule(self._loop.time())
 
 
 class _AwaitedWire:
@@ -49,36 +103,62 @@ class _AwaitedWire:
         self._connection_class, self._options = _parse(wire.url)
         self._turns = asyncio.Semaphore(wire.max_connections)
         self._idle: list[Any] = []
+        self._answered = 0
         self._is_closed = False
 
     async def exchange(self, commands: Sequence[Command], extra_s: float) -> list[Any]:
-        """The replies to `commands`, as of `RedisWire.exchange`; it raises the same."""
+        """The replies to `commands`, as of `RedisWire.exchange`; it raises the same.
+
+        But for this: thousands of tasks may want one of the connections at once, which is no fault of
+        the server. So the deadline begins with the turn, which is waited for while others are answered.
+        """
         pieces = list(pack(commands))
         try:
-            async with asyncio.timeout(self._wire.timeout_s + extra_s), self._turns:
-                while True:
-                    connection = self._idle.pop() if self._idle else None
-                    is_new = connection is None
-                    try:
-                        if connection is None:
-                            connection = await self._connect()
-                        return await self._converse(connection, pieces, len(commands))
-                    except TierTimeoutError:
-                        raise
-                    except TierUnavailableError:
-                        if is_new:
-                            raise
-                        # The server was restarted: none of the others is of any use.
-                        await self._drop_idle()
+            await self._take_turn()
+            try:
+                async with _TimeLimit(self._wire.timeout_s + extra_s):
+                    return await self._have_turn(pieces, len(commands))
+            finally:
+                self._turns.release()
         except TimeoutError as error:
             if isinstance(error, TierTimeoutError):
                 raise
             raise self._wire.translate(error) from error
 
+    async def _take_turn(self) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        answered, waits = self._answered, _MOST_WAITS
+
+        def goes_on() -> bool:
+            nonlocal answered, waits
+            before, answered, waits = answered, self._answered, waits - 1
+            return waits > 0 and answered != before
+
+        async with _TimeLimit(self._wire.timeout_s, _PARTS_OF_WAITING, goes_on):
+            await self._turns.acquire()
+
+    async def _have_turn(self, pieces: Sequence[bytes], count: int) -> list[Any]:
+        while True:
+            connection = self._idle.pop() if self._idle else None
+            is_new = connection is None
+            try:
+                if connection is None:
+                    connection = await self._connect()
+                return await self._converse(connection, pieces, count)
+            except TierTimeoutError:
+                raise
+            except TierUnavailableError:
+                if is_new:
+                    raise
+                # The server was restarted: none of the others is of any use.
+                await self._drop_idle()
+
     async def _connect(self) -> Any:
         connection = self._connection_class(**self._options)
         try:
-            async with asyncio.timeout(self._wire.connect_timeout_s):
+            async with _TimeLimit(self._wire.connect_timeout_s):
                 await connection.connect()
         except BaseException as error:
             await _drop(connection)
@@ -98,6 +178,7 @@ class _AwaitedWire:
             if isinstance(error, Exception):
                 raise self._wire.translate(error) from error
             raise
+        self._answered += 1
         if self._is_closed:
             await _drop(connection)
         else:

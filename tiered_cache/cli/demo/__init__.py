@@ -76,12 +76,12 @@ def run(args: argparse.Namespace) -> int:
         TieredCacheError: A process of the demo ended too early.
     """
     _need_extra()
-    from tiered_cache.cli.demo.ending import ended_in_order
     from tiered_cache.cli.demo.keeping import Keep
     from tiered_cache.cli.demo.onlooking import Page
     from tiered_cache.cli.demo.report import Report
     from tiered_cache.cli.demo.runs import conducted, first_difference
     from tiered_cache.cli.demo.tree import find_sources, standard_library
+    from tiered_cache.cli.ending import ended_in_order
 
     tree = standard_library() if args.path is None else find_sources(args.path)
     keep = None if args.keep is None else Keep(args.keep)

@@ -2,6 +2,7 @@
 
 import { h, show } from "./dom.js";
 import { bytes, clock, count, duration } from "./format.js";
+import { keyNodes } from "./keytext.js";
 import { BREAKERS, breaker } from "./tiers.js";
 
 const pair = (name, value, field) => [h("dt", null, name), h("dd", { "data-field": field }, value)];
@@ -28,7 +29,7 @@ export function showHealth(elements, numbers) {
 function oneBreaker(tier) {
   return h("div", { class: "breaker", "data-breaker": tier.name, "data-state": tier.breaker },
     h("div", { class: "row" }, h("span", null, tier.name), breaker(tier.breaker)),
-    tier.breaker === "closed" ? null : h("p", { class: "fault" }, tier.detail));
+    tier.breaker === "closed" ? null : h("p", { class: "fault" }, keyNodes(tier.detail, 600)));
 }
 
 function past(tiers) {

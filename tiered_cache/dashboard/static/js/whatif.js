@@ -76,7 +76,7 @@ export class WhatIf {
     if (Number(slider.value) !== at) slider.value = String(at);
     const text = at === now
       ? `${this.#name} as it is: hit rate ${percent(points[now].hit_rate)}`
-      : `${this.#name} ${times(point.times)}: hit rate ${percent(points[now].hit_rate)} → ${percent(point.hit_rate)}${gain(point)}`;
+      : `${this.#name} ${times(point.times)}: hit rate ${change(points[now].hit_rate, point.hit_rate)}${gain(point)}`;
     show(said, text);
     slider.setAttribute("aria-valuetext", text);
     place.setAttribute("aria-label", `Hit rate of ${this.#name} by its size: ` + points.filter((_, i) => i % 4 === 0).map((each) => `${times(each.times)} ${percent(each.hit_rate)}`).join(", "));
@@ -98,6 +98,11 @@ export class WhatIf {
     ctx.fillStyle = colour(hueName(this.#tier.at)); ctx.fill();
     ctx.restore();
   }
+}
+
+function change(before, after) {
+  const [from, to] = [percent(before), percent(after)];
+  return from === to ? `stays at ${to}` : `${from} → ${to}`;
 }
 
 function gain(point) {
