@@ -89,7 +89,7 @@ def _store(
         elif level.index not in plan.now:
             yield from remove(level, key)
             reports[level.index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
-    if not queued:
+    if not queued and key in stack.queue.held:
         yield from _overtake(stack, key, records, reports)
     return _result(stack, key, reports)
 
@@ -107,14 +107,14 @@ def _result(stack: Stack, key: str, reports: Mapping[int, TierWrite]) -> WriteRe
 def _overtake(
     stack: Stack, key: str, records: Records, reports: Mapping[int, TierWrite]
 ) -> Plan[None]:
-    """Take a queued change back, if there is one, that was overtaken by one written at once.
+    """Take a queued change back that was overtaken by one written at once.
 
     It is looked for after the writes: what came from a journal before them has seen nothing newer.
     Where that did not reach a tier, it takes the other's place: the tier was promised a newer value
     than it has.
     """
     overtaken = stack.queue.held.get(key)
-    if overtaken is None:
+    if overtaken is None:  # it was flushed just now
         return
     failed = [index for index, each in reports.items() if each.outcome is WriteOutcome.FAILED]
     behind = tuple(index for index in overtaken.levels if index in failed)
@@ -184,7 +184,8 @@ def _store_batch(
         made[key].measure()
     reports = yield from _write_batch(stack, made, plans)
     for key in through:
-        yield from _overtake(stack, key, made[key], reports[key])
+        if key in stack.queue.held:
+            yield from _overtake(stack, key, made[key], reports[key])
     return {key: _result(stack, key, each) for key, each in reports.items()}
 
 
