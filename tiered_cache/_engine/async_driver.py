@@ -434,8 +434,9 @@ class AsyncDriver(Performing):
     def _refresh(self, home: Home, wanted: Refresh | RefreshMany) -> None:
         refreshing = home.refreshing
         keys = [wanted.key] if isinstance(wanted, Refresh) else list(wanted.seen)
-        keys = [key for key in keys if key not in refreshing]
-        if not keys or len(refreshing) + len(keys) > _MAX_REFRESHES:
+        room = _MAX_REFRESHES - len(refreshing)
+        keys = [key for key in keys if key not in refreshing][:room]
+        if not keys:
             return
 
         async def job() -> None:
