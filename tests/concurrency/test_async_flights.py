@@ -661,3 +661,56 @@ def test_who_is_cancelled_while_he_asks_for_a_lease_gives_it_back(
             assert await cache.get_or_compute("key", anyio_value("next")) == "next"
 
     run(main)
+
+
+@pytest.mark.parametrize(
+    "rounds", [10, pytest.param(100, marks=pytest.mark.exhaustive)], ids=["short", "long"]
+)
+def test_law_2_cancelling_anybody_at_any_time_leaves_nothing_behind(
+    run: Any, shared: Callable[..., AsyncTieredCache], rounds: int
+) -> None:
+    """No flight, no lease that is renewed for nobody, no lock of a key."""
+    dice = random.Random(rounds)
+    keys = [f"{number}" for number in range(10)]
+
+    async def compute() -> int:
+        await anyio.sleep(dice.random() * 0.005)
+        return 1
+
+    async def compute_many(asked: Any) -> dict[str, int]:
+        return dict.fromkeys(asked, await compute())
+
+    async def use(cache: AsyncTieredCache) -> None:
+        key, ttl = dice.choice(keys), dice.random() * 0.02 + 0.001
+        match dice.randrange(5):
+            case 0:
+                await cache.set(key, 2, ttl=ttl, tags={"t"})
+            case 1:
+                await cache.delete(key)
+            case 2:
+                await cache.get_many(dice.sample(keys, 3))
+            case 3:
+                await cache.get_or_compute_many(dice.sample(keys, 4), compute_many, ttl=ttl)
+            case _:
+                await cache.get_or_compute(key, compute, ttl=ttl)
+
+    async def use_for_a_while(cache: AsyncTieredCache) -> None:
+        with anyio.move_on_after(dice.random() * 0.01):
+            await use(cache)
+
+    async def main() -> None:
+        async with shared() as cache, shared() as other:
+            for _ in range(rounds):
+                async with anyio.create_task_group() as group:
+                    for _ in range(15):
+                        group.start_soon(use_for_a_while, cache)
+                        group.start_soon(use_for_a_while, other)
+            for each in (cache, other):
+                stack = each.sync._source.core().stack
+                while under_way(each):  # noqa: ASYNC110 - it sets no event
+                    await anyio.sleep(0.001)
+                assert stack.renewer._held == {}
+                await each.delete_many(keys)
+                assert set(await each.get_or_compute_many(keys, compute_many)) == set(keys)
+
+    run(main)
