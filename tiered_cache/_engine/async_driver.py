@@ -263,7 +263,10 @@ class AsyncDriver(Performing):
         else:
             return await self._lead(home, plan, effect.flights)
         # Outside the handler: the caller is to see the function's own exception, as it was.
-        raise raised
+        try:
+            raise raised
+        finally:
+            del raised
 
     async def _lead(self, home: Home, plan: Plan[T], flights: Sequence[Flight]) -> T:
         """Go on with a plan that leads flights in a task of its own."""

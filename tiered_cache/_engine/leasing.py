@@ -106,4 +106,7 @@ def give_back_all(leases: Iterable[Lease]) -> Plan[None]:
         except BaseException as error:
             interrupted = error
     if interrupted is not None:
-        raise interrupted
+        try:
+            raise interrupted
+        finally:
+            del interrupted  # an exception is no local of a frame that is in its traceback
