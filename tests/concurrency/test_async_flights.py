@@ -661,3 +661,66 @@ def test_who_is_cancelled_while_he_asks_for_a_lease_gives_it_back(
             assert await cache.get_or_compute("key", anyio_value("next")) == "next"
 
     run(main)
+
+
+class Restless:
+    """Uses caches in all ways, and is cancelled at any time."""
+
+    KEYS = tuple(f"{number}" for number in range(10))
+
+    def __init__(self, seed: int) -> None:
+        self._dice = random.Random(seed)
+
+    async def compute(self) -> int:
+        await anyio.sleep(self._dice.random() * 0.005)
+        return 1
+
+    async def compute_many(self, asked: Any) -> dict[str, int]:
+        return dict.fromkeys(asked, await self.compute())
+
+    async def _use(self, cache: AsyncTieredCache) -> None:
+        dice = self._dice
+        key, ttl = dice.choice(self.KEYS), dice.random() * 0.02 + 0.001
+        match dice.randrange(5):
+            case 0:
+                await cache.set(key, 2, ttl=ttl, tags={"t"})
+            case 1:
+                await cache.delete(key)
+            case 2:
+                await cache.get_many(dice.sample(self.KEYS, 3))
+            case 3:
+                some = dice.sample(self.KEYS, 4)
+                await cache.get_or_compute_many(some, self.compute_many, ttl=ttl)
+            case _:
+                await cache.get_or_compute(key, self.compute, ttl=ttl)
+
+    async def use_for_a_while(self, cache: AsyncTieredCache) -> None:
+        with anyio.move_on_after(self._dice.random() * 0.01):
+            await self._use(cache)
+
+
+@pytest.mark.parametrize(
+    "rounds", [10, pytest.param(100, marks=pytest.mark.exhaustive)], ids=["short", "long"]
+)
+def test_law_2_cancelling_anybody_at_any_time_leaves_nothing_behind(
+    run: Any, shared: Callable[..., AsyncTieredCache], rounds: int
+) -> None:
+    """No flight, no lease that is renewed for nobody, no lock of a key."""
+    user = Restless(rounds)
+
+    async def main() -> None:
+        async with shared() as cache, shared() as other:
+            for _ in range(rounds):
+                async with anyio.create_task_group() as group:
+                    for _ in range(15):
+                        group.start_soon(user.use_for_a_while, cache)
+                        group.start_soon(user.use_for_a_while, other)
+            for each in (cache, other):
+                while under_way(each):  # noqa: ASYNC110 - it sets no event
+                    await anyio.sleep(0.001)
+                assert each.sync._source.core().stack.renewer._held == {}
+                await each.delete_many(user.KEYS)
+                found = await each.get_or_compute_many(user.KEYS, user.compute_many)
+                assert set(found) == set(user.KEYS)
+
+    run(main)

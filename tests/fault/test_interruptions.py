@@ -15,6 +15,7 @@ import pytest
 
 import tiered_cache
 from tiered_cache import DiskTier, MemoryTier, TieredCache
+from tiered_cache.tiers._disk_leases import DiskLeases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,3 +130,25 @@ def test_law_8_an_interruption_at_any_step_leaves_a_cache_that_works(
     for stripe in stack.stripes.all():
         assert stripe.lock.acquire(timeout=WAIT_S)
         stripe.lock.release()
+
+
+def test_an_interruption_while_one_of_several_leases_is_given_back_keeps_none(
+    cache: TieredCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be renewed for nobody, for ever, and everybody else would wait for it."""
+    release = DiskLeases.release
+    releases = itertools.count()
+
+    def interrupted_first(self: Any, key: str, owner: str) -> None:
+        if next(releases) == 0:
+            raise Interrupted
+        release(self, key, owner)
+
+    monkeypatch.setattr(DiskLeases, "release", interrupted_first)
+    keys = ["a", "b", "c"]
+    with pytest.raises(Interrupted):
+        cache.get_or_compute_many(keys, dict.fromkeys)
+    monkeypatch.undo()
+    leases = DiskTier(tmp_path)
+    with TieredCache([leases]):
+        assert [leases.leases.acquire(key, "another", 1.0).granted for key in keys] == [True] * 3

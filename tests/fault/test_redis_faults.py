@@ -160,6 +160,19 @@ def test_a_server_that_restarts_costs_no_error(server: ValkeyServer, clock: Fake
         assert (stats.errors, stats.breaker) == (0, "closed")
 
 
+def test_who_asks_for_a_lease_twice_does_not_wait_for_himself(server: ValkeyServer) -> None:
+    """As a tier does that has lost the connection, or the node of a cluster, before the answer came."""
+    with TieredCache([RedisTier(server.url)], namespace="twice") as cache:
+        leases = cache._source.core().stack.levels[0].leases
+        assert leases is not None
+        first, again = (leases.acquire("key", "me", 30) for _ in range(2))
+        assert (first.granted, again.granted, again.taken_over) == (True, True, False)
+        assert not leases.acquire("key", "another", 30).granted
+        assert leases.acquire("key", "me", 30).granted
+        leases.release("key", "me")
+        assert leases.acquire("key", "another", 30).granted
+
+
 def test_law_4_a_change_that_redis_missed_does_not_come_back_with_it(
     server: ValkeyServer, clock: FakeClock
 ) -> None:

@@ -26,6 +26,7 @@ from tiered_cache import (
     TieredCache,
     current,
 )
+from tiered_cache._engine.async_driver import _MAX_REFRESHES
 from tiered_cache.errors import TierUnavailableError
 from tiered_cache.policies import RefreshAhead, WriteBack
 from tiered_cache.testing import FakeClock
@@ -387,6 +388,27 @@ def test_values_are_computed_anew_ahead_of_their_end(run: Any, until: Any) -> No
             clock.advance(8)
             assert await cache.get_or_compute("key", value_of("new"), ttl=10) == "old"
             await until(lambda: cache.sync.get("key") == "new")
+
+    run(main)
+
+
+def test_more_values_than_are_computed_anew_at_a_time_have_their_turn(run: Any, until: Any) -> None:
+    clock = FakeClock()
+    keys = [f"{number}" for number in range(_MAX_REFRESHES + 50)]
+
+    async def compute(keys: Any) -> dict[str, float]:
+        await anyio.lowlevel.checkpoint()
+        return dict.fromkeys(keys, clock.wall())
+
+    async def main() -> None:
+        async with AsyncTieredCache([MemoryTier()], stale_for="1h", clock=clock) as cache:
+            old = await cache.get_or_compute_many(keys, compute, ttl=10)
+            clock.advance(11)
+            assert await cache.get_or_compute_many(keys, compute, ttl=10) == old
+            await until(lambda: len(cache.sync.get_many(keys)) == _MAX_REFRESHES)
+            while len(cache.sync.get_many(keys)) < len(keys):
+                await cache.get_or_compute_many(keys, compute, ttl=10)
+                await anyio.sleep(0.001)
 
     run(main)
 

@@ -263,7 +263,10 @@ class AsyncDriver(Performing):
         else:
             return await self._lead(home, plan, effect.flights)
         # Outside the handler: the caller is to see the function's own exception, as it was.
-        raise raised
+        try:
+            raise raised
+        finally:
+            del raised
 
     async def _lead(self, home: Home, plan: Plan[T], flights: Sequence[Flight]) -> T:
         """Go on with a plan that leads flights in a task of its own."""
@@ -434,8 +437,9 @@ class AsyncDriver(Performing):
     def _refresh(self, home: Home, wanted: Refresh | RefreshMany) -> None:
         refreshing = home.refreshing
         keys = [wanted.key] if isinstance(wanted, Refresh) else list(wanted.seen)
-        keys = [key for key in keys if key not in refreshing]
-        if not keys or len(refreshing) + len(keys) > _MAX_REFRESHES:
+        room = _MAX_REFRESHES - len(refreshing)
+        keys = [key for key in keys if key not in refreshing][:room]
+        if not keys:
             return
 
         async def job() -> None:

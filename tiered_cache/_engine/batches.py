@@ -43,7 +43,7 @@ class _Batch:
         """What the tier says to one of the keys; the first one to want something of it decides."""
         self._wanted.setdefault(key, wanted)
         await self._over.wait()
-        if self._error is not None:
+        if self._error is not None and key not in self._replies:
             raise self._error
         return self._replies[key]
 

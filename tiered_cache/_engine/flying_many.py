@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.effects import Lead
 from tiered_cache._engine.keeping import keep
-from tiered_cache._engine.leasing import Lease, Taken, await_lease, give_back, patience_s, try_lease
+from tiered_cache._engine.leasing import (
+    Lease,
+    Taken,
+    await_lease,
+    give_back_all,
+    patience_s,
+    try_lease,
+)
 from tiered_cache._engine.reading import look_again, promote
 from tiered_cache._engine.sharing import (
     call,
@@ -192,8 +199,7 @@ def _compute(
                     yield from keep(stack, key, made[key], terms, computed, wanted[key], versions)
                 end_with(flights.get(key), made[key])
     finally:
-        for lease in batch.leases.values():
-            yield from give_back(lease)
+        yield from give_back_all(batch.leases.values())
     return [key for key in batch.flights if key not in batch.taken]
 
 

@@ -8,12 +8,14 @@ from tiered_cache._engine.effects import OK, AcquireLease, AwaitLease, Delete, P
 from tiered_cache._engine.flights import leading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.stack import Stack
     from tiered_cache._engine.terms import Terms
     from tiered_cache.leases import LeaseAnswer
 
-__all__ = ["Lease", "Taken", "await_lease", "give_back", "patience_s", "try_lease"]
+__all__ = ["Lease", "Taken", "await_lease", "give_back", "give_back_all", "patience_s", "try_lease"]
 
 
 class Lease(NamedTuple):
@@ -91,3 +93,20 @@ def give_back(lease: Lease) -> Plan[None]:
     except BaseException:
         yield release
         raise
+
+
+def give_back_all(leases: Iterable[Lease]) -> Plan[None]:
+    """Release several leases: an interruption while one is given back is no reason to keep the others."""
+    interrupted: BaseException | None = None
+    for lease in leases:
+        try:
+            yield from give_back(lease)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            interrupted = error
+    if interrupted is not None:
+        try:
+            raise interrupted
+        finally:
+            del interrupted  # an exception is no local of a frame that is in its traceback

@@ -22,22 +22,26 @@ _DONE_MS = 10_000
 POLL_S = 0.02
 """How long who waits does so where no connection is left to be blocked."""
 
-# A lease is "<end, in ms of the server's clock> <whether anybody waits> <owner>".
+# A lease is "<end, in ms of the server's clock> <whether anybody waits> <owner>". Who asks twice has lost
+# the connection, or the node, before the first answer came: he is not to wait for himself.
 _ACQUIRE = Script(f"""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local held = redis.call('GET', KEYS[1])
+local held, state, waited = redis.call('GET', KEYS[1]), 1, '0'
 if held then
-  local ends, owner = string.match(held, '^(%d+) %d (.*)$')
-  if ends and tonumber(ends) > now then
+  local ends, marked, owner = string.match(held, '^(%d+) (%d) (.*)$')
+  if owner == ARGV[1] then
+    waited = marked
+  elseif ends and tonumber(ends) > now then
     redis.call('SET', KEYS[1], ends .. ' 1 ' .. owner, 'KEEPTTL')
     return {{0, tonumber(ends) - now}}
+  else
+    state = 2
   end
 end
-local mine = string.format('%.0f', now + ARGV[2]) .. ' 0 ' .. ARGV[1]
+local mine = string.format('%.0f', now + ARGV[2]) .. ' ' .. waited .. ' ' .. ARGV[1]
 redis.call('SET', KEYS[1], mine, 'PX', ARGV[2] + {_REMEMBERED_MS})
-if held then return {{2, 0}} end
-return {{1, 0}}
+return {{state, 0}}
 """)
 _RENEW = Script(f"""
 local held = redis.call('GET', KEYS[1])

@@ -49,7 +49,9 @@ class RedisTier:
         url: The server: `redis://[user:password@]host:port/database`, `rediss://` for TLS,
             `unix:///path/to/socket`. A cluster: `redis+cluster://[user:password@]host:port,…`,
             or `rediss+cluster://`, with those nodes that are asked first where a key is.
-        timeout: How long a call may take, connecting and all nodes that are asked included.
+        timeout: How long a call may take, connecting and all nodes that are asked included. Threads
+            also wait for a connection within it; tasks wait while others are answered, and then
+            have all of it.
         connect_timeout: How long connecting may take; no longer than `timeout`.
         max_value_bytes: The longest record that it stores or reads.
         max_connections: How many connections this process makes at most.
