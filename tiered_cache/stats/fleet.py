@@ -259,11 +259,17 @@ def fleet_of(
 
 
 def _standing(stats: CacheStats, *, alone: bool) -> CacheStats:
-    """How the tiers stand, by one that did nothing: not its own memory, beside that of others."""
+    """How the tiers stand, by one that did nothing.
+
+    Beside others, neither its own memory counts nor how long ago it read the log of changes: only
+    who looks something up reads that.
+    """
+    if alone:
+        return replace(stats, processes=0)
     tiers = tuple(
-        replace(tier, max_entries=None, max_bytes=None, entries=None, bytes=None)
-        if tier.reach == "process" and not alone
-        else tier
+        replace(tier, lag=None, max_entries=None, max_bytes=None, entries=None, bytes=None)
+        if tier.reach == "process"
+        else replace(tier, lag=None)
         for tier in stats.tiers
     )
-    return replace(stats, tiers=tiers, processes=0)
+    return replace(stats, tiers=tiers, bus_lag_s=None, processes=0)
