@@ -223,6 +223,10 @@ def test_law_9_random_bytes_are_no_report(data: bytes) -> None:
         {"stats": {"hits": 2**70}},
         {"stats": {"hits": 1.5}},
         {"stats": {"compute_seconds": math.inf}},
+        {"stats": {"compute_seconds": 1e308}},  # the sum of two would be infinite
+        {"stats": {"tiers": [{"name": "m", "seconds_saved": -1e308}]}},
+        {"stats": {"tiers": [{"name": "m", "curve": [1e308] * 17}]}},
+        {"stats": {"tiers": [{"name": "m", "breaker_changes": [[1e13, "open"]]}]}},  # no date
         {"stats": {"compute_latency": {5000: 1}}},
         {"stats": {"compute_latency": {5: -1}}},
         {"stats": {"compute_latency": {"5": 1}}},
