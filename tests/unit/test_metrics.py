@@ -181,6 +181,26 @@ def test_an_application_serves_what_it_was_given_and_nothing_else(cache: TieredC
     assert b"python_info" not in body
 
 
+def test_an_application_asks_slow_tiers_outside_of_the_event_loop() -> None:
+    import asyncio
+    import threading
+
+    async def ask() -> tuple[int, bytes]:
+        loop = asyncio.get_running_loop()
+        turned = threading.Event()
+
+        def slow() -> CacheStats:
+            loop.call_soon_threadsafe(turned.set)
+            assert turned.wait(30), "the event loop stands still"
+            return CacheStats(misses=3)
+
+        return await _ask(metrics_app({"slow": slow}), "/metrics")
+
+    status, body = asyncio.run(ask())
+    assert status == 200
+    assert b'tiered_cache_lookups_total{cache="slow",outcome="miss"} 3.0' in body
+
+
 def test_opentelemetry_observes_the_numbers_of_the_snapshot(cache: TieredCache) -> None:
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader])
