@@ -88,7 +88,8 @@ def test_a_link_from_another_site_opens_the_page(serve: Callable[..., Site]) -> 
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://127.0.0.1:1", "file://127.0.0.1", "", None]
+    "origin",
+    ["http://evil.example", "null", "http://127.0.0.1:1", "file://127.0.0.1", "http://[", "", None],
 )
 def test_a_forged_change_is_refused(
     serve: Callable[..., Site], cache: TieredCache, origin: str | None
@@ -247,6 +248,26 @@ def test_what_is_not_understood_is_refused(serve: Callable[..., Site], body: byt
 def test_law_10_a_request_that_is_too_long_is_refused(serve: Callable[..., Site]) -> None:
     answer = serve().post("/api/search", {"text": "x" * MAX_BODY_BYTES})
     assert (answer.status, answer.json()) == (400, {"error": "the request is too long"})
+
+
+@pytest.mark.parametrize("path", ["/login", "/api/search"])
+def test_a_request_that_breaks_off_is_refused(cache: TieredCache, path: str) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    headers = {
+        b"host": b"localhost",
+        b"origin": b"http://localhost",
+        b"content-type": b"application/json",
+    }
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [*headers.items()]}
+    anyio.run(dashboard_app(cache), {**scope, "query_string": b""}, receive, send)
+    assert sent[0]["status"] == 400
 
 
 def test_a_web_socket_is_refused(cache: TieredCache) -> None:

@@ -183,8 +183,6 @@ class _Pages:
             return _json(await self._workers.call(call, text))
         except (_BadRequestError, InvalidKeyError) as error:
             return _error(400, str(error))
-        except ClientDisconnect:
-            return _error(400, "the request is not whole")
         except TimeoutError:
             return _error(504, "it took too long")
         except TieredCacheError as error:
@@ -205,6 +203,9 @@ async def _body(request: Request) -> bytes:
                     raise _BadRequestError(msg)
     except TimeoutError:
         msg = "the request takes too long to come"
+        raise _BadRequestError(msg) from None
+    except ClientDisconnect:
+        msg = "the request is not whole"
         raise _BadRequestError(msg) from None
     return bytes(body)
 
