@@ -145,6 +145,20 @@ def test_values_are_not_shown_unless_allowed(
     assert b"a-secret-value" in serve(show_values=True).post("/api/explain", {"key": "key"}).body
 
 
+def test_metrics_are_told_like_everything_else(
+    serve: Callable[..., Site], cache: TieredCache
+) -> None:
+    cache.get("key")
+    site = serve(token=TOKEN, title="reports")
+    assert site.ask("/metrics").status == 401
+    bearer = f"Bearer {TOKEN}"
+    assert site.ask("/metrics", host="evil.example", authorization=bearer).status == 421
+    scraped = site.ask("/metrics", authorization=bearer)
+    assert scraped.status == 200
+    assert scraped.headers["content-type"].startswith("text/plain")
+    assert b'tiered_cache_lookups_total{cache="reports",outcome="miss"} 1.0' in scraped.body
+
+
 @pytest.mark.parametrize(
     "path",
     ["/api/about", "/api/now", "/api/stream", "/api/search", "/api/nothing", "/login/../api/about"],

@@ -246,9 +246,12 @@ def fleet_of(
     others = tuple(each for each in now.running if each.name != own.name)
     looks_only = not own.stats.lookups and len(others) == len(now.running)
     mine = () if looks_only else (own,)
-    view = own
+    standing = own.stats
+    if others and not own.stats.lookups:
+        standing = _heedless(standing)
     if looks_only:
-        view = msgspec.structs.replace(own, stats=_standing(own.stats, alone=not others))
+        standing = _standing(standing, alone=not others)
+    view = msgspec.structs.replace(own, stats=standing)
     stats = now.stats(without=own.name, and_=[view])
     span_s = None
     if since_s is not None:
@@ -258,18 +261,18 @@ def fleet_of(
     return FleetStats(stats, span_s, (*mine, *others), now.gone, len(now.unreadable), reach, now_s)
 
 
-def _standing(stats: CacheStats, *, alone: bool) -> CacheStats:
-    """How the tiers stand, by one that did nothing.
+def _heedless(stats: CacheStats) -> CacheStats:
+    """`stats` of one that looked nothing up, and so need not have read the logs of changes lately."""
+    tiers = tuple(replace(tier, lag=None) for tier in stats.tiers)
+    return replace(stats, tiers=tiers, bus_lag_s=None)
 
-    Beside others, neither its own memory counts nor how long ago it read the log of changes: only
-    who looks something up reads that.
-    """
-    if alone:
-        return replace(stats, processes=0)
+
+def _standing(stats: CacheStats, *, alone: bool) -> CacheStats:
+    """How the tiers stand, by one that did nothing: not its own memory, beside that of others."""
     tiers = tuple(
-        replace(tier, lag=None, max_entries=None, max_bytes=None, entries=None, bytes=None)
-        if tier.reach == "process"
-        else replace(tier, lag=None)
+        replace(tier, max_entries=None, max_bytes=None, entries=None, bytes=None)
+        if tier.reach == "process" and not alone
+        else tier
         for tier in stats.tiers
     )
-    return replace(stats, tiers=tiers, bus_lag_s=None, processes=0)
+    return replace(stats, tiers=tiers, processes=0)
