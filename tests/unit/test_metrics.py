@@ -276,23 +276,34 @@ def test_a_plot_is_saved_as_what_its_name_says(cache: TieredCache, tmp_path: Pat
     assert len(CacheStats().plot().axes) == 2
 
 
+def _exported() -> Iterator[tuple[str, dict[str, set[str]]]]:
+    """The names of the time series, and the labels of each with their values, where they are fixed."""
+    for each in METRICS:
+        labels = {"cache": set[str](), each.part.value: set[str](), each.label: set(each.fields)}
+        name = prometheus_name(each)
+        if each.kind is Kind.HISTOGRAM:
+            yield f"{name}_bucket", {**labels, "le": set()}
+            yield f"{name}_sum", labels
+            yield f"{name}_count", labels
+        else:
+            yield f"{name}_total" if each.kind is Kind.COUNTER else name, labels
+
+
 def test_the_grafana_dashboard_asks_for_metrics_that_there_are() -> None:
     board = json.loads((ROOT / "docs" / "how-to" / "grafana-dashboard.json").read_text())
     expressions = [
         target["expr"] for panel in board["panels"] for target in panel.get("targets", [])
     ]
     assert len(expressions) > 10
-    exported = set()
-    for each in METRICS:
-        name = prometheus_name(each)
-        exported |= {f"{name}_total"} if each.kind is Kind.COUNTER else {name}
-        if each.kind is Kind.HISTOGRAM:
-            exported |= {f"{name}_bucket", f"{name}_sum", f"{name}_count"}
+    exported = dict(_exported())
     for expression in expressions:
-        asked = set(re.findall(r"\btiered_cache_\w+", expression))
-        assert asked
-        assert asked <= exported, expression
-        labels = set(re.findall(r"(\w+)=~?\"", expression))
-        assert labels <= {"cache", "tier", "outcome", "operation", "reason", "state", "function"}
+        asked = re.findall(r"\b(tiered_cache_\w+)\{([^}]*)\}", expression)
+        assert len(asked) == expression.count("tiered_cache_") > 0, expression
+        for name, selector in asked:
+            labels = exported[name]
+            for label, wanted in re.findall(r"(\w+)=~?\"([^\"]*)\"", selector):
+                assert wanted == f"${label}" or set(wanted.split("|")) <= labels[label], expression
+            for grouped in re.findall(r"by \(([^)]*)\)", expression):
+                assert set(re.split(r",\s*", grouped)) <= labels.keys(), expression
     places = [panel["gridPos"] for panel in board["panels"]]
     assert all(each["x"] >= 0 and each["x"] + each["w"] <= 24 for each in places)
