@@ -274,6 +274,21 @@ def test_totals_of_a_newer_release_are_left_alone(board: DiskBoard, clock: FakeC
     assert {each.name: each.data for each in board.read("now:!totals")} == {"now:!totals": newer}
 
 
+def test_law_11_processes_of_a_newer_release_are_left_to_it(
+    board: DiskBoard, clock: FakeClock
+) -> None:
+    newer = msgspec.msgpack.encode({"format": 2, "anything": True})
+    board.put(f"{PROCESS}host:8:1", newer, 60.0, new=True)
+    one = Process(board, 1, clock)
+    one.do(5)
+    one.publisher.close()
+    clock.advance(600)
+    tidy(board, clock.wall())
+    assert hits_on(board) == (5, 0, 1)
+    assert [each.data for each in board.read(f"{PROCESS}host:8:1")] == [newer]
+    assert read_now(board).unreadable == (f"{PROCESS}host:8:1",)
+
+
 def test_law_11_a_process_that_is_gone_counts_once(board: DiskBoard, clock: FakeClock) -> None:
     one, two = Process(board, 1, clock), Process(board, 2, clock)
     one.do(5)
