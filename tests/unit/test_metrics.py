@@ -25,6 +25,7 @@ from tiered_cache.policies import Histograms, Off
 from tiered_cache.stats.fields import counters, gauges
 from tiered_cache.stats.metrics import METRICS, NOT_EXPORTED, Kind, Part, samples
 from tiered_cache.stats.snapshot import CacheStats, FunctionStats, NamespaceStats, TierStats
+from tiered_cache.testing import FakeClock
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 if TYPE_CHECKING:
@@ -226,6 +227,29 @@ def test_opentelemetry_observes_the_numbers_of_the_snapshot(cache: TieredCache) 
     ]
     assert quantiles == [0.5, 0.95, 0.99]
     assert observed.keys() <= {opentelemetry_name(each) for each in METRICS}
+    provider.shutdown()
+
+
+def test_one_collection_by_opentelemetry_takes_one_snapshot_however_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = FakeClock()
+    monkeypatch.setattr("tiered_cache.integrations.opentelemetry.time", clock)
+    taken = []
+
+    def slow() -> CacheStats:
+        taken.append(1)
+        clock.advance(2.0)
+        return CacheStats(hits=1)
+
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader])
+    export_metrics({"slow": slow}, provider)
+    assert "tiered_cache.lookups" in str(reader.get_metrics_data())
+    assert len(taken) == 1
+    clock.advance(1.0)
+    reader.get_metrics_data()
+    assert len(taken) == 2
     provider.shutdown()
 
 
