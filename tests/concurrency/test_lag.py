@@ -187,6 +187,28 @@ def test_each_log_has_a_lag_and_who_has_no_copies_has_none(
         assert alone.stats().tier("redis").lag is None
 
 
+def test_one_that_only_looks_at_the_others_is_not_behind_them(tmp_path: Path) -> None:
+    clock = FakeClock()
+
+    def opened() -> TieredCache:
+        return TieredCache([MemoryTier(), DiskTier(tmp_path)], clock=clock)
+
+    with opened() as looking, opened() as working:
+        assert looking.fleet().stats.bus_lag_s == 0.0, "alone it speaks for itself"
+        clock.advance(3600.0)
+        working.get("key")
+        working._source.core()._publisher.publish(60.0)
+        for _ in range(2):
+            stats = looking.fleet().stats
+            assert stats.lookups == 1
+            assert stats.bus_lag_s == 0.0
+            lag = stats.tier("disk").lag
+            assert lag is not None
+            assert lag.behind_s == 0.0
+            looking.delete("key")  # as from a page: now it did something as well
+            looking._source.core()._publisher.publish(60.0)
+
+
 def test_the_command_line_says_how_far_behind_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -88,7 +88,8 @@ def test_a_link_from_another_site_opens_the_page(serve: Callable[..., Site]) -> 
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://127.0.0.1:1", "file://127.0.0.1", "", None]
+    "origin",
+    ["http://evil.example", "null", "http://127.0.0.1:1", "file://127.0.0.1", "http://[", "", None],
 )
 def test_a_forged_change_is_refused(
     serve: Callable[..., Site], cache: TieredCache, origin: str | None
@@ -142,6 +143,20 @@ def test_values_are_not_shown_unless_allowed(
     cache.set("key", "a-secret-value")
     assert b"a-secret-value" not in serve().post("/api/explain", {"key": "key"}).body
     assert b"a-secret-value" in serve(show_values=True).post("/api/explain", {"key": "key"}).body
+
+
+def test_metrics_are_told_like_everything_else(
+    serve: Callable[..., Site], cache: TieredCache
+) -> None:
+    cache.get("key")
+    site = serve(token=TOKEN, title="reports")
+    assert site.ask("/metrics").status == 401
+    bearer = f"Bearer {TOKEN}"
+    assert site.ask("/metrics", host="evil.example", authorization=bearer).status == 421
+    scraped = site.ask("/metrics", authorization=bearer)
+    assert scraped.status == 200
+    assert scraped.headers["content-type"].startswith("text/plain")
+    assert b'tiered_cache_lookups_total{cache="reports",outcome="miss"} 1.0' in scraped.body
 
 
 @pytest.mark.parametrize(
@@ -247,6 +262,26 @@ def test_what_is_not_understood_is_refused(serve: Callable[..., Site], body: byt
 def test_law_10_a_request_that_is_too_long_is_refused(serve: Callable[..., Site]) -> None:
     answer = serve().post("/api/search", {"text": "x" * MAX_BODY_BYTES})
     assert (answer.status, answer.json()) == (400, {"error": "the request is too long"})
+
+
+@pytest.mark.parametrize("path", ["/login", "/api/search"])
+def test_a_request_that_breaks_off_is_refused(cache: TieredCache, path: str) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    headers = {
+        b"host": b"localhost",
+        b"origin": b"http://localhost",
+        b"content-type": b"application/json",
+    }
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [*headers.items()]}
+    anyio.run(dashboard_app(cache), {**scope, "query_string": b""}, receive, send)
+    assert sent[0]["status"] == 400
 
 
 def test_a_web_socket_is_refused(cache: TieredCache) -> None:

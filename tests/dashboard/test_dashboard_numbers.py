@@ -53,6 +53,14 @@ def test_no_bound_is_null() -> None:
     assert document(make_reading(NOW_S, spans=spans), "all", Series())["bus"]["bound_s"] is None
 
 
+def test_where_nobody_works_nobody_lags() -> None:
+    spans = {name: Span(replace(make_stats(), bus_lag_s=3600.0), None) for name in WINDOWS}
+    working = make_reading(NOW_S, processes=1, spans=spans)
+    assert document(working, "all", Series())["bus"]["lag_s"] == 3600.0
+    nobody = make_reading(NOW_S, processes=0, spans=spans)
+    assert document(nobody, "all", Series())["bus"]["lag_s"] is None
+
+
 def test_law_10_what_is_told_is_bounded() -> None:
     functions = tuple(
         FunctionStats(f"f{number}", seconds_saved=float(number), compute_seconds=1000.0 - number)

@@ -223,6 +223,10 @@ def test_law_9_random_bytes_are_no_report(data: bytes) -> None:
         {"stats": {"hits": 2**70}},
         {"stats": {"hits": 1.5}},
         {"stats": {"compute_seconds": math.inf}},
+        {"stats": {"compute_seconds": 1e308}},  # the sum of two would be infinite
+        {"stats": {"tiers": [{"name": "m", "seconds_saved": -1e308}]}},
+        {"stats": {"tiers": [{"name": "m", "curve": [1e308] * 17}]}},
+        {"stats": {"tiers": [{"name": "m", "breaker_changes": [[1e13, "open"]]}]}},  # no date
         {"stats": {"compute_latency": {5000: 1}}},
         {"stats": {"compute_latency": {5: -1}}},
         {"stats": {"compute_latency": {"5": 1}}},
@@ -268,6 +272,21 @@ def test_totals_of_a_newer_release_are_left_alone(board: DiskBoard, clock: FakeC
     tidy(board, clock.wall())
     assert hits_on(board) == (5, 0, 1)
     assert {each.name: each.data for each in board.read("now:!totals")} == {"now:!totals": newer}
+
+
+def test_law_11_processes_of_a_newer_release_are_left_to_it(
+    board: DiskBoard, clock: FakeClock
+) -> None:
+    newer = msgspec.msgpack.encode({"format": 2, "anything": True})
+    board.put(f"{PROCESS}host:8:1", newer, 60.0, new=True)
+    one = Process(board, 1, clock)
+    one.do(5)
+    one.publisher.close()
+    clock.advance(600)
+    tidy(board, clock.wall())
+    assert hits_on(board) == (5, 0, 1)
+    assert [each.data for each in board.read(f"{PROCESS}host:8:1")] == [newer]
+    assert read_now(board).unreadable == (f"{PROCESS}host:8:1",)
 
 
 def test_law_11_a_process_that_is_gone_counts_once(board: DiskBoard, clock: FakeClock) -> None:

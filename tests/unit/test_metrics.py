@@ -25,6 +25,7 @@ from tiered_cache.policies import Histograms, Off
 from tiered_cache.stats.fields import counters, gauges
 from tiered_cache.stats.metrics import METRICS, NOT_EXPORTED, Kind, Part, samples
 from tiered_cache.stats.snapshot import CacheStats, FunctionStats, NamespaceStats, TierStats
+from tiered_cache.testing import FakeClock
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 if TYPE_CHECKING:
@@ -181,6 +182,26 @@ def test_an_application_serves_what_it_was_given_and_nothing_else(cache: TieredC
     assert b"python_info" not in body
 
 
+def test_an_application_asks_slow_tiers_outside_of_the_event_loop() -> None:
+    import asyncio
+    import threading
+
+    async def ask() -> tuple[int, bytes]:
+        loop = asyncio.get_running_loop()
+        turned = threading.Event()
+
+        def slow() -> CacheStats:
+            loop.call_soon_threadsafe(turned.set)
+            assert turned.wait(30), "the event loop stands still"
+            return CacheStats(misses=3)
+
+        return await _ask(metrics_app({"slow": slow}), "/metrics")
+
+    status, body = asyncio.run(ask())
+    assert status == 200
+    assert b'tiered_cache_lookups_total{cache="slow",outcome="miss"} 3.0' in body
+
+
 def test_opentelemetry_observes_the_numbers_of_the_snapshot(cache: TieredCache) -> None:
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader])
@@ -206,6 +227,29 @@ def test_opentelemetry_observes_the_numbers_of_the_snapshot(cache: TieredCache) 
     ]
     assert quantiles == [0.5, 0.95, 0.99]
     assert observed.keys() <= {opentelemetry_name(each) for each in METRICS}
+    provider.shutdown()
+
+
+def test_one_collection_by_opentelemetry_takes_one_snapshot_however_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = FakeClock()
+    monkeypatch.setattr("tiered_cache.integrations.opentelemetry.time", clock)
+    taken = []
+
+    def slow() -> CacheStats:
+        taken.append(1)
+        clock.advance(2.0)
+        return CacheStats(hits=1)
+
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader])
+    export_metrics({"slow": slow}, provider)
+    assert "tiered_cache.lookups" in str(reader.get_metrics_data())
+    assert len(taken) == 1
+    clock.advance(1.0)
+    reader.get_metrics_data()
+    assert len(taken) == 2
     provider.shutdown()
 
 
@@ -256,23 +300,34 @@ def test_a_plot_is_saved_as_what_its_name_says(cache: TieredCache, tmp_path: Pat
     assert len(CacheStats().plot().axes) == 2
 
 
+def _exported() -> Iterator[tuple[str, dict[str, set[str]]]]:
+    """The names of the time series, and the labels of each with their values, where they are fixed."""
+    for each in METRICS:
+        labels = {"cache": set[str](), each.part.value: set[str](), each.label: set(each.fields)}
+        name = prometheus_name(each)
+        if each.kind is Kind.HISTOGRAM:
+            yield f"{name}_bucket", {**labels, "le": set()}
+            yield f"{name}_sum", labels
+            yield f"{name}_count", labels
+        else:
+            yield f"{name}_total" if each.kind is Kind.COUNTER else name, labels
+
+
 def test_the_grafana_dashboard_asks_for_metrics_that_there_are() -> None:
     board = json.loads((ROOT / "docs" / "how-to" / "grafana-dashboard.json").read_text())
     expressions = [
         target["expr"] for panel in board["panels"] for target in panel.get("targets", [])
     ]
     assert len(expressions) > 10
-    exported = set()
-    for each in METRICS:
-        name = prometheus_name(each)
-        exported |= {f"{name}_total"} if each.kind is Kind.COUNTER else {name}
-        if each.kind is Kind.HISTOGRAM:
-            exported |= {f"{name}_bucket", f"{name}_sum", f"{name}_count"}
+    exported = dict(_exported())
     for expression in expressions:
-        asked = set(re.findall(r"\btiered_cache_\w+", expression))
-        assert asked
-        assert asked <= exported, expression
-        labels = set(re.findall(r"(\w+)=~?\"", expression))
-        assert labels <= {"cache", "tier", "outcome", "operation", "reason", "state", "function"}
+        asked = re.findall(r"\b(tiered_cache_\w+)\{([^}]*)\}", expression)
+        assert len(asked) == expression.count("tiered_cache_") > 0, expression
+        for name, selector in asked:
+            labels = exported[name]
+            for label, wanted in re.findall(r"(\w+)=~?\"([^\"]*)\"", selector):
+                assert wanted == f"${label}" or set(wanted.split("|")) <= labels[label], expression
+            for grouped in re.findall(r"by \(([^)]*)\)", expression):
+                assert set(re.split(r",\s*", grouped)) <= labels.keys(), expression
     places = [panel["gridPos"] for panel in board["panels"]]
     assert all(each["x"] >= 0 and each["x"] + each["w"] <= 24 for each in places)

@@ -22,7 +22,7 @@ from tiered_cache.dashboard.numbers import Numbers
 from tiered_cache.dashboard.reading import WINDOWS
 from tiered_cache.dashboard.stream import Seats, Stream
 from tiered_cache.dashboard.working import Workers
-from tiered_cache.errors import InvalidKeyError, TieredCacheError
+from tiered_cache.errors import InvalidKeyError, MissingExtraError, TieredCacheError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +82,7 @@ def _routed(pages: _Pages) -> ASGIApp:
         Route("/", pages.index),
         Route("/login", pages.login, methods=["GET", "POST"]),
         Route("/static/{path:path}", pages.static),
+        Route("/metrics", pages.metrics),
         Route("/api/about", pages.about),
         Route("/api/now", pages.now),
         Route("/api/stream", pages.stream),
@@ -95,6 +96,7 @@ def _routed(pages: _Pages) -> ASGIApp:
 
 class _Pages:
     def __init__(self, cache: TieredCache, rules: Rules, numbers: Numbers, title: str) -> None:
+        self._cache = cache
         self._rules = rules
         self._title = title
         self._assets = Assets()
@@ -155,6 +157,14 @@ class _Pages:
             return _error(400, f"window must be one of {', '.join(WINDOWS)}")
         return Stream(self._numbers, window, self._seats)
 
+    async def metrics(self, request: Request) -> Any:
+        """What all processes did, for Prometheus: of a command, nobody else could tell it."""
+        try:
+            from tiered_cache.integrations.prometheus import metrics_app
+        except MissingExtraError as error:
+            return _error(404, str(error))
+        return metrics_app({self._title: lambda: self._cache.fleet().stats})
+
     async def search(self, request: Request) -> Response:
         return await self._answer(request, "text", self._entries.search)
 
@@ -183,8 +193,6 @@ class _Pages:
             return _json(await self._workers.call(call, text))
         except (_BadRequestError, InvalidKeyError) as error:
             return _error(400, str(error))
-        except ClientDisconnect:
-            return _error(400, "the request is not whole")
         except TimeoutError:
             return _error(504, "it took too long")
         except TieredCacheError as error:
@@ -205,6 +213,9 @@ async def _body(request: Request) -> bytes:
                     raise _BadRequestError(msg)
     except TimeoutError:
         msg = "the request takes too long to come"
+        raise _BadRequestError(msg) from None
+    except ClientDisconnect:
+        msg = "the request is not whole"
         raise _BadRequestError(msg) from None
     return bytes(body)
 

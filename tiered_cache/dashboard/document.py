@@ -58,7 +58,8 @@ def document(
             "journal_bytes": stats.journal_bytes,
         },
         "bus": {
-            "lag_s": stats.bus_lag_s,
+            # Who looks up nothing reads no log: it would only say how long the page has been open.
+            "lag_s": stats.bus_lag_s if processes else None,
             "delay_s": largest([tier.lag.delay_s for tier in stats.tiers if tier.lag]),
             "bound_s": _finite(stats.staleness_bound_s),
         },

@@ -102,7 +102,10 @@ def _is_from_here(headers: Headers, host: str, *, changes: bool) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return not changes
-    split = urlsplit(origin)
+    try:
+        split = urlsplit(origin)
+    except ValueError:
+        return False
     # A proxy may speak TLS for us, so the scheme can't be known.
     return split.scheme in ("http", "https") and split.netloc.lower() == host.lower()
 

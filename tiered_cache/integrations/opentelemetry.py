@@ -116,13 +116,12 @@ class _Taken:
 
     def of(self, metric: Metric) -> list[tuple[str, Sample]]:
         with self._lock:
-            now_s = time.monotonic()
-            if now_s - self._at_s > _SAME_COLLECTION_S:
+            if time.monotonic() - self._at_s > _SAME_COLLECTION_S:
                 self._samples = {}
                 for cache, stats in snapshots(self._sources):
                     for sample in samples(stats):
                         self._samples.setdefault(sample.metric.name, []).append((cache, sample))
-                self._at_s = now_s
+                self._at_s = time.monotonic()  # when it is done: however long taking it took
             return self._samples.get(metric.name, [])
 
 

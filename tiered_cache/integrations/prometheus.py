@@ -5,6 +5,7 @@ Names and units follow https://prometheus.io/docs/practices/naming/.
 
 from __future__ import annotations
 
+import asyncio
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -88,15 +89,34 @@ class CacheCollector(Collector):
 def metrics_app(sources: Mapping[str, Callable[[], CacheStats]]) -> Callable[..., Any]:
     """An ASGI application that answers with the metrics, to be mounted as `/metrics`.
 
-    It has a registry of its own: only what `sources` gives is served.
+    It has a registry of its own: only what `sources` gives is served. They are asked in a worker
+    thread: a tier may have to wait for its server, and the event loop must not. For `asyncio`.
 
     Args:
         sources: As for `CacheCollector`.
     """
-    registry = CollectorRegistry()
-    registry.register(CacheCollector(sources))
-    app: Callable[..., Any] = make_asgi_app(registry)
+    collector = CacheCollector(sources)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        registry = CollectorRegistry()
+        if scope["type"] == "http":
+            registry.register(_Collected(await asyncio.to_thread(collector.collect)))
+        await make_asgi_app(registry)(scope, receive, send)
+
     return app
+
+
+class _Collected(Collector):
+    """What has been collected."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._families = families
+
+    def describe(self) -> Iterable[Family]:
+        return self._families
+
+    def collect(self) -> Iterable[Family]:
+        return self._families
 
 
 def prometheus_name(metric: Metric) -> str:

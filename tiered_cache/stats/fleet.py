@@ -95,6 +95,7 @@ class BoardNow(NamedTuple):
         ended: What those say whose notice ran out.
         totals: Those of processes that are gone; `None` without any.
         unreadable: The names of what could not be used.
+        nonsense: Those of them, the totals aside, that no other release can use either.
         foreign: Whether the totals are of a newer release, which is to deal with them.
         data: All notices by name, as they are.
     """
@@ -103,6 +104,7 @@ class BoardNow(NamedTuple):
     ended: tuple[ProcessReport, ...]
     totals: Totals | None
     unreadable: tuple[str, ...]
+    nonsense: tuple[str, ...]
     foreign: bool
     data: dict[str, bytes]
 
@@ -131,6 +133,7 @@ def read_now(board: Board) -> BoardNow:
     running: list[ProcessReport] = []
     ended: list[ProcessReport] = []
     unreadable: list[str] = []
+    nonsense: list[str] = []
     totals = None
     foreign = False
     notices = board.read(_NOW)
@@ -143,10 +146,16 @@ def read_now(board: Board) -> BoardNow:
                 (running if notice.left_s > 0 else ended).append(report)
         except ValueError as error:
             unreadable.append(notice.name)
-            foreign |= notice.name == _TOTALS and isinstance(error, UnknownFormatError)
+            newer = isinstance(error, UnknownFormatError)
+            if notice.name == _TOTALS:
+                foreign = newer
+            elif not newer:
+                nonsense.append(notice.name)
     data = {notice.name: notice.data for notice in notices}
     running.sort(key=lambda each: (each.host, each.started_s, each.name))
-    return BoardNow(tuple(running), tuple(ended), totals, tuple(unreadable), foreign, data)
+    return BoardNow(
+        tuple(running), tuple(ended), totals, tuple(unreadable), tuple(nonsense), foreign, data
+    )
 
 
 def _report_of(notice: Notice) -> ProcessReport:
@@ -177,13 +186,12 @@ def tidy(board: Board, now_s: float) -> None:
 
 def fold(board: Board, now: BoardNow, now_s: float) -> bool:
     """Put what ended processes did into the totals, in one step; whether it was done."""
-    outdated = [each for each in now.unreadable if each != _TOTALS]
-    if now.foreign or not (now.ended or outdated):
+    if now.foreign or not (now.ended or now.nonsense):
         return False
     parts = [("", at_rest(each.stats)) for each in now.ended]
     if now.totals is not None:
         parts.append(("", at_rest(now.totals.stats)))
-    names = [PROCESS + each.name for each in now.ended] + outdated
+    names = [PROCESS + each.name for each in now.ended] + [*now.nonsense]
     if _TOTALS in now.data:
         names.append(_TOTALS)
     totals = encode(Totals(at_s=now_s, gone=now.gone, stats=merged(parts)))
@@ -246,9 +254,12 @@ def fleet_of(
     others = tuple(each for each in now.running if each.name != own.name)
     looks_only = not own.stats.lookups and len(others) == len(now.running)
     mine = () if looks_only else (own,)
-    view = own
+    standing = own.stats
+    if others and not own.stats.lookups:
+        standing = _heedless(standing)
     if looks_only:
-        view = msgspec.structs.replace(own, stats=_standing(own.stats, alone=not others))
+        standing = _standing(standing, alone=not others)
+    view = msgspec.structs.replace(own, stats=standing)
     stats = now.stats(without=own.name, and_=[view])
     span_s = None
     if since_s is not None:
@@ -256,6 +267,12 @@ def fleet_of(
         if before is not None:
             stats, span_s = stats - before.stats, now_s - before.at_s
     return FleetStats(stats, span_s, (*mine, *others), now.gone, len(now.unreadable), reach, now_s)
+
+
+def _heedless(stats: CacheStats) -> CacheStats:
+    """`stats` of one that looked nothing up, and so need not have read the logs of changes lately."""
+    tiers = tuple(replace(tier, lag=None) for tier in stats.tiers)
+    return replace(stats, tiers=tiers, bus_lag_s=None)
 
 
 def _standing(stats: CacheStats, *, alone: bool) -> CacheStats:

@@ -51,7 +51,8 @@ class History:
     """Keeps snapshots of one source, at most some eighty whatever happens, and makes windows.
 
     For one thread. Instants are those of one clock, which may be any that does not go back; a
-    snapshot from before the latest one takes its place.
+    snapshot from before the latest one takes its place. Where counters went back, as when a server
+    lost what was published on it, no window begins with a snapshot that counted more.
     """
 
     def __init__(self) -> None:
@@ -63,6 +64,13 @@ class History:
 
     def add(self, at_s: float, stats: CacheStats) -> None:
         """Keep a snapshot that was taken at `at_s`."""
+        lookups = stats.lookups
+        if any(each.lookups > lookups for each in self._snapshots.values()):
+            self._snapshots = {
+                instant: each
+                for instant, each in self._snapshots.items()
+                if each.lookups <= lookups
+            }
         self._snapshots[at_s] = stats
         self._instants = thinned(self._snapshots, max(self._snapshots))
         if len(self._snapshots) > len(self._instants):
@@ -78,4 +86,7 @@ class History:
         if not at:
             return Window(stats, None)
         began_s = self._instants[at - 1]
-        return Window(stats - self._snapshots[began_s], now_s - began_s)
+        before = self._snapshots[began_s]
+        if before.lookups > stats.lookups:
+            return Window(stats, None)
+        return Window(stats - before, now_s - began_s)

@@ -32,6 +32,13 @@ MAX_GROUPS = 100
 _MAX_TEXT = 4096
 _MAX_ITEMS = 1000
 _MAX_BUCKET = 1 << 11
+_MAX_AMOUNT = 1e15
+"""Of seconds and of what is estimated: so that sums stay finite, however many processes there are."""
+
+_MAX_INSTANT_S = 1e11
+"""Later ones are no dates."""
+
+_INSTANTS = frozenset({"at_s", "started_s"})
 
 
 class UnknownFormatError(ValueError):
@@ -147,7 +154,8 @@ def _check(found: Any) -> None:
         if value.__class__ is int:
             fine = value >= 0
         elif value.__class__ is float:
-            fine = math.isfinite(value) or (value == math.inf and name == "staleness_bound_s")
+            most = _MAX_INSTANT_S if name in _INSTANTS else _MAX_AMOUNT
+            fine = abs(value) <= most or (value == math.inf and name == "staleness_bound_s")
         elif value.__class__ is str:
             fine = len(value) <= _MAX_TEXT
         elif value.__class__ is tuple:
@@ -163,7 +171,8 @@ def _check(found: Any) -> None:
 def _fits(name: str, values: tuple[Any, ...]) -> bool:
     """Whether each of several is fine, by itself and for what it is."""
     if name == "curve":
-        return len(values) in (0, len(CURVE_SIZES)) and all(map(math.isfinite, values))
+        small = [abs(each) <= _MAX_AMOUNT for each in values]
+        return len(values) in (0, len(CURVE_SIZES)) and all(small)
     for each in values:
         _check(each)
     return True

@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     report = Report(as_json=args.json)
     try:
         with ended_in_order(), contextlib.ExitStack() as until_the_end:
-            report.introduce(tree, args.jobs, redis=not args.no_redis)
+            report.introduce(tree, args.jobs, redis=not args.no_redis, page=page)
             with report.progress() as watcher:
                 demo = until_the_end.enter_context(
                     conducted(

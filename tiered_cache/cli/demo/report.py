@@ -39,11 +39,13 @@ class Report:
         self._as_json = as_json
         self._console = Console(highlight=False, emoji=False, markup=False, soft_wrap=False)
 
-    def introduce(self, tree: Tree, jobs: int, *, redis: bool) -> None:
-        """Say what is about to happen."""
+    def introduce(self, tree: Tree, jobs: int, *, redis: bool, page: Page | None) -> None:
+        """Say what is about to happen, and where it can be seen."""
         if not self._as_json:
             for line in introduction(tree, jobs, redis=redis):
                 self._console.print(line)
+        if page is not None:
+            say(f"The dashboard is at {page.url} while it runs.")
 
     @contextlib.contextmanager
     def progress(self) -> Iterator[Watcher]:
@@ -89,7 +91,7 @@ class Report:
     def lead_on(self, keep: Keep | None, page: Page | None) -> None:
         """Say where there is more to see."""
         if page is not None:
-            say(f"\nThe dashboard is at {page.url} until Ctrl-C.")
+            say(f"\nThe dashboard stays at {page.url} until Ctrl-C.")
         elif keep is not None:
             self._tell(f"See it in a browser:\n  {keep.command}")
         else:
