@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.patience import patient_redis
 from tiered_cache import (
     Coherence,
     ConfigurationError,
@@ -64,7 +65,7 @@ def open_cache(
             tiers.append(DiskTier(tmp_path / "shared"))
         else:
             tiers.append(DiskTier(tmp_path / f"host-{number}"))
-            tiers.append(RedisTier(url))
+            tiers.append(patient_redis(url))
         options.setdefault("clock", clock)
         made.append(TieredCache(tiers, namespace=namespace, **options))
         return made[-1]
@@ -256,7 +257,7 @@ def test_law_4_a_write_that_was_overtaken_elsewhere_does_not_stay_on_the_disk(
 ) -> None:
     def make(disk: DiskTier) -> TieredCache:
         return TieredCache(
-            [MemoryTier(), disk, RedisTier(redis_url)], namespace=namespace, clock=clock
+            [MemoryTier(), disk, patient_redis(redis_url)], namespace=namespace, clock=clock
         )
 
     disk = PausedDisk(tmp_path / "one")
@@ -285,7 +286,7 @@ def test_law_5_a_host_that_was_away_does_not_serve_what_changed_meanwhile(
     tmp_path: Path, redis_url: str, namespace: str, clock: FakeClock
 ) -> None:
     def make(host: str) -> TieredCache:
-        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / host), RedisTier(redis_url)]
+        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / host), patient_redis(redis_url)]
         return TieredCache(tiers, namespace=namespace, clock=clock)
 
     with make("one") as cache:
@@ -376,7 +377,7 @@ def test_law_5_a_server_that_lost_everything_leaves_nothing_old(
     with ValkeyServer(port=0) as server:
 
         def make(host: str) -> TieredCache:
-            tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / host), RedisTier(server.url)]
+            tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / host), patient_redis(server.url)]
             return TieredCache(tiers, namespace=namespace, clock=clock)
 
         with make("one") as cache, make("two") as elsewhere:

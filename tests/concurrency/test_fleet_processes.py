@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, RedisTier, TieredCache
+from tests.patience import patient_redis
+from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, TieredCache
 from tiered_cache.testing import FakeClock, in_forked_child
 from tiered_cache.testing.forks import start_child
 from tiered_cache.testing.waiting import wait_until
@@ -39,7 +40,7 @@ class Place:
     def open(self, clock: FakeClock | None = None) -> TieredCache:
         tiers: list[Tier] = [MemoryTier(), DiskTier(self.folder)]
         if self.url is not None:
-            tiers.append(RedisTier(self.url))
+            tiers.append(patient_redis(self.url))
         if clock is None:
             return TieredCache(tiers, namespace=self.namespace)
         return TieredCache(tiers, namespace=self.namespace, clock=clock)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.patience import patient_redis
 from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, TieredCache
 from tiered_cache.changes import Lag
 from tiered_cache.cli import main
@@ -29,7 +30,7 @@ def make_cache(
     request: pytest.FixtureRequest, tmp_path: Path, redis_url: str, namespace: str
 ) -> Callable[..., TieredCache]:
     def make(**options: object) -> TieredCache:
-        shared: Tier = DiskTier(tmp_path) if request.param == "disk" else RedisTier(redis_url)
+        shared: Tier = DiskTier(tmp_path) if request.param == "disk" else patient_redis(redis_url)
         return TieredCache([MemoryTier(), shared], namespace=namespace, **options)  # type: ignore[arg-type] # passed on
 
     return make
@@ -130,7 +131,7 @@ def test_a_cache_that_was_closed_complains_of_nothing(
     with ValkeyServer() as server:
         # Its thread still waits for changes when it is closed, for a quarter of this.
         bound = Coherence(bound="8s")
-        tiers: list[Tier] = [MemoryTier(), RedisTier(server.url)]
+        tiers: list[Tier] = [MemoryTier(), patient_redis(server.url)]
         with TieredCache(tiers, namespace=namespace, coherence=bound) as cache:
             wait_until(
                 lambda: cache.get("key") is None and bool(_followers() - others), "it begins"
@@ -169,7 +170,7 @@ def test_a_lag_is_published_with_the_rest() -> None:
 def test_each_log_has_a_lag_and_who_has_no_copies_has_none(
     tmp_path: Path, redis_url: str, namespace: str
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(redis_url)]
     with TieredCache(tiers, namespace=namespace) as cache:
         stats = cache.stats()
         assert [tier.lag is not None for tier in stats.tiers] == [False, True, True]
@@ -183,7 +184,7 @@ def test_each_log_has_a_lag_and_who_has_no_copies_has_none(
             "behind_s": lag.behind_s,
             "delay_s": None,
         }
-    with TieredCache([RedisTier(redis_url)], namespace=namespace) as alone:
+    with TieredCache([patient_redis(redis_url)], namespace=namespace) as alone:
         assert alone.stats().tier("redis").lag is None
 
 

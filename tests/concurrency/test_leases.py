@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.patience import patient_redis
 from tiered_cache import (
     ComputationTimeoutError,
     ConfigurationError,
@@ -53,7 +54,7 @@ def open_cache(
             tiers.append(DiskTier(tmp_path / "shared"))
         else:
             tiers.append(DiskTier(tmp_path / f"host-{len(made)}"))
-            tiers.append(RedisTier(redis_url))
+            tiers.append(patient_redis(redis_url))
         made.append(TieredCache(tiers, namespace=namespace, **options))
         return made[-1]
 
@@ -384,7 +385,7 @@ def test_the_scope_can_be_narrowed_for_a_function(open_cache: Callable[..., Tier
 def test_law_1_leases_that_fail_are_done_without(
     valkey: ValkeyServer, namespace: str, tmp_path: Path
 ) -> None:
-    with TieredCache([MemoryTier(), RedisTier(valkey.url)], namespace=namespace) as cache:
+    with TieredCache([MemoryTier(), patient_redis(valkey.url)], namespace=namespace) as cache:
         level = cache._source.core().stack.levels[-1]
 
         class Broken:
@@ -518,7 +519,7 @@ def test_law_2_a_process_that_dies_or_freezes_while_it_computes_is_replaced(
     def make(number: int) -> TieredCache:
         tiers: list[Tier] = [DiskTier(tmp_path / ("shared" if scope == "host" else str(number)))]
         if scope == "cluster":
-            tiers.append(RedisTier(redis_url))
+            tiers.append(patient_redis(redis_url))
         return TieredCache(tiers, namespace=namespace, single_flight=lease)
 
     go_reading, go_writing = os.pipe()
@@ -595,7 +596,7 @@ def test_law_2_a_process_that_dies_at_any_step_is_replaced(
         before = function.calls
         tiers: list[Tier] = [DiskTier(tmp_path / str(step) / "shared")]
         if scope == "cluster":
-            tiers = [RedisTier(redis_url)]
+            tiers = [patient_redis(redis_url)]
         with TieredCache(
             tiers, namespace=f"{namespace}-{step}", single_flight=SingleFlight(lease="100ms")
         ) as cache:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tiered_cache import DiskTier, InvalidKeyError, MemoryTier, RedisTier, TieredCache, current
+from tests.patience import patient_redis
+from tiered_cache import DiskTier, InvalidKeyError, MemoryTier, TieredCache, current
 from tiered_cache.policies import WriteBack
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def open_cache(
         if request.param == "host":
             tiers.append(DiskTier(tmp_path / "shared"))
         elif request.param != "memory":
-            tiers += [DiskTier(tmp_path / f"host-{len(made)}"), RedisTier(url)]
+            tiers += [DiskTier(tmp_path / f"host-{len(made)}"), patient_redis(url)]
         made.append(TieredCache(tiers, namespace=namespace, clock=clock, **options))
         return made[-1]
 

@@ -121,3 +121,13 @@ def held(page: Page) -> dict[str, int]:
     nodes = session.send("Memory.getDOMCounters")["nodes"]
     session.detach()
     return {"heap": int(heap), "nodes": int(nodes)}
+
+
+def wait_for_count(page: Page, selector: str, count: int) -> None:
+    """Wait until so many elements match.
+
+    What waits for a function in the page calls `eval` there, which the page forbids.
+    """
+    found = page.locator(selector)
+    found.nth(count).wait_for(state="detached")
+    found.nth(count - 1).wait_for(state="attached")

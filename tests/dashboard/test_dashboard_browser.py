@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.dashboard.browser import Pages, held, open_browser, redraw
+from tests.dashboard.browser import Pages, held, open_browser, redraw, wait_for_count
 from tests.dashboard.conftest import served
 from tests.dashboard.readings import make_reading, make_stats, with_open_breaker
 from tests.dashboard.test_dashboard_entries import HOSTILE
@@ -178,7 +178,7 @@ def test_it_is_readable_with_a_hundred_processes(
     assert box is not None
     assert box["height"] < 600
     page.fill("#process-filter", "HOST-07")
-    page.wait_for_function("document.querySelectorAll('#process-rows tbody tr').length === 10")
+    wait_for_count(page, "#process-rows tbody tr", 10)
     pages.picture(page, "page")
     assert audit(page) == []
 
@@ -215,7 +215,7 @@ def test_hostile_keys_are_only_text(
         page.fill("#search-text", key[:4])
         with page.expect_response("**/api/search"):
             page.press("#search-text", "Enter")
-        page.wait_for_function("document.querySelectorAll('#found button').length === 1")
+        wait_for_count(page, "#found button", 1)
         page.click("#found button")
         page.wait_for_selector("#entry-key")
         page.locator("#entry .tag", has_text="<u>tag</u>").wait_for()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -41,10 +42,7 @@ def count(number: int) -> str:
 
 
 def wait_for_text(page: Page, selector: str, wanted: str) -> None:
-    page.wait_for_function(
-        "([selector, wanted]) => document.querySelector(selector)?.textContent.startsWith(wanted)",
-        arg=[selector, wanted],
-    )
+    page.locator(selector, has_text=re.compile(rf"^\s*{re.escape(wanted)}")).first.wait_for()
 
 
 @pytest.fixture

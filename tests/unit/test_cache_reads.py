@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.patience import patient_redis
 from tiered_cache import (
     CacheClosedError,
     DiskTier,
@@ -14,7 +15,6 @@ from tiered_cache import (
     LookupStatus,
     MemoryTier,
     NullTier,
-    RedisTier,
     TieredCache,
 )
 from tiered_cache.errors import ConfigurationError, SerializationError
@@ -34,7 +34,9 @@ def cache(
     tmp_path: Path, redis_url: str, namespace: str, clock: FakeClock
 ) -> Iterator[TieredCache]:
     with TieredCache(
-        [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)], namespace=namespace, clock=clock
+        [MemoryTier(), DiskTier(tmp_path), patient_redis(redis_url)],
+        namespace=namespace,
+        clock=clock,
     ) as made:
         yield made
 
@@ -45,7 +47,9 @@ def second_process(
 ) -> Iterator[TieredCache]:
     """Another memory tier over the same stores, as another process has it."""
     with TieredCache(
-        [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)], namespace=namespace, clock=clock
+        [MemoryTier(), DiskTier(tmp_path), patient_redis(redis_url)],
+        namespace=namespace,
+        clock=clock,
     ) as made:
         yield made
 
@@ -56,7 +60,7 @@ def second_host(
 ) -> Iterator[TieredCache]:
     """Another memory and disk tier over the same server."""
     with TieredCache(
-        [MemoryTier(), DiskTier(tmp_path / "second"), RedisTier(redis_url)],
+        [MemoryTier(), DiskTier(tmp_path / "second"), patient_redis(redis_url)],
         namespace=namespace,
         clock=clock,
     ) as made:
@@ -232,9 +236,9 @@ def test_law_3_a_writer_whose_clock_is_ahead_does_not_lengthen_a_lifetime(
 ) -> None:
     ahead, right = FakeClock(start_wall=1_700_000_004.0), FakeClock(start_wall=1_700_000_000.0)
     with (
-        TieredCache([RedisTier(redis_url)], namespace=namespace, clock=ahead) as writer,
+        TieredCache([patient_redis(redis_url)], namespace=namespace, clock=ahead) as writer,
         TieredCache(
-            [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)],
+            [MemoryTier(), DiskTier(tmp_path), patient_redis(redis_url)],
             namespace=namespace,
             clock=right,
         ) as reader,
@@ -380,9 +384,9 @@ def test_the_default_ttl_holds_where_none_is_given(clock: FakeClock) -> None:
 
 def test_an_order_that_makes_no_sense_is_refused(tmp_path: Path, redis_url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"'memory'.*'redis'.*put 'memory' first"):
-        TieredCache([RedisTier(redis_url), MemoryTier()])
+        TieredCache([patient_redis(redis_url), MemoryTier()])
     with pytest.raises(ConfigurationError, match="'disk'"):
-        TieredCache([MemoryTier(), RedisTier(redis_url), DiskTier(tmp_path)])
+        TieredCache([MemoryTier(), patient_redis(redis_url), DiskTier(tmp_path)])
     with pytest.raises(ConfigurationError, match="at least one tier"):
         TieredCache([])
     with pytest.raises(ConfigurationError, match="two tiers are called 'memory'"):
@@ -408,7 +412,7 @@ def test_one_engine_for_any_number_of_tiers(
         MemoryTier(name="l0"),
         MemoryTier(),
         DiskTier(tmp_path),
-        RedisTier(redis_url),
+        patient_redis(redis_url),
     ]
     with TieredCache(tiers[4 - count :], namespace=namespace) as cache:
         assert cache.get_or_compute("key", lambda: 5) == 5

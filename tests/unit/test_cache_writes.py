@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.patience import patient_redis
 from tiered_cache import (
     DiskTier,
     LookupStatus,
     MemoryTier,
-    RedisTier,
     TieredCache,
     WriteOutcome,
 )
@@ -39,7 +39,7 @@ def outcomes(result: WriteResult) -> dict[str, WriteOutcome]:
 
 def test_a_write_reports_each_tier(tmp_path: Path, redis_url: str, namespace: str) -> None:
     with TieredCache(
-        [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)], namespace=namespace
+        [MemoryTier(), DiskTier(tmp_path), patient_redis(redis_url)], namespace=namespace
     ) as cache:
         result = cache.set("key", 1)
         assert result
@@ -131,7 +131,7 @@ def test_law_9_a_pickled_value_is_kept_on_disk_and_refused_by_a_shared_tier(
     tmp_path: Path, redis_url: str, namespace: str
 ) -> None:
     with TieredCache(
-        [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)], namespace=namespace
+        [MemoryTier(), DiskTier(tmp_path), patient_redis(redis_url)], namespace=namespace
     ) as cache:
         result = cache.set("key", Unregistered(7))
         assert outcomes(result) == {
@@ -170,7 +170,7 @@ def test_law_4_a_computation_that_began_before_a_change_does_not_bring_the_old_v
     change: str, tmp_path: Path, redis_url: str, namespace: str
 ) -> None:
     with TieredCache(
-        [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)], namespace=namespace
+        [MemoryTier(), DiskTier(tmp_path), patient_redis(redis_url)], namespace=namespace
     ) as cache:
 
         def compute() -> str:
@@ -191,7 +191,7 @@ def test_law_4_a_computation_that_began_before_a_change_does_not_bring_the_old_v
 def test_law_4_in_another_process_too(tmp_path: Path, redis_url: str, namespace: str) -> None:
     def stack() -> TieredCache:
         return TieredCache(
-            [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url)], namespace=namespace
+            [MemoryTier(), DiskTier(tmp_path), patient_redis(redis_url)], namespace=namespace
         )
 
     with stack() as here, stack() as there:
