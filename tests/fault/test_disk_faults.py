@@ -68,6 +68,19 @@ def test_a_directory_that_cannot_be_written_is_told_or_done_without(
     assert "starts without its tier 'disk'" in caplog.text
 
 
+def test_a_closed_tier_makes_no_directory_anew(tmp_path: Path) -> None:
+    """Its threads may be about to look for changes when the cache is closed and its directory removed."""
+    tier = DiskTier(tmp_path / "cache")
+    with TieredCache([MemoryTier(), tier]) as cache:
+        cache.set("key", 1)
+    shutil.rmtree(tmp_path / "cache")
+    with pytest.raises(TierUnavailableError, match="is closed"):
+        tier.log.wait(0, 0.01)
+    assert not (tmp_path / "cache").exists()
+    with TieredCache([MemoryTier(), tier]) as cache:
+        assert cache.set("key", 2)
+
+
 def test_law_7_a_directory_that_was_removed_in_between_is_made_anew(
     tmp_path: Path,
 ) -> None:

@@ -122,6 +122,7 @@ class DiskTier:
         self._cache: BoundedCache | None = None
         self._opened_file: tuple[int, int] | None = None
         self._looked_s = 0.0
+        self._is_closed = False
         self._gate = ForkGate()
         self._queue = threading.RLock()
         self._directory = self._root
@@ -190,6 +191,7 @@ class DiskTier:
         if self._root.exists() and not self._root.is_dir():
             msg = f"the disk tier's path {self._root} is a file: name a directory"
             raise ConfigurationError(msg, tier=self.name)
+        self._is_closed = False
         with self._in_store("open"):
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
@@ -254,6 +256,9 @@ class DiskTier:
         store = self._store()
         if identity(self._directory / DBNAME) == self._opened_file:
             return store
+        if self._is_closed:  # somebody still waits for changes, say: that makes no directory anew
+            msg = f"the tier is closed, and its directory {self._directory} was removed"
+            raise TierUnavailableError(msg, tier=self.name)
         _log.warning("The disk tier's directory %s was removed; it is made anew.", self._directory)
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self._open_cache()
@@ -482,6 +487,7 @@ class DiskTier:
 
     def close(self) -> None:
         """Close this thread's connection; other threads' are closed when they end."""
+        self._is_closed = True
         with self._gate, contextlib.suppress(sqlite3.Error):
             if self._cache is not None:
                 self._cache.close()
