@@ -29,6 +29,7 @@ from tiered_cache import (
 from tiered_cache.testing import FakeClock, race
 from tiered_cache.testing.forks import start_child
 from tiered_cache.testing.waiting import wait_until
+from tiered_cache.tiers._disk_leases import DiskLeases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -604,3 +605,21 @@ def test_law_2_a_process_that_dies_at_any_step_is_replaced(
             assert function.calls <= before + 1 <= 2
             assert cache.get_or_compute("key", never) == ["a", "value"]
     assert step > 10
+
+
+def test_law_2_of_those_who_make_the_database_of_leases_together_one_is_granted(
+    tmp_path: Path,
+) -> None:
+    """Setting it up, nobody is refused by SQLite, nor takes away what another was granted."""
+    for number in range(60):
+        made = [DiskLeases(20.0, "disk") for _ in range(6)]
+        for each in made:
+            each.open(tmp_path / f"{number}.db", time.monotonic)
+
+        def acquire(who: int, made: Sequence[DiskLeases] = made) -> LeaseAnswer:
+            return made[who].acquire("key", f"owner {who}", 60.0)
+
+        answers = race(6, acquire)
+        assert [each.granted for each in answers].count(True) == 1
+        for each in made:
+            each.close()

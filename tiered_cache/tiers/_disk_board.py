@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tiered_cache.boards import MAX_NOTICE_BYTES, MAX_NOTICES, MAX_READ_BYTES, Notice
 from tiered_cache.errors import RecordRefusedError, TierTimeoutError, TierUnavailableError
 from tiered_cache.forking import ForkGate, call_in_child
+from tiered_cache.tiers._sqlite_aside import open_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -97,15 +98,8 @@ class DiskBoard:
             database.execute("COMMIT")
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        connection = sqlite3.connect(
-            self._path, timeout=self._timeout_s, isolation_level=None, check_same_thread=False
-        )
-        connection.execute("PRAGMA journal_mode = wal").fetchall()
-        connection.execute("PRAGMA synchronous = off")
-        connection.execute(_SCHEMA)
-        self._connection = connection
-        return connection
+        self._connection = open_aside(self._path, self._timeout_s, _SCHEMA)
+        return self._connection
 
     def _start_over(self, error: Exception) -> None:
         """Leave the connection clean; and without the file, if that is damaged."""

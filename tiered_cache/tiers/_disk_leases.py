@@ -12,6 +12,7 @@ from tiered_cache.errors import TierTimeoutError, TierUnavailableError
 from tiered_cache.forking import ForkGate, call_in_child
 from tiered_cache.leases import LeaseAnswer
 from tiered_cache.tiers._sqlite import identity
+from tiered_cache.tiers._sqlite_aside import open_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -93,18 +94,17 @@ class DiskLeases:
         return connection or self._open()
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        connection = sqlite3.connect(
-            self._path, timeout=self._timeout_s, isolation_level=None, check_same_thread=False
-        )
-        connection.execute("PRAGMA journal_mode = wal").fetchall()
-        connection.execute("PRAGMA synchronous = off")
-        connection.execute(_SCHEMA)
-        now = self._monotonic()
-        connection.execute(
-            "DELETE FROM leases WHERE began_s > ? OR began_s + lifetime_s < ?",
-            (now, now - _REMEMBERED_S),
-        )
+        connection = open_aside(self._path, self._timeout_s, _SCHEMA)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Not before: what others were granted while this waited would be of the future.
+            now = self._monotonic()
+            connection.execute(
+                "DELETE FROM leases WHERE began_s > ? OR began_s + lifetime_s < ?",
+                (now, now - _REMEMBERED_S),
+            )
+        finally:
+            connection.execute("COMMIT")
         self._connection = connection
         self._opened_file = identity(self._path)
         return connection
