@@ -128,8 +128,6 @@ def test_unknown_parameters_can_not_be_ignored() -> None:
 class Analyzer:
     def run(self, a: Any, b: Any = 2) -> None: ...
 
-    def anything(*args: Any) -> None: ...
-
     @classmethod
     def build(cls, a: Any) -> None: ...
 
@@ -141,23 +139,18 @@ class SubAnalyzer(Analyzer):
     pass
 
 
-def test_methods_leave_out_self() -> None:
+def test_the_object_of_a_method_is_an_argument_that_can_be_ignored() -> None:
     one, two = Analyzer(), Analyzer()
     key = same(
-        Analyzer.run, ((one, 1), {}), ((two, 1, 2), {}), ((one,), {"b": 2, "a": 1}), method=True
+        Analyzer.run,
+        ((one, 1), {}),
+        ((two, 1, 2), {}),
+        ((one,), {"b": 2, "a": 1}),
+        ignore=["self"],
     )
     assert key.startswith(f"{Analyzer.__module__}.Analyzer.run:")
-    same(Analyzer.anything, ((one, 1), {}), ((two, 1), {}), method=True)
     with pytest.raises(InvalidKeyError, match="'self'"):
         FunctionKey(Analyzer.run)((one, 1), {})
-
-
-def test_a_method_needs_a_first_parameter() -> None:
-    for function in (nothing, lambda **options: None):
-        if function is not nothing:
-            function.__qualname__ = "named"
-        with pytest.raises(ConfigurationError, match="no first parameter"):
-            FunctionKey(function, method=True)
 
 
 def test_class_methods_of_different_classes_are_told_apart() -> None:

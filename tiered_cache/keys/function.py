@@ -31,15 +31,13 @@ class FunctionKey:
         func: The function. Its module and qualified name must identify it.
         version: Part of the digest.
         ignore: The names of parameters that are left out of the digest.
-        method: Whether the first argument, `self` or `cls`, is left out.
 
     Attributes:
         prefix: What comes before the colon: `module.qualname`.
 
     Raises:
         InvalidKeyError: `func` is a lambda, bound to an object, or has no name or signature.
-        ConfigurationError: `ignore` names something that is not a parameter, or there is no first
-            parameter to leave out.
+        ConfigurationError: `ignore` names something that is not a parameter.
     """
 
     def __init__(
@@ -48,12 +46,10 @@ class FunctionKey:
         *,
         version: str = "",
         ignore: Iterable[str] = (),
-        method: bool = False,
     ) -> None:
         self.prefix, self._salt = _identify(func, version)
         self._salt += closed_over(func)
-        self._method = method
-        self._signature = _signature(func, self.prefix, method=method)
+        self._signature = _signature(func, self.prefix)
         parameters = self._signature.parameters
         ignored = {ignore} if isinstance(ignore, str) else set(ignore)
         if not ignored <= parameters.keys():
@@ -86,8 +82,6 @@ class FunctionKey:
                 to do about it.
             TypeError: The arguments don't fit the signature, as when calling it.
         """
-        if self._method:
-            args = args[1:]
         if not kwargs and len(args) == self._arity:
             values = [args[index] for index in self._indexes]
         else:
@@ -147,23 +141,11 @@ def closed_over(func: Callable[..., Any]) -> bytes:
     return b"".join(encoded)
 
 
-def _signature(func: Callable[..., Any], name: str, *, method: bool) -> inspect.Signature:
+def _signature(func: Callable[..., Any], name: str) -> inspect.Signature:
     import inspect  # as long to import as the rest of this package
 
     try:
-        signature = inspect.signature(func)
+        return inspect.signature(func)
     except ValueError as error:
         msg = f"{name} has no signature to take arguments from: wrap it in a def, or give key="
         raise InvalidKeyError(msg) from error
-    if not method:
-        return signature
-    parameters = list(signature.parameters.values())
-    if not parameters or parameters[0].kind in (
-        inspect.Parameter.KEYWORD_ONLY,
-        inspect.Parameter.VAR_KEYWORD,
-    ):
-        msg = f"{name} has no first parameter that could be self or cls"
-        raise ConfigurationError(msg)
-    if parameters[0].kind is inspect.Parameter.VAR_POSITIONAL:
-        return signature
-    return signature.replace(parameters=parameters[1:])
