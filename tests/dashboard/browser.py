@@ -69,6 +69,8 @@ class Pages:
             lambda each: self._note(urlsplit(each.url).netloc != origin, f"asked for {each.url}"),
         )
         page.goto(url)
+        if page.locator("#entry").count():
+            page.wait_for_selector("#entry .empty")  # the page's own word that it listens
         return page
 
     def _note(self, wrong: bool, what: str) -> None:
