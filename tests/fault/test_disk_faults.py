@@ -248,6 +248,8 @@ def small_disk(tmp_path: Path) -> Path:
 
 
 def test_a_full_disk_refuses_writes_and_loses_nothing(small_disk: Path) -> None:
+    other = small_disk / "something else"
+    other.write_bytes(bytes(500_000))
     try:
         with stack(small_disk, failures_to_open=1000) as cache:
             results = {f"key-{n}": cache.set(f"key-{n}", os.urandom(50_000)) for n in range(100)}
@@ -260,6 +262,7 @@ def test_a_full_disk_refuses_writes_and_loses_nothing(small_disk: Path) -> None:
             assert not cache.get_many(failed)
             rows = len(list((small_disk / "default").rglob("*.val")))
             assert rows <= len(written), "no file is left of a write that failed"
+            other.unlink()  # to clear takes some room as well
             cache.clear()
             assert cache.set("key", b"there is room again" * 1000)
     finally:
