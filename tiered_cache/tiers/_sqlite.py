@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sqlite3
 import threading
@@ -23,6 +24,10 @@ __all__ = ["DBNAME", "BoundedCache", "is_ours", "open_bounded"]
 _KNOWN_SETTINGS = {*DEFAULT_SETTINGS, *METADATA, "disk_max_value_bytes", "tag_index"}
 _abandoned: list[object] = []
 """Connections that a forked child inherited. SQLite forbids even to close them there."""
+_open: dict[int, sqlite3.Connection] = {}
+"""The connections of threads. Out of reach of the garbage collector, which could else take one that is
+in a circle before what closes it."""
+_numbers = itertools.count()
 _gate = ForkGate()
 """Entered to close the connection of a thread that ended: the child of a fork in the middle of that
 would find the locks of the database held for ever."""
@@ -58,12 +63,28 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
 
     @property
     def _con(self) -> sqlite3.Connection:
-        connection: Any = getattr(self._local, "con", None)
-        if connection is None:
-            connection = super()._con
-            self._closers.closer = _Closer(connection)
-        made: sqlite3.Connection = connection
-        return made
+        found: sqlite3.Connection | None = getattr(self._local, "con", None)
+        return self._connect() if found is None else found
+
+    def _connect(self) -> sqlite3.Connection:
+        """The connection of this thread, as `diskcache` makes it, but that any thread may close it.
+
+        The last who lets go of a thread's locals need not be that thread.
+        """
+        self._local.pid = os.getpid()
+        connection = self._local.con = sqlite3.connect(
+            os.path.join(self._directory, DBNAME),  # noqa: PTH118 - sqlite3 takes a string
+            timeout=self._timeout,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        self._closers.closer = _Closer(connection)
+        with contextlib.suppress(sqlite3.OperationalError):  # the table may not be there yet
+            settings = connection.execute("SELECT key, value FROM Settings").fetchall()
+            for key, value in settings:
+                if key.startswith("sqlite_"):
+                    self.reset(key, value, update=False)
+        return connection
 
     def end_transaction(self) -> None:
         """Leave no transaction open that this thread was in, should it have been interrupted in it.
@@ -87,16 +108,17 @@ class _Closer:
     """Closes a thread's connection when the thread ends and its locals are let go."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self._number = next(_numbers)
         self._pid = os.getpid()
+        _open[self._number] = connection
 
     def __del__(self) -> None:
+        connection = _open.pop(self._number)
         if os.getpid() != self._pid:
-            _abandoned.append(self._connection)
+            _abandoned.append(connection)
             return
-        # Another thread may be the one that collects it, which sqlite3 refuses.
         with _gate.finalizing(), contextlib.suppress(sqlite3.Error):
-            self._connection.close()
+            connection.close()
 
 
 def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
