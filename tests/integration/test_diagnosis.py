@@ -151,12 +151,14 @@ def public() -> Iterator[Path]:
 
 
 _AS_SOMEBODY_ELSE = """
-import os, sys
+import os, pwd, sys
 sys.path[:0] = {path!r}
 from tiered_cache.diagnosis import diagnose
 from tiered_cache.config import load_settings
 settings = load_settings(tiers=["memory", "disk"], disk={{"path": sys.argv[1]}})
-import tiered_cache.tiers.disk
+# What is imported on the way has to be here already: somebody else need not be able to read it.
+for place in (sys.argv[2], "/proc/nobody-writes-here"):
+    diagnose(settings=load_settings(tiers=["memory", "disk"], disk={{"path": place}}))
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 for check in diagnose(settings=settings)[0].checks:
     if check.verdict == "problem": print(check.subject, check.name, check.finding, check.advice)
@@ -165,14 +167,14 @@ for check in diagnose(settings=settings)[0].checks:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 @pytest.mark.parametrize("made", ["nothing", "a database"])
-def test_a_directory_that_is_somebody_elses(made: str, public: Path) -> None:
+def test_a_directory_that_is_somebody_elses(made: str, public: Path, tmp_path: Path) -> None:
     if made == "a database":
         with build_stack(settings=load_settings(tiers=["disk"], disk={"path": str(public)})):
             pass
         for each in (public / "default", database(public)):
             each.chmod(0o755)
     done = subprocess.run(
-        [sys.executable, "-c", _AS_SOMEBODY_ELSE.format(path=sys.path), str(public)],
+        [sys.executable, "-c", _AS_SOMEBODY_ELSE.format(path=sys.path), str(public), str(tmp_path)],
         capture_output=True,
         text=True,
         cwd="/",
