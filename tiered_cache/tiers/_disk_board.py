@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tiered_cache.boards import MAX_NOTICE_BYTES, MAX_NOTICES, MAX_READ_BYTES, Notice
 from tiered_cache.errors import RecordRefusedError, TierTimeoutError, TierUnavailableError
 from tiered_cache.forking import ForkGate, call_in_child
-from tiered_cache.tiers._sqlite_aside import open_aside
+from tiered_cache.tiers._sqlite_aside import discard_aside, open_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -104,14 +104,7 @@ class DiskBoard:
     def _start_over(self, error: Exception) -> None:
         """Leave the connection clean; and without the file, if that is damaged."""
         connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(
-            error, sqlite3.OperationalError
-        ):
-            for suffix in ("", "-wal", "-shm"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        discard_aside(connection, self._path, error)
 
     def put(self, name: str, data: bytes, lifetime_s: float, *, new: bool = False) -> bool:
         """Hang up a notice, in one transaction."""

@@ -12,7 +12,7 @@ from tiered_cache.errors import TierTimeoutError, TierUnavailableError
 from tiered_cache.forking import ForkGate, call_in_child
 from tiered_cache.leases import LeaseAnswer
 from tiered_cache.tiers._sqlite import identity
-from tiered_cache.tiers._sqlite_aside import open_aside
+from tiered_cache.tiers._sqlite_aside import discard_aside, open_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -112,14 +112,7 @@ class DiskLeases:
     def _start_over(self, error: Exception) -> None:
         """Leave the connection clean; and without the file, if that is damaged."""
         connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(
-            error, sqlite3.OperationalError
-        ):
-            for suffix in ("", "-wal", "-shm"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        discard_aside(connection, self._path, error)
 
     def acquire(self, key: str, owner: str, lifetime_s: float) -> LeaseAnswer:
         """Ask for the lease of `key`."""

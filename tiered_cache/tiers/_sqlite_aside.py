@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["open_aside"]
+__all__ = ["discard_aside", "open_aside"]
 
 _PAUSE_S = 0.005
 
@@ -40,3 +41,13 @@ def open_aside(path: Path, timeout_s: float, schema: str) -> sqlite3.Connection:
             time.sleep(_PAUSE_S)
         else:
             return connection
+
+
+def discard_aside(connection: sqlite3.Connection | None, path: Path, error: Exception) -> None:
+    """Close a connection on which `error` came, and remove the database if that says it is damaged."""
+    if connection is not None:
+        with contextlib.suppress(sqlite3.Error):
+            connection.close()
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
