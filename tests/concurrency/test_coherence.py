@@ -333,7 +333,7 @@ def test_law_5_while_changes_cannot_be_learned_nothing_old_is_served(
         tiers: list[Tier] = [
             MemoryTier(),
             DiskTier(tmp_path / host),
-            RedisTier(url, timeout="200ms", connect_timeout="200ms"),
+            RedisTier(url, timeout="500ms", connect_timeout="500ms"),
         ]
         return TieredCache(tiers, namespace=namespace, clock=clock, probe_interval="1s", **options)
 

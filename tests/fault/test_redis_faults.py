@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tiered_cache.stats.snapshot import TierStats
 
-DEADLINE_S = 0.2
+DEADLINE_S = 0.5
 GENEROUS_S = 5.0
 """Far above the deadline, for a busy machine; far below the minute that redis-py would take."""
 
@@ -62,7 +62,7 @@ SICKNESSES: list[Callable[[ChaosProxy], None]] = [
     ChaosProxy.refuse,
     ChaosProxy.blackhole,
     ChaosProxy.garbage,
-    lambda proxy: proxy.dribble(0.05),
+    lambda proxy: proxy.dribble(0.2),
     lambda proxy: proxy.cut(3),
     lambda proxy: proxy.delay(2.0),
 ]

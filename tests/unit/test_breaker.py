@@ -54,6 +54,17 @@ def test_a_probe_that_never_reports_is_replaced(clock: FakeClock) -> None:
     assert breaker.allows()
 
 
+def test_a_failure_that_comes_late_delays_no_probe(clock: FakeClock) -> None:
+    breaker, changes = make(clock)
+    for _ in range(3):
+        breaker.failed()
+    clock.advance(9)
+    breaker.failed()
+    clock.advance(1)
+    assert breaker.allows()
+    assert [each.value for each in changes] == ["open", "half_open"]
+
+
 def test_of_many_threads_one_probes(clock: FakeClock) -> None:
     breaker, _ = make(clock)
     breaker.trip()

@@ -87,12 +87,14 @@ class Breaker:
         with self._lock:
             self._failures += 1
             self.failing = True
-            opens = self.state is BreakerState.HALF_OPEN or self._failures >= self._failures_to_open
-            changes = opens and self.state is not BreakerState.OPEN
+            # A call that began before it opened may fail long after: that postpones no probe.
+            opens = self.state is BreakerState.HALF_OPEN or (
+                self.state is BreakerState.CLOSED and self._failures >= self._failures_to_open
+            )
             if opens:
                 self.state = BreakerState.OPEN
                 self._probe_at = self._monotonic() + self._probe_interval_s
-        if changes:
+        if opens:
             self._changed(BreakerState.OPEN)
 
     def trip(self) -> None:
