@@ -100,7 +100,6 @@ class Core:
             lambda: self.stack.origin,
             options.clock,
         )
-        self._counters.publisher = self._publisher
         self._flusher = Flusher(self.stack, self._run)
         self._refresher = Refresher()
         self.stack.refresh = self._recompute
@@ -225,7 +224,8 @@ class Core:
 
     def run(self, plan: Plan[T]) -> T:
         """Run a plan and tell the listeners."""
-        self.admit(plan)
+        if self._closed or not self._publisher.running:
+            self.admit(plan)
         try:
             return self._run(plan)
         finally:
@@ -239,7 +239,7 @@ class Core:
         try:
             self.stack.begin_change(keys, held)
             if self._closed or not self._publisher.running:
-                return self.run(plan)
+                self.admit(plan)
             return self._run(plan)
         finally:
             try:

@@ -100,7 +100,7 @@ class Face:
             namespace=namespace,
             codec=RecordCodec(namespace) if codec is None else codec,
             writing=WriteThrough() if writing is None else check_policy("writing", writing),
-            promotion=Always() if promotion is None else check_policy("promotion", promotion),
+            promotion=_chosen(promotion),
             admission=admission_by_tier(tiers, admission),
             expiry=in_turn(expiry),
             refreshing=None if refreshing is None else check_policy("refreshing", refreshing),
@@ -269,6 +269,13 @@ class Face:
 
     def _short(self, key: str) -> str:
         return key[len(self._prefix) :]
+
+
+def _chosen(promotion: PromotionPolicy | None) -> PromotionPolicy | None:
+    """The policy that is to be asked; `None` where it is known what it would say."""
+    if promotion is None or type(promotion) is Always:
+        return None
+    return check_policy("promotion", promotion)
 
 
 def _count_nothing() -> None:

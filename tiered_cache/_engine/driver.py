@@ -89,24 +89,23 @@ class SyncDriver(Performing):
         """Run `plan` to its end; its result, or what its computation raised."""
         performers = self._performers
         generator: Any = plan
-        send = generator.send
+        send = resume = generator.send
         reply: Any = None
-        interrupted: BaseException | None = None
         raised: BaseException
         while True:
             try:
-                effect = send(reply) if interrupted is None else generator.throw(interrupted)
-                interrupted = None
+                effect = resume(reply)
+                resume = send
                 reply = performers[effect.__class__](effect)
             except BaseException as error:
                 if generator.gi_frame is not None:
                     # The plan goes on, or cleans up, whether the effect raised or Ctrl-C came
                     # between two effects.
-                    interrupted = error
+                    resume, reply = generator.throw, error
                     continue
                 # An exception must not be a local of a frame that is in its traceback: what such a
                 # circle holds, a lock in a context say, is let go much later.
-                interrupted = None
+                reply = None
                 if isinstance(error, StopIteration):
                     result: T = error.value
                     return result
@@ -125,10 +124,11 @@ class SyncDriver(Performing):
         return self._performers[effect.__class__](effect)
 
     def _read(self, effect: Read) -> Reply:
-        level = self._levels[effect.level]
-        if self._held and (queued := self.queued_reply(effect.key, effect.level)) is not None:
+        index, key = effect
+        if self._held and (queued := self.queued_reply(key, index)) is not None:
             return queued
-        return level.call("get", effect.key, level.tier.get, effect.key)
+        level = self._levels[index]
+        return level.call("get", key, level.tier.get, key)
 
     def _read_many(self, effect: ReadMany) -> Reply:
         level = self._levels[effect.level]
@@ -145,10 +145,9 @@ class SyncDriver(Performing):
         return level.call("get_many", None, level.get_heads, effect.keys)
 
     def _put(self, effect: Put) -> Reply:
-        level = self._levels[effect.level]
-        return self.put_done(
-            effect, level.call("put", effect.key, level.put, effect.key, effect.item)
-        )
+        index, key, item, _ = effect
+        level = self._levels[index]
+        return self.put_done(effect, level.call("put", key, level.put, key, item))
 
     def _put_many(self, effect: PutMany) -> Reply:
         level = self._levels[effect.level]

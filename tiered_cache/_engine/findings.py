@@ -31,6 +31,7 @@ class Finding:
         entry: The decoded entry of a hit or a stale hit.
         record: Its bytes, where the tier holds bytes.
         size_bytes: The size of what was found.
+        cost_s: The seconds that computing it took.
         age_s: Seconds since it was written, by this host's clock; never negative.
         fresh_s: Seconds for which it stays fresh.
         gone_s: Seconds after which it must not be served at all.
@@ -44,6 +45,7 @@ class Finding:
     __slots__ = (
         "age_s",
         "corrupt",
+        "cost_s",
         "entry",
         "fresh_s",
         "gone_s",
@@ -61,20 +63,30 @@ class Finding:
         outcome: str,
         token: object = UNKNOWN,
         why: str = "",
-        *,
+        entry: Entry | None = None,
         record: bytes | None = None,
+        size_bytes: int = 0,
+        cost_s: float = 0.0,
+        age_s: float = 0.0,
+        fresh_s: float = 0.0,
+        gone_s: float = 0.0,
+        seconds: float = 0.0,
         corrupt: bool = False,
         worthless: bool = False,
     ) -> None:
         self.outcome = outcome
         self.token = token
         self.why = why
-        self.entry: Entry | None = None
+        self.entry = entry
         self.record = record
-        self.size_bytes = 0 if record is None else len(record)
+        self.size_bytes = size_bytes
+        self.cost_s = cost_s
+        self.age_s = age_s
+        self.fresh_s = fresh_s
+        self.gone_s = gone_s
+        self.seconds = seconds
         self.corrupt = corrupt
         self.worthless = worthless
-        self.age_s = self.fresh_s = self.gone_s = self.seconds = 0.0
 
 
 def judge(level: Level, codec: Codec, key: str, reply: Reply) -> Finding:
@@ -93,39 +105,60 @@ def judge(level: Level, codec: Codec, key: str, reply: Reply) -> Finding:
     if type(found) is not Found:
         return Finding("errors", why=f"the tier answered with a {type(found).__name__}")
     item, remaining_s, token = found
+    record: bytes | None = None
     if isinstance(item, Entry):
-        entry, record, size_bytes = item, None, item.size_bytes
+        entry, size_bytes = item, item.size_bytes
     else:
+        record, size_bytes = item, len(item)
         try:
-            entry = codec.decode(key, item)
+            entry = codec.decode(key, record)
         except RecordError as error:
             why = f"{type(error).__name__}: {error.message}"
             worthless = not isinstance(error, UnsupportedRecordError | SignatureError)
-            return Finding("misses", token, why, record=item, corrupt=True, worthless=worthless)
-        record, size_bytes = item, len(item)
-    now_s = reply.now_s
-    gone_s = min(remaining_s, entry.stale_until_s - now_s)
-    why = _unusable(level, entry, now_s, gone_s)
-    if why:
-        return Finding("misses", token, why, record=record)
-    fresh_s = min(remaining_s - entry.grace_s, entry.fresh_until_s - now_s)
-    finding = Finding("hits" if fresh_s > 0 else "stale_hits", token)
-    finding.entry = entry
-    finding.record = record
-    finding.size_bytes = size_bytes
-    finding.age_s = max(0.0, now_s - entry.created_s)
-    finding.fresh_s = max(0.0, fresh_s)
-    finding.gone_s = gone_s
-    finding.seconds = reply.seconds
-    return finding
+            return Finding(
+                "misses",
+                token,
+                why,
+                record=record,
+                size_bytes=size_bytes,
+                corrupt=True,
+                worthless=worthless,
+            )
+    # In place, without min() and max(): calls would take a third of the time of all this.
+    now_s, created_s = reply.now_s, entry.created_s
+    gone_s = entry.stale_until_s - now_s
+    fresh_s = entry.fresh_until_s - now_s
+    if remaining_s < gone_s:
+        gone_s = remaining_s
+        if remaining_s - entry.grace_s < fresh_s:
+            fresh_s = remaining_s - entry.grace_s
+    if (
+        gone_s <= 0
+        or created_s > now_s + SKEW_ALLOWANCE_S
+        or created_s <= level.suspects.not_before_s
+    ):
+        why = _unusable(entry, now_s, gone_s)
+        return Finding("misses", token, why, record=record, size_bytes=size_bytes)
+    age_s = now_s - created_s
+    return Finding(
+        "hits" if fresh_s > 0 else "stale_hits",
+        token,
+        "",
+        entry,
+        record,
+        size_bytes,
+        entry.cost_s,
+        age_s if age_s > 0 else 0.0,
+        fresh_s if fresh_s > 0 else 0.0,
+        gone_s,
+        reply.seconds,
+    )
 
 
-def _unusable(level: Level, entry: Entry, now_s: float, gone_s: float) -> str:
+def _unusable(entry: Entry, now_s: float, gone_s: float) -> str:
     """Why a readable entry must not be served."""
     if gone_s <= 0:
         return "expired"
     if entry.created_s > now_s + SKEW_ALLOWANCE_S:
         return "written in the future by this host's clock"
-    if entry.created_s <= level.suspects.not_before_s:
-        return "older than changes that this tier missed"
-    return ""
+    return "older than changes that this tier missed"

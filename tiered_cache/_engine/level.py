@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.faultlog import FaultLog
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Absent, Found, PutItem, Recorder, Tier, TierContext
+    from tiered_cache.entry import Entry
     from tiered_cache_policies.contracts import AdmissionPolicy
 
 __all__ = ["Level"]
@@ -95,6 +96,7 @@ class Level:
         self.tier = tier
         self.name = tier.name
         self.recorder = recorder
+        self._looked_up = recorder.looked_up
         self.holds_records = tier.holds_records
         self.facts = TierFacts(
             name=tier.name,
@@ -199,21 +201,24 @@ class Level:
     def looked_up(self, outcome: str, seconds: float, size_bytes: int, saved_s: float) -> None:
         """Count a lookup, and learn how long one takes."""
         if seconds:
-            self.read_s += (seconds - self.read_s) * (_LEARNED if self.read_s else 1.0)
-        self.recorder.looked_up(outcome, seconds, size_bytes, saved_s)
+            average_s = self.read_s
+            self.read_s = average_s + (seconds - average_s) * _LEARNED if average_s else seconds
+        self._looked_up(outcome, seconds, size_bytes, saved_s)
 
     def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
         """What the tier holds for `keys`, of which only the beginnings are needed."""
         tier = self.tier
         return tier.get_heads(keys) if isinstance(tier, HeadTier) else tier.get_many(keys)
 
-    def capped(self, lifetime_s: float, grace_s: float) -> float:
-        """A lifetime as far as the tier may keep it."""
-        return min(lifetime_s, self.longest_s + grace_s)
+    def capped(self, lifetime_s: float, entry: Entry) -> float:
+        """A lifetime of an entry as far as the tier may keep it."""
+        longest_s = self.longest_s
+        return lifetime_s if longest_s == math.inf else min(lifetime_s, longest_s + entry.grace_s)
 
     def put(self, key: str, item: PutItem) -> bool:
         """Have the tier store `item`."""
-        return self.tier.put(key, item[0], item[1], expected=item[2], fill=item[3])
+        stored, lifetime_s, expected, fill = item
+        return self.tier.put(key, stored, lifetime_s, expected=expected, fill=fill)
 
     def clear(self, prefix: str, progress: Progress | None) -> int:
         """Have the tier remove all keys with a prefix, and `progress` told how far it is."""

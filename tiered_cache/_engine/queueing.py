@@ -274,7 +274,7 @@ def _item(
         lifetime_s = each.entry.stale_until_s - now_s
         item = records.item(level)
         if lifetime_s > 0 and not isinstance(item, str):
-            capped_s = level.capped(lifetime_s, each.entry.grace_s)
+            capped_s = level.capped(lifetime_s, each.entry)
             return PutItem(item, capped_s, token, fill=each.tokens is not None)
         if each.tokens is not None:
             return None

@@ -74,10 +74,10 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
             if finding.corrupt:
                 finding = yield from _quarantine(stack, level, key, finding)
         if finding.outcome == "hits":
-            stack.count_hit(key, level.index, *_worth(finding))
+            stack.count_hit(key, level.index, finding.cost_s, finding.seconds)
             sought = Sought(level, finding, tokens, unsure, epoch, ended)
-            if tokens:
-                yield from promote(stack, key, sought)
+            for put in _promotions(stack, key, sought):
+                _ = yield put
             return sought
         tokens.append(finding.token)
         if finding.entry is None:
@@ -96,9 +96,8 @@ def look_again(stack: Stack, key: str, *, newer_than_s: float = -math.inf) -> Pl
 
 def promote(stack: Stack, key: str, sought: Sought) -> Plan[None]:
     """Copy what was found into the tiers above it, as the policies say."""
-    if sought.level is not None and sought.finding is not None and stack.epoch == sought.epoch:
-        for into, item in _promotions(stack, key, sought.level, sought.finding, sought.tokens):
-            yield Put(into.index, key, item, "promotions")
+    for put in _promotions(stack, key, sought):
+        _ = yield put
 
 
 def look_up_many(
@@ -120,7 +119,7 @@ def look_up_many(
             if finding.entry is not None and (finding.outcome == "hits" or not past_stale):
                 found[key] = Sought(level, finding, tokens[key], key in unsure, epoch, ended[key])
                 if finding.outcome == "hits":
-                    stack.count_hit(key, level.index, *_worth(finding))
+                    stack.count_hit(key, level.index, finding.cost_s, finding.seconds)
                 else:
                     stack.count_stale_hit(key, level.index)
                 continue
@@ -225,55 +224,51 @@ def _count_live_miss(stack: Stack, level: Level, key: str) -> None:
 
 
 def _count(stack: Stack, level: Level, key: str, finding: Finding, seconds: float) -> None:
-    saved_s = 0.0
-    if finding.entry is not None and finding.outcome == "hits" and not level.is_live:
-        saved_s = finding.entry.cost_s - seconds
-    level.looked_up(finding.outcome, seconds, finding.size_bytes, saved_s)
+    outcome = finding.outcome
+    saved_s = finding.cost_s - seconds if outcome == "hits" and not level.is_live else 0.0
+    level.looked_up(outcome, seconds, finding.size_bytes, saved_s)
     if stack.listeners.active:
         kind = _EVENTS[finding.outcome]
         stack.note(Event(kind, level.name, key, seconds, finding.size_bytes, finding.why))
 
 
-def _worth(finding: Finding) -> tuple[float, float]:
-    """The seconds that computing what was found took, and those that reading it took."""
-    entry = finding.entry
-    return (0.0 if entry is None else entry.cost_s), finding.seconds
-
-
 def _promote_many(stack: Stack, found: dict[str, Sought]) -> Plan[None]:
     batches: dict[int, dict[str, PutItem]] = {}
     for key, sought in found.items():
-        if sought.level is None or sought.finding is None or stack.epoch != sought.epoch:
-            continue
-        for into, item in _promotions(stack, key, sought.level, sought.finding, sought.tokens):
-            batches.setdefault(into.index, {})[key] = item
+        for put in _promotions(stack, key, sought):
+            batches.setdefault(put.level, {})[key] = put.item
     for index in sorted(batches, reverse=True):
         yield PutMany(index, batches[index], "promotions")
 
 
-def _promotions(
-    stack: Stack, key: str, source: Level, finding: Finding, tokens: Sequence[object]
-) -> list[tuple[Level, PutItem]]:
-    """What goes where: the tiers above `source` that answered, slowest first."""
+def _promotions(stack: Stack, key: str, sought: Sought) -> Sequence[Put]:
+    """What copies what was found into the tiers above it, as the policies say; slowest first."""
+    source, finding, tokens, _, epoch, _ = sought
+    if source is None or finding is None or finding.entry is None or stack.epoch != epoch:
+        return ()
     entry = finding.entry
-    if entry is None:
-        return []
-    found = FoundBelow(
-        key, source.facts, finding.size_bytes, finding.age_s, finding.fresh_s, entry.cost_s
-    )
-    promote = stack.options.promotion.promote
-    chosen = []
+    puts = []
     for index in range(len(tokens) - 1, -1, -1):
         into, token = stack.levels[index], tokens[index]
-        if token is UNKNOWN or not stack.decide(promote, found, into.facts, otherwise=True):
+        if token is UNKNOWN or not _promotes(stack, key, source, finding, into):
             continue
         if into.admission and not stack.admits(into, key, entry, finding.gone_s, filling=True):
             continue
         item = _item_for(stack, into, key, entry, finding.record)
         if item is not None:
-            lifetime_s = into.capped(finding.gone_s, entry.grace_s)
-            chosen.append((into, PutItem(item, lifetime_s, token, fill=True)))
-    return chosen
+            lifetime_s = into.capped(finding.gone_s, entry)
+            puts.append(Put(index, key, PutItem(item, lifetime_s, token, True), "promotions"))
+    return puts
+
+
+def _promotes(stack: Stack, key: str, source: Level, finding: Finding, into: Level) -> bool:
+    policy, entry = stack.options.promotion, finding.entry
+    if policy is None or entry is None:
+        return True
+    found = FoundBelow(
+        key, source.facts, finding.size_bytes, finding.age_s, finding.fresh_s, entry.cost_s
+    )
+    return stack.decide(policy.promote, found, into.facts, otherwise=True)
 
 
 def _item_for(

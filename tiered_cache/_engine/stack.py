@@ -60,12 +60,12 @@ changing: ContextVar[tuple[Stack, ...]] = ContextVar("tiered_cachechanging", def
 
 
 class StackOptions(NamedTuple):
-    """What a stack is made of, beside its tiers."""
+    """What a stack is made of, beside its tiers. Without a promotion policy, all is promoted."""
 
     namespace: str
     codec: Codec
     writing: WritePolicy
-    promotion: PromotionPolicy
+    promotion: PromotionPolicy | None
     admission: Mapping[str, AdmissionPolicy]
     expiry: tuple[ExpiryPolicy, ...]
     refreshing: RefreshPolicy | None

@@ -33,7 +33,7 @@ def touch(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]
         reply = yield Put(
             level.index,
             key,
-            PutItem(item, level.capped(lifetime_s + entry.grace_s, entry.grace_s), finding.token),
+            PutItem(item, level.capped(lifetime_s + entry.grace_s, entry), finding.token),
         )
         touched = touched or reply.status == OK
     return touched

@@ -353,7 +353,7 @@ def _say_refused(stack: Stack, level: Level, reason: str) -> None:
 
 
 def _lifetime_in(level: Level, entry: Entry) -> float:
-    return level.capped(_lifetime_s(entry), entry.grace_s)
+    return level.capped(_lifetime_s(entry), entry)
 
 
 def _lifetime_s(entry: Entry) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.forking import fork_safe_lock
@@ -17,7 +18,6 @@ from tiered_cache_policies.statistics.histogram import LatencyHistogram
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tiered_cache.stats.publisher import Publisher
     from tiered_cache_policies.contracts import StatisticsPolicy
 
 __all__ = ["CacheCounters", "TierCounters"]
@@ -39,7 +39,7 @@ class TierCounters:
         self._reads = LatencyHistogram() if policy.latencies else None
         self._writes = LatencyHistogram() if policy.latencies else None
         self._lock = fork_safe_lock()
-        self._counts: dict[str, Any] = {}
+        self._counts: defaultdict[str, int] = defaultdict(int)
         self._read_seconds = 0.0
         self._timed_reads = 0
         self._read_bytes = 0
@@ -56,9 +56,8 @@ class TierCounters:
             if not self._chosen():
                 return
             seconds, size_bytes, saved_s = seconds * weight, size_bytes * weight, saved_s * weight
-        counts = self._counts
         with self._lock:
-            counts[outcome] = counts.get(outcome, 0) + weight
+            self._counts[outcome] += weight
             self._saved_s += saved_s
             self._read_bytes += size_bytes
             if seconds:
@@ -79,7 +78,7 @@ class TierCounters:
                 return
             seconds, size_bytes = seconds * weight, size_bytes * weight
         with self._lock:
-            self._counts[outcome] = self._counts.get(outcome, 0) + weight
+            self._counts[outcome] += weight
             self._write_seconds += seconds
             self._written_bytes += size_bytes
             if self._writes is not None and seconds:
@@ -90,7 +89,7 @@ class TierCounters:
         if not self._weight:
             return
         with self._lock:
-            self._counts[counter] = self._counts.get(counter, 0) + 1
+            self._counts[counter] += 1
 
     def snapshot(
         self, *, live_hits: int = 0, live_s: float = 0.0, live_saved_s: float = 0.0
@@ -106,7 +105,7 @@ class TierCounters:
             return TierStats(self._name, counted=False)
         missed = self._misses.read()
         with self._lock:
-            counts = dict(self._counts)
+            counts: dict[str, Any] = dict(self._counts)
             return TierStats(
                 name=self._name,
                 read_latency=None if self._reads is None else self._reads.copy(),
@@ -138,12 +137,11 @@ class CacheCounters:
         self._counted = policy.one_in > 0
         self._tiers = tiers
         self.curves = Curves(tiers, monotonic)
-        self._see = self._looked_up if self._counted else _nothing
-        self.publisher: Publisher | None = None
-        """What is started by lookups, whatever drives them."""
+        self._see = self.curves.see if self._counted else _nothing
         self._repeats = Repeats()
         self._lock = fork_safe_lock()
         self._total = Lookups()
+        self._count_hit = self._total.hits.add
         self.groups = Groups()
         self._coalesced = Tally()
         self.coalesced = self._coalesced.add
@@ -151,12 +149,6 @@ class CacheCounters:
         self.waited = self._waits.add
         self._computing = Computing()
         self._serializing = LatencyHistogram() if policy.latencies else None
-
-    def _looked_up(self, key: str, reached: int) -> None:
-        publisher = self.publisher
-        if publisher is not None and not publisher.running:
-            publisher.start()
-        self.curves.see(key, reached)
 
     def rest_s(self, key: str) -> float:
         """For how many seconds hits of a key in the first tier need not be seen."""
@@ -176,7 +168,7 @@ class CacheCounters:
             cost_s: The seconds that computing the value took.
             seconds: Those that reading it took.
         """
-        self._total.hits.add()
+        self._count_hit()
         self._see(key, level + 1)
         for group in self.groups.of(key):
             group.hit(cost_s, seconds)

@@ -43,7 +43,8 @@ class Curves:
 
     def __init__(self, tiers: int, monotonic: Callable[[], float]) -> None:
         most = min(_MOST_SAMPLED, _ALL_SAMPLED // tiers)
-        self._shards = [Shards(most) for _ in range(tiers)]
+        self._shards = tuple([Shards(most) for _ in range(tiers)])
+        self._reached = [self._shards[:count] for count in range(tiers + 1)]
         self._monotonic = monotonic
         self._slot_ends_s = -math.inf
         self._left = 0
@@ -51,7 +52,7 @@ class Curves:
     def see(self, key: str, reached: int) -> None:
         """Count a lookup that reached the first `reached` tiers."""
         digest = hash(key) & DIGEST_MASK
-        for shards in self._shards[:reached]:
+        for shards in self._reached[reached]:
             if digest < shards.threshold:
                 shards.see(digest)
 

@@ -62,10 +62,7 @@ _LOOK_S = 1.0
 """How often reads look whether the directory is still the one that was opened."""
 _TOMBSTONE_TAG = "tombstone"
 
-_SELECT = (
-    "SELECT mode, filename, value, expire_time FROM Cache"
-    " WHERE key = ? AND raw = 1 AND (expire_time IS NULL OR expire_time > ?)"
-)
+_SELECT = "SELECT mode, filename, value, expire_time FROM Cache WHERE key = ? AND raw = 1"
 
 
 class DiskTier:
@@ -336,10 +333,12 @@ class DiskTier:
         last = None
         while True:
             # diskcache's own get() takes half as long again to find out how it is set up.
-            row = cache._sql(_SELECT, (key, now)).fetchone()
+            row = cache._con.execute(_SELECT, (key,)).fetchone()
             if row is None:
                 return None
             mode, filename, value, expires = row
+            if expires is not None and expires <= now:
+                return None
             try:
                 record: bytes = cache.disk.fetch(mode, filename, value, False)
             except FileNotFoundError:

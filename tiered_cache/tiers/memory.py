@@ -270,9 +270,10 @@ class MemoryTier(OneByOne):
                 raise RecordRefusedError(msg, tier=self.name, operation="put", key=key) from error
         size = entry.size_bytes or (estimate_bytes(value) if self._max_bytes else 0)
         # The entry's own end as well: the tiers below were written first, which took its time.
-        left = entry.stale_until_s - self._wall()
+        stale_until_s = entry.stale_until_s
+        left = stale_until_s - self._wall()
         gone = now + min(lifetime_s, left)
-        until = gone if entry.stale_until_s == entry.fresh_until_s else gone - entry.grace_s
+        until = gone if stale_until_s == entry.fresh_until_s else gone - entry.grace_s
         if self._has_windows and until < _INF:
             lifetime_s = entry.fresh_until_s - entry.created_s
             until -= self._context.window_s(lifetime_s, entry.cost_s)
@@ -339,6 +340,8 @@ class MemoryTier(OneByOne):
             found = self._begin_with(prefix)
             for key, held in found:
                 self._remove(key, held)
+            if not self._policy:
+                self._expiries.clear()
             return sum([held.gone > now for _, held in found])
 
     def scan(self, prefix: str = "") -> Iterator[str]:
