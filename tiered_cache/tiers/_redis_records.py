@@ -107,6 +107,13 @@ class RecordTalk:
         self._tier = tier
         self._max_value_bytes = max_value_bytes
         self._prefix = b""
+        # As `pack` would write it, in a tenth of the time. GETRANGE instead of GET: a foreign or hostile
+        # value is not read without end.
+        last = b"%d" % max_value_bytes
+        self._read = b"*4\r\n$8\r\nGETRANGE\r\n$%%d\r\n%%b\r\n$1\r\n0\r\n$%d\r\n%b\r\n" % (
+            len(last),
+            last,
+        )
         self._origin: Callable[[], str] = str
         self._wall: Callable[[], float] = float
 
@@ -120,14 +127,14 @@ class RecordTalk:
         return self._prefix + key.encode("utf-8", "surrogatepass")
 
     def _reads(self, key: str) -> tuple[Command, Command]:
-        # GETRANGE instead of GET: a foreign or hostile value is not read without end.
         name = self._name(key)
-        return ("GETRANGE", name, 0, self._max_value_bytes), ("PTTL", name)
+        named = len(name), name
+        return self._read % named, b"*2\r\n$4\r\nPTTL\r\n$%d\r\n%b\r\n" % named
 
     def _answer(self, key: str, record: Any, lifetime_ms: Any) -> Found | Absent:
-        record = self._speaker.checked(record, "get", key)
-        lifetime_ms = self._speaker.checked(lifetime_ms, "get", key)
         if not isinstance(record, bytes) or not isinstance(lifetime_ms, int):
+            self._speaker.checked(record, "get", key)
+            self._speaker.checked(lifetime_ms, "get", key)
             msg = f"{self._speaker.address} answers a read with something else than a string and a lifetime"
             raise TierUnavailableError(msg, tier=self._tier, operation="get", key=key)
         if len(record) > self._max_value_bytes:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Ask", "Command", "Speaker", "Talk", "converse"]
 
-Command = tuple[object, ...]
+Command = tuple[object, ...] | bytes
+"""A command and its arguments; or all of that as it goes over the wire, where it is asked most often."""
 
 
 class Ask(NamedTuple):

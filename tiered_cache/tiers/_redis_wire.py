@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from tiered_cache.errors import ConfigurationError, TierTimeoutError, TierUnavailableError
 from tiered_cache.forking import call_in_child
+from tiered_cache.tiers._resp import Replies
 
 if TYPE_CHECKING:
     import socket
@@ -153,7 +155,10 @@ class RedisWire:
         connection.deadline.at = at
         try:
             connection.send_packed_command(pack(commands), check_health=False)
-            return [_read(connection) for _ in commands]
+            replies = Replies(len(commands))
+            while not replies.feed(connection.read_some()):
+                pass
+            return replies.read
         except BaseException as error:
             self._drop(connection)
             if isinstance(error, Exception):
@@ -226,13 +231,17 @@ def pack(commands: Sequence[Command]) -> Iterator[bytes]:
     parts = []
     size = 0
     for command in commands:
-        parts.append(b"*%d\r\n" % len(command))
-        for argument in command:
-            if isinstance(argument, bytes):
-                parts.append(b"$%d\r\n%b\r\n" % (len(argument), argument))
-                size += len(argument)
-            else:
-                parts.append(_packed(argument))
+        if isinstance(command, bytes):
+            parts.append(command)
+            size += len(command)
+        else:
+            parts.append(b"*%d\r\n" % len(command))
+            for argument in command:
+                if isinstance(argument, bytes):
+                    parts.append(b"$%d\r\n%b\r\n" % (len(argument), argument))
+                    size += len(argument)
+                else:
+                    parts.append(_packed(argument))
         if size > _PIECE_BYTES:
             yield b"".join(parts)
             parts, size = [], 0
@@ -244,13 +253,6 @@ def _packed(argument: object) -> bytes:
     """One argument that is no bytes: mostly the name of a command, or a number that is always the same."""
     data = str(argument).encode()
     return b"$%d\r\n%b\r\n" % (len(data), data)
-
-
-def _read(connection: Any) -> Any:
-    try:
-        return connection.read_response(disable_decoding=True)
-    except ResponseError as error:
-        return error
 
 
 def _without_secrets(error: Exception) -> str:
@@ -286,5 +288,12 @@ def _with_deadline(base: type[Any]) -> type[Any]:
 
         def _connect(self) -> Any:
             return _DeadlineSocket(super()._connect(), self.deadline)
+
+        def read_some(self) -> bytes:
+            some: bytes = self._sock.recv(_PIECE_BYTES)
+            if not some:
+                msg = "the server closed the connection"
+                raise RedisConnectionError(msg)
+            return some
 
     return DeadlineConnection
