@@ -82,3 +82,32 @@ def test_a_long_value_is_joined_once() -> None:
         assert len(replies._data) < 2 * len(chunk)
     assert replies.feed(b"\r\n")
     assert replies.read == [b"x" * size]
+
+
+def test_a_large_collection_is_taken_apart_as_it_arrives() -> None:
+    stream = b"*20000\r\n" + b"$3\r\nabc\r\n" * 20_000
+    replies = Replies(1)
+    for at in range(0, len(stream), 1000):
+        whole = replies.feed(stream[at : at + 1000])
+        assert len(replies._data) < 20, "what has been read is not kept to be read again"
+    assert whole
+    assert replies.read == [[b"abc"] * 20_000]
+
+
+def test_law_8_collections_in_collections_without_end_are_no_recursion() -> None:
+    replies = Replies(1)
+    assert not replies.feed(b"*1\r\n" * 100_000)
+    assert replies.feed(b":1\r\n")
+    inner = replies.read[0]
+    for _ in range(99_999):
+        (inner,) = inner
+    assert inner == [1]
+
+
+@pytest.mark.parametrize(
+    "data", [b">0\r\n:5\r\n", b">1\r\n*1\r\n:1\r\n:5\r\n", b">1\r\n%0\r\n:5\r\n"]
+)
+def test_what_nobody_asked_for_may_be_of_any_shape(data: bytes) -> None:
+    replies = Replies(1)
+    assert replies.feed(data)
+    assert replies.read == [5]

@@ -114,6 +114,11 @@ def look_up_many(
         pending = [key for key in tokens if key not in found]
         if not pending:
             break
+        if level.is_live and not level.suspected and level.live.keys().isdisjoint(pending):
+            for key in pending:
+                tokens[key].append(level.live_token(key))
+                _count_live_miss(stack, level, key)
+            continue
         findings = yield from _consult_many(stack, level, pending, doubted=level.index < doubted)
         for key, finding in findings.items():
             if finding.entry is not None and (finding.outcome == "hits" or not past_stale):

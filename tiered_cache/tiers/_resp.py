@@ -1,14 +1,14 @@
 """Reading the replies of a Redis server from what has arrived of them.
 
-`redis.asyncio`'s parser awaits each line, which costs some 12 microseconds a reply; in a batch of
-hundreds that is more than all else. This one takes what has arrived and awaits nothing.
+`redis-py`'s parser reads each line by itself, which costs some 4 microseconds a reply, and 12 where
+lines are awaited; in a batch of hundreds that is more than all else. This one takes what has arrived.
 
 Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import connection as _redis
 from redis.exceptions import InvalidResponse
@@ -16,20 +16,30 @@ from redis.exceptions import InvalidResponse
 __all__ = ["Replies"]
 
 _END = b"\r\n"
-_SEQUENCES = b"*~>"
+_STRING, _INTEGER = b"$:"
+_OTHER_STRINGS = _TEXT, _LONG_ERROR = b"=!"
+_COLLECTIONS = _ARRAY, _SET, _MAP, _PUSH = b"*~%>"
 _parse_error: Any = _redis.BaseParser.parse_error  # type: ignore[attr-defined] # it names no exports
-_PUSH = b">"
 
 
-class _IncompleteError(Exception):
-    """More bytes are needed; `size` is how many there must be at least, all in all."""
+class _Collection(NamedTuple):
+    """A reply of several, of which some are still to come."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    kind: int
+    size: int
+    found: list[Any]
+
+    def whole(self) -> Any:
+        """What it is, once all are there."""
+        found = self.found
+        return dict(zip(found[::2], found[1::2], strict=True)) if self.kind == _MAP else found
 
 
 class Replies:
     """The replies of one exchange, of version 2 or 3 of the protocol, as they arrive.
+
+    Nothing is parsed twice: a reply may be a collection of a million others, which arrives in a thousand
+    chunks.
 
     Args:
         count: How many there will be.
@@ -42,6 +52,7 @@ class Replies:
         self._chunks: list[bytes] = []
         self._size = 0
         self._needed = 0
+        self._open: list[_Collection] = []
 
     def feed(self, chunk: bytes) -> bool:
         """Take what has arrived; whether all replies are there.
@@ -56,68 +67,84 @@ class Replies:
             return False
         data = self._data + b"".join(self._chunks)
         self._chunks.clear()
-        at = 0
-        try:
-            while len(self.read) < self._count:
-                kind = data[at : at + 1]
-                reply, at = _parse(data, at)
-                if kind != _PUSH:  # nobody asked for it
-                    self.read.append(reply)
-        except _IncompleteError as incomplete:
-            self._data = data[at:]
-            self._size = len(self._data)
-            self._needed = incomplete.size - at
-            return False
-        return True
+        at = needed = 0
+        read, count = self.read, self._count
+        while len(read) < count:
+            end = data.find(_END, at)
+            if end < 0:
+                needed = len(data) + 1
+                break
+            kind, text, following = data[at], data[at + 1 : end], end + 2
+            if kind == _STRING or kind in _OTHER_STRINGS:
+                value: Any = None
+                size = int(text)
+                if size >= 0:
+                    stop = following + size
+                    if len(data) < stop + 2:
+                        needed = stop + 2
+                        break
+                    value = data[following:stop]
+                    following = stop + 2
+                    if kind != _STRING:
+                        value = _parse_error(_shown(value)) if kind == _LONG_ERROR else value[4:]
+            elif kind == _INTEGER:
+                value = int(text)
+            elif kind in _COLLECTIONS:
+                self._begin(kind, int(text))
+                at = following
+                continue
+            else:
+                value = _of_one_line(kind, text)
+            at = following
+            if self._open:
+                self._add(value)
+            else:
+                read.append(value)
+        else:
+            return True
+        self._data = data[at:]
+        self._size = len(self._data)
+        self._needed = needed - at
+        return False
+
+    def _begin(self, kind: int, size: int) -> None:
+        if size > 0:
+            self._open.append(_Collection(kind, 2 * size if kind == _MAP else size, []))
+        elif kind != _PUSH:
+            self._add(_Collection(kind, 0, []).whole() if size == 0 else None)
+
+    def _add(self, value: Any) -> None:
+        """Put a reply into the collection that it is a part of, and this one into its own if it is whole."""
+        while self._open:
+            collection = self._open[-1]
+            collection.found.append(value)
+            if len(collection.found) < collection.size:
+                return
+            self._open.pop()
+            if collection.kind == _PUSH:  # nobody asked for it
+                return
+            value = collection.whole()
+        self.read.append(value)
 
 
-def _parse(data: bytes, at: int) -> tuple[Any, int]:
-    """The reply that begins at `at`, and where the next one begins."""
-    end = data.find(_END, at)
-    if end < 0:
-        raise _IncompleteError(len(data) + 1)
-    kind, text, following = data[at : at + 1], data[at + 1 : end], end + 2
-    if kind == b"$" or kind == b"=" or kind == b"!":
-        return _long(kind, data, int(text), following)
-    if kind == b":" or kind == b"(":
-        return int(text), following
-    if kind == b"+":
-        return text, following
-    if kind == b"-":
-        return _parse_error(text.decode("utf-8", "replace")), following
-    if kind in _SEQUENCES and kind:
-        return _sequence(data, int(text), following)
-    if kind == b"%":
-        flat, following = _sequence(data, 2 * int(text), following)
-        return dict(zip(flat[::2], flat[1::2], strict=True)), following
-    if kind == b"_":
-        return None, following
-    if kind == b"#":
-        return text == b"t", following
-    if kind == b",":
-        return float(text), following
-    msg = f"no reply of a Redis server begins with {kind!r}"
-    raise InvalidResponse(msg)
+def _of_one_line(kind: int, text: bytes) -> Any:
+    match bytes((kind,)):
+        case b"+":
+            return text
+        case b"-":
+            return _parse_error(_shown(text))
+        case b"_":
+            return None
+        case b"#":
+            return text == b"t"
+        case b",":
+            return float(text)
+        case b"(":
+            return int(text)
+        case other:
+            msg = f"no reply of a Redis server begins with {other!r}"
+            raise InvalidResponse(msg)
 
 
-def _long(kind: bytes, data: bytes, size: int, start: int) -> tuple[Any, int]:
-    """A string that says how long it is."""
-    if size < 0:
-        return None, start
-    end = start + size
-    if len(data) < end + 2:
-        raise _IncompleteError(end + 2)
-    found = data[start:end]
-    if kind == b"!":
-        return _parse_error(found.decode("utf-8", "replace")), end + 2
-    return found[4:] if kind == b"=" else found, end + 2
-
-
-def _sequence(data: bytes, count: int, at: int) -> tuple[Any, int]:
-    if count < 0:
-        return None, at
-    found = []
-    for _ in range(count):
-        each, at = _parse(data, at)
-        found.append(each)
-    return found, at
+def _shown(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
