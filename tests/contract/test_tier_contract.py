@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.patience import patient_redis
 from tiered_cache.contracts import Absent, PutItem, Tier
 from tiered_cache.policies import TTL
 from tiered_cache.testing import TierContract, ValkeyServer, make_context
 from tiered_cache.tiers.disk import DiskTier
 from tiered_cache.tiers.memory import MemoryTier
 from tiered_cache.tiers.null import NullTier
-from tiered_cache.tiers.redis import RedisTier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ class TestRedisTierOnValkey(TierContract):
         return redis_url
 
     def make_tier(self, store: Any) -> Tier:
-        return RedisTier(store)
+        return patient_redis(store)
 
 
 class TestRedisTierOnACluster(TierContract):
@@ -95,7 +95,7 @@ class TestRedisTierOnACluster(TierContract):
         return valkey_cluster.url
 
     def make_tier(self, store: Any) -> Tier:
-        return RedisTier(store)
+        return patient_redis(store)
 
 
 _REDIS = shutil.which("redis-server")
@@ -120,7 +120,7 @@ else:
             return redis_server
 
         def make_tier(self, store: Any) -> Tier:
-            return RedisTier(store)
+            return patient_redis(store)
 
 
 @pytest.fixture(scope="module")

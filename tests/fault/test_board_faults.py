@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tests.patience import patient_redis
+from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.errors import TierTimeoutError, TierUnavailableError
 from tiered_cache.testing import FakeClock
 from tiered_cache.tiers._disk_board import DiskBoard
@@ -94,7 +95,7 @@ def test_law_1_where_nothing_can_be_published_the_cache_works(
 def test_law_9_a_foreign_key_in_the_place_of_a_redis_board(redis_url: str, namespace: str) -> None:
     with (
         redis.Redis.from_url(redis_url) as client,
-        TieredCache([MemoryTier(), RedisTier(redis_url)], namespace=namespace) as cache,
+        TieredCache([MemoryTier(), patient_redis(redis_url)], namespace=namespace) as cache,
     ):
         cache.get("key")
         publisher = cache._source.core()._publisher

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.patience import patient_redis
 from tiered_cache import (
     ConfigurationError,
     Event,
@@ -162,7 +163,7 @@ def test_a_server_that_restarts_costs_no_error(server: ValkeyServer, clock: Fake
 
 def test_who_asks_for_a_lease_twice_does_not_wait_for_himself(server: ValkeyServer) -> None:
     """As a tier does that has lost the connection, or the node of a cluster, before the answer came."""
-    with TieredCache([RedisTier(server.url)], namespace="twice") as cache:
+    with TieredCache([patient_redis(server.url)], namespace="twice") as cache:
         leases = cache._source.core().stack.levels[0].leases
         assert leases is not None
         first, again = (leases.acquire("key", "me", 30) for _ in range(2))
@@ -285,7 +286,7 @@ def test_a_url_that_is_none_shows_nothing_of_its_password() -> None:
 
 
 def test_a_full_server_refuses_writes_and_still_answers(server: ValkeyServer) -> None:
-    with TieredCache([MemoryTier(), RedisTier(server.url)]) as cache:
+    with TieredCache([MemoryTier(), patient_redis(server.url)]) as cache:
         cache.set("key", "small")
         import redis
 
@@ -303,7 +304,7 @@ def test_a_foreign_type_under_our_key_is_removed_and_no_fault_of_the_tier(
     import redis
 
     with (
-        TieredCache([MemoryTier(), RedisTier(server.url)]) as cache,
+        TieredCache([MemoryTier(), patient_redis(server.url)]) as cache,
         redis.Redis.from_url(server.url) as admin,
     ):
         admin.rpush("tiered-cache:{default}:list", "a", "b")
@@ -322,11 +323,11 @@ def test_law_12_nothing_outside_the_namespace_is_touched(server: ValkeyServer) -
         admin.set("somebody:else", "1")
         admin.set("tiered-cache:{other}:key", "2")
         admin.set("tiered-cache:{a*}:key", "3")
-        with TieredCache([RedisTier(server.url)], namespace="a") as cache:
+        with TieredCache([patient_redis(server.url)], namespace="a") as cache:
             cache.set_many({"x": 1, "y": 2})
             cache.clear()
             assert not list(cache.keys())
-        with TieredCache([RedisTier(server.url)], namespace="other") as cache:
+        with TieredCache([patient_redis(server.url)], namespace="other") as cache:
             cache.delete("nothing")
         left = {bytes(key) for key in admin.scan_iter()}
         assert {b"somebody:else", b"tiered-cache:{other}:key", b"tiered-cache:{a*}:key"} <= left

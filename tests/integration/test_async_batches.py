@@ -9,6 +9,7 @@ import anyio
 import pytest
 import redis
 
+from tests.patience import patient_redis
 from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, RedisTier, TierUnavailableError
 from tiered_cache.testing import ValkeyServer
 from tiered_cache.tiers._redis_async import _AwaitedWire
@@ -198,7 +199,7 @@ def test_a_restarted_server_is_reached_again(run: Any, namespace: str) -> None:
 
 def test_strict_faults_reach_every_task_of_a_batch(run: Any, namespace: str) -> None:
     async def main(server: ValkeyServer) -> None:
-        tiers: list[Tier] = [MemoryTier(), RedisTier(server.url)]
+        tiers: list[Tier] = [MemoryTier(), patient_redis(server.url)]
         async with AsyncTieredCache(tiers, namespace=namespace, strict=True) as cache:
             await cache.get("key")
             server.stop()

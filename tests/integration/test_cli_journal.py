@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tiered_cache import RedisTier, TieredCache
+from tests.patience import patient_redis
+from tiered_cache import TieredCache
 from tiered_cache.codec import RecordCodec
 from tiered_cache.contracts import Reach
 from tiered_cache.entry import Entry
@@ -65,7 +66,7 @@ def test_what_is_parked_is_listed_and_retried(
     assert "does not take it" in run("list").stdout
     run("retry", "another", code=1)
     assert json.loads(run("retry", "--json").stdout) == {"retried": 1, "parked": []}
-    with TieredCache([RedisTier(valkey.url)], namespace=namespace) as redis:
+    with TieredCache([patient_redis(valkey.url)], namespace=namespace) as redis:
         assert redis.get("poison") == "value"
     assert journal.entries() == []
     assert "is empty" in run("list").stderr

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
+from tests.patience import patient_redis
 from tiered_cache import (
     Coherence,
     DiskTier,
@@ -41,14 +42,14 @@ LONG_S = TOMBSTONE_LIFETIME_S + 60
 @pytest.fixture
 def other(valkey: ValkeyServer, namespace: str) -> Iterator[TieredCache]:
     """As another host sees it."""
-    with TieredCache([RedisTier(valkey.url)], namespace=namespace) as made:
+    with TieredCache([patient_redis(valkey.url)], namespace=namespace) as made:
         yield made
 
 
 def open_cache(
     tmp_path: Path, url: str, namespace: str, durability: str = "disk", **options: Any
 ) -> TieredCache:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(url)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(url)]
     writing = WriteBack(durability, flush_interval="1ms")
     return TieredCache(
         tiers, namespace=namespace, writing=writing, probe_interval="10ms", **options
@@ -152,7 +153,7 @@ def test_law_4_a_late_clear_refuses_fills_that_began_before_it(
 def test_law_5_others_hear_of_a_late_clear(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(), RedisTier(valkey.url)]
+    tiers: list[Tier] = [MemoryTier(), patient_redis(valkey.url)]
     with (
         open_cache(tmp_path, valkey.url, namespace) as cache,
         TieredCache(tiers, namespace=namespace, coherence=Coherence(bound="1s")) as neighbour,
@@ -306,7 +307,7 @@ def waited_long(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, durability: str, clock: FakeClock
 ) -> TieredCache:
     """A cache with a queued write of "key", older than any tombstone."""
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(valkey.url)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
     slowly = WriteBack(durability, flush_interval="10h", max_delay="10h")
     cache = TieredCache(tiers, namespace=namespace, writing=slowly, clock=clock)
     cache.set("key", "waited")
@@ -336,7 +337,9 @@ def test_law_4_a_write_that_waited_too_long_is_not_written_where_the_key_may_hav
             assert cache.retry_parked() == 1
             assert cache.flush("30s")
             assert cache.journal() == []
-            with TieredCache([RedisTier(valkey.url)], namespace=namespace, clock=clock) as later:
+            with TieredCache(
+                [patient_redis(valkey.url)], namespace=namespace, clock=clock
+            ) as later:
                 assert later.get("key") == "waited", "who asks for it knows better"
 
 
@@ -344,7 +347,7 @@ def test_a_write_that_waited_long_is_written_where_something_older_is_there(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
     clock = FakeClock()
-    with TieredCache([RedisTier(valkey.url)], namespace=namespace, clock=clock) as other:
+    with TieredCache([patient_redis(valkey.url)], namespace=namespace, clock=clock) as other:
         other.set("key", "older")
         clock.advance(1)
         with waited_long(tmp_path, valkey, namespace, "disk", clock) as cache:
@@ -357,7 +360,7 @@ def test_law_4_a_fill_that_waited_too_long_is_left_out(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, other: TieredCache
 ) -> None:
     clock = FakeClock()
-    tiers: list[Tier] = [MemoryTier(), RedisTier(valkey.url)]
+    tiers: list[Tier] = [MemoryTier(), patient_redis(valkey.url)]
     slowly = WriteBack(flush_interval="10h", max_delay="10h")
     with TieredCache(tiers, namespace=namespace, writing=slowly, clock=clock) as cache:
         cache.get_or_compute("key", lambda: "computed")

@@ -87,10 +87,11 @@ def test_a_long_value_is_joined_once() -> None:
 def test_a_large_collection_is_taken_apart_as_it_arrives() -> None:
     stream = b"*20000\r\n" + b"$3\r\nabc\r\n" * 20_000
     replies = Replies(1)
-    for at in range(0, len(stream), 1000):
-        whole = replies.feed(stream[at : at + 1000])
+    chunks = [stream[at : at + 1000] for at in range(0, len(stream), 1000)]
+    for chunk in chunks[:-1]:
+        assert not replies.feed(chunk)
         assert len(replies._data) < 20, "what has been read is not kept to be read again"
-    assert whole
+    assert replies.feed(chunks[-1])
     assert replies.read == [[b"abc"] * 20_000]
 
 

@@ -6,7 +6,8 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from tiered_cache import LookupStatus, MemoryTier, RedisTier, TieredCache, WriteOutcome
+from tests.patience import patient_redis
+from tiered_cache import LookupStatus, MemoryTier, TieredCache, WriteOutcome
 from tiered_cache.codec import RecordCodec
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Ordinary:
 
 
 def stack(url: str, namespace: str) -> TieredCache:
-    return TieredCache([MemoryTier(), RedisTier(url)], namespace=namespace)
+    return TieredCache([MemoryTier(), patient_redis(url)], namespace=namespace)
 
 
 def test_the_classes_of_a_result_are_registered_with_those_of_their_fields(

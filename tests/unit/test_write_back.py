@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
+from tests.patience import patient_redis
 from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
 from tiered_cache._engine import driver
 from tiered_cache.errors import ConfigurationError, QueueFullError
@@ -235,7 +236,7 @@ def test_many_writes_are_journaled_in_one_transaction(
         return changing(journal)
 
     monkeypatch.setattr(DiskJournal, "_changing", counted)
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(valkey.url)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
     slowly = WriteBack("disk", flush_interval="1h", max_delay="2h")
     values = {f"{number}": number for number in range(40)}
     with TieredCache(tiers, namespace=namespace, writing=slowly) as cache:
@@ -247,14 +248,14 @@ def test_many_writes_are_journaled_in_one_transaction(
         assert sorted(each.key for each in cache.journal()) == sorted(values)
         assert cache.flush("10s")
         assert cache.journal() == []
-        with TieredCache([RedisTier(valkey.url)], namespace=namespace) as redis:
+        with TieredCache([patient_redis(valkey.url)], namespace=namespace) as redis:
             assert redis.get_many(values) == values
 
 
 def test_many_deletions_are_journaled_in_one_transaction(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(valkey.url)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
     slowly = WriteBack("disk", flush_interval="1h", max_delay="2h")
     with TieredCache(tiers, namespace=namespace, writing=slowly) as cache:
         cache.set_many({"a": 1, "b": 2, "c": 3})
@@ -273,7 +274,7 @@ def test_many_deletions_are_journaled_in_one_transaction(
 def test_a_deletion_takes_the_journaled_write_of_its_key_along(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(valkey.url)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
     with TieredCache(tiers, namespace=namespace, writing=SLOWLY) as cache:
         cache.set_many({"a": 1, "b": 1}, durability="disk")
         assert len(cache.journal()) == 2
@@ -354,7 +355,7 @@ def test_writes_while_redis_is_away_arrive_when_it_is_back(
     durability: str, tmp_path: Path, namespace: str
 ) -> None:
     with ValkeyServer() as server:
-        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(server.url)]
+        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(server.url)]
         cache = TieredCache(
             tiers, namespace=namespace, writing=WriteBack(durability), probe_interval="50ms"
         )
@@ -365,7 +366,7 @@ def test_writes_while_redis_is_away_arrive_when_it_is_back(
         server.restart()
         assert cache.flush("20s")
         cache.close()
-        with TieredCache([RedisTier(server.url)], namespace=namespace) as redis:
+        with TieredCache([patient_redis(server.url)], namespace=namespace) as redis:
             assert redis.get("key") == "while it is away"
 
 
@@ -388,7 +389,7 @@ def test_law_4_a_queued_write_that_ends_before_it_is_flushed_uncovers_nothing_ol
 
 def test_a_strict_cache_goes_on_flushing_when_a_tier_is_back(namespace: str) -> None:
     with ValkeyServer() as server:
-        tiers: list[Tier] = [MemoryTier(), RedisTier(server.url)]
+        tiers: list[Tier] = [MemoryTier(), patient_redis(server.url)]
         with TieredCache(
             tiers, namespace=namespace, writing=WriteBack(), strict=True, probe_interval="50ms"
         ) as cache:
@@ -403,7 +404,7 @@ def test_a_strict_cache_goes_on_flushing_when_a_tier_is_back(namespace: str) -> 
 def test_a_write_without_a_journal_takes_the_journaled_one_of_its_key_along(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(valkey.url)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
     slowly = WriteBack("disk", flush_interval="1h", max_delay="2h")
     with TieredCache(tiers, namespace=namespace, writing=slowly) as cache:
         cache.set("key", "journaled")
@@ -428,7 +429,7 @@ def test_one_poison_record_holds_up_no_other(namespace: str, valkey: ValkeyServe
             clock.advance(60)
             core._flusher.flush_due()
         assert core.stack.queue.figures()["parked"] == 1
-        with TieredCache([RedisTier(valkey.url)], namespace=namespace, clock=clock) as redis:
+        with TieredCache([patient_redis(valkey.url)], namespace=namespace, clock=clock) as redis:
             assert list(redis.keys()) == ["fine"], "what was there before is older: it is gone too"
 
 
@@ -448,7 +449,7 @@ def test_a_clock_that_is_set_back_loses_no_write(tmp_path: Path) -> None:
 def test_without_a_journal_all_is_written_at_once(tmp_path: Path) -> None:
     (tmp_path / ".journal").write_text("in the way")
     with ValkeyServer() as server:
-        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(server.url)]
+        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(server.url)]
         with TieredCache(
             tiers, writing=WriteBack("disk", flush_interval="1h", max_delay="2h")
         ) as cache:
@@ -460,7 +461,7 @@ def test_without_a_journal_all_is_written_at_once(tmp_path: Path) -> None:
 def test_a_value_that_no_shared_tier_takes_is_refused_there_and_kept_above(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(valkey.url)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
     with TieredCache(tiers, namespace=namespace, writing=WriteBack("disk")) as cache:
         result = cache.set("key", Odd())
         assert [each.outcome for each in result.tiers] == [
