@@ -457,6 +457,31 @@ def test_a_cache_that_nobody_uses_any_more_ends_its_threads(
         cache.close()
 
 
+def test_law_5_who_only_hits_memory_hears_of_changes_also_where_old_values_may_be_served(
+    open_cache: Make, clock: FakeClock
+) -> None:
+    """An inlined hit calls nothing: who has no others for a while is no less in use."""
+    cache, elsewhere = open_cache(coherence=Coherence(when_cut="serve")), open_cache()
+    cache.set("key", "old")
+    before = set(threading.enumerate())
+
+    def followers() -> list[str]:
+        started = set(threading.enumerate()) - before
+        return [each.name for each in started if "follower" in each.name]
+
+    clock.advance(BOUND_S)
+    cache.get("another")
+    assert followers()
+
+    def over() -> bool:
+        clock.advance(20)
+        return not followers()
+
+    wait_until(over, "the thread ends, since nobody asks anything")
+    elsewhere.set("key", "new")
+    assert cache.get("key") == "new"
+
+
 def test_what_others_changed_is_told_to_listeners(open_cache: Make, clock: FakeClock) -> None:
     cache, elsewhere = open_cache(), open_cache()
     cache.set("key", "old")

@@ -138,7 +138,10 @@ class Following:
 
     def trusted_until(self) -> float:
         """Until when hits of the first tier need not ask, by the monotonic clock."""
-        return math.inf if self._serves else self._trusted_until_s
+        if self._serves and self._logs:
+            # They are served whatever the answer, but a cache of which no hit asks counts as idle.
+            return self._monotonic() + _IDLE_S / 2
+        return self._trusted_until_s
 
     def doubted(self) -> int:
         """How many of the tiers, from the first, may hold what others changed too long ago."""

@@ -36,7 +36,7 @@ def check_key(key: str) -> str:
         InvalidKeyError: It is not a string, is empty, is longer than `MAX_KEY_BYTES`, begins with
             `VIEW_SEPARATOR`, or has lone surrogates, which no shared store can hold as text.
     """
-    if type(key) is str and key.isascii() and " " <= key[:1] and len(key) <= MAX_KEY_BYTES:
+    if type(key) is str and key.isascii() and key[:1] >= " " and len(key) <= MAX_KEY_BYTES:
         return key  # as nearly every key is
     if not isinstance(key, str):
         msg = (
