@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
+import redis.exceptions
 
 from tests.patience import patient_redis
 from tiered_cache import (
+    AsyncTieredCache,
     ConfigurationError,
     Event,
     EventKind,
@@ -21,6 +27,7 @@ from tiered_cache import (
     WriteOutcome,
 )
 from tiered_cache.testing import ChaosProxy, FakeClock, ValkeyServer
+from tiered_cache.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -198,6 +205,39 @@ def test_law_4_a_change_that_redis_missed_does_not_come_back_with_it(
         assert elsewhere.get("deleted") is None, "it was deleted in Redis, too"
 
 
+def test_law_4_a_server_that_still_loads_its_data_has_not_done_what_it_was_asked() -> None:
+    options = "--enable-debug-command yes --key-load-delay 500 --loading-process-events-interval-bytes 1024"
+    with (
+        ValkeyServer(port=0, options=options.split()) as server,
+        redis.Redis.from_url(server.url) as admin,
+        TieredCache([patient_redis(server.url)]) as cache,
+    ):
+        cache.set_many({"deleted": "old", "awaited": "old", "set": "old"})
+        admin.mset({f"other {number}": 100 * "x" for number in range(8000)})
+        with redis.Redis.from_url(server.url, socket_timeout=60) as other:
+            reloading = threading.Thread(target=other.execute_command, args=("DEBUG", "RELOAD"))
+            reloading.start()
+            wait_until(partial(_is_loading, admin), "the server loads its data")
+            assert not cache.delete("deleted")
+            assert not asyncio.run(AsyncTieredCache.of(cache).delete("awaited"))
+            result = cache.set("set", "new")
+            assert result.tiers[0].outcome is WriteOutcome.FAILED
+            assert "load" in result.tiers[0].reason.lower()
+            with pytest.raises(TierUnavailableError):
+                cache._source.core().stack.levels[0].tier.clear()
+            assert _is_loading(admin), "all of that came while it did"
+            reloading.join(60)
+        assert cache.get_many(["deleted", "awaited", "set"]) == {}
+
+
+def _is_loading(admin: redis.Redis) -> bool:
+    try:
+        admin.ping()
+    except redis.exceptions.BusyLoadingError:
+        return True
+    return False
+
+
 def test_law_4_a_clear_that_redis_missed_holds_for_older_records(
     server: ValkeyServer, clock: FakeClock
 ) -> None:
@@ -288,8 +328,6 @@ def test_a_url_that_is_none_shows_nothing_of_its_password() -> None:
 def test_a_full_server_refuses_writes_and_still_answers(server: ValkeyServer) -> None:
     with TieredCache([MemoryTier(), patient_redis(server.url)]) as cache:
         cache.set("key", "small")
-        import redis
-
         with redis.Redis.from_url(server.url) as admin:
             admin.config_set("maxmemory", 1)
         result = cache.set("other", "value")
@@ -301,8 +339,6 @@ def test_a_full_server_refuses_writes_and_still_answers(server: ValkeyServer) ->
 def test_a_foreign_type_under_our_key_is_removed_and_no_fault_of_the_tier(
     server: ValkeyServer,
 ) -> None:
-    import redis
-
     with (
         TieredCache([MemoryTier(), patient_redis(server.url)]) as cache,
         redis.Redis.from_url(server.url) as admin,
@@ -317,8 +353,6 @@ def test_a_foreign_type_under_our_key_is_removed_and_no_fault_of_the_tier(
 
 
 def test_law_12_nothing_outside_the_namespace_is_touched(server: ValkeyServer) -> None:
-    import redis
-
     with redis.Redis.from_url(server.url) as admin:
         admin.set("somebody:else", "1")
         admin.set("tiered-cache:{other}:key", "2")

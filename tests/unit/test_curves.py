@@ -9,6 +9,7 @@ import random
 import sys
 import tracemalloc
 from collections import OrderedDict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ from tiered_cache.stats.tiers import CURVE_SIZES
 from tiered_cache.testing import FakeClock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import types
+    from collections.abc import Callable, Sequence
 
     from tiered_cache.contracts import Tier
 
@@ -111,6 +113,51 @@ def test_a_curve_of_few_keys_is_exact() -> None:
         shards.see(digest(numbers[key]))
     sizes = [1.0, 3.0, 10.0, 31.0, 100.0]
     assert shards.hits_at(sizes, len(keys)) == pytest.approx(exact(keys, sizes))
+
+
+def _interrupted(function: Callable[[], object], step: int) -> bool:
+    """Whether `function` was interrupted: before the bytecode of that number, of those that count."""
+    left = step
+
+    def trace(frame: types.FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        if (
+            frame.f_code.co_name == "hits_at"
+        ):  # CPython is never interrupted between a lock and its block
+            return trace
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        if event == "opcode":
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_law_1_a_sample_that_was_interrupted_counts_on() -> None:
+    digests = [digest(number) for number in (1, 2, 1, 3, 2, 4, 5, 6, 1, 7, 5, 7)]
+    step = 0
+    while True:
+        shards = Shards(4)
+        for each in digests:
+            shards.see(each)
+        if not _interrupted(partial(shards.hits_at, [1.0], 12), step):
+            break
+        for each in 3 * digests:
+            shards.see(each)
+            shards.hits_at([1.0, 2.0, 4.0], 48)
+        assert shards._instants == sorted(shards._instants)
+        step += 1
+    assert step > 500
 
 
 def test_law_10_a_sample_is_bounded_whatever_is_asked_for() -> None:

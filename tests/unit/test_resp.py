@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse, NoScriptError, ResponseError
 
 from tiered_cache.tiers._resp import Replies
@@ -56,6 +57,34 @@ def test_errors_are_those_of_redis_py() -> None:
     kinds = [type(each) for each in replies.read]
     assert kinds == [NoScriptError, ResponseError, ResponseError]
     assert "WRONGTYPE" in str(replies.read[1])
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["LOADING the data", "NOAUTH Authentication required.", "ERR max number of clients reached"],
+)
+@pytest.mark.parametrize("form", ["-{}\r\n", "*1\r\n-{}\r\n"])
+def test_law_4_a_server_that_does_not_serve_has_answered_nothing(error: str, form: str) -> None:
+    with pytest.raises(RedisConnectionError):
+        Replies(1).feed(form.format(error).encode())
+
+
+def test_more_than_was_asked_for_is_told() -> None:
+    replies = Replies(1)
+    assert replies.feed(b":1\r\n:2\r\n")
+    assert replies.surplus
+    assert replies.read == [1]
+    exact = Replies(1)
+    assert exact.feed(b":1\r\n")
+    assert not exact.surplus
+
+
+def test_law_8_a_line_without_an_end_is_given_up() -> None:
+    replies = Replies(1)
+    for _ in range(60):
+        assert not replies.feed(1000 * b"x")
+    with pytest.raises(InvalidResponse):
+        replies.feed(10_000 * b"x")
 
 
 def test_what_nobody_asked_for_is_passed_over() -> None:

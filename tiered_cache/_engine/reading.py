@@ -77,7 +77,7 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Sought]
             stack.count_hit(key, level.index, finding.cost_s, finding.seconds)
             sought = Sought(level, finding, tokens, unsure, epoch, ended)
             for put in _promotions(stack, key, sought):
-                _ = yield put
+                _ = yield put  # a list has no place for the reply, so that `yield from` fails
             return sought
         tokens.append(finding.token)
         if finding.entry is None:
@@ -97,7 +97,7 @@ def look_again(stack: Stack, key: str, *, newer_than_s: float = -math.inf) -> Pl
 def promote(stack: Stack, key: str, sought: Sought) -> Plan[None]:
     """Copy what was found into the tiers above it, as the policies say."""
     for put in _promotions(stack, key, sought):
-        _ = yield put
+        _ = yield put  # as above
 
 
 def look_up_many(
@@ -255,7 +255,7 @@ def _promotions(stack: Stack, key: str, sought: Sought) -> Sequence[Put]:
     puts = []
     for index in range(len(tokens) - 1, -1, -1):
         into, token = stack.levels[index], tokens[index]
-        if token is UNKNOWN or not _promotes(stack, key, source, finding, into):
+        if token is UNKNOWN or not _promotes(stack, key, source, finding, entry, into):
             continue
         if into.admission and not stack.admits(into, key, entry, finding.gone_s, filling=True):
             continue
@@ -266,9 +266,11 @@ def _promotions(stack: Stack, key: str, sought: Sought) -> Sequence[Put]:
     return puts
 
 
-def _promotes(stack: Stack, key: str, source: Level, finding: Finding, into: Level) -> bool:
-    policy, entry = stack.options.promotion, finding.entry
-    if policy is None or entry is None:
+def _promotes(
+    stack: Stack, key: str, source: Level, finding: Finding, entry: Entry, into: Level
+) -> bool:
+    policy = stack.options.promotion
+    if policy is None:
         return True
     found = FoundBelow(
         key, source.facts, finding.size_bytes, finding.age_s, finding.fresh_s, entry.cost_s

@@ -55,6 +55,7 @@ class Shards:
         self._lock = fork_safe_lock()
         self._last: dict[int, int] = {}
         self._waiting: deque[int] = deque()
+        self._torn = False
         self._instants: list[int] = []
         """Those of the latest lookups of all sampled keys, in order."""
         self._now = 0
@@ -67,7 +68,7 @@ class Shards:
         self._seen = 0.0
 
     def see(self, digest: int) -> None:
-        """Count a lookup of a key, if it is sampled; whoever knows that it is not need not call."""
+        """Count a lookup of a key, if it is sampled. Who asks that before saves the call."""
         waiting = self._waiting
         waiting.append(digest)
         if len(waiting) >= _WAITING:
@@ -76,6 +77,9 @@ class Shards:
 
     def _count(self) -> None:
         """Count those that wait, in the order in which they came."""
+        if self._torn:
+            self._mend()
+        self._torn = True
         take = self._waiting.popleft
         instants, last, near = self._instants, self._last, self._near
         threshold, now, counted = self.threshold, self._now, self._sampled - self._now
@@ -100,6 +104,12 @@ class Shards:
                 del instants[place]
                 instants.append(now)
         self._now, self._sampled = now, counted + now
+        self._torn = False
+
+    def _mend(self) -> None:
+        """After an interruption in the middle of counting: forget some of it, so that no later one fails."""
+        self._instants = sorted(self._last.values())
+        self._now = max([self._now, *self._instants[-1:]])
 
     def _follow_fewer(self) -> None:
         self._distances, self._seen = self._all()

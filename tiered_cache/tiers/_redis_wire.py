@@ -1,8 +1,8 @@
 """A connection to a Redis server on which every exchange has one deadline, and a pool of them.
 
 `redis-py`'s own timeouts hold for one `recv` each, so that a server that sends a byte a second is
-waited for without end, and its pool and retries take most of the time of a GET. Here its
-connection and parser are used as they are, on a socket that knows when the exchange must be over.
+waited for without end, and its pool, retries and parser take most of the time of a GET. Here its
+connection is used to connect, to log in and to send, on a socket that knows when the exchange must be over.
 """
 
 from __future__ import annotations
@@ -148,17 +148,20 @@ class RedisWire:
                     raise
                 self._drop_idle()
             else:
-                self._idle.put(connection)
-                return replies
+                if replies.surplus:
+                    self._drop(connection)
+                else:
+                    self._idle.put(connection)
+                return replies.read
 
-    def _converse(self, connection: Any, commands: Sequence[Command], at: float) -> list[Any]:
+    def _converse(self, connection: Any, commands: Sequence[Command], at: float) -> Replies:
         connection.deadline.at = at
         try:
             connection.send_packed_command(pack(commands), check_health=False)
             replies = Replies(len(commands))
             while not replies.feed(connection.read_some()):
                 pass
-            return replies.read
+            return replies
         except BaseException as error:
             self._drop(connection)
             if isinstance(error, Exception):

@@ -10,16 +10,20 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from redis.asyncio import connection as _redis
+from redis._parsers import base as _redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse
 
 __all__ = ["Replies"]
 
 _END = b"\r\n"
 _STRING, _INTEGER = b"$:"
-_OTHER_STRINGS = _TEXT, _LONG_ERROR = b"=!"
-_COLLECTIONS = _ARRAY, _SET, _MAP, _PUSH = b"*~%>"
-_parse_error: Any = _redis.BaseParser.parse_error  # type: ignore[attr-defined] # it names no exports
+_OTHER_STRINGS = b"=!"
+_LONG_ERROR = ord("!")
+_COLLECTIONS = b"*~%>"
+_MAP, _PUSH = b"%>"
+_LONGEST_LINE = 65_536
+_parse_error: Any = _redis.BaseParser.parse_error
 
 
 class _Collection(NamedTuple):
@@ -43,10 +47,15 @@ class Replies:
 
     Args:
         count: How many there will be.
+
+    Attributes:
+        read: Those that are there. A `ResponseError` is the reply to one command.
+        surplus: Whether more arrived than was asked for: what comes next is not known then.
     """
 
     def __init__(self, count: int) -> None:
         self.read: list[Any] = []
+        self.surplus = False
         self._count = count
         self._data = b""
         self._chunks: list[bytes] = []
@@ -59,6 +68,8 @@ class Replies:
 
         Raises:
             InvalidResponse: It is no reply.
+            redis.exceptions.ConnectionError: The server does not serve this connection: it still loads its
+                data, has too many clients, or wants a password.
         """
         # Joined only once enough is there: a long value arrives in a thousand chunks.
         self._chunks.append(chunk)
@@ -72,6 +83,9 @@ class Replies:
         while len(read) < count:
             end = data.find(_END, at)
             if end < 0:
+                if len(data) - at > _LONGEST_LINE:
+                    msg = "a line of a reply has no end"
+                    raise InvalidResponse(msg)
                 needed = len(data) + 1
                 break
             kind, text, following = data[at], data[at + 1 : end], end + 2
@@ -86,7 +100,7 @@ class Replies:
                     value = data[following:stop]
                     following = stop + 2
                     if kind != _STRING:
-                        value = _parse_error(_shown(value)) if kind == _LONG_ERROR else value[4:]
+                        value = _error(value) if kind == _LONG_ERROR else value[4:]
             elif kind == _INTEGER:
                 value = int(text)
             elif kind in _COLLECTIONS:
@@ -101,6 +115,7 @@ class Replies:
             else:
                 read.append(value)
         else:
+            self.surplus = at < len(data)
             return True
         self._data = data[at:]
         self._size = len(self._data)
@@ -132,7 +147,7 @@ def _of_one_line(kind: int, text: bytes) -> Any:
         case b"+":
             return text
         case b"-":
-            return _parse_error(_shown(text))
+            return _error(text)
         case b"_":
             return None
         case b"#":
@@ -146,5 +161,8 @@ def _of_one_line(kind: int, text: bytes) -> Any:
             raise InvalidResponse(msg)
 
 
-def _shown(text: bytes) -> str:
-    return text.decode("utf-8", "replace")
+def _error(text: bytes) -> Exception:
+    error: Exception = _parse_error(text.decode("utf-8", "replace"))
+    if isinstance(error, RedisConnectionError):
+        raise error
+    return error
