@@ -16,6 +16,7 @@ from tiered_cache.testing import FakeClock
 from tiered_cache.tiers._disk_board import DiskBoard
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -25,10 +26,11 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def board(path: Path) -> DiskBoard:
+def board(path: Path) -> Iterator[DiskBoard]:
     made = DiskBoard(0.1, "disk")
     made.open(path, FakeClock().wall)
-    return made
+    yield made
+    made.close()
 
 
 def test_law_9_a_damaged_board_is_made_anew(path: Path, board: DiskBoard) -> None:

@@ -34,7 +34,7 @@ from tiered_cache.testing import FakeClock
 from tiered_cache.tiers._disk_board import DiskBoard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tiered_cache.contracts import Tier
     from tiered_cache.testing import ChaosProxy
@@ -112,10 +112,11 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def board(tmp_path: Path, clock: FakeClock) -> DiskBoard:
+def board(tmp_path: Path, clock: FakeClock) -> Iterator[DiskBoard]:
     made = DiskBoard(2.0, "disk")
     made.open(tmp_path / "board.db", clock.wall)
-    return made
+    yield made
+    made.close()
 
 
 def hits_on(board: DiskBoard) -> tuple[int, int, int]:
