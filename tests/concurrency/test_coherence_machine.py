@@ -313,7 +313,9 @@ class Model:
     whoever changed it, nor by whoever has heard of it: those for whom it is past.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, setting: Setting) -> None:
+        workers = len(setting.hosts)
+        self.hosts = setting.hosts if setting.url else tuple(range(workers))
         self.now = 0
         self.spans = {key: [Span(None, 0)] for key in KEYS}
         self.heard = {(worker, key): 0 for worker in range(workers) for key in KEYS}
@@ -333,7 +335,17 @@ class Model:
         for key in KEYS:
             self.heard[worker, key] = self.now
         self.invalid[worker] = set()
+        if worker in self.unaware:
+            # It clears the disk of its host once more, of which the others there do not know.
+            host = self.hosts[worker]
+            self.unaware |= {each for each, other in enumerate(self.hosts) if other == host}
         self.unaware.discard(worker)
+
+    def replace(self, worker: int) -> None:
+        """Another process in the place of one that was killed: it hears of what that one changed, too."""
+        if self.cleared:
+            self.unaware.add(worker)
+        self.hear(worker)
 
     def clear(self, worker: int) -> None:
         for key in KEYS:
@@ -409,7 +421,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self, crew: Crew) -> None:
         super().__init__()
         self.crew = crew
-        self.model = Model(len(crew.workers))
+        self.model = Model(crew.setting)
         self.count = 0
         crew.start()
 
@@ -480,7 +492,7 @@ class Machine(RuleBasedStateMachine):
     def kill(self, worker: int) -> None:
         self.model.now += 1
         self.crew.replace(worker)
-        self.model.hear(worker)
+        self.model.replace(worker)
         for name, half in list(self.model.halves.items()):
             if half.worker == worker:
                 del self.model.halves[name]

@@ -172,6 +172,24 @@ def test_law_4_an_entry_does_not_outlive_the_version_of_its_tag(open_cache: Make
     assert cache.get("another") == 1
 
 
+def test_law_4_what_was_set_after_an_invalidation_is_not_recomputed_by_who_has_not_heard_of_it(
+    open_cache: Make,
+) -> None:
+    """He would take it for invalidated, and replace what was acknowledged in the tiers that are shared."""
+    cache, elsewhere = open_cache(), open_cache()
+    elsewhere.invalidate_tags("tag", "another")
+    cache.invalidate_tags("tag", "another")
+    keys = ["many", "looked up", "computed"]
+    cache.set_many(dict.fromkeys(keys, "set"), tags=["tag", "another"])
+    assert elsewhere.get_or_compute("computed", never) == "set"
+    assert elsewhere.get_many(keys) == dict.fromkeys(keys, "set")
+    assert elsewhere.lookup("looked up").value == "set"
+    cache.invalidate_tags("another")
+    elsewhere.invalidate_tags("tag")
+    for each in (cache, elsewhere):
+        assert each.get_or_compute("computed", lambda: "anew") == "anew"
+
+
 def test_a_write_with_tags_does_not_wait_for_what_others_changed(
     open_cache: Make, clock: FakeClock
 ) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tiered_cache._engine.effects import OK, Plan, Put
 from tiered_cache._engine.findings import SKEW_ALLOWANCE_S, UNKNOWN, Finding
 from tiered_cache._engine.records import Records
-from tiered_cache._engine.seeking import seek
+from tiered_cache._engine.seeking import peek, seek
 from tiered_cache._engine.trust import trust
 from tiered_cache.contracts import ANY, PutItem
 from tiered_cache.entry import Entry
@@ -71,10 +71,31 @@ def check_tags(stack: Stack, finding: Finding) -> Plan[Finding]:
             continue
         sought = yield from seek(stack, key)
         current = _entry_of(sought)
+        if current is not None and current.value != version:
+            sought = yield from _seek_below(stack, key, sought)
+            current = _entry_of(sought)
         if current is None or current.value != version:
             return Finding("misses", finding.token, f"its tag {name!r} was invalidated")
         yield from _promote(stack, key, current, sought.tokens)
     return finding
+
+
+def _seek_below(stack: Stack, key: str, sought: Sought) -> Plan[Sought]:
+    """The version of a tag as the slowest tier has it, which is told first when it changes.
+
+    Faster ones may not have heard of it. Who took theirs for the last word would compute anew what
+    somebody set under a newer version, and replace it for all.
+    """
+    above, finding = sought.level, sought.finding
+    if above is None or finding is None:
+        return sought
+    for level in reversed(stack.levels[above.index + 1 :]):
+        below = yield from peek(stack, level, key)
+        if below.entry is not None and below.outcome == "hits":
+            between = [UNKNOWN] * (level.index - above.index - 1)
+            tokens = [*sought.tokens, finding.token, *between]
+            return sought._replace(level=level, finding=below, tokens=tokens)
+    return sought
 
 
 def _is_live(stack: Stack, key: str, version: int) -> bool:

@@ -15,6 +15,14 @@ __all__ = ["discard_aside", "open_aside"]
 _PAUSE_S = 0.005
 
 
+class _Connection(sqlite3.Connection):
+    """One that is closed with what it belongs to, without a complaint that nobody else closed it."""
+
+    def __del__(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self.close()
+
+
 def open_aside(path: Path, timeout_s: float, schema: str) -> sqlite3.Connection:
     """A connection, in autocommit mode and for any thread, to a database that is made if there is none.
 
@@ -26,7 +34,11 @@ def open_aside(path: Path, timeout_s: float, schema: str) -> sqlite3.Connection:
     deadline_s = time.monotonic() + timeout_s
     while True:
         connection = sqlite3.connect(
-            path, timeout=timeout_s, isolation_level=None, check_same_thread=False
+            path,
+            timeout=timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=_Connection,
         )
         try:
             connection.execute("PRAGMA journal_mode = wal").fetchall()
