@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +153,35 @@ def test_people_get_one_table_within_80_columns_and_the_verdict_last(
     assert "\x1b" not in ended.stdout
     rows = [re.match(r"(cold|warm|restart|machine 2) .* memory ", line) for line in lines]
     assert [row[1] for row in rows if row] == ["cold", "warm", "restart", "machine 2"]
+
+
+def test_on_a_terminal_a_bar_shows_how_far_each_run_is(tree: Path, places: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", DRIVER, str(tree), "--no-redis", "--jobs", "1"]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs, env=environment
+    ) as child:
+        os.close(theirs)
+        shown = b"".join(iter(partial(_read_terminal, ours), b""))
+        assert child.stdout is not None
+        table = child.stdout.read()
+    os.close(ours)
+    assert child.returncode == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    for name in ("cold", "warm", "restart"):
+        (last,) = re.findall(rf"{name} .*?(\d+)% +(\d+) of (\d+) files", text)[-1:]
+        assert last[0] == "100"
+        assert last[1] == last[2] != "0"
+    assert b"cold" in table
+    assert b"\x1b" not in table, "nothing of the bars is where the table goes"
+
+
+def _read_terminal(ours: int) -> bytes:
+    try:
+        return os.read(ours, 65536)
+    except OSError:  # the other end is closed
+        return b""
 
 
 def test_without_redis_there_is_no_third_tier_and_no_second_machine(
