@@ -1,0 +1,144 @@
+"""Redis over TLS: it works, and a server that can't prove who it is is none."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from tests.patience import patient_redis
+from tiered_cache import (
+    AsyncTieredCache,
+    MemoryTier,
+    RedisTier,
+    TieredCache,
+    TierTimeoutError,
+    TierUnavailableError,
+)
+from tiered_cache.testing import ValkeyServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LARGE = "x" * 300_000
+"""More than one TLS record, and than one read of a socket."""
+GENEROUS_S = 5.0
+
+
+class Relay:
+    """Speaks TLS before a server that does not: the wheel's has none."""
+
+    def __init__(self, identity: ssl.SSLContext, server: ValkeyServer) -> None:
+        self._identity = identity
+        self._port = int(server.url.rsplit(":", 1)[1].split("/")[0])
+        self._listening = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
+        self._thread.start()
+        assert self._listening.wait(10)
+
+    async def _run(self) -> None:
+        self._over = asyncio.Event()
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._identity)
+        self.port = server.sockets[0].getsockname()[1]
+        self._listening.set()
+        await self._over.wait()
+        server.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        theirs, ours = await asyncio.open_connection("127.0.0.1", self._port)
+        with suppress(OSError, asyncio.CancelledError):
+            await asyncio.gather(_pour(reader, ours), _pour(theirs, writer))
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(10)
+        self._loop.close()
+
+
+async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    try:
+        while some := await source.read(65536):
+            sink.write(some)
+            await sink.drain()
+    finally:
+        sink.close()
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> tuple[trustme.CA, Path]:
+    """Who vouches for the server, and his certificate."""
+    made = trustme.CA()
+    made.cert_pem.write_to_path(tmp_path / "authority.pem")
+    return made, tmp_path / "authority.pem"
+
+
+@pytest.fixture
+def server(authority: tuple[trustme.CA, Path]) -> Iterator[tuple[ValkeyServer, str]]:
+    """A server, and its address for TLS."""
+    identity = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority[0].issue_cert("127.0.0.1").configure_cert(identity)
+    with ValkeyServer(port=0) as started:
+        relay = Relay(identity, started)
+        yield started, f"rediss://127.0.0.1:{relay.port}/0"
+        relay.stop()
+
+
+def test_it_works_by_threads_and_tasks(
+    server: tuple[ValkeyServer, str], authority: tuple[trustme.CA, Path]
+) -> None:
+    url = f"{server[1]}?ssl_ca_certs={authority[1]}"
+    values = {"small": "x", "large": LARGE, "none": None}
+    with TieredCache([patient_redis(url)], namespace="secret") as cache:
+        cache.set_many(values)
+        assert cache.get_many([*values, "absent"]) == values
+        assert cache.get("large") == LARGE
+
+        async def awaited() -> None:
+            face = AsyncTieredCache.of(cache)
+            found = await asyncio.gather(*[face.get(key) for key in values])
+            assert found == [*values.values()]
+            await face.set("large", LARGE[1:])
+
+        asyncio.run(awaited())
+        assert cache.get("large") == LARGE[1:]
+    with TieredCache([patient_redis(server[0].url)], namespace="secret") as plain:
+        assert plain.get("small") == "x", "it is the same server"
+
+
+def test_a_server_that_nobody_known_vouches_for_is_refused(
+    server: tuple[ValkeyServer, str],
+) -> None:
+    with pytest.raises(TierUnavailableError, match=r"(?i)certificate"):
+        TieredCache([patient_redis(server[1])])
+
+
+def test_a_server_by_another_name_than_it_is_vouched_for_is_refused(
+    server: tuple[ValkeyServer, str], authority: tuple[trustme.CA, Path]
+) -> None:
+    url = server[1].replace("127.0.0.1", "localhost")
+    with pytest.raises(TierUnavailableError, match=r"(?i)certificate|hostname"):
+        TieredCache([RedisTier(f"{url}?ssl_ca_certs={authority[1]}", timeout="5s")])
+
+
+def test_law_8_a_frozen_server_is_given_up_in_time(
+    server: tuple[ValkeyServer, str], authority: tuple[trustme.CA, Path]
+) -> None:
+    tier = RedisTier(f"{server[1]}?ssl_ca_certs={authority[1]}", timeout="500ms")
+    with TieredCache([MemoryTier(), tier], strict=True) as cache:
+        cache.set("key", 1)
+        server[0].freeze()
+        started = time.monotonic()
+        with pytest.raises(TierTimeoutError):
+            cache.get("absent")
+        assert time.monotonic() - started < GENEROUS_S
+        server[0].thaw()
