@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -26,6 +27,7 @@ __all__ = ["ValkeyServer", "valkey_binary"]
 _READY_S = 10.0
 _STOP_S = 5.0
 _POLL_S = 0.01
+_PORTS = range(15_000, 32_000)
 
 # Asks Linux to kill it when its parent dies, and becomes the server. `preexec_fn` would do the same
 # in a fork of this process, which is unsafe beside threads.
@@ -224,8 +226,16 @@ class ValkeyServer:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that nobody uses now.
+
+    It is none of those that systems give to outgoing connections, one of which could else take it before
+    a server does.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
