@@ -107,7 +107,7 @@ class RecordTalk:
         self._tier = tier
         self._max_value_bytes = max_value_bytes
         self._prefix = b""
-        # As `pack` would write it, in a tenth of the time. GETRANGE instead of GET: a foreign or hostile
+        # As `pack` would write it, in a third of the time. GETRANGE instead of GET: a foreign or hostile
         # value is not read without end.
         last = b"%d" % max_value_bytes
         self._read = b"*4\r\n$8\r\nGETRANGE\r\n$%%d\r\n%%b\r\n$1\r\n0\r\n$%d\r\n%b\r\n" % (

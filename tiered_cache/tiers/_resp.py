@@ -1,7 +1,7 @@
 """Reading the replies of a Redis server from what has arrived of them.
 
-`redis-py`'s parser reads each line by itself, which costs some 4 microseconds a reply, and 12 where
-lines are awaited; in a batch of hundreds that is more than all else. This one takes what has arrived.
+`redis-py`'s parser reads each line by itself, which costs microseconds a reply, and some 12 where lines
+are awaited; in a batch of hundreds that is more than all else. This one takes what has arrived.
 
 Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
