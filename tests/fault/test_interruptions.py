@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import itertools
 import sqlite3
@@ -34,6 +35,7 @@ def interrupt(action: Callable[[], object], at: int) -> bool:
 
     A step is where Python looks for signals: where a function of ours begins, and where one of
     SQLite's has returned. (It does not where a generator goes on that waits for another one.)
+    The garbage collector rests: what it calls swallows exceptions.
     """
     steps = itertools.count()
 
@@ -48,6 +50,7 @@ def interrupt(action: Callable[[], object], at: int) -> bool:
             sys.setprofile(None)
             raise Interrupted
 
+    gc.disable()
     sys.setprofile(profile)
     try:
         action()
@@ -55,6 +58,7 @@ def interrupt(action: Callable[[], object], at: int) -> bool:
         return True
     finally:
         sys.setprofile(None)
+        gc.enable()
     return False
 
 
