@@ -101,7 +101,7 @@ import sys
 from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
 tiers = [MemoryTier(), DiskTier({str(place.folder)!r})]
 if {place.url!r}:
-    tiers.append(RedisTier({place.url!r}))
+    tiers.append(RedisTier({place.url!r}, timeout="20s", connect_timeout="20s"))
 cache = TieredCache(tiers, namespace={place.namespace!r})
 for _ in range({HITS + 1}):
     cache.get_or_compute("key", lambda: 1)

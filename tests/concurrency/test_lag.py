@@ -104,7 +104,7 @@ def test_a_log_that_cannot_be_read_is_more_and_more_behind(
 ) -> None:
     proxy = chaos_proxy(valkey.url)
     clock = FakeClock()
-    tiers: list[Tier] = [MemoryTier(), RedisTier(proxy.url)]
+    tiers: list[Tier] = [MemoryTier(), patient_redis(proxy.url)]
     with TieredCache(tiers, namespace=namespace, clock=clock) as cache:
         proxy.refuse()
         for passed in (10.0, 20.0):

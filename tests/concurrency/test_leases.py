@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import shutil
 import signal
 import threading
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,7 +25,6 @@ from tiered_cache import (
     ConfigurationError,
     DiskTier,
     MemoryTier,
-    RedisTier,
     SingleFlight,
     TieredCache,
 )
@@ -398,7 +400,9 @@ def test_law_1_leases_that_fail_are_done_without(
         assert cache.get("key") == "value"
 
 
-def in_children(count: int, body: Callable[[int], Any], folder: Path) -> list[Any]:
+def in_children(
+    count: int, body: Callable[[int], Any], folder: Path, wait_s: float = 60.0
+) -> list[Any]:
     """What `body(0)` to `body(count - 1)` return, each in a forked process, all at once."""
     go_reading, go_writing = os.pipe()
     children = []
@@ -408,8 +412,8 @@ def in_children(count: int, body: Callable[[int], Any], folder: Path) -> list[An
     os.close(go_reading)
     wait_until(lambda: len(list(folder.glob("*.ready"))) == count, "all children are ready", WAIT_S)
     os.close(go_writing)
-    for pid in children:
-        assert wait_for(pid) == 0, "a child failed"
+    codes = [wait_for(pid, wait_s) for pid in children]
+    assert codes == [0] * count, "\n".join(each.read_text() for each in folder.glob("*.error"))
     return [json.loads((folder / f"{number}.json").read_text()) for number in range(count)]
 
 
@@ -419,10 +423,14 @@ def answer(
     os.close(go_writing)
     (folder / f"{number}.ready").touch()
     os.read(go_reading, 1)  # ends when the parent closes the other end
-    (folder / f"{number}.json").write_text(json.dumps(body(number)))
+    try:
+        (folder / f"{number}.json").write_text(json.dumps(body(number)))
+    except BaseException:
+        (folder / f"{number}.error").write_text(traceback.format_exc())
+        raise
 
 
-def wait_for(pid: int) -> int:
+def wait_for(pid: int, wait_s: float = 60.0) -> int:
     """The exit status of a child, which is killed if it does not end."""
     status: list[int] = []
 
@@ -433,7 +441,7 @@ def wait_for(pid: int) -> int:
         return bool(found)
 
     try:
-        wait_until(ended, "a child ends", 60.0)
+        wait_until(ended, "a child ends", wait_s)
     except AssertionError:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
@@ -467,7 +475,7 @@ def open_in_child(
     if scope == "host":
         tiers.append(DiskTier(folder / "shared"))
     else:
-        tiers += [DiskTier(folder / f"host-{number}"), RedisTier(url, timeout="5s")]
+        tiers += [DiskTier(folder / f"host-{number}"), patient_redis(url)]
     return TieredCache(tiers, namespace=namespace, single_flight=SingleFlight(lease=lease))
 
 
@@ -552,18 +560,14 @@ def test_law_2_a_process_that_dies_or_freezes_while_it_computes_is_replaced(
         assert again.get("key") in ("new", None)
 
 
-def killed_at_step(
-    step: int, scope: str, folder: Path, url: str, namespace: str
-) -> tuple[bool, Logged]:
-    """Have a process kill itself at its effect number `step`, before or after it is done.
+def start_deadly(step: int, made: Callable[[], TieredCache], function: Logged) -> int:
+    """Start a process that asks for a key, and kills itself at its effect number `step`.
 
-    Returns whether it got there, and the function that it was to compute.
+    An effect counts twice: before and after it is done. It ends well if it does not get there.
     """
-    function = Logged(folder / f"{step}.log", 0.0)
-    place = folder / str(step)
 
     def child() -> None:
-        cache = open_in_child(scope, 1, place, url, f"{namespace}-{step}", lease="100ms")
+        cache = made()
         driver: Any = cache._source.core()._run.__self__  # type: ignore[attr-defined] # a bound method
         count = 0
 
@@ -582,7 +586,13 @@ def killed_at_step(
             driver._performers[kind] = partial(deadly, perform)
         assert cache.get_or_compute("key", function) == ["a", "value"]
 
-    return wait_for(start_child(child)) == -signal.SIGKILL, function
+    return start_child(child)
+
+
+def was_killed(pid: int) -> bool:
+    code = wait_for(pid)
+    assert code in (0, -signal.SIGKILL)
+    return code != 0
 
 
 @pytest.mark.timeout(120)
@@ -593,18 +603,62 @@ def test_law_2_a_process_that_dies_at_any_step_is_replaced(
     step, died = 0, True
     while died:
         step += 1
-        died, function = killed_at_step(step, scope, tmp_path, redis_url, namespace)
+        function = Logged(tmp_path / f"{step}.log", 0.0)
+        made = partial(
+            open_in_child,
+            scope,
+            folder=tmp_path / f"{step}",
+            url=redis_url,
+            namespace=f"{namespace}-{step}",
+            lease="100ms",
+        )
+        died = was_killed(start_deadly(step, partial(made, 1), function))
         before = function.calls
-        tiers: list[Tier] = [DiskTier(tmp_path / str(step) / "shared")]
-        if scope == "cluster":
-            tiers = [patient_redis(redis_url)]
-        with TieredCache(
-            tiers, namespace=f"{namespace}-{step}", single_flight=SingleFlight(lease="100ms")
-        ) as cache:
+        with made(2) as cache:
             assert cache.get_or_compute("key", function) == ["a", "value"]
-            assert function.calls <= before + 1 <= 2
+        assert function.calls <= before + 1 <= 2
+        with made(3) as cache:
             assert cache.get_or_compute("key", never) == ["a", "value"]
     assert step > 10
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("scope", ["host", "cluster"])
+def test_law_2_a_process_that_dies_at_any_step_is_replaced_in_a_thousand_rounds(
+    scope: str, tmp_path: Path, redis_url: str, namespace: str
+) -> None:
+    """Whoever comes next comes at any time: before the other one, beside it, or after its death."""
+    processes, rounds = 8, 125
+
+    def watch(number: int) -> int:
+        dice = random.Random(number)
+        killed = 0
+        for turn in range(rounds):
+            place = tmp_path / f"{number}-{turn}"
+            function = Logged(tmp_path / f"{number}-{turn}.log", dice.random() * 0.004)
+            made = partial(
+                open_in_child,
+                scope,
+                folder=place,
+                url=redis_url,
+                namespace=f"{namespace}-{number}-{turn}",
+                lease="500ms",
+            )
+            pid = start_deadly(dice.randint(1, 30), partial(made, 1), function)
+            time.sleep(dice.random() * 0.1)
+            with made(2) as cache:
+                assert cache.get_or_compute("key", function) == ["a", "value"]
+                died = was_killed(pid)
+            assert function.calls <= 1 + died
+            with made(3) as cache:
+                assert cache.get_or_compute("key", never) == ["a", "value"]
+            killed += died
+            shutil.rmtree(place)
+        return killed
+
+    killed = in_children(processes, watch, tmp_path, wait_s=900.0)
+    assert sum(killed) > processes * rounds / 4
 
 
 def test_law_2_of_those_who_make_the_database_of_leases_together_one_is_granted(

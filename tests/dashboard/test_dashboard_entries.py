@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tests.patience import patient_redis
+from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.dashboard import entries
 from tiered_cache.dashboard.entries import MAX_FOUND, Entries
 
@@ -70,9 +71,11 @@ def test_law_10_a_search_is_bounded(cache: TieredCache, monkeypatch: pytest.Monk
 def test_looking_into_the_cache_changes_and_counts_nothing(
     tmp_path: Path, redis_url: str, namespace: str
 ) -> None:
-    with TieredCache([DiskTier(tmp_path / "1"), RedisTier(redis_url)], namespace=namespace) as one:
+    with TieredCache(
+        [DiskTier(tmp_path / "1"), patient_redis(redis_url)], namespace=namespace
+    ) as one:
         one.set("key", "value")
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / "2"), RedisTier(redis_url)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / "2"), patient_redis(redis_url)]
     with TieredCache(tiers, namespace=namespace) as other:
         browser = Entries(other, show_values=True)
         assert browser.search("key")["keys"] == ["key"]

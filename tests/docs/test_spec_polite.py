@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from tiered_cache import MemoryTier, RedisTier, TieredCache
+from tests.patience import patient_redis
+from tiered_cache import MemoryTier, TieredCache
 from tiered_cache.testing import ValkeyServer
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ print(threading.active_count(), psutil.Process().num_fds() - before)
 
 def test_law_12_no_flush_and_no_keys_is_ever_sent(namespace: str) -> None:
     with ValkeyServer() as server:
-        with TieredCache([MemoryTier(), RedisTier(server.url)], namespace=namespace) as cache:
+        with TieredCache([MemoryTier(), patient_redis(server.url)], namespace=namespace) as cache:
             cache.set_many({str(number): number for number in range(600)})
             cache.get_or_compute("key", lambda: 1, ttl=60)
             cache.touch("key", 90)

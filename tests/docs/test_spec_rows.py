@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.patience import patient_redis
 from tiered_cache import (
     DiskTier,
     InvalidKeyError,
     LookupStatus,
     MemoryTier,
     NullTier,
-    RedisTier,
     TieredCache,
 )
 from tiered_cache._engine.suspects import Suspects
@@ -189,7 +189,7 @@ def test_an_open_breaker_is_a_skip(
     redis_url: str, chaos_proxy: Callable[[str], ChaosProxy], namespace: str
 ) -> None:
     proxy = chaos_proxy(redis_url)
-    tiers: list[Tier] = [MemoryTier(), RedisTier(proxy.url)]
+    tiers: list[Tier] = [MemoryTier(), patient_redis(proxy.url)]
     with TieredCache(tiers, namespace=namespace, clock=FakeClock(), failures_to_open=1) as cache:
         proxy.refuse()
         for _ in range(3):
@@ -202,7 +202,7 @@ def test_a_tier_that_missed_a_change_is_skipped_then_a_miss(
     redis_url: str, chaos_proxy: Callable[[str], ChaosProxy], namespace: str
 ) -> None:
     proxy = chaos_proxy(redis_url)
-    with TieredCache([NullTier(), RedisTier(proxy.url)], namespace=namespace) as cache:
+    with TieredCache([NullTier(), patient_redis(proxy.url)], namespace=namespace) as cache:
         cache.set("key", "older")
         assert cache.get("key") == "older"
         proxy.refuse()

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tests.patience import patient_redis
+from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.policies import WriteBack
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def steps(seed: int) -> Iterator[Step]:
 
 def open_cache(folder: Path, url: str, namespace: str) -> TieredCache:
     """As each of the processes opens it."""
-    tiers: list[Tier] = [MemoryTier(), DiskTier(folder), RedisTier(url)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(folder), patient_redis(url)]
     writing = WriteBack("disk", flush_interval="1ms", max_delay="5ms", max_batch=3)
     return TieredCache(tiers, namespace=namespace, writing=writing)
 
@@ -120,7 +121,7 @@ def check(seed: int, acknowledged: int, folder: Path, url: str, namespace: str) 
     with open_cache(folder, url, namespace) as heir:
         assert heir.flush("20s")
         seen = {key: heir.get(key) for key in allowed}
-    with TieredCache([RedisTier(url)], namespace=namespace) as redis:
+    with TieredCache([patient_redis(url)], namespace=namespace) as redis:
         for key, values in allowed.items():
             assert redis.get(key) in values, f"{key} in Redis after step {acknowledged}"
             assert redis.get(key) == seen[key], "all tiers agree"

@@ -25,10 +25,15 @@ if TYPE_CHECKING:
 
 Found = dict[tuple[str, str], Check]
 
+PATIENCE = {"timeout": "5s", "connect_timeout": "5s"}
+SOME_PATIENCE = {"timeout": "1s", "connect_timeout": "1s"}
+"""For servers whose answer does not come, or is none."""
+
 
 def found(url: str, watcher: Any = None, **options: Any) -> Found:
     """What a diagnosis of a stack of memory and Redis finds, by subject and name."""
-    settings = load_settings(**{"tiers": ["memory", "redis"], "redis_url": url, **options})
+    asked = {"tiers": ["memory", "redis"], "redis_url": url, "redis": PATIENCE, **options}
+    settings = load_settings(**asked)
     (diagnosis,) = diagnose(settings=settings, watcher=watcher)
     return {(each.subject, each.name): each for each in diagnosis.checks}
 
@@ -123,7 +128,7 @@ def test_a_database_that_is_not_there(server: ValkeyServer) -> None:
 
 
 def test_tls_to_a_server_without(server: ValkeyServer) -> None:
-    check = _connection(found(server.url.replace("redis:", "rediss:")))
+    check = _connection(found(server.url.replace("redis:", "rediss:"), redis=SOME_PATIENCE))
     assert "does not speak TLS" in check.finding
     assert "write redis://" in check.advice
 
@@ -163,13 +168,13 @@ def test_law_8_a_frozen_server(server: ValkeyServer) -> None:
 def test_a_server_that_is_none(chaos_proxy: Callable[[str], ChaosProxy], redis_url: str) -> None:
     proxy = chaos_proxy(redis_url)
     proxy.garbage()
-    assert _connection(found(proxy.url)).finding
+    assert _connection(found(proxy.url, redis=SOME_PATIENCE)).finding
 
 
 def test_a_slow_server(chaos_proxy: Callable[[str], ChaosProxy], redis_url: str) -> None:
     proxy = chaos_proxy(redis_url)
     proxy.delay(0.06)
-    checks = found(proxy.url, redis={"timeout": "5s", "connect_timeout": "5s"})
+    checks = found(proxy.url)
     assert problems(checks) == []
     assert checks["redis", "reads"].verdict is Verdict.ADVICE
     assert "min_cost" in checks["redis", "reads"].advice

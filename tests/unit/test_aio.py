@@ -11,6 +11,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from tests.patience import patient_redis
 from tiered_cache import (
     AsyncTieredCache,
     CacheClosedError,
@@ -446,7 +447,7 @@ def test_law_7_write_back_acknowledges_and_drains(run: Any, redis_url: str, name
             assert await cache.flush()
             assert await cache.journal() == []
             assert (await cache.drop_parked(), await cache.retry_parked()) == (0, 0)
-        async with AsyncTieredCache([RedisTier(redis_url)], namespace=namespace) as cache:
+        async with AsyncTieredCache([patient_redis(redis_url)], namespace=namespace) as cache:
             assert await cache.get_many(["key", "other"]) == {"other": 2}
 
     run(main)

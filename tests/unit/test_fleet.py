@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tests.patience import patient_redis
+from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.policies import Histograms, LatencyHistogram, Off
 from tiered_cache.stats.fields import counters, gauges
 from tiered_cache.stats.fleet import PROCESS, read_now, tidy
@@ -486,7 +487,11 @@ def test_the_fleet_of_all_hosts_is_read_from_redis(
     redis_url: str, tmp_path: Path, namespace: str
 ) -> None:
     def host(number: int) -> TieredCache:
-        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / str(number)), RedisTier(redis_url)]
+        tiers: list[Tier] = [
+            MemoryTier(),
+            DiskTier(tmp_path / str(number)),
+            patient_redis(redis_url),
+        ]
         return TieredCache(tiers, namespace=namespace, statistics=Histograms())
 
     with host(1) as here, host(2) as there:
@@ -508,7 +513,7 @@ def test_where_redis_is_away_the_fleet_is_that_of_the_host(
     redis_url: str, chaos_proxy: Callable[[str], ChaosProxy], tmp_path: Path, namespace: str
 ) -> None:
     proxy = chaos_proxy(redis_url)
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(proxy.url)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(proxy.url)]
     with TieredCache(tiers, namespace=namespace, failures_to_open=1) as cache:
         cache.set("key", 1)
         proxy.refuse()

@@ -32,7 +32,7 @@ def manager(
 ) -> Iterator[CacheManager]:
     options: dict[str, Any] = {"namespace": namespace}
     if request.param == "redis":
-        options["redis_url"] = redis_url
+        options["redis"] = {"url": redis_url, "timeout": "20s", "connect_timeout": "20s"}
     with CacheManager(request.param, **options) as made:
         yield made
 

@@ -419,7 +419,7 @@ def test_a_write_without_a_journal_takes_the_journaled_one_of_its_key_along(
 
 def test_one_poison_record_holds_up_no_other(namespace: str, valkey: ValkeyServer) -> None:
     clock = FakeClock()
-    tiers: list[Tier] = [MemoryTier(), RedisTier(valkey.url, max_value_bytes=1000)]
+    tiers: list[Tier] = [MemoryTier(), patient_redis(valkey.url, max_value_bytes=1000)]
     with TieredCache(tiers, namespace=namespace, writing=WriteBack(), clock=clock) as cache:
         core = cache._source.core()
         cache.set("poison", "older", durability="remote")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.patience import patient_redis
 from tiered_cache import (
     Coherence,
     DiskTier,
     MemoryTier,
     QueueFullError,
-    RedisTier,
     TieredCache,
     TierUnavailableError,
 )
@@ -116,7 +116,7 @@ def away(cache: TieredCache, name: str) -> Callable[[], None]:
 def journaled(
     tmp_path: Path, url: str, namespace: str, clock: Clock = SYSTEM_CLOCK, **options: Any
 ) -> TieredCache:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(url)]
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(url)]
     options.setdefault("flush_interval", "1ms")
     return TieredCache(
         tiers,
@@ -281,7 +281,7 @@ def test_law_7_a_remote_write_that_fails_takes_the_queued_ones_place(
         back()
         assert cache.flush("30s")
         assert cache.journal() == []
-        with TieredCache([RedisTier(valkey.url)], namespace=namespace) as remote:
+        with TieredCache([patient_redis(valkey.url)], namespace=namespace) as remote:
             assert remote.get("key") == "third"
 
 
@@ -326,16 +326,16 @@ def test_law_10_of_many_dead_processes_one_after_the_other_is_taken_over(
         assert len(core.stack.queue) == 3
         back()
         wait_until(lambda: cache.journal() == [], "all was taken over and written")
-        with TieredCache([RedisTier(valkey.url)], namespace=namespace) as remote:
+        with TieredCache([patient_redis(valkey.url)], namespace=namespace) as remote:
             assert remote.get_many(keys) == {key: key for key in keys}
 
 
 def test_a_write_that_gives_way_in_a_shared_tier_is_kept_from_the_tiers_above_it(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(1), DiskTier(tmp_path), RedisTier(valkey.url)]
+    tiers: list[Tier] = [MemoryTier(1), DiskTier(tmp_path), patient_redis(valkey.url)]
     with (
-        TieredCache([RedisTier(valkey.url)], namespace=namespace) as other,
+        TieredCache([patient_redis(valkey.url)], namespace=namespace) as other,
         TieredCache(
             tiers, namespace=namespace, writing=SLOWLY, coherence=Coherence(bound="1h")
         ) as cache,
