@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tiered_cache.testing.valkey_cluster import ValkeyCluster
 
 _PREFIX = "TIERED_CACHE_"
-_LEAVE_S = 5.0
+_LEAVE_S = 30.0
 _RUN_S = 60.0
 _SERVER: pytest.StashKey[ValkeyServer] = pytest.StashKey()
 

@@ -74,6 +74,7 @@ def main(folder: str, url: str, namespace: str, seed: str) -> None:
                 continue
             go.clear()
             idle.wait()
+            cache._source.core()._publisher.publish(60.0)
             print(json.dumps(cache.stats().to_dict()), flush=True)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-_LEAVE_S = 20
+_LEAVE_S = 60
 
 
 @pytest.fixture(scope="module")

@@ -256,7 +256,7 @@ def ended_amid_a_run(tree: Path, number: signal.Signals) -> tuple[int, bytes, li
         children = parent.children(recursive=True)
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
-    _, alive = psutil.wait_procs(children, timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=90)
     return process.returncode, errors, alive
 
 

@@ -347,7 +347,7 @@ def test_a_watcher_sees_each_check_begin_and_end(redis_url: str) -> None:
 
 @pytest.mark.parametrize("name", ["round trip", "reads", "deletion", "lease", "changes"])
 def test_law_8_a_server_that_freezes_meanwhile(name: str, server: ValkeyServer) -> None:
-    checks = found(server.url, _When("redis", name, server.freeze), redis={"timeout": "100ms"})
+    checks = found(server.url, _When("redis", name, server.freeze), redis=SOME_PATIENCE)
     server.thaw()
     assert ("redis", name) in problems(checks)
     assert "no answer" in checks["redis", name].finding

@@ -11,6 +11,8 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
+from tiered_cache.testing.valkey import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -40,7 +42,7 @@ class ChaosProxy:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._port = 0
+        self._port = free_port()
         self._mode = "passing"
         self._interval_s = 0.0
         self._left = 0
@@ -117,7 +119,6 @@ class ChaosProxy:
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
 
     async def _hang_up(self) -> None:
         if self._server is not None:
