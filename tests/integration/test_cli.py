@@ -188,6 +188,7 @@ def test_a_server_that_fails_in_between_is_noticed(
 ) -> None:
     proxy = chaos_proxy(redis_url)
     monkeypatch.setenv("TIERED_CACHE_REDIS_URL", proxy.url)
+    monkeypatch.setenv("TIERED_CACHE_REDIS__TIMEOUT", "5s")
     monkeypatch.setenv("TIERED_CACHE_NAMESPACE", namespace)
     stack = OpenStack(argparse.Namespace(stack="default", config=None))
     with stack as cache:

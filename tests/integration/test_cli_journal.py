@@ -44,6 +44,7 @@ def journal(valkey: ValkeyServer, namespace: str) -> Iterator[DiskJournal]:
     Path("tiered-cache.toml").write_text(
         f"namespace = '{namespace}'\nredis_url = '{valkey.url}'\nwriting = 'write_back'\n"
         f"[policies.write_back]\ndurability = 'disk'\n[disk]\npath = '{folder}'\n"
+        "[redis]\ntimeout = '20s'\nconnect_timeout = '20s'\n"
     )
     made = DiskJournal(folder / ".journal" / namespace)
     entry = Entry("value", created_s=1_700_000_000.0)

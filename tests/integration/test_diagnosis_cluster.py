@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis import Redis
 
+from tests.patience import PATIENCE
 from tiered_cache.config import build_stack, load_settings
 from tiered_cache.diagnosis import Verdict, diagnose
 from tiered_cache.diagnosis.faults import COMMANDS
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 def problems(url: str, namespace: str) -> dict[tuple[str, str], Check]:
     """What is wrong with a stack of memory and Redis, by subject and name."""
-    settings = load_settings(tiers=["memory", "redis"], redis_url=url, namespace=namespace)
+    settings = load_settings(
+        tiers=["memory", "redis"], redis={"url": url, **PATIENCE}, namespace=namespace
+    )
     (diagnosis,) = diagnose(settings=settings)
     return {
         (each.subject, each.name): each
@@ -42,7 +45,10 @@ def test_the_rights_that_are_asked_for_are_enough_in_a_cluster(
     url = valkey_cluster.url.replace("://", "://limited:secret@")
     assert problems(url, namespace) == {}
     settings = load_settings(
-        tiers=["memory", "redis"], redis_url=url, namespace=namespace, strict=True
+        tiers=["memory", "redis"],
+        redis={"url": url, **PATIENCE},
+        namespace=namespace,
+        strict=True,
     )
     with build_stack(settings=settings) as cache:
         assert cache.get_or_compute("key", lambda: 1) == 1

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from redis import Redis
 
+from tests.patience import PATIENCE
 from tiered_cache.config import build_stack, load_settings
-from tiered_cache.diagnosis import Check, Verdict, diagnose
+from tiered_cache.diagnosis import Check, Verdict, diagnose, probing
 from tiered_cache.diagnosis.faults import COMMANDS
 from tiered_cache.diagnosis.servers import Facts, judge_version
 from tiered_cache.testing import ValkeyServer, wait_until
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 Found = dict[tuple[str, str], Check]
 
-PATIENCE = {"timeout": "5s", "connect_timeout": "5s"}
 SOME_PATIENCE = {"timeout": "1s", "connect_timeout": "1s"}
 """For servers whose answer does not come, or is none."""
 
@@ -36,6 +36,11 @@ def found(url: str, watcher: Any = None, **options: Any) -> Found:
     settings = load_settings(**asked)
     (diagnosis,) = diagnose(settings=settings, watcher=watcher)
     return {(each.subject, each.name): each for each in diagnosis.checks}
+
+
+@pytest.fixture(autouse=True)
+def _changes_may_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "_HEARD_S", 30.0)
 
 
 def problems(checks: Found) -> list[tuple[str, str]]:
@@ -257,7 +262,9 @@ def test_the_rights_that_are_asked_for_are_enough(server: ValkeyServer) -> None:
     checks = found(url, namespace="limited")
     assert problems(checks) == []
     with build_stack(
-        settings=load_settings(tiers=["memory", "redis"], redis_url=url, strict=True)
+        settings=load_settings(
+            tiers=["memory", "redis"], redis={"url": url, **PATIENCE}, strict=True
+        )
     ) as cache:
         assert cache.get_or_compute("key", lambda: 1) == 1
         assert cache.set("other", 2, tags={"a"})

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
 from tiered_cache import ConfigurationError
 from tiered_cache.config import SettingsMistakesError, build_stack, load_settings
 from tiered_cache.config.text import mask_url
@@ -123,7 +124,8 @@ def test_law_9_the_stack_signs_with_the_key_of_the_variable(
     monkeypatch: pytest.MonkeyPatch, redis_url: str, namespace: str
 ) -> None:
     monkeypatch.setenv("THE_SIGNING_KEY_OF_LINT", SECRET)
-    options: dict[str, Any] = {"tiers": ["redis"], "redis_url": redis_url, "namespace": namespace}
+    redis = {"url": redis_url, **PATIENCE}
+    options: dict[str, Any] = {"tiers": ["redis"], "redis": redis, "namespace": namespace}
     right = load_settings(**options, signing_key="${THE_SIGNING_KEY_OF_LINT}")
     with build_stack("default", right) as cache:
         cache.set("key", "value")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.patience import PATIENCE
 from tiered_cache import (
     Cache,
     CacheClosedError,
@@ -32,7 +33,7 @@ def manager(
 ) -> Iterator[CacheManager]:
     options: dict[str, Any] = {"namespace": namespace}
     if request.param == "redis":
-        options["redis"] = {"url": redis_url, "timeout": "20s", "connect_timeout": "20s"}
+        options["redis"] = {"url": redis_url, **PATIENCE}
     with CacheManager(request.param, **options) as made:
         yield made
 
@@ -279,7 +280,9 @@ def test_a_cache_that_cannot_be_cleared_is_closed_all_the_same(
     redis_url: str, namespace: str, chaos_proxy: Callable[[str], ChaosProxy]
 ) -> None:
     proxy = chaos_proxy(redis_url)
-    manager = CacheManager("redis", redis_url=proxy.url, namespace=namespace, strict=True)
+    manager = CacheManager(
+        "redis", redis={"url": proxy.url, **PATIENCE}, namespace=namespace, strict=True
+    )
     cache = manager.get_cache()
     cache.set("key", 1)
     proxy.refuse()
@@ -289,7 +292,7 @@ def test_a_cache_that_cannot_be_cleared_is_closed_all_the_same(
     with pytest.raises(CacheClosedError):
         cache.get("key")
     proxy.forward()
-    with CacheManager("redis", redis_url=proxy.url, namespace=namespace) as other:
+    with CacheManager("redis", redis={"url": proxy.url, **PATIENCE}, namespace=namespace) as other:
         assert other.get_cache().delete_pattern("*") == 1
 
 
