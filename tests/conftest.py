@@ -103,9 +103,12 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
         for thread in set(threading.enumerate()) - threads
         if not thread.daemon and thread.is_alive()
     ]
-    new = [child for child in _children() - children if not _is_of_the_session(child, request)]
-    _, alive = psutil.wait_procs(new, max(0.0, deadline - time.monotonic()))
-    left += [child for child in alive if not _is_helper(child)]
+    new = [
+        child
+        for child in _children() - children
+        if not _is_of_the_session(child, request) and not _is_helper(child)
+    ]
+    left += psutil.wait_procs(new, max(0.0, deadline - time.monotonic()))[1]
     if left:
         pytest.fail(f"the test left behind: {left}")
 

@@ -16,6 +16,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from tests.patience import patient_disk
 from tiered_cache import (
     AsyncTieredCache,
     ComputationTimeoutError,
@@ -402,7 +403,7 @@ def shared(
 
     def make(**options: Any) -> AsyncTieredCache:
         tier: Tier = (
-            DiskTier(tmp_path / "shared")
+            patient_disk(tmp_path / "shared")
             if request.param == "disk"
             else RedisTier(redis_url, timeout="10s")
         )

@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.patience import patient_redis
+from tests.patience import patient_disk, patient_redis
 from tiered_cache import (
     ComputationTimeoutError,
     ConfigurationError,
-    DiskTier,
     MemoryTier,
     SingleFlight,
     TieredCache,
@@ -54,9 +53,9 @@ def open_cache(
     def make(**options: Any) -> TieredCache:
         tiers: list[Tier] = [MemoryTier()]
         if request.param == "host":
-            tiers.append(DiskTier(tmp_path / "shared"))
+            tiers.append(patient_disk(tmp_path / "shared"))
         else:
-            tiers.append(DiskTier(tmp_path / f"host-{len(made)}"))
+            tiers.append(patient_disk(tmp_path / f"host-{len(made)}"))
             tiers.append(patient_redis(redis_url))
         made.append(TieredCache(tiers, namespace=namespace, **options))
         return made[-1]
@@ -188,7 +187,7 @@ def test_a_lease_is_renewed_while_its_holder_computes(
 
     def make() -> TieredCache:
         return TieredCache(
-            [MemoryTier(), DiskTier(tmp_path)],
+            [MemoryTier(), patient_disk(tmp_path)],
             namespace=namespace,
             clock=clock,
             single_flight=flights,
@@ -201,6 +200,8 @@ def test_a_lease_is_renewed_while_its_holder_computes(
         assert compute.began.wait(WAIT_S)
         second = pool.submit(two.get_or_compute, "key", never)
         for _ in range(5):
+            while spied.renewed.acquire(blocking=False):
+                pass  # of before the clock was advanced
             assert spied.renewed.acquire(timeout=WAIT_S)
             clock.advance(0.2)
         compute.go.set()
@@ -473,9 +474,9 @@ def open_in_child(
 ) -> TieredCache:
     tiers: list[Tier] = [MemoryTier()]
     if scope == "host":
-        tiers.append(DiskTier(folder / "shared"))
+        tiers.append(patient_disk(folder / "shared"))
     else:
-        tiers += [DiskTier(folder / f"host-{number}"), patient_redis(url)]
+        tiers += [patient_disk(folder / f"host-{number}"), patient_redis(url)]
     return TieredCache(tiers, namespace=namespace, single_flight=SingleFlight(lease=lease))
 
 
@@ -526,7 +527,9 @@ def test_law_2_a_process_that_dies_or_freezes_while_it_computes_is_replaced(
     began = tmp_path / "began"
 
     def make(number: int) -> TieredCache:
-        tiers: list[Tier] = [DiskTier(tmp_path / ("shared" if scope == "host" else str(number)))]
+        tiers: list[Tier] = [
+            patient_disk(tmp_path / ("shared" if scope == "host" else str(number)))
+        ]
         if scope == "cluster":
             tiers.append(patient_redis(redis_url))
         return TieredCache(tiers, namespace=namespace, single_flight=lease)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.patience import patient_redis
 from tiered_cache import Coherence, MemoryTier, RedisTier, SingleFlight, TieredCache
 from tiered_cache.testing import wait_until
 
@@ -33,13 +34,13 @@ def hosts(
     """Two hosts that share a server, of which the first one can be cut off."""
     here, there = [
         TieredCache(
-            [MemoryTier(), RedisTier(url)],
+            [MemoryTier(), tier],
             namespace=namespace,
             single_flight=SingleFlight(lease=LEASE_S),
-            coherence=Coherence(bound=0.2),
+            coherence=Coherence(bound=2.0),
             probe_interval=0.02,
         )
-        for url in (proxy.url, redis_url)
+        for tier in (RedisTier(proxy.url), patient_redis(redis_url))
     ]
     with here, there:
         yield here, there

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.patience import patient_redis
+from tests.patience import patient_disk, patient_redis
 from tiered_cache import DiskTier, InvalidKeyError, MemoryTier, TieredCache, current
 from tiered_cache.policies import WriteBack
 
@@ -45,9 +44,9 @@ def open_cache(
             return made[0]
         tiers: list[Tier] = [MemoryTier()]
         if request.param == "host":
-            tiers.append(DiskTier(tmp_path / "shared"))
+            tiers.append(patient_disk(tmp_path / "shared"))
         elif request.param != "memory":
-            tiers += [DiskTier(tmp_path / f"host-{len(made)}"), patient_redis(url)]
+            tiers += [patient_disk(tmp_path / f"host-{len(made)}"), patient_redis(url)]
         made.append(TieredCache(tiers, namespace=namespace, clock=clock, **options))
         return made[-1]
 
@@ -191,15 +190,14 @@ def test_law_4_what_was_set_after_an_invalidation_is_not_recomputed_by_who_has_n
 
 
 def test_a_write_with_tags_does_not_wait_for_what_others_changed(
-    open_cache: Make, clock: FakeClock
+    open_cache: Make, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache, elsewhere = open_cache(), open_cache()
     cache.set("key", 1, tags={"t"})
     elsewhere.clear()
     clock.advance(BOUND_S)
-    started = time.monotonic()
     assert cache.set("key", 2, tags={"t"})
-    assert time.monotonic() - started < WAIT_S / 6, "no lock was waited for in vain"
+    assert "waited too long" not in caplog.text, "no lock was waited for in vain"
     assert cache.get("key") == 2
 
 

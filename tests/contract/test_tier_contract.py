@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.patience import patient_redis
+from tests.patience import patient_disk, patient_redis
 from tiered_cache.contracts import Absent, PutItem, Tier
 from tiered_cache.policies import TTL
 from tiered_cache.testing import TierContract, ValkeyServer, make_context
-from tiered_cache.tiers.disk import DiskTier
 from tiered_cache.tiers.memory import MemoryTier
 from tiered_cache.tiers.null import NullTier
 
@@ -73,7 +72,7 @@ class TestDiskTier(TierContract):
         return tmp_path / "cache"
 
     def make_tier(self, store: Any) -> Tier:
-        return DiskTier(store)
+        return patient_disk(store)
 
 
 class TestRedisTierOnValkey(TierContract):

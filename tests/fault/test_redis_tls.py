@@ -16,7 +16,6 @@ from tests.patience import patient_redis
 from tiered_cache import (
     AsyncTieredCache,
     MemoryTier,
-    RedisTier,
     TieredCache,
     TierTimeoutError,
     TierUnavailableError,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 LARGE = "x" * 300_000
 """More than one TLS record, and than one read of a socket."""
-GENEROUS_S = 5.0
+GENEROUS_S = 30.0
 
 
 class Relay:
@@ -127,15 +126,16 @@ def test_a_server_by_another_name_than_it_is_vouched_for_is_refused(
 ) -> None:
     url = server[1].replace("127.0.0.1", "localhost")
     with pytest.raises(TierUnavailableError, match=r"(?i)certificate|hostname"):
-        TieredCache([RedisTier(f"{url}?ssl_ca_certs={authority[1]}", timeout="5s")])
+        TieredCache([patient_redis(f"{url}?ssl_ca_certs={authority[1]}")])
 
 
 def test_law_8_a_frozen_server_is_given_up_in_time(
     server: tuple[ValkeyServer, str], authority: tuple[trustme.CA, Path]
 ) -> None:
-    tier = RedisTier(f"{server[1]}?ssl_ca_certs={authority[1]}", timeout="500ms")
+    tier = patient_redis(f"{server[1]}?ssl_ca_certs={authority[1]}")
     with TieredCache([MemoryTier(), tier], strict=True) as cache:
         cache.set("key", 1)
+        tier._wire.timeout_s = 0.5  # type: ignore[attr-defined] # not a cluster's
         server[0].freeze()
         started = time.monotonic()
         with pytest.raises(TierTimeoutError):

@@ -28,6 +28,7 @@ _READY_S = 10.0
 _STOP_S = 5.0
 _POLL_S = 0.01
 _PORTS = range(15_000, 32_000)
+_given: set[int] = set()
 
 # Asks Linux to kill it when its parent dies, and becomes the server. `preexec_fn` would do the same
 # in a fork of this process, which is unsafe beside threads.
@@ -226,16 +227,19 @@ class ValkeyServer:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses now.
+    """A port of 127.0.0.1 that nobody uses now, and that this process was not given before.
 
     It is none of those that systems give to outgoing connections, one of which could else take it before
     a server does.
     """
     while True:
         port = secrets.choice(_PORTS)
+        if port in _given:
+            continue
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
             try:
                 listener.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+        _given.add(port)
+        return port
