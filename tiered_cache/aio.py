@@ -73,7 +73,7 @@ class AsyncTieredCache(Face):
     is made nevertheless, and what it computes goes on while others wait for it, in a task of its own. A
     computation that nobody waits for any more is cancelled.
 
-    Its tiers are opened when it is first used, in a thread, and mistakes in their order told then.
+    Its tiers are opened when it is first used, in a thread.
     Safe to use from any number of event loops, in any thread, one after the other or together, and
     after a fork; a loop lets go of its connections when it ends. Needs the extra `[async]`.
     """

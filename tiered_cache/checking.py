@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 
 def check_tiers(tiers: Sequence[Tier]) -> None:
-    """Make sure that `tiers` are a list or tuple of objects that look like tiers.
+    """Make sure that `tiers` are objects that look like tiers, and can stand in that order.
 
     Raises:
         ConfigurationError: They are not; the message says what to write.
@@ -41,6 +42,22 @@ def check_tiers(tiers: Sequence[Tier]) -> None:
             msg = (
                 f"{tier!r} is no tier: give a list of objects such as MemoryTier() and DiskTier(). "
                 "Names are for settings"
+            )
+            raise ConfigurationError(msg)
+    if not tiers:
+        msg = "a cache needs at least one tier, such as MemoryTier()"
+        raise ConfigurationError(msg)
+    names = [tier.name for tier in tiers]
+    for name in names:
+        if names.count(name) > 1:
+            msg = f"two tiers are called {name!r}: give one of them another name="
+            raise ConfigurationError(msg)
+    for upper, lower in itertools.pairwise(tiers):
+        if upper.reach > lower.reach:
+            msg = (
+                f"tier {lower.name!r} ({lower.reach.name.lower()} reach) stands below {upper.name!r} "
+                f"({upper.reach.name.lower()} reach): a lookup falls from the fast tiers that few "
+                f"share to the slow ones that many share, so put {lower.name!r} first"
             )
             raise ConfigurationError(msg)
 

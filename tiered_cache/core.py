@@ -63,7 +63,6 @@ class Core:
     def __init__(
         self, tiers: Sequence[Tier], options: StackOptions, statistics: StatisticsPolicy
     ) -> None:
-        _check_order(tiers)
         _take(tiers)
         self._tier_counters = [TierCounters(tier.name, statistics) for tier in tiers]
         self.monotonic = options.clock.monotonic
@@ -557,25 +556,6 @@ def journal_directory(tiers: Sequence[Tier], namespace: str) -> Path:
     import platformdirs
 
     return platformdirs.user_state_path("tiered-cache") / "journal" / namespace
-
-
-def _check_order(tiers: Sequence[Tier]) -> None:
-    if not tiers:
-        msg = "a cache needs at least one tier, such as MemoryTier()"
-        raise ConfigurationError(msg)
-    names = [tier.name for tier in tiers]
-    for name in names:
-        if names.count(name) > 1:
-            msg = f"two tiers are called {name!r}: give one of them another name="
-            raise ConfigurationError(msg)
-    for upper, lower in itertools.pairwise(tiers):
-        if upper.reach > lower.reach:
-            msg = (
-                f"tier {lower.name!r} ({lower.reach.name.lower()} reach) stands below {upper.name!r} "
-                f"({upper.reach.name.lower()} reach): a lookup falls from the fast tiers that few "
-                f"share to the slow ones that many share, so put {lower.name!r} first"
-            )
-            raise ConfigurationError(msg)
 
 
 def _take(tiers: Sequence[Tier]) -> None:

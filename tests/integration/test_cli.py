@@ -264,6 +264,22 @@ def test_settings_are_shown_with_their_sources() -> None:
     assert "properties" in json.loads(run("config", "schema").stdout)
 
 
+def test_a_stack_that_cannot_be_built_of_settings_that_are_right_is_told() -> None:
+    Path("tiered-cache.toml").write_text(
+        "tiers = ['disk', 'memory']\n"
+        "[stacks.ci]\ntiers = ['memory']\nmax_ttl = {redis = '1h'}\n"
+        "[stacks.good]\ntiers = ['memory']\n"
+    )
+    order, absent = run("config", "check", code=3).stderr.splitlines()
+    assert order.startswith("stack default: ")
+    assert "put 'memory' first" in order
+    assert absent == "stack ci: max_ttl='redis' is no tier of this cache: it has memory"
+    document = json.loads(run("config", "check", "--json", code=3).stdout)
+    assert document["stacks"] == ["default", "ci", "good"]
+    assert list(document["refused"]) == ["default", "ci"]
+    assert not Path(os.environ["HOME"], "cache").exists(), "no tier was opened"
+
+
 def test_mistakes_have_their_exit_code() -> None:
     Path("tiered-cache.toml").write_text("nonsense = 1\n[memory]\nmax_entries = 0\n")
     assert len(run("config", "check", code=3).stderr.splitlines()) == 2

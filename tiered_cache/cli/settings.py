@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from tiered_cache.cli.exits import CONFIGURATION, OK
 from tiered_cache.cli.output import print_json, print_table, printable, say
 from tiered_cache.config import SettingsMistakesError, json_schema, load_settings
+from tiered_cache.config.building import check_stack
+from tiered_cache.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
     import argparse
+
+    from tiered_cache.config import Settings
 
 __all__ = ["run"]
 
@@ -30,13 +34,27 @@ def run(arguments: argparse.Namespace) -> int:
                 say(printable(each))
         return CONFIGURATION
     if arguments.action == "check":
-        if arguments.json:
-            print_json({"mistakes": [], "stacks": settings.stack_names})
-        else:
-            print(f"no mistakes; stacks: {', '.join(settings.stack_names)}")
-        return OK
+        return _check(settings, as_json=arguments.json)
     if arguments.json:
         print_json({each.field: {"value": each.value, "source": each.source} for each in resolved})
     else:
         print_table(("setting", "value", "source"), resolved)
     return OK
+
+
+def _check(settings: Settings, *, as_json: bool) -> int:
+    """Whether each stack can be built: what is wrong can lie between settings that are right."""
+    refused = {}
+    for name in settings.stack_names:
+        try:
+            check_stack(settings.stack(name))
+        except (ConfigurationError, MissingExtraError) as error:
+            refused[name] = str(error)
+    if as_json:
+        print_json({"mistakes": [], "stacks": settings.stack_names, "refused": refused})
+    elif refused:
+        for name, why in refused.items():
+            say(printable(f"stack {name}: {why}"))
+    else:
+        print(f"no mistakes; stacks: {', '.join(settings.stack_names)}")
+    return CONFIGURATION if refused else OK

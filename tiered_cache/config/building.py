@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tiered_cache.config.schema import StackSettings
     from tiered_cache.contracts import Tier
 
-__all__ = ["build_stack", "make_codec", "make_options", "make_tier"]
+__all__ = ["build_stack", "check_stack", "make_codec", "make_stack", "make_tier"]
 
 N = TypeVar("N")
 T = TypeVar("T")
@@ -43,9 +43,36 @@ def build_stack(name: str = "default", settings: Settings | None = None) -> Tier
     Raises:
         ConfigurationError: The settings are wrong, or name a tier that is not there.
     """
-    chosen = (load_settings() if settings is None else settings).stack(name)
+    return make_stack((load_settings() if settings is None else settings).stack(name))
+
+
+def check_stack(chosen: StackSettings) -> None:
+    """Make sure that settings make a stack, as far as that can be told without opening its tiers.
+
+    Raises:
+        ConfigurationError: They don't; the message says what to change.
+        MissingExtraError: A tier of it needs an extra that is not installed.
+    """
+    make_stack(chosen, _Unopened)
+
+
+class _Unopened(TieredCache):
+    """A cache whose tiers and options are checked, and not used."""
+
+    __slots__ = ()
+
+    def _begin(self) -> None:
+        """Nothing is opened."""
+
+
+def make_stack(chosen: StackSettings, face: type[TieredCache] = TieredCache) -> TieredCache:
+    """The stack of settings, as `face` makes it of its tiers and options.
+
+    Raises:
+        ConfigurationError: The settings are wrong.
+    """
     tiers = [make_tier(kind, chosen) for kind in chosen.tier_names]
-    return TieredCache(tiers, **make_options(chosen), codec=make_codec(chosen))
+    return face(tiers, **_options(chosen), codec=make_codec(chosen))
 
 
 def make_codec(chosen: StackSettings) -> RecordCodec:
@@ -57,12 +84,7 @@ def make_codec(chosen: StackSettings) -> RecordCodec:
     )
 
 
-def make_options(chosen: StackSettings) -> dict[str, Any]:
-    """The options of a stack's `TieredCache`, but for its tiers and its codec.
-
-    Raises:
-        ConfigurationError: A policy does not take its options.
-    """
+def _options(chosen: StackSettings) -> dict[str, Any]:
     return {
         "namespace": chosen.namespace,
         "writing": _checked(made_writing, chosen.writing, chosen.policies),

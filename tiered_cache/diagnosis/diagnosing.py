@@ -88,7 +88,7 @@ def _of_stack(name: str, settings: Settings, watcher: Watcher | None) -> Diagnos
 
     def judge() -> Finding:
         tiers.extend(make_tier(kind, chosen) for kind in chosen.tier_names)
-        return judge_settings(name, settings, tiers)
+        return judge_settings(name, settings)
 
     if notes.look("settings", "settings", judge):
         for kind, tier in zip(chosen.tier_names, tiers, strict=True):

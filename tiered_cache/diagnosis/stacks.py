@@ -7,18 +7,17 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache.cache import TieredCache
 from tiered_cache.codec.hostkey import default_host_key_path, read_host_key
-from tiered_cache.config.building import make_codec, make_options, make_tier
+from tiered_cache.config.building import check_stack, make_stack
 from tiered_cache.contracts import Reach
 from tiered_cache.diagnosis.probing import PROBE_LIFETIME_S, VIEW, milliseconds
 from tiered_cache.diagnosis.results import advise, fine, wrong
-from tiered_cache.tiers.null import NullTier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from tiered_cache.cache import TieredCache
     from tiered_cache.config import Settings
     from tiered_cache.config.schema import StackSettings
     from tiered_cache.contracts import Tier
@@ -41,19 +40,9 @@ _NEUTRAL: dict[str, Any] = {
 """For the probe, policies that keep it out of no tier, and that take over no journal."""
 
 
-class _StandIn(NullTier):
-    """A tier of the same name and reach, which opens nothing."""
-
-    def __init__(self, tier: Tier) -> None:
-        super().__init__(name=tier.name)
-        self.reach = tier.reach
-
-
-def judge_settings(name: str, settings: Settings, tiers: Sequence[Tier]) -> Finding:
+def judge_settings(name: str, settings: Settings) -> Finding:
     """Whether the settings make a cache, as far as that can be told without opening a tier."""
-    # Not the stack's own namespace: nothing of it is to be found and taken over.
-    options = {**make_options(settings.stack(name)), "namespace": f"{VIEW}-{secrets.token_hex(4)}"}
-    TieredCache([_StandIn(tier) for tier in tiers], **options).close()
+    check_stack(settings.stack(name))
     sources = {each.source for each in settings.resolved(name)} - {"default"}
     return fine(f"no mistakes; from {', '.join(sorted(sources)) or 'the defaults'}")
 
@@ -123,9 +112,7 @@ def hear_each_other(chosen: StackSettings) -> Finding:
 
 
 def _open(chosen: StackSettings) -> TieredCache:
-    neutral = chosen.model_copy(update=_NEUTRAL)
-    tiers = [make_tier(kind, neutral) for kind in neutral.tier_names]
-    return TieredCache(tiers, **make_options(neutral), codec=make_codec(neutral))
+    return make_stack(chosen.model_copy(update=_NEUTRAL))
 
 
 def _change_and_wait(here: TieredCache, there: TieredCache) -> Finding:
