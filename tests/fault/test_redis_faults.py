@@ -272,6 +272,29 @@ def test_law_4_a_clear_that_redis_missed_holds_for_older_records(
         assert cache.get("key") == "new"
 
 
+def test_a_connection_that_says_more_than_was_asked_is_not_used_again(
+    server: ValkeyServer, clock: FakeClock
+) -> None:
+    """Nobody knows which of its replies answers what."""
+    with stack(server.url, clock) as cache:
+        cache.set("key", "value")
+        levels = cache._source.core().stack.levels
+        levels[0].tier.clear()
+        idle = levels[1].tier._wire._idle  # type: ignore[attr-defined] # a RedisTier's
+        babbling = [idle.get_nowait() for _ in range(idle.qsize())]
+        assert babbling
+        for each in babbling:
+            each.read_some = lambda read=each.read_some: read() + b":1\r\n"
+            idle.put(each)
+        assert cache.get("key") == "value"
+        assert redis_stats(cache).errors == 0
+        left = [idle.get_nowait() for _ in range(idle.qsize())]
+        assert left
+        assert not {*babbling} & {*left}
+        for each in left:
+            idle.put(each)
+
+
 def test_an_error_is_not_a_miss(server: ValkeyServer, clock: FakeClock) -> None:
     with stack(server.url, clock) as cache:
         assert cache.lookup("key").status is LookupStatus.MISS

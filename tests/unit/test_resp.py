@@ -69,14 +69,10 @@ def test_law_4_a_server_that_does_not_serve_has_answered_nothing(error: str, for
         Replies(1).feed(form.format(error).encode())
 
 
-def test_more_than_was_asked_for_is_told() -> None:
-    replies = Replies(1)
-    assert replies.feed(b":1\r\n:2\r\n")
-    assert replies.surplus
-    assert replies.read == [1]
-    exact = Replies(1)
-    assert exact.feed(b":1\r\n")
-    assert not exact.surplus
+@pytest.mark.parametrize("more", [b":2\r\n", b":"])
+def test_more_than_was_asked_for_answers_nobody_knows_what(more: bytes) -> None:
+    with pytest.raises(InvalidResponse, match="more replies"):
+        Replies(1).feed(b":1\r\n" + more)
 
 
 def test_law_8_a_line_without_an_end_is_given_up() -> None:

@@ -179,7 +179,7 @@ class _AwaitedWire:
                 raise self._wire.translate(error) from error
             raise
         self._answered += 1
-        if self._is_closed or replies.surplus:
+        if self._is_closed:
             await _drop(connection)
         else:
             self._idle.append(connection)

@@ -148,20 +148,17 @@ class RedisWire:
                     raise
                 self._drop_idle()
             else:
-                if replies.surplus:
-                    self._drop(connection)
-                else:
-                    self._idle.put(connection)
-                return replies.read
+                self._idle.put(connection)
+                return replies
 
-    def _converse(self, connection: Any, commands: Sequence[Command], at: float) -> Replies:
+    def _converse(self, connection: Any, commands: Sequence[Command], at: float) -> list[Any]:
         connection.deadline.at = at
         try:
             connection.send_packed_command(pack(commands), check_health=False)
             replies = Replies(len(commands))
             while not replies.feed(connection.read_some()):
                 pass
-            return replies
+            return replies.read
         except BaseException as error:
             self._drop(connection)
             if isinstance(error, Exception):

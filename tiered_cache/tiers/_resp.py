@@ -50,12 +50,10 @@ class Replies:
 
     Attributes:
         read: Those that are there. A `ResponseError` is the reply to one command.
-        surplus: Whether more arrived than was asked for: what comes next is not known then.
     """
 
     def __init__(self, count: int) -> None:
         self.read: list[Any] = []
-        self.surplus = False
         self._count = count
         self._data = b""
         self._chunks: list[bytes] = []
@@ -67,7 +65,7 @@ class Replies:
         """Take what has arrived; whether all replies are there.
 
         Raises:
-            InvalidResponse: It is no reply.
+            InvalidResponse: It is no reply, or more than was asked for: nobody knows what answers what.
             redis.exceptions.ConnectionError: The server does not serve this connection: it still loads its
                 data, has too many clients, or wants a password.
         """
@@ -115,7 +113,7 @@ class Replies:
             else:
                 read.append(value)
         else:
-            self.surplus = at < len(data)
+            _end_at(at, data)
             return True
         self._data = data[at:]
         self._size = len(self._data)
@@ -159,6 +157,12 @@ def _of_one_line(kind: int, text: bytes) -> Any:
         case other:
             msg = f"no reply of a Redis server begins with {other!r}"
             raise InvalidResponse(msg)
+
+
+def _end_at(at: int, data: bytes) -> None:
+    if at < len(data):
+        msg = "more replies arrived than were asked for"
+        raise InvalidResponse(msg)
 
 
 def _error(text: bytes) -> Exception:
