@@ -324,7 +324,7 @@ class AsyncTieredCache(Face):
         return decorate if function is None else decorate(function)
 
     async def stats(self) -> CacheStats:
-        """What the cache and each tier did so far, whoever asked. Asks each tier how full it is."""
+        """What the cache and each tier did so far, whoever asked. Asks each tier that works how full it is."""
         side = await self._side()
         return await side.in_thread(side.core.stats)
 

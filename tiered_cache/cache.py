@@ -406,7 +406,7 @@ class TieredCache(Face):
         return decorate if function is None else decorate(function)
 
     def stats(self) -> CacheStats:
-        """What the cache and each tier did so far. Asks each tier how full it is."""
+        """What the cache and each tier did so far. Asks each tier that works how full it is."""
         return self._source.core().stats()
 
     get_stats = stats

@@ -259,7 +259,7 @@ class Tier(Protocol):
         ...
 
     def info(self) -> TierInfo:
-        """How full it is."""
+        """How full it is. Asked while its breaker is closed; that it answers proves nothing."""
         ...
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from tiered_cache._engine.flusher import Flusher
 from tiered_cache._engine.refresher import Refresher, recomputing, report_failure
 from tiered_cache._engine.stack import Stack, StackOptions, changing
 from tiered_cache.boards import BoardTier
-from tiered_cache.contracts import DurableTier, LiveTier, Reach, TierInfo
+from tiered_cache.contracts import DurableTier, LiveTier, Reach
 from tiered_cache.errors import CacheClosedError, ConfigurationError, TierUnavailableError
 from tiered_cache.forking import call_in_child, fork_safe_lock
 from tiered_cache.stats.counters import CacheCounters, TierCounters
@@ -94,7 +94,7 @@ class Core:
         """What event loops use of it, once one does: `async_core`'s, which stands above."""
         self._publisher = Publisher(
             [] if not statistics.one_in else [*self._outlets()],
-            lambda: self.stats(asking=False),
+            self.stats,
             self.counted,
             lambda: self.stack.origin,
             options.clock,
@@ -293,16 +293,12 @@ class Core:
                 node.visits += 0
         return (time.perf_counter() - started) / _TIMED_HITS
 
-    def stats(self, *, asking: bool = True) -> CacheStats:
-        """All counters, and how things stand. Asks each tier how full it is.
-
-        Args:
-            asking: Whether that may be the call by which a breaker finds out if the tier is back.
-        """
+    def stats(self) -> CacheStats:
+        """All counters, and how things stand. Asks each tier that works how full it is."""
         stack = self.stack
         counted = self.counted()
         tiers = [
-            self._standing(level, tier, asking=asking)
+            self._standing(level, tier)
             for level, tier in zip(stack.levels, counted.tiers, strict=True)
         ]
         queue = stack.queue.figures()
@@ -338,10 +334,8 @@ class Core:
             self._live_timed = max(self._live_timed, live_hits)
             return live_hits, self._live_s, live_hit_s
 
-    def _standing(self, level: Level, stats: TierStats, *, asking: bool) -> TierStats:
-        info = TierInfo()
-        if asking or level.breaker.state is BreakerState.CLOSED:
-            info = level.call("info", None, level.tier.info).value or info
+    def _standing(self, level: Level, stats: TierStats) -> TierStats:
+        info = level.info()
         fields = info._asdict()
         if level.fault:
             fields["detail"] = level.fault

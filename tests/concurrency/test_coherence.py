@@ -490,6 +490,37 @@ def test_law_5_who_only_hits_memory_hears_of_changes_also_where_old_values_may_b
     assert cache.get("key") == "new"
 
 
+def test_law_5_a_strict_cache_goes_on_hearing_of_changes_when_the_server_is_back(
+    namespace: str, clock: FakeClock
+) -> None:
+    """What it raises is for callers, of which its thread has none."""
+    with ValkeyServer(port=0) as server:
+
+        def make() -> TieredCache:
+            tiers: list[Tier] = [MemoryTier(), patient_redis(server.url)]
+            return TieredCache(tiers, namespace=namespace, clock=clock, strict=True)
+
+        with make() as cache:
+            before = set(threading.enumerate())
+            clock.advance(BOUND_S)
+            assert cache.get("key") is None
+            (follower,) = [
+                each for each in set(threading.enumerate()) - before if "follower" in each.name
+            ]
+            server.kill()
+            wait_until(
+                lambda: cache.stats().tier("redis").breaker == "open", "the thread has asked"
+            )
+            assert follower.is_alive()
+            server.restart()
+            clock.advance(60)
+            with make() as elsewhere:
+                elsewhere.set("key", "new")
+                assert cache.get("key") == "new"
+                elsewhere.set("key", "newer")
+                wait_until(lambda: cache.get("key") == "newer", "it hears of it")
+
+
 def test_what_others_changed_is_told_to_listeners(open_cache: Make, clock: FakeClock) -> None:
     cache, elsewhere = open_cache(), open_cache()
     cache.set("key", "old")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tiered_cache.contracts import Tier
     from tiered_cache.leases import LeaseAnswer
-    from tiered_cache.testing import ValkeyServer
+    from tiered_cache.testing import ChaosProxy, ValkeyServer
 
 WAIT_S = 30.0
 
@@ -207,6 +207,35 @@ def test_a_lease_is_renewed_while_its_holder_computes(
         compute.go.set()
         assert first.result(WAIT_S) == "value"
         assert second.result(WAIT_S) == "value"
+
+
+def test_a_strict_cache_renews_its_leases_again_when_the_server_is_back(
+    chaos_proxy: Callable[[str], ChaosProxy],
+    redis_url: str,
+    namespace: str,
+    pool: ThreadPoolExecutor,
+) -> None:
+    """What a strict cache raises is for callers, of which the thread that renews has none."""
+    proxy = chaos_proxy(redis_url)
+    with TieredCache(
+        [patient_redis(proxy.url)],
+        namespace=namespace,
+        strict=True,
+        single_flight=SingleFlight(lease="300ms"),
+        probe_interval="10ms",
+    ) as cache:
+        spied, compute = Spied(cache), Gated()
+        first = pool.submit(cache.get_or_compute, "key", compute)
+        assert spied.renewed.acquire(timeout=WAIT_S)
+        proxy.refuse()
+        breaker = cache._source.core().stack.levels[0].breaker
+        wait_until(lambda: breaker.failing, "a lease could not be renewed", WAIT_S)
+        proxy.forward()
+        while spied.renewed.acquire(blocking=False):
+            pass  # of before
+        assert spied.renewed.acquire(timeout=WAIT_S)
+        compute.go.set()
+        assert first.result(WAIT_S) == "value"
 
 
 @pytest.mark.parametrize("wakes", ["before the other ends", "after the other ended"])

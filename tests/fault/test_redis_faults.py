@@ -16,6 +16,7 @@ from tests.patience import patient_redis
 from tiered_cache import (
     AsyncTieredCache,
     ConfigurationError,
+    DiskTier,
     Event,
     EventKind,
     LookupStatus,
@@ -31,6 +32,7 @@ from tiered_cache.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tiered_cache.stats.snapshot import TierStats
 
@@ -272,6 +274,23 @@ def test_law_4_a_clear_that_redis_missed_holds_for_older_records(
         assert cache.get("key") == "new"
 
 
+def test_law_8_who_watches_a_dead_server_does_not_make_it_look_well(
+    server: ValkeyServer, clock: FakeClock
+) -> None:
+    """What a tier says of itself it need not have asked its server for."""
+    with stack(server.url, clock) as cache:
+        server.kill()
+        for _ in range(3):
+            assert redis_stats(cache).breaker == "closed"
+            assert cache.lookup("key").status is LookupStatus.ERROR
+        assert redis_stats(cache).breaker == "open"
+        clock.advance(10)
+        assert redis_stats(cache).breaker == "open"
+        assert cache.lookup("key").status is LookupStatus.ERROR
+        changes = [each.state for each in redis_stats(cache).breaker_changes]
+        assert changes == ["open", "half_open", "open"]
+
+
 def test_a_connection_that_says_more_than_was_asked_is_not_used_again(
     server: ValkeyServer, clock: FakeClock
 ) -> None:
@@ -317,6 +336,16 @@ def test_strict_raises_what_the_tier_raised(server: ValkeyServer, clock: FakeClo
             "absent",
         )
         server.thaw()
+
+
+def test_a_strict_cache_closes_without_its_server(server: ValkeyServer, tmp_path: Path) -> None:
+    tier = DiskTier(tmp_path)
+    cache = TieredCache([MemoryTier(), tier, patient_redis(server.url)], strict=True)
+    cache.set("key", 1)
+    server.kill()
+    cache.close()
+    with TieredCache([tier]) as another:  # it was closed, and given back
+        assert another.get("key") == 1
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from tiered_cache._engine.breaker import BreakerState
 from tiered_cache._engine.effects import OK, Clear, DeleteMany, Plan
 from tiered_cache.changes import Lag, LoggedTier, PlaceTier
 from tiered_cache.coherence import WhenCut
+from tiered_cache.errors import TierUnavailableError
 from tiered_cache.forking import call_in_child
 from tiered_cache.keys import TAG_PREFIX
 
@@ -283,10 +284,10 @@ class Following:
                 used_s = self._monotonic()
             elif self._monotonic() - used_s > _IDLE_S:
                 break
-            pause_s = 0.0 if self._await_change(followed) else self._bound_s / _ROUNDS
-            time.sleep(pause_s or _COALESCE_S)
+            heard = _quietly(self._await_change, followed)
+            time.sleep(_COALESCE_S if heard else self._bound_s / _ROUNDS)
             if not self._closed:
-                self._catch_up(followed)
+                _quietly(self._catch_up, followed)
                 self._stack.tell()
         followed.watched = False
 
@@ -303,8 +304,16 @@ class Following:
         """Follow no longer; what is on disk need not be caught up with once more."""
         self._closed = True
         for each in self._logs:
-            if each.places() and self._catch_up(each) and each.position != each.placed:
-                self._set_places(each, each.position or 0)
+            if each.places() and _quietly(self._catch_up, each) and each.position != each.placed:
+                _quietly(lambda it: self._set_places(it, it.position or 0), each)
+
+
+def _quietly(step: Callable[[_Followed], bool], followed: _Followed) -> bool:
+    """Whether a step went well. What a strict stack raises is for who asks it something: nobody does here."""
+    try:
+        return step(followed)
+    except TierUnavailableError:
+        return False
 
 
 def _forget(

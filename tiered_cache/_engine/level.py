@@ -18,6 +18,7 @@ from tiered_cache.contracts import (
     QuickTier,
     Reach,
     SteppedTier,
+    TierInfo,
 )
 from tiered_cache.errors import (
     ConfigurationError,
@@ -245,6 +246,19 @@ class Level:
                 raise
         else:
             self.breaker.succeeded()
+
+    def info(self) -> TierInfo:
+        """What the tier says of itself while its breaker is closed. It need not have asked its store.
+
+        So that it says something proves nothing, neither that it works nor that it is back.
+        """
+        if self.breaker.state is not CLOSED:
+            return TierInfo()
+        try:
+            return self.tier.info()
+        except Exception as error:
+            self._fault("info", None, error, 0.0)
+            return TierInfo()
 
     def _not_asked(self, operation: str, key: str | None, now_s: float) -> Reply:
         reason = f"the breaker is open: {self.fault}"

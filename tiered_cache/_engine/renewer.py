@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tiered_cache._engine.effects import OK
+from tiered_cache.errors import TierUnavailableError
 from tiered_cache.forking import call_in_child, fork_safe_lock
 
 if TYPE_CHECKING:
@@ -112,9 +113,14 @@ class Renewer:
         if leases is None:
             return
         call = held.level.call
-        reply = call("renew_lease", held.key, leases.renew, held.key, owner, held.lifetime_s)
+        lost = False
+        try:
+            reply = call("renew_lease", held.key, leases.renew, held.key, owner, held.lifetime_s)
+            lost = reply.status == OK and not reply.value
+        except TierUnavailableError:
+            pass  # of a strict stack, whose callers are told by their own calls
         held.due_s = time.monotonic() + held.lifetime_s / _RENEWALS
-        if reply.status == OK and not reply.value:
+        if lost:
             self.drop(owner)
 
     def close(self) -> None:
