@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import threading
 import time
@@ -194,6 +195,17 @@ def test_numbers_that_fail_once_stay_and_say_so(cache: TieredCache) -> None:
     assert [each["total"]["lookups"] for each in seen] == [7, 7, 8]
     assert [bool(each["trouble"]) for each in seen] == [False, True, False]
     assert "OSError" in seen[1]["trouble"][0]
+
+
+def test_law_8_a_page_that_reads_its_first_numbers_while_the_server_ends_is_let_go_of() -> None:
+    async def main() -> bool:
+        made = Numbers(lambda: make_reading(1.0), Workers())
+        await made.latest("1m")
+        made._due_s = math.inf  # nothing else lets it go
+        made.end()
+        return await made.until_next()
+
+    assert not anyio.run(main)
 
 
 def test_what_takes_long_to_read_is_read_less_often() -> None:

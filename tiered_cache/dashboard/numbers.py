@@ -78,9 +78,10 @@ class Numbers:
         return not self._end.is_set()
 
     def end(self) -> None:
-        """Have all who wait stop showing them. To be called in the event loop."""
-        if self._end is not None:
-            self._end.set()
+        """Have all stop showing them who wait, or are about to. To be called in the event loop."""
+        if self._end is None:
+            self._end = anyio.Event()
+        self._end.set()
 
     async def _renew(self) -> None:
         try:
