@@ -76,13 +76,14 @@ class Core:
             journal=self._journal,
             rest_s=self._counters.rest_s,
         )
+        self._run = SyncDriver(self.stack).run
         try:
             self.stack.open()
+            self.stack.following.start(self._run)
         except BaseException:
+            self.stack.close_tiers()
             _give_back(tiers)
             raise
-        self._run = SyncDriver(self.stack).run
-        self.stack.following.start(self._run)
         self._faces: weakref.WeakSet[Face] = weakref.WeakSet()
         self._lock = fork_safe_lock()
         self._closed = False

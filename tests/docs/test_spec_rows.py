@@ -19,10 +19,11 @@ from tiered_cache import (
     MemoryTier,
     NullTier,
     TieredCache,
+    TierUnavailableError,
 )
 from tiered_cache._engine.suspects import Suspects
 from tiered_cache.codec import RecordCodec
-from tiered_cache.contracts import Reach
+from tiered_cache.contracts import Reach, TierInfo
 from tiered_cache.entry import Entry
 from tiered_cache.testing import FakeClock, make_context, race
 
@@ -64,6 +65,22 @@ def test_law_1_a_bug_in_a_tier_is_a_counted_error() -> None:
         assert cache.lookup("b").status is LookupStatus.ERROR
         tier = cache.stats().tier("null")
         assert (tier.errors, tier.breaker) == (2, "closed")
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_law_1_a_tier_that_cannot_say_how_full_it_is_keeps_nobody_from_the_rest(
+    strict: bool,
+) -> None:
+    class Mute(NullTier):
+        def info(self) -> TierInfo:
+            raise TierUnavailableError("no word")
+
+    with TieredCache([MemoryTier(), Mute()], strict=strict, failures_to_open=1) as cache:
+        cache.get_or_compute("key", lambda: 1)
+        stats = cache.stats()
+        assert (stats.misses, stats.tier("memory").entries) == (1, 1)
+        assert (stats.tier("null").entries, stats.tier("null").breaker) == (None, "open")
+        cache._source.core()._publisher.publish(60.0)
 
 
 def test_law_1_a_policy_that_raises_is_logged_and_the_default_is_taken(

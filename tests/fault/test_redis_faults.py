@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tiered_cache.contracts import Tier
     from tiered_cache.stats.snapshot import TierStats
 
 DEADLINE_S = 0.5
@@ -336,6 +337,15 @@ def test_strict_raises_what_the_tier_raised(server: ValkeyServer, clock: FakeClo
             "absent",
         )
         server.thaw()
+
+
+def test_a_strict_cache_that_does_not_start_lets_go_of_its_tiers(tmp_path: Path) -> None:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier("redis://127.0.0.1:1/0")]
+    with pytest.raises(TierUnavailableError, match=r"127\.0\.0\.1:1"):
+        TieredCache(tiers, strict=True)
+    with TieredCache(tiers) as lenient:
+        lenient.set("key", 1)
+        assert lenient.get("key") == 1
 
 
 def test_a_strict_cache_closes_without_its_server(server: ValkeyServer, tmp_path: Path) -> None:

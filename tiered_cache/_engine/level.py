@@ -250,14 +250,15 @@ class Level:
     def info(self) -> TierInfo:
         """What the tier says of itself while its breaker is closed. It need not have asked its store.
 
-        So that it says something proves nothing, neither that it works nor that it is back.
+        So that it says something proves nothing, neither that it works nor that it is back. Never raises,
+        of a strict stack neither: nobody asked for data.
         """
         if self.breaker.state is not CLOSED:
             return TierInfo()
         try:
             return self.tier.info()
         except Exception as error:
-            self._fault("info", None, error, 0.0)
+            self._failed("info", None, error)
             return TierInfo()
 
     def _not_asked(self, operation: str, key: str | None, now_s: float) -> Reply:

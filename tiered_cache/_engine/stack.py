@@ -158,12 +158,8 @@ class Stack:
     def open(self) -> None:
         """Open every tier. The only one must come up; of several, those that don't come later."""
         required = len(self.levels) == 1
-        try:
-            for level in self.levels:
-                level.open(self._context(level), required=required)
-        except Exception:
-            self.close_tiers()
-            raise
+        for level in self.levels:
+            level.open(self._context(level), required=required)
 
     def _context(self, level: Level) -> TierContext:
         def evicted(key: str, size_bytes: int, reason: EvictionReason) -> None:
