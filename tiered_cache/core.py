@@ -95,7 +95,7 @@ class Core:
         """What event loops use of it, once one does: `async_core`'s, which stands above."""
         self._publisher = Publisher(
             [] if not statistics.one_in else [*self._outlets()],
-            self.stats,
+            lambda: self.stats(asking=False),
             self.counted,
             lambda: self.stack.origin,
             options.clock,
@@ -294,12 +294,16 @@ class Core:
                 node.visits += 0
         return (time.perf_counter() - started) / _TIMED_HITS
 
-    def stats(self) -> CacheStats:
-        """All counters, and how things stand. Asks each tier that works how full it is."""
+    def stats(self, *, asking: bool = True) -> CacheStats:
+        """All counters, and how things stand. Asks each tier that works how full it is.
+
+        Args:
+            asking: Whether to find out on the way if a tier is back whose breaker is open.
+        """
         stack = self.stack
         counted = self.counted()
         tiers = [
-            self._standing(level, tier)
+            self._standing(level, tier, asking=asking)
             for level, tier in zip(stack.levels, counted.tiers, strict=True)
         ]
         queue = stack.queue.figures()
@@ -335,7 +339,9 @@ class Core:
             self._live_timed = max(self._live_timed, live_hits)
             return live_hits, self._live_s, live_hit_s
 
-    def _standing(self, level: Level, stats: TierStats) -> TierStats:
+    def _standing(self, level: Level, stats: TierStats, *, asking: bool) -> TierStats:
+        if asking:
+            level.probe()
         info = level.info()
         fields = info._asdict()
         if level.fault:

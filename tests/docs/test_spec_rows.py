@@ -79,7 +79,7 @@ def test_law_1_a_tier_that_cannot_say_how_full_it_is_keeps_nobody_from_the_rest(
         cache.get_or_compute("key", lambda: 1)
         stats = cache.stats()
         assert (stats.misses, stats.tier("memory").entries) == (1, 1)
-        assert (stats.tier("null").entries, stats.tier("null").breaker) == (None, "open")
+        assert (stats.tier("null").entries, stats.tier("null").breaker) == (None, "closed")
         cache._source.core()._publisher.publish(60.0)
 
 

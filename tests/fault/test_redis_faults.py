@@ -292,6 +292,23 @@ def test_law_8_who_watches_a_dead_server_does_not_make_it_look_well(
         assert changes == ["open", "half_open", "open"]
 
 
+def test_who_only_watches_sees_that_a_server_is_back(
+    server: ValkeyServer, clock: FakeClock
+) -> None:
+    with stack(server.url, clock) as cache:
+        server.kill()
+        for _ in range(3):
+            cache.lookup("key")
+        before = redis_stats(cache).lookups
+        assert cache.fleet().reach == "process"
+        server.restart()
+        assert redis_stats(cache).breaker == "open", "it is not time yet"
+        clock.advance(10)
+        assert redis_stats(cache).breaker == "closed"
+        assert cache.fleet().reach == "cluster"
+        assert redis_stats(cache).lookups == before
+
+
 def test_a_connection_that_says_more_than_was_asked_is_not_used_again(
     server: ValkeyServer, clock: FakeClock
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,8 @@ _CHANGES = 20
 """How many of a breaker's latest changes are remembered."""
 
 _READS = ("get", "get_many")
+
+_NOBODYS = "a key that nobody has"
 """Operations whose faults the plans tell the listeners: as the outcome of a lookup."""
 
 
@@ -247,18 +250,25 @@ class Level:
         else:
             self.breaker.succeeded()
 
-    def info(self) -> TierInfo:
-        """What the tier says of itself while its breaker is closed. It need not have asked its store.
+    def probe(self) -> None:
+        """See whether the tier is back, if it is time to: with a lookup, for which it has to ask its store."""
+        if self.breaker.state is not CLOSED:
+            with suppress(TierUnavailableError):  # of a strict stack
+                self.call("get", None, self.tier.get, _NOBODYS)
 
-        So that it says something proves nothing, neither that it works nor that it is back. Never raises,
-        of a strict stack neither: nobody asked for data.
+    def info(self) -> TierInfo:
+        """What the tier says of itself while its breaker is closed. Never raises.
+
+        It need not have asked its store: that it says something proves nothing, nor that it does not.
         """
         if self.breaker.state is not CLOSED:
             return TierInfo()
         try:
             return self.tier.info()
         except Exception as error:
-            self._failed("info", None, error)
+            kind = type(error).__name__
+            message = f"Tier {self.name!r} can't say how full it is: {kind}: {error}"
+            self._faults.report(self.name, f"info:{kind}", message)
             return TierInfo()
 
     def _not_asked(self, operation: str, key: str | None, now_s: float) -> Reply:
