@@ -136,6 +136,7 @@ def measure(host: Host, meanwhile: Callable[[], None]) -> float:
     stop(host, started)
     worst_s, reads = oldest(host.folder)
     print(f"the oldest of {reads} values was {worst_s:.3f} s old, with a bound of {BOUND_S} s")
+    assert reads > 1000
     return worst_s
 
 

@@ -52,9 +52,9 @@ _CHANGES = 20
 """How many of a breaker's latest changes are remembered."""
 
 _READS = ("get", "get_many")
+"""Operations whose faults the plans tell the listeners: as the outcome of a lookup."""
 
 _NOBODYS = "a key that nobody has"
-"""Operations whose faults the plans tell the listeners: as the outcome of a lookup."""
 
 
 class Level:

@@ -8,7 +8,7 @@ from tiered_cache.cli.exits import CONFIGURATION, OK
 from tiered_cache.cli.output import print_json, print_table, printable, say
 from tiered_cache.config import SettingsMistakesError, json_schema, load_settings
 from tiered_cache.config.building import check_stack
-from tiered_cache.errors import ConfigurationError, MissingExtraError
+from tiered_cache.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import argparse
@@ -48,7 +48,7 @@ def _check(settings: Settings, *, as_json: bool) -> int:
     for name in settings.stack_names:
         try:
             check_stack(settings.stack(name))
-        except (ConfigurationError, MissingExtraError) as error:
+        except ConfigurationError as error:
             refused[name] = str(error)
     if as_json:
         print_json({"mistakes": [], "stacks": settings.stack_names, "refused": refused})
