@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from tiered_cache._default import configure, tiered
     from tiered_cache.aio import AsyncTieredCache
     from tiered_cache.cache import TieredCache
-    from tiered_cache.coherence import Coherence
     from tiered_cache.computation import Computation, current
     from tiered_cache.config import Settings
     from tiered_cache.decorators import AsyncCached, Cached
@@ -30,7 +29,8 @@ if TYPE_CHECKING:
     )
     from tiered_cache.events import Event, EventKind
     from tiered_cache.manager import Cache, CacheManager
-    from tiered_cache.outcomes import (
+    from tiered_cache.options import Coherence, SingleFlight
+    from tiered_cache.results import (
         Explanation,
         JournalEntry,
         Lookup,
@@ -38,14 +38,13 @@ if TYPE_CHECKING:
         WriteOutcome,
         WriteResult,
     )
-    from tiered_cache.single_flight import SingleFlight
-    from tiered_cache.stats.fleet import FleetStats
-    from tiered_cache.stats.snapshot import CacheStats, TierStats
+    from tiered_cache.stats.fleet.fleet_stats import FleetStats
+    from tiered_cache.stats.snapshot.cache_stats import CacheStats, TierStats
     from tiered_cache.tiers.disk import DiskTier
     from tiered_cache.tiers.memory import MemoryTier
     from tiered_cache.tiers.null import NullTier
     from tiered_cache.tiers.redis import RedisTier
-    from tiered_cache.traces.recording import record_trace
+    from tiered_cache.traces.recorder import record_trace
 
 __all__ = [
     "AsyncCached",
@@ -94,7 +93,6 @@ _HOMES = {
     "tiered_cache._default": ("configure", "tiered"),
     "tiered_cache.aio": ("AsyncTieredCache",),
     "tiered_cache.cache": ("TieredCache",),
-    "tiered_cache.coherence": ("Coherence",),
     "tiered_cache.computation": ("Computation", "current"),
     "tiered_cache.config": ("Settings",),
     "tiered_cache.decorators": ("AsyncCached", "Cached"),
@@ -113,7 +111,7 @@ _HOMES = {
     ),
     "tiered_cache.events": ("Event", "EventKind"),
     "tiered_cache.manager": ("Cache", "CacheManager"),
-    "tiered_cache.outcomes": (
+    "tiered_cache.results": (
         "Explanation",
         "JournalEntry",
         "Lookup",
@@ -121,14 +119,14 @@ _HOMES = {
         "WriteOutcome",
         "WriteResult",
     ),
-    "tiered_cache.single_flight": ("SingleFlight",),
-    "tiered_cache.stats.fleet": ("FleetStats",),
-    "tiered_cache.stats.snapshot": ("CacheStats", "TierStats"),
+    "tiered_cache.options": ("Coherence", "SingleFlight"),
+    "tiered_cache.stats.fleet.fleet_stats": ("FleetStats",),
+    "tiered_cache.stats.snapshot.cache_stats": ("CacheStats", "TierStats"),
     "tiered_cache.tiers.disk": ("DiskTier",),
     "tiered_cache.tiers.memory": ("MemoryTier",),
     "tiered_cache.tiers.null": ("NullTier",),
     "tiered_cache.tiers.redis": ("RedisTier",),
-    "tiered_cache.traces.recording": ("record_trace",),
+    "tiered_cache.traces.recorder": ("record_trace",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

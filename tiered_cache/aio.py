@@ -5,22 +5,22 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
-from tiered_cache._engine.asking import exists, explain
-from tiered_cache._engine.computing import get_or_compute, get_or_compute_many
-from tiered_cache._engine.reading import look_again, look_up_many
-from tiered_cache.answers import fresh_value, fresh_values, to_lookup
-from tiered_cache.arguments import check_reach, terms_of
+from tiered_cache._engine.plans.get_or_compute import get_or_compute, get_or_compute_many
+from tiered_cache._engine.plans.inspect import exists, explain
+from tiered_cache._engine.plans.read import look_again, look_up_many
+from tiered_cache._face.answers import fresh_value, fresh_values, to_lookup
+from tiered_cache._face.arguments import check_reach, terms_of
+from tiered_cache._face.base import Face
+from tiered_cache._face.core import MISSING
 from tiered_cache.cache import TieredCache
-from tiered_cache.core import MISSING
 from tiered_cache.decorators import async_cached
 from tiered_cache.errors import MissingExtraError
-from tiered_cache.face import Face
 from tiered_cache.units import TTL, Duration, parse_duration
 
 try:
     import anyio.to_thread
 
-    from tiered_cache.async_core import AsyncCore, async_core_of
+    from tiered_cache._face.async_core import AsyncCore, async_core_of
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] != "anyio":
         raise
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
         Sequence,
     )
 
+    from tiered_cache.contracts.tracer import Tracer
     from tiered_cache.decorators import AsyncCached
     from tiered_cache.events import Event
-    from tiered_cache.outcomes import Explanation, JournalEntry, Lookup, WriteResult
-    from tiered_cache.stats.fleet import FleetStats
-    from tiered_cache.stats.reports import Totals
-    from tiered_cache.stats.snapshot import CacheStats
-    from tiered_cache.tracing import Tracer
+    from tiered_cache.results import Explanation, JournalEntry, Lookup, WriteResult
+    from tiered_cache.stats.fleet.fleet_stats import FleetStats
+    from tiered_cache.stats.fleet.reports import Totals
+    from tiered_cache.stats.snapshot.cache_stats import CacheStats
 
 __all__ = ["AsyncTieredCache"]
 

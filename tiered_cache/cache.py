@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
-from tiered_cache._engine.asking import exists, explain
-from tiered_cache._engine.computing import get_or_compute, get_or_compute_many
-from tiered_cache._engine.reading import look_again, look_up, look_up_many
-from tiered_cache.answers import fresh_value, fresh_values, to_lookup
-from tiered_cache.arguments import check_reach, terms_of
-from tiered_cache.core import MISSING, BuiltOnce, Core, CoreSource
+from tiered_cache._engine.plans.get_or_compute import get_or_compute, get_or_compute_many
+from tiered_cache._engine.plans.inspect import exists, explain
+from tiered_cache._engine.plans.read import look_again, look_up, look_up_many
+from tiered_cache._face.answers import fresh_value, fresh_values, to_lookup
+from tiered_cache._face.arguments import check_reach, terms_of
+from tiered_cache._face.base import Face
+from tiered_cache._face.core import MISSING, BuiltOnce, Core, CoreSource
 from tiered_cache.decorators import cached
-from tiered_cache.face import Face
 from tiered_cache.units import TTL, Duration, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
+    from tiered_cache.contracts.tracer import Tracer
     from tiered_cache.decorators import Cached
     from tiered_cache.events import Event
-    from tiered_cache.outcomes import Explanation, JournalEntry, Lookup, WriteResult
-    from tiered_cache.stats.fleet import FleetStats
-    from tiered_cache.stats.reports import Totals
-    from tiered_cache.stats.snapshot import CacheStats
-    from tiered_cache.tracing import Tracer
+    from tiered_cache.results import Explanation, JournalEntry, Lookup, WriteResult
+    from tiered_cache.stats.fleet.fleet_stats import FleetStats
+    from tiered_cache.stats.fleet.reports import Totals
+    from tiered_cache.stats.snapshot.cache_stats import CacheStats
 
 __all__ = ["TieredCache"]
 

@@ -22,7 +22,7 @@ from tiered_cache.errors import ConfigurationError
 from tiered_cache.keys import FunctionKey, arguments_key
 from tiered_cache.keys.function import closed_over
 from tiered_cache.keys.identity import module_identity
-from tiered_cache.single_flight import Scope
+from tiered_cache.options import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable

@@ -8,9 +8,9 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Self
 
+from tiered_cache._process.fork import call_in_child, fork_safe_lock
 from tiered_cache.config import Settings, build_stack, load_settings
 from tiered_cache.errors import CacheClosedError, ConfigurationError, InvalidKeyError
-from tiered_cache.forking import call_in_child, fork_safe_lock
 from tiered_cache.keys import check_namespace
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tiered_cache.cache import TieredCache
     from tiered_cache.config.schema import StackSettings
     from tiered_cache.events import Event
-    from tiered_cache.stats.snapshot import CacheStats, TierStats
+    from tiered_cache.stats.snapshot.cache_stats import CacheStats, TierStats
     from tiered_cache.units import Duration
 
 __all__ = ["BACKENDS", "Cache", "CacheManager"]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tiered_cache.errors import InvalidDurationError
-from tiered_cache_policies import units
-from tiered_cache_policies.units import Duration, Size
+from tiered_cache_policies import quantities
+from tiered_cache_policies.quantities import Duration, Size
 
 __all__ = ["TTL", "Duration", "Size", "parse_duration", "parse_lifetime", "parse_size"]
 
@@ -17,13 +17,13 @@ TTL = Duration | Callable[[Any], Duration | None] | None
 
 
 def parse_duration(value: Duration, *, name: str = "duration") -> float:
-    """Seconds of a duration; see `tiered_cache_policies.units.parse_duration`.
+    """Seconds of a duration; see `tiered_cache_policies.quantities.parse_duration`.
 
     Raises:
         InvalidDurationError: It is negative, NaN, longer than 100 years or not a duration.
     """
     try:
-        return units.parse_duration(value, name=name)
+        return quantities.parse_duration(value, name=name)
     except ValueError as error:
         raise InvalidDurationError(str(error)) from None
 
@@ -35,18 +35,18 @@ def parse_lifetime(value: Duration | None, *, name: str = "ttl") -> float:
         InvalidDurationError: As `parse_duration`, and for zero.
     """
     try:
-        return units.parse_lifetime(value, name=name)
+        return quantities.parse_lifetime(value, name=name)
     except ValueError as error:
         raise InvalidDurationError(str(error)) from None
 
 
 def parse_size(value: Size, *, name: str = "size") -> int:
-    """Bytes of a size; see `tiered_cache_policies.units.parse_size`.
+    """Bytes of a size; see `tiered_cache_policies.quantities.parse_size`.
 
     Raises:
         InvalidDurationError: It is not a size of at least one byte.
     """
     try:
-        return units.parse_size(value, name=name)
+        return quantities.parse_size(value, name=name)
     except ValueError as error:
         raise InvalidDurationError(str(error)) from None

@@ -20,7 +20,7 @@ from tests.dashboard.live import Load, dashboard, settings_of
 from tests.dashboard.readings import make_reading, make_stats
 from tiered_cache.dashboard.document import document
 from tiered_cache.dashboard.series import Series
-from tiered_cache.stats.history import History
+from tiered_cache.stats.fleet.history import History
 from tiered_cache.testing import ValkeyServer
 
 if TYPE_CHECKING:

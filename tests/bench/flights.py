@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tests.bench.report import print_ratios
 from tests.bench.timing import Measured, measure, per_call
 from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, TieredCache
-from tiered_cache._engine.flights import Flights
+from tiered_cache._engine.state.flights import Flights
 from tiered_cache.testing import ValkeyServer, race
 
 if TYPE_CHECKING:

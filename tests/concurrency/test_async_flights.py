@@ -26,7 +26,7 @@ from tiered_cache import (
     SingleFlight,
     TieredCache,
 )
-from tiered_cache.tiers._disk_leases import DiskLeases
+from tiered_cache.tiers.disk._leases import DiskLeases
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -24,7 +24,7 @@ from tiered_cache import (
     RedisTier,
     TieredCache,
 )
-from tiered_cache.stats import publisher
+from tiered_cache.stats.fleet import publisher
 from tiered_cache.testing import FakeClock, ValkeyServer, in_forked_child, race
 from tiered_cache.testing.waiting import wait_until
 

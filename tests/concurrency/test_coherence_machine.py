@@ -28,13 +28,14 @@ from hypothesis.stateful import (
 )
 
 from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, SingleFlight, TieredCache
-from tiered_cache._engine import reading
-from tiered_cache._engine.following import Following
+from tiered_cache._engine.plans import read as reading
+from tiered_cache._engine.workers.change_follower import Following
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.contracts import ANY
 from tiered_cache.keys import VIEW_SEPARATOR
 from tiered_cache.testing.puppets import Puppet
-from tiered_cache.tiers import _disk_log, _redis_log
+from tiered_cache.tiers.disk import _change_log as _disk_log
+from tiered_cache.tiers.redis import _change_log as _redis_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,11 +10,11 @@ import pytest
 
 from tests.patience import patient_redis
 from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, TieredCache
-from tiered_cache.changes import Lag
 from tiered_cache.cli import main
-from tiered_cache.stats.merging import at_rest, merged
-from tiered_cache.stats.reports import ProcessReport, decode_report, encode
-from tiered_cache.stats.snapshot import CacheStats, TierStats
+from tiered_cache.contracts.change_log import Lag
+from tiered_cache.stats.fleet.reports import ProcessReport, decode_report, encode
+from tiered_cache.stats.snapshot.cache_stats import CacheStats, TierStats
+from tiered_cache.stats.snapshot.merge import at_rest, merged
 from tiered_cache.testing import FakeClock, ValkeyServer, wait_until
 
 if TYPE_CHECKING:

@@ -30,14 +30,14 @@ from tiered_cache import (
 from tiered_cache.testing import FakeClock, race
 from tiered_cache.testing.forks import start_child
 from tiered_cache.testing.waiting import wait_until
-from tiered_cache.tiers._disk_leases import DiskLeases
+from tiered_cache.tiers.disk._leases import DiskLeases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tiered_cache.contracts import Tier
-    from tiered_cache.leases import LeaseAnswer
+    from tiered_cache.contracts.leases import LeaseAnswer
     from tiered_cache.testing import ChaosProxy, ValkeyServer
 
 WAIT_S = 30.0

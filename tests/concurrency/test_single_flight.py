@@ -18,7 +18,7 @@ from tiered_cache import (
     SingleFlight,
     TieredCache,
 )
-from tiered_cache._engine.flights import Flight, Flights
+from tiered_cache._engine.state.flights import Flight, Flights
 from tiered_cache.testing import FakeClock, in_forked_child, race
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ from tiered_cache.testing import (
     PromotionContract,
     WritingContract,
 )
-from tiered_cache_policies.registry import eviction_policy, policy_names
+from tiered_cache_policies.policy_registry import eviction_policy, policy_names
 
 
 def cost_of(value: Any) -> float:

@@ -6,7 +6,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.dashboard.reading import WINDOWS, ProcessRow, Reading, Span
-from tiered_cache.stats.snapshot import BreakerChange, CacheStats, FunctionStats, TierStats
+from tiered_cache.stats.snapshot.cache_stats import (
+    BreakerChange,
+    CacheStats,
+    FunctionStats,
+    TierStats,
+)
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tiered_cache.dashboard import numbers
 from tiered_cache.dashboard.app import Dashboard
 from tiered_cache.dashboard.reading import WINDOWS, Reading, Span
 from tiered_cache.dashboard.rules import Rules
-from tiered_cache.stats.tiers import CURVE_SIZES
+from tiered_cache.stats.snapshot.tier_stats import CURVE_SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,8 +16,8 @@ from tiered_cache.dashboard.document import MAX_PROCESSES, TOP, document
 from tiered_cache.dashboard.reading import WINDOWS, Span
 from tiered_cache.dashboard.series import MAX_POINTS, Series
 from tiered_cache.dashboard.whatif import what_if
-from tiered_cache.stats.snapshot import CacheStats, FunctionStats
-from tiered_cache.stats.tiers import CURVE_SIZES
+from tiered_cache.stats.snapshot.cache_stats import CacheStats, FunctionStats
+from tiered_cache.stats.snapshot.tier_stats import CURVE_SIZES
 
 if TYPE_CHECKING:
     from pathlib import Path

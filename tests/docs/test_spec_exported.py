@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tiered_cache.stats.metrics import METRICS
+from tiered_cache.stats.output.metrics import METRICS
 
 _SPEC = (Path(__file__).parents[2] / "SPEC.md").read_text()
 

@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 
-from tiered_cache.stats.fields import counters, gauges
-from tiered_cache.stats.groups import GroupStats
-from tiered_cache.stats.snapshot import CacheStats, FunctionStats, NamespaceStats, TierStats
+from tiered_cache.stats.snapshot.cache_stats import (
+    CacheStats,
+    FunctionStats,
+    NamespaceStats,
+    TierStats,
+)
+from tiered_cache.stats.snapshot.fields import counters, gauges
+from tiered_cache.stats.snapshot.group_stats import GroupStats
 
 _SECTION = (Path(__file__).parents[2] / "SPEC.md").read_text().partition("\n## Metrics\n")[2]
 _SECTION = _SECTION.partition("\n## ")[0]

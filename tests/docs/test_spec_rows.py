@@ -21,7 +21,7 @@ from tiered_cache import (
     TieredCache,
     TierUnavailableError,
 )
-from tiered_cache._engine.suspects import Suspects
+from tiered_cache._engine.state.outdated_keys import Suspects
 from tiered_cache.codec import RecordCodec
 from tiered_cache.contracts import Reach, TierInfo
 from tiered_cache.entry import Entry

@@ -20,17 +20,17 @@ import anyio.to_thread
 import pytest
 
 from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, RedisTier, current
-from tiered_cache._engine.following import Following
-from tiered_cache._engine.home import TIER_THREADS, WAITING_THREADS
-from tiered_cache._engine.queue import WriteQueue
-from tiered_cache._engine.stripes import Stripe
+from tiered_cache._engine.drivers.loop_home import TIER_THREADS, WAITING_THREADS
+from tiered_cache._engine.state.key_locks import Stripe
+from tiered_cache._engine.state.write_queue import WriteQueue
+from tiered_cache._engine.workers.change_follower import Following
 from tiered_cache.journal import DiskJournal
 from tiered_cache.policies import WriteBack
 from tiered_cache.testing import FakeClock, ValkeyServer
-from tiered_cache.tiers._disk_leases import DiskLeases
-from tiered_cache.tiers._disk_log import DiskLog
-from tiered_cache.tiers._redis_async import _AwaitedWire
-from tiered_cache.tiers._redis_wire import RedisWire, pack
+from tiered_cache.tiers.disk._change_log import DiskLog
+from tiered_cache.tiers.disk._leases import DiskLeases
+from tiered_cache.tiers.redis._awaited import _AwaitedWire
+from tiered_cache.tiers.redis._wire import RedisWire, pack
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -286,7 +286,7 @@ def test_law_12_a_lock_of_a_key_is_let_go_by_a_task_of_the_same_loop(
 def test_a_change_goes_ahead_without_a_lock_that_it_can_not_have(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiered_cache._engine.async_driver.LOCK_WAIT_S", 0.01)
+    monkeypatch.setattr("tiered_cache._engine.drivers.asynchronous.LOCK_WAIT_S", 0.01)
 
     async def main() -> None:
         async with with_disk(tmp_path) as cache:

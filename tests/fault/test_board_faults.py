@@ -13,7 +13,7 @@ from tests.patience import patient_redis
 from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.errors import TierTimeoutError, TierUnavailableError
 from tiered_cache.testing import FakeClock
-from tiered_cache.tiers._disk_board import DiskBoard
+from tiered_cache.tiers.disk._board import DiskBoard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

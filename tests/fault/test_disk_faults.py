@@ -25,7 +25,7 @@ from tiered_cache import (
     TierUnavailableError,
     WriteOutcome,
 )
-from tiered_cache.tiers import disk as _disk
+from tiered_cache.tiers.disk import tier as _disk
 
 GENEROUS_S = 8.0
 

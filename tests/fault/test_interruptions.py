@@ -16,7 +16,7 @@ import pytest
 
 import tiered_cache
 from tiered_cache import DiskTier, MemoryTier, TieredCache
-from tiered_cache.tiers._disk_leases import DiskLeases
+from tiered_cache.tiers.disk._leases import DiskLeases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tiered_cache.contracts import Tier
-    from tiered_cache.stats.snapshot import TierStats
+    from tiered_cache.stats.snapshot.cache_stats import TierStats
 
 DEADLINE_S = 0.5
 PATIENT_S = 20.0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tiered_cache._engine.driver import SyncDriver
+    from tiered_cache._engine.drivers.sync import SyncDriver
     from tiered_cache.contracts import Tier
     from tiered_cache.testing import ValkeyServer
 

@@ -13,8 +13,8 @@ import redis
 from tests.patience import patient_redis
 from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, RedisTier, TierUnavailableError
 from tiered_cache.testing import FakeClock, ValkeyServer
-from tiered_cache.tiers._redis_async import _AwaitedWire
-from tiered_cache.tiers._redis_wire import RedisWire, pack
+from tiered_cache.tiers.redis._awaited import _AwaitedWire
+from tiered_cache.tiers.redis._wire import RedisWire, pack
 
 if TYPE_CHECKING:
     from tiered_cache.contracts import Tier

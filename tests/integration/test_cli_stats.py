@@ -16,8 +16,8 @@ import pytest
 from tiered_cache import TieredCache
 from tiered_cache.cli import main
 from tiered_cache.cli.tables import amount, fleet_lines, fleet_table, size, span
-from tiered_cache.stats.fleet import FleetStats
-from tiered_cache.stats.snapshot import CacheStats, FunctionStats, TierStats
+from tiered_cache.stats.fleet.fleet_stats import FleetStats
+from tiered_cache.stats.snapshot.cache_stats import CacheStats, FunctionStats, TierStats
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tiered_cache.cli.demo.keeping import Keep
+from tiered_cache.demo.keeping import Keep
 from tiered_cache.errors import ConfigurationError
 from tiered_cache.testing import wait_until
 

@@ -20,18 +20,18 @@ import psutil
 import pytest
 
 from tiered_cache import DiskTier, TieredCache
-from tiered_cache.cli.demo import add_arguments, run, runs
-from tiered_cache.cli.demo.analyses import ANALYSES, Source
-from tiered_cache.cli.demo.crew import Crew, shares
-from tiered_cache.cli.demo.identity import answer_key
-from tiered_cache.cli.demo.worker import NAMESPACE
+from tiered_cache.demo import add_arguments, run, runs
+from tiered_cache.demo.analyses import ANALYSES, Source
+from tiered_cache.demo.crew import Crew, shares
+from tiered_cache.demo.identity import answer_key
+from tiered_cache.demo.worker import NAMESPACE
 from tiered_cache.errors import ConfigurationError, MissingExtraError, TieredCacheError
 from tiered_cache.testing import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tiered_cache.cli.demo.worker import Outcome, Task
+    from tiered_cache.demo.worker import Outcome, Task
 
 SOURCES = {
     "plain.py": b"import os\n\n\ndef f(a, b):\n    if a and b:\n        return f(b, a)\n    return 1\n",

@@ -18,7 +18,7 @@ import pytest
 from tiered_cache import ConfigurationError
 from tiered_cache.config import build_stack, load_settings
 from tiered_cache.diagnosis import Check, Verdict, diagnose
-from tiered_cache.diagnosis.disks import file_system
+from tiered_cache.diagnosis.disk_checks import file_system
 from tiered_cache.journal import DiskJournal
 from tiered_cache.testing import wait_until
 
@@ -297,7 +297,7 @@ def test_a_network_file_system_is_no_place_for_a_database(
 ) -> None:
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"22 1 254:0 / / rw - {kind} somewhere rw\n")
-    monkeypatch.setattr("tiered_cache.diagnosis.disks._MOUNTS", mounts)
+    monkeypatch.setattr("tiered_cache.diagnosis.disk_checks._MOUNTS", mounts)
     assert on(tmp_path / "cache")["disk", "file system"].verdict is verdict
 
 

@@ -13,9 +13,10 @@ from redis import Redis
 
 from tests.patience import PATIENCE
 from tiered_cache.config import build_stack, load_settings
-from tiered_cache.diagnosis import Check, Verdict, diagnose, probing
+from tiered_cache.diagnosis import Check, Verdict, diagnose
+from tiered_cache.diagnosis import tier_probes as probing
 from tiered_cache.diagnosis.faults import COMMANDS
-from tiered_cache.diagnosis.servers import Facts, judge_version
+from tiered_cache.diagnosis.redis_checks import Facts, judge_version
 from tiered_cache.testing import ValkeyServer, wait_until
 
 if TYPE_CHECKING:
@@ -307,7 +308,7 @@ def test_a_clock_that_is_wrong(
         def time() -> float:
             return time.time() - ahead_s
 
-    monkeypatch.setattr("tiered_cache.diagnosis.servers.time", Skewed)
+    monkeypatch.setattr("tiered_cache.diagnosis.redis_checks.time", Skewed)
     check = found(redis_url)["redis", "clock"]
     assert check.verdict is verdict
     assert "5 s are allowed" in check.finding

@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from tiered_cache import MemoryTier, TieredCache
-from tiered_cache._engine import reading
-from tiered_cache._engine.computing import get_or_compute
-from tiered_cache._engine.deleting import clear, delete
 from tiered_cache._engine.effects import Compute
-from tiered_cache._engine.reading import look_up
-from tiered_cache._engine.tagging import invalidate_tags
+from tiered_cache._engine.plans import read as reading
+from tiered_cache._engine.plans.delete import clear, delete
+from tiered_cache._engine.plans.get_or_compute import get_or_compute
+from tiered_cache._engine.plans.read import look_up
+from tiered_cache._engine.plans.tags import invalidate_tags
+from tiered_cache._engine.plans.write import store
 from tiered_cache._engine.terms import Terms
-from tiered_cache._engine.writing import store
-from tiered_cache.changes import Change, ChangePage
 from tiered_cache.contracts import ANY, Absent, Found, OneByOne, Reach, TierContext, TierInfo
+from tiered_cache.contracts.change_log import Change, ChangePage
 from tiered_cache.testing import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tiered_cache._engine.effects import Plan
-    from tiered_cache._engine.findings import Finding
+    from tiered_cache._engine.finding import Finding
     from tiered_cache._engine.stack import Stack
     from tiered_cache.contracts import Tier
     from tiered_cache.entry import Entry

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tiered_cache import MemoryTier, TieredCache
-from tiered_cache._engine.computing import get_or_compute
-from tiered_cache._engine.deleting import delete
-from tiered_cache._engine.driver import SyncDriver
+from tiered_cache._engine.drivers.sync import SyncDriver
 from tiered_cache._engine.effects import (
     FAILED,
     OK,
@@ -25,9 +23,11 @@ from tiered_cache._engine.effects import (
     Read,
     Reply,
 )
-from tiered_cache._engine.reading import look_up
+from tiered_cache._engine.plans.delete import delete
+from tiered_cache._engine.plans.get_or_compute import get_or_compute
+from tiered_cache._engine.plans.read import look_up
+from tiered_cache._engine.plans.write import store
 from tiered_cache._engine.terms import Terms
-from tiered_cache._engine.writing import store
 from tiered_cache.computation import Computation
 from tiered_cache.contracts import ANY, Absent, Found
 from tiered_cache.entry import Entry

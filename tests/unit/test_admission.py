@@ -8,7 +8,6 @@ import pytest
 
 from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.errors import ConfigurationError
-from tiered_cache.outcomes import WriteOutcome
 from tiered_cache.policies import (
     AllOf,
     BreakEven,
@@ -20,6 +19,7 @@ from tiered_cache.policies import (
     TierFacts,
     WriteBack,
 )
+from tiered_cache.results import WriteOutcome
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tiered_cache.stats.advice import RULES, advise, miss_seconds
-from tiered_cache.stats.snapshot import CacheStats, FunctionStats, TierStats
+from tiered_cache.stats.output.advice import RULES, advise, miss_seconds
+from tiered_cache.stats.snapshot.cache_stats import CacheStats, FunctionStats, TierStats
 
 CURVE = tuple(min(950.0, 600.0 + 25 * place) for place in range(17))
 

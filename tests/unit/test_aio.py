@@ -27,7 +27,7 @@ from tiered_cache import (
     TieredCache,
     current,
 )
-from tiered_cache._engine.async_driver import _MAX_REFRESHES
+from tiered_cache._engine.drivers.asynchronous import _MAX_REFRESHES
 from tiered_cache.errors import TierUnavailableError
 from tiered_cache.policies import RefreshAhead, WriteBack
 from tiered_cache.testing import FakeClock
@@ -477,7 +477,7 @@ def test_law_7_a_full_queue_makes_writers_wait_and_not_the_loop(
 def test_law_8_no_writer_waits_for_ever(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiered_cache._engine.async_driver.ROOM_WAIT_S", 0.01)
+    monkeypatch.setattr("tiered_cache._engine.drivers.asynchronous.ROOM_WAIT_S", 0.01)
 
     async def main() -> None:
         tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / "cache")]

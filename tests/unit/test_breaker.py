@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tiered_cache._engine.breaker import Breaker, BreakerState
+from tiered_cache._engine.state.breaker import Breaker, BreakerState
 from tiered_cache.testing import FakeClock, race
 
 

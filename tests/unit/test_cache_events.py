@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pytest
 
     from tiered_cache.contracts import Tier
-    from tiered_cache.outcomes import WriteResult
+    from tiered_cache.results import WriteResult
 
 
 def kinds(events: list[Event]) -> list[tuple[str, str, str]]:
@@ -156,7 +156,7 @@ def test_no_value_and_no_secret_is_logged(
 
 
 def test_repeated_faults_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
-    from tiered_cache._engine.faultlog import FaultLog
+    from tiered_cache._engine.state.fault_log import FaultLog
 
     clock = FakeClock()
     log = FaultLog(clock.monotonic)

@@ -20,7 +20,7 @@ from tiered_cache import (
 from tiered_cache.errors import ConfigurationError, SerializationError
 from tiered_cache.policies import Never
 from tiered_cache.testing import FakeClock
-from tiered_cache.tiers._redis_talk import Speaker
+from tiered_cache.tiers.redis._connection import Speaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

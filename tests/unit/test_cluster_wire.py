@@ -9,7 +9,7 @@ import pytest
 from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
 
 from tiered_cache.errors import TierUnavailableError
-from tiered_cache.tiers._redis_cluster import ClusterWire
+from tiered_cache.tiers.redis._cluster import ClusterWire
 
 SLOT = 16287  # of the tag x
 GET = ("GET", "{x}")

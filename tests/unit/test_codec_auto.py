@@ -21,7 +21,7 @@ import pytest
 
 from tiered_cache.codec.auto import MAX_DEPTH, AutoSerializer
 from tiered_cache.codec.extensions import EXTENSIONS, NotPlainError
-from tiered_cache.codec.registry import TypeRegistry
+from tiered_cache.codec.type_registry import TypeRegistry
 from tiered_cache.errors import CorruptRecordError, RecordError, UnsupportedRecordError
 
 Ext = msgspec.msgpack.Ext
@@ -347,7 +347,7 @@ def test_law_9_hostile_payloads_are_refused_in_a_thread() -> None:
 BOUNDED = """
 import resource, sys
 from tiered_cache.codec.auto import AutoSerializer
-from tiered_cache.codec.registry import TypeRegistry
+from tiered_cache.codec.type_registry import TypeRegistry
 from tiered_cache.errors import RecordError
 auto = AutoSerializer(TypeRegistry())
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -14,7 +14,7 @@ import pytest
 
 from tiered_cache.codec.auto import AutoSerializer
 from tiered_cache.codec.extensions import NotPlainError
-from tiered_cache.codec.registry import TypeRegistry
+from tiered_cache.codec.type_registry import TypeRegistry
 from tiered_cache.errors import ConfigurationError, CorruptRecordError, UnsupportedRecordError
 
 T = TypeVar("T")

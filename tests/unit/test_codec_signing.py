@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tiered_cache.codec.hostkey import default_host_key_path, host_key, read_host_key
+from tiered_cache.codec.host_key import default_host_key_path, host_key, read_host_key
 from tiered_cache.codec.signing import Checksum, Keyring, SigningKey
 from tiered_cache.errors import ConfigurationError, CorruptRecordError, SignatureError
 
@@ -158,7 +158,7 @@ def test_a_place_where_no_key_can_be_made_is_explained(tmp_path: Path) -> None:
 RACE = """
 import sys
 from pathlib import Path
-from tiered_cache.codec.hostkey import host_key
+from tiered_cache.codec.host_key import host_key
 print("ready", flush=True)
 sys.stdin.readline()
 print(*[host_key(Path(sys.argv[1]) / str(each) / "host.key").key_id.hex() for each in range(100)])

@@ -18,11 +18,11 @@ import xxhash
 
 from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.policies import Off
-from tiered_cache.stats.curves import Curves
-from tiered_cache.stats.repeats import Repeats
-from tiered_cache.stats.shards import DIGEST_MASK, Shards
-from tiered_cache.stats.snapshot import TierStats
-from tiered_cache.stats.tiers import CURVE_SIZES
+from tiered_cache.stats.counting.repeats import Repeats
+from tiered_cache.stats.curves.curves import Curves
+from tiered_cache.stats.curves.sampled_curve import DIGEST_MASK, Shards
+from tiered_cache.stats.snapshot.cache_stats import TierStats
+from tiered_cache.stats.snapshot.tier_stats import CURVE_SIZES
 from tiered_cache.testing import FakeClock
 
 if TYPE_CHECKING:

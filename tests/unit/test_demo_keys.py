@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tiered_cache.cli.demo import identity
-from tiered_cache.cli.demo.analyses import ANALYSES, Analysis, Source, analyze
-from tiered_cache.cli.demo.identity import answer_key
+from tiered_cache.demo import identity
+from tiered_cache.demo.analyses import ANALYSES, Analysis, Source, analyze
+from tiered_cache.demo.identity import answer_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from tiered_cache.cli.demo.nesting import nesting_scores
+from tiered_cache.demo.nesting import nesting_scores
 
 
 def scores(code: str) -> dict[str, int]:

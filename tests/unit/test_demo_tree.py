@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tiered_cache.cli.demo.analyses import ANALYSES, MAX_STATEMENT_LINES, Analysis, Source, analyze
-from tiered_cache.cli.demo.crew import shares
-from tiered_cache.cli.demo.tree import MAX_FILE_BYTES, find_sources, standard_library
+from tiered_cache.demo.analyses import ANALYSES, MAX_STATEMENT_LINES, Analysis, Source, analyze
+from tiered_cache.demo.crew import shares
+from tiered_cache.demo.tree import MAX_FILE_BYTES, find_sources, standard_library
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,21 +18,27 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.patience import patient_redis
 from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.policies import Histograms, LatencyHistogram, Off
-from tiered_cache.stats.fields import counters, gauges
-from tiered_cache.stats.fleet import PROCESS, read_now, tidy
-from tiered_cache.stats.groups import OTHERS
-from tiered_cache.stats.merging import at_rest, merged, trimmed
-from tiered_cache.stats.publisher import Answer, Outlet, Publisher
-from tiered_cache.stats.reports import ProcessReport, Totals, decode_report, decode_totals, encode
-from tiered_cache.stats.snapshot import (
+from tiered_cache.stats.fleet.fleet_stats import PROCESS, read_now, tidy
+from tiered_cache.stats.fleet.publisher import Answer, Outlet, Publisher
+from tiered_cache.stats.fleet.reports import (
+    ProcessReport,
+    Totals,
+    decode_report,
+    decode_totals,
+    encode,
+)
+from tiered_cache.stats.snapshot.cache_stats import (
     BreakerChange,
     CacheStats,
     FunctionStats,
     NamespaceStats,
     TierStats,
 )
+from tiered_cache.stats.snapshot.fields import counters, gauges
+from tiered_cache.stats.snapshot.group_stats import OTHERS
+from tiered_cache.stats.snapshot.merge import at_rest, merged, trimmed
 from tiered_cache.testing import FakeClock
-from tiered_cache.tiers._disk_board import DiskBoard
+from tiered_cache.tiers.disk._board import DiskBoard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

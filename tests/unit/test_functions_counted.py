@@ -13,9 +13,9 @@ from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.contracts import Reach
 from tiered_cache.entry import Entry
 from tiered_cache.policies import Histograms
-from tiered_cache.stats.fields import counters
-from tiered_cache.stats.groups import OTHERS
-from tiered_cache.stats.snapshot import CacheStats, FunctionStats, TierStats
+from tiered_cache.stats.snapshot.cache_stats import CacheStats, FunctionStats, TierStats
+from tiered_cache.stats.snapshot.fields import counters
+from tiered_cache.stats.snapshot.group_stats import OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

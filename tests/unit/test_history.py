@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiered_cache.stats.history import WINDOWS, History, thinned
-from tiered_cache.stats.snapshot import CacheStats
+from tiered_cache.stats.fleet.history import WINDOWS, History, thinned
+from tiered_cache.stats.snapshot.cache_stats import CacheStats
 
 
 def test_a_window_begins_with_the_latest_snapshot_that_is_old_enough() -> None:

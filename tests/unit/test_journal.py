@@ -15,7 +15,7 @@ import pytest
 from tiered_cache.contracts import JournalRow
 from tiered_cache.errors import JournalError
 from tiered_cache.journal import DiskJournal
-from tiered_cache.journal import journal as module
+from tiered_cache.journal import disk_journal as module
 from tiered_cache.testing import in_forked_child
 
 if TYPE_CHECKING:

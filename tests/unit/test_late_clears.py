@@ -21,10 +21,10 @@ from tiered_cache import (
     TieredCache,
     TierUnavailableError,
 )
-from tiered_cache._engine import clearing
+from tiered_cache._engine.plans import clear_late as clearing
 from tiered_cache.contracts import FencingTier
 from tiered_cache.entry import TOMBSTONE_LIFETIME_S
-from tiered_cache.journal.journal import open_journal, read_rows
+from tiered_cache.journal.disk_journal import open_journal, read_rows
 from tiered_cache.policies import WriteBack
 from tiered_cache.testing import FakeClock, race
 from tiered_cache.testing.waiting import wait_until

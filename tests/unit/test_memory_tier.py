@@ -13,7 +13,7 @@ from tiered_cache import ConfigurationError, Event, EventKind, MemoryTier, Tiere
 from tiered_cache.entry import Entry
 from tiered_cache.policies import LFU, LRU, Sieve
 from tiered_cache.testing import FakeClock
-from tiered_cache_policies.registry import policy_names
+from tiered_cache_policies.policy_registry import policy_names
 
 
 def test_by_default_the_stored_object_itself_is_handed_out() -> None:

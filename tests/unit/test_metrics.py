@@ -22,9 +22,14 @@ from tiered_cache.integrations.logs import log_events
 from tiered_cache.integrations.opentelemetry import export_metrics, opentelemetry_name
 from tiered_cache.integrations.prometheus import CacheCollector, metrics_app, prometheus_name
 from tiered_cache.policies import Histograms, Off
-from tiered_cache.stats.fields import counters, gauges
-from tiered_cache.stats.metrics import METRICS, NOT_EXPORTED, Kind, Part, samples
-from tiered_cache.stats.snapshot import CacheStats, FunctionStats, NamespaceStats, TierStats
+from tiered_cache.stats.output.metrics import METRICS, NOT_EXPORTED, Kind, Part, samples
+from tiered_cache.stats.snapshot.cache_stats import (
+    CacheStats,
+    FunctionStats,
+    NamespaceStats,
+    TierStats,
+)
+from tiered_cache.stats.snapshot.fields import counters, gauges
 from tiered_cache.testing import FakeClock
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tiered_cache.outcomes import Lookup, LookupStatus, TierWrite, WriteOutcome, WriteResult
+from tiered_cache.results import Lookup, LookupStatus, TierWrite, WriteOutcome, WriteResult
 
 
 @pytest.mark.parametrize(

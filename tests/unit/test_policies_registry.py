@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tiered_cache import policies
-from tiered_cache_policies.registry import (
+from tiered_cache_policies.policy_registry import (
     PolicyLookupError,
     eviction_policy,
     policy_names,
@@ -138,7 +138,7 @@ def test_a_package_that_is_broken_is_named(
 
 def test_looking_one_up_imports_no_other_and_nothing_of_the_framework() -> None:
     program = (
-        "import sys; from tiered_cache_policies.registry import promotion_policy;"
+        "import sys; from tiered_cache_policies.policy_registry import promotion_policy;"
         "promotion_policy('always');"
         "print(*[m for m in sys.modules if m.split('.')[0] in ('tiered_cache', 'cachetools')"
         " or m == 'importlib.metadata'])"

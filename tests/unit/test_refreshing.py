@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tiered_cache import Coherence, DiskTier, MemoryTier, TieredCache
-from tiered_cache._engine import following
-from tiered_cache._engine.refresher import Refresher
-from tiered_cache.outcomes import LookupStatus
+from tiered_cache._engine.workers import change_follower as following
+from tiered_cache._engine.workers.refresher import Refresher
 from tiered_cache.policies import EarlyRefresh, Hit, HitAction, RefreshAhead, Sliding
+from tiered_cache.results import LookupStatus
 from tiered_cache.testing import FakeClock, in_forked_child
 from tiered_cache.testing.waiting import wait_until
 
@@ -372,7 +372,7 @@ def test_bad_options_name_themselves(make: Any, told: str) -> None:
 def test_law_10_the_refresher_is_bounded_and_does_one_job_a_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tiered_cache._engine.refresher._MAX_WAITING", 3)
+    monkeypatch.setattr("tiered_cache._engine.workers.refresher._MAX_WAITING", 3)
     refresher = Refresher()
     gate, done = threading.Event(), []
 

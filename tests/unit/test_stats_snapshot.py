@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiered_cache.stats.snapshot import CacheStats, TierStats
+from tiered_cache.stats.snapshot.cache_stats import CacheStats, TierStats
 
 _COUNTERS = [
     field.name

@@ -21,7 +21,7 @@ from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.policies import FIFO, GDSF, LFU, LRU, S3FIFO, Sieve
 from tiered_cache.traces import Trace, read_trace, record_trace, replay
 from tiered_cache.traces.format import HEADER, RECORD
-from tiered_cache.traces.reading import TraceError
+from tiered_cache.traces.reader import TraceError
 
 
 def words(*numbers: int) -> bytes:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from tiered_cache.tracing import Tell
+    from tiered_cache.contracts.tracer import Tell
 
 
 @pytest.fixture

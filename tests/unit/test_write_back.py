@@ -12,12 +12,12 @@ import pytest
 
 from tests.patience import patient_redis
 from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
-from tiered_cache._engine import driver
+from tiered_cache._engine.drivers import sync as driver
 from tiered_cache.errors import ConfigurationError, QueueFullError
 from tiered_cache.events import EventKind
 from tiered_cache.journal import DiskJournal
-from tiered_cache.outcomes import WriteOutcome
 from tiered_cache.policies import WriteBack
+from tiered_cache.results import WriteOutcome
 from tiered_cache.testing import FakeClock, ValkeyServer, in_forked_child
 
 if TYPE_CHECKING:

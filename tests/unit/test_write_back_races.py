@@ -17,7 +17,7 @@ from tiered_cache import (
     TieredCache,
     TierUnavailableError,
 )
-from tiered_cache._engine.queue import Pending
+from tiered_cache._engine.state.write_queue import Pending
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.contracts import Reach
 from tiered_cache.entry import Entry
@@ -174,7 +174,7 @@ def test_law_4_what_was_parked_does_not_come_back_after_a_clear(
 def test_law_10_deletions_are_bounded_too(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiered_cache._engine.driver.ROOM_WAIT_S", 0.01)
+    monkeypatch.setattr("tiered_cache._engine.drivers.sync.ROOM_WAIT_S", 0.01)
     with journaled(tmp_path, valkey.url, namespace, max_pending=3) as cache:
         back = away(cache, "redis")
         for number in range(3):
@@ -256,7 +256,7 @@ class Poisoned(DiskTier):
 def test_a_key_that_makes_a_tier_raise_is_parked_and_holds_up_no_other(
     key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiered_cache._engine.queue._FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr("tiered_cache._engine.state.write_queue._FIRST_RETRY_S", 0.001)
     writing = WriteBack(flush_interval="1ms", max_delay="2ms")
     with TieredCache([MemoryTier(), Poisoned(tmp_path)], writing=writing) as cache:
         queue = cache._source.core().stack.queue

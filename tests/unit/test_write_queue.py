@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tiered_cache._engine.queue import MAX_ATTEMPTS, Pending, WriteQueue
+from tiered_cache._engine.state.write_queue import MAX_ATTEMPTS, Pending, WriteQueue
 from tiered_cache.contracts import JournalRow
 from tiered_cache.entry import Entry
 from tiered_cache.policies import QueueLimits

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from tiered_cache._engine.flights import Flight  # noqa: TC001 - NamedTuple fields
+from tiered_cache._engine.state.flights import Flight  # noqa: TC001 - NamedTuple fields
 from tiered_cache._engine.terms import Terms  # noqa: TC001 - NamedTuple fields
 from tiered_cache.computation import Computation  # noqa: TC001 - NamedTuple fields
 from tiered_cache.contracts import JournalRow, PutItem  # noqa: TC001 - NamedTuple fields

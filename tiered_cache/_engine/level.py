@@ -8,9 +8,9 @@ from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache._engine.breaker import Breaker, BreakerState
 from tiered_cache._engine.effects import FAILED, OK, REFUSED, SKIPPED, UNREADABLE, Reply
-from tiered_cache._engine.suspects import Suspects
+from tiered_cache._engine.state.breaker import Breaker, BreakerState
+from tiered_cache._engine.state.outdated_keys import Suspects
 from tiered_cache.contracts import (
     AwaitableTier,
     FencingTier,
@@ -21,6 +21,7 @@ from tiered_cache.contracts import (
     SteppedTier,
     TierInfo,
 )
+from tiered_cache.contracts.leases import LeaseTier
 from tiered_cache.errors import (
     ConfigurationError,
     RecordError,
@@ -28,15 +29,14 @@ from tiered_cache.errors import (
     TierUnavailableError,
 )
 from tiered_cache.events import Event, EventKind
-from tiered_cache.leases import LeaseTier
-from tiered_cache.outcomes import TierWrite, WriteOutcome
+from tiered_cache.results import TierWrite, WriteOutcome
 from tiered_cache_policies.contracts import TierFacts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from tiered_cache._engine.effects import Progress
-    from tiered_cache._engine.faultlog import FaultLog
+    from tiered_cache._engine.state.fault_log import FaultLog
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Absent, Found, PutItem, Recorder, Tier, TierContext
     from tiered_cache.entry import Entry

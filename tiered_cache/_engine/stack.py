@@ -12,29 +12,28 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from tiered_cache._engine.faultlog import FaultLog
-from tiered_cache._engine.findings import SKEW_ALLOWANCE_S
-from tiered_cache._engine.flights import Flights
-from tiered_cache._engine.following import Following
+from tiered_cache._engine.finding import SKEW_ALLOWANCE_S
 from tiered_cache._engine.level import Level
-from tiered_cache._engine.queue import WriteQueue
-from tiered_cache._engine.renewer import Renewer
-from tiered_cache._engine.stripes import LOCK_WAIT_S, Stripes
+from tiered_cache._engine.state.fault_log import FaultLog
+from tiered_cache._engine.state.flights import Flights
+from tiered_cache._engine.state.key_locks import LOCK_WAIT_S, Stripes
+from tiered_cache._engine.state.write_queue import WriteQueue
+from tiered_cache._engine.workers.change_follower import Following
+from tiered_cache._engine.workers.lease_renewer import Renewer
+from tiered_cache._process.fork import call_in_child
 from tiered_cache.contracts import EvictionReason, Reach, TierContext
 from tiered_cache.events import Event, EventKind, Listeners
-from tiered_cache.forking import call_in_child
 from tiered_cache_policies.contracts import Candidate, QueueLimits, QueuesWrites, WritePlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tiered_cache._engine.effects import Refresh, RefreshMany
-    from tiered_cache._engine.stripes import Stripe
+    from tiered_cache._engine.state.key_locks import Stripe
     from tiered_cache.clock import Clock
-    from tiered_cache.coherence import Coherence
     from tiered_cache.contracts import Codec, Counting, Journal, Recorder, Tier
     from tiered_cache.entry import Entry
-    from tiered_cache.single_flight import Scope, SingleFlight
+    from tiered_cache.options import Coherence, Scope, SingleFlight
     from tiered_cache_policies.contracts import (
         AdmissionPolicy,
         ExpiryPolicy,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tiered_cache.entry import NO_TAGS, Entry
 from tiered_cache.errors import SerializationError
-from tiered_cache.single_flight import Scope  # noqa: TC001 - a NamedTuple's field
+from tiered_cache.options import Scope  # noqa: TC001 - a NamedTuple's field
 from tiered_cache.units import Duration, parse_lifetime
 from tiered_cache_policies.contracts import NewValue
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from tiered_cache.cache import TieredCache
-    from tiered_cache.outcomes import JournalEntry
+    from tiered_cache.results import JournalEntry
 
 __all__ = ["run"]
 

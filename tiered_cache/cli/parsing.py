@@ -117,7 +117,7 @@ def _add_config_file(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_demo(commands: Commands) -> None:
-    from tiered_cache.cli.demo import add_arguments
+    from tiered_cache.demo import add_arguments
 
     parser = commands.add_parser(
         "demo",
@@ -127,7 +127,7 @@ def _add_demo(commands: Commands) -> None:
         "which the demo starts. Shows what each tier saved, and that all answers agree.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(module="tiered_cache.cli.demo", command="demo")
+    parser.set_defaults(module="tiered_cache.demo", command="demo")
     add_arguments(parser)
 
 

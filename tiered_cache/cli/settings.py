@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tiered_cache.cli.exits import CONFIGURATION, OK
 from tiered_cache.cli.output import print_json, print_table, printable, say
 from tiered_cache.config import SettingsMistakesError, json_schema, load_settings
-from tiered_cache.config.building import check_stack
+from tiered_cache.config.build import check_stack
 from tiered_cache.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tiered_cache.cli.output import print_json, print_table, say
 from tiered_cache.errors import ConfigurationError, MissingExtraError
 from tiered_cache.traces import Replay, Trace, read_trace, replay
 from tiered_cache.units import parse_size
-from tiered_cache_policies.registry import PolicyLookupError, eviction_policy, policy_names
+from tiered_cache_policies.policy_registry import PolicyLookupError, eviction_policy, policy_names
 
 if TYPE_CHECKING:
     import argparse

@@ -12,14 +12,14 @@ from tiered_cache.cli.output import print_json, printable, to_json
 from tiered_cache.cli.stack import OpenStack
 from tiered_cache.cli.tables import fleet_lines, fleet_table
 from tiered_cache.errors import MissingExtraError
-from tiered_cache.stats.advice import advise
+from tiered_cache.stats.output.advice import advise
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
     from tiered_cache.cache import TieredCache
-    from tiered_cache.stats.fleet import FleetStats
+    from tiered_cache.stats.fleet.fleet_stats import FleetStats
 
 __all__ = ["run"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from tiered_cache.stats.advice import advise
+from tiered_cache.stats.output.advice import advise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tiered_cache.changes import Lag
-    from tiered_cache.stats.fleet import FleetStats
-    from tiered_cache.stats.snapshot import TierStats
+    from tiered_cache.contracts.change_log import Lag
+    from tiered_cache.stats.fleet.fleet_stats import FleetStats
+    from tiered_cache.stats.snapshot.cache_stats import TierStats
 
 __all__ = ["amount", "fleet_lines", "fleet_table", "size", "span"]
 

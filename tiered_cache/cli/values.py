@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tiered_cache.cli.exits import FAILED, NO, OK, UNAVAILABLE, USAGE
 from tiered_cache.cli.output import finite, print_json, printable, printable_lines, say, to_json
 from tiered_cache.cli.stack import OpenStack
-from tiered_cache.outcomes import LookupStatus, WriteOutcome
+from tiered_cache.results import LookupStatus, WriteOutcome
 
 if TYPE_CHECKING:
     import argparse

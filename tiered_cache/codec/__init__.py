@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tiered_cache.codec.codec import RecordCodec
-from tiered_cache.codec.hostkey import default_host_key_path
-from tiered_cache.codec.registry import TypeRegistry
+from tiered_cache.codec.host_key import default_host_key_path
+from tiered_cache.codec.record_codec import RecordCodec
+from tiered_cache.codec.type_registry import TypeRegistry
 
 __all__ = ["RecordCodec", "TypeRegistry", "default_host_key_path"]

@@ -23,7 +23,7 @@ from tiered_cache.errors import CorruptRecordError, RecordError, UnsupportedReco
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tiered_cache.codec.registry import TypeRegistry
+    from tiered_cache.codec.type_registry import TypeRegistry
 
 __all__ = ["MAX_DEPTH", "AutoSerializer"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tiered_cache.config.building import build_stack
-from tiered_cache.config.loading import Resolved, Settings, json_schema, load_settings
+from tiered_cache.config.build import build_stack
+from tiered_cache.config.load import Resolved, Settings, json_schema, load_settings
 from tiered_cache.config.mistakes import Mistake, SettingsMistakesError
 
 __all__ = [

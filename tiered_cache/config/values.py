@@ -20,11 +20,11 @@ from pydantic import (
 from pydantic_settings import NoDecode
 
 from tiered_cache.codec.signing import MIN_SECRET_BYTES
-from tiered_cache.config.policies import check_policy_options
-from tiered_cache.config.registered import check_tier_names
+from tiered_cache.config.extensions import check_tier_names
+from tiered_cache.config.policy_options import check_policy_options
 from tiered_cache.config.text import expand, expand_path, expand_url
 from tiered_cache.units import Duration, Size, parse_duration, parse_lifetime, parse_size
-from tiered_cache_policies.registry import (
+from tiered_cache_policies.policy_registry import (
     admission_policy,
     eviction_policy,
     expiry_policy,

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tiered_cache.dashboard.reading import ALL, ProcessRow, Reading, Span
-from tiered_cache.stats.history import WINDOWS, History
+from tiered_cache.stats.fleet.history import WINDOWS, History
 
 if TYPE_CHECKING:
     from tiered_cache.cache import TieredCache
-    from tiered_cache.stats.fleet import FleetStats
+    from tiered_cache.stats.fleet.fleet_stats import FleetStats
 
 __all__ = ["Collector"]
 

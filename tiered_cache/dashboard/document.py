@@ -6,15 +6,15 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.dashboard.whatif import what_if
-from tiered_cache.stats.advice import advise
-from tiered_cache.stats.joining import largest
+from tiered_cache.stats.output.advice import advise
+from tiered_cache.stats.snapshot.gauges import largest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tiered_cache.dashboard.reading import ProcessRow, Reading
     from tiered_cache.dashboard.series import Series
-    from tiered_cache.stats.snapshot import CacheStats, FunctionStats, TierStats
+    from tiered_cache.stats.snapshot.cache_stats import CacheStats, FunctionStats, TierStats
     from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 __all__ = ["MAX_ADVICE", "MAX_PROCESSES", "TOP", "document"]

@@ -7,13 +7,13 @@ import reprlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache.outcomes import WriteOutcome
+from tiered_cache.results import WriteOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tiered_cache.cache import TieredCache
-    from tiered_cache.outcomes import WriteResult
+    from tiered_cache.results import WriteResult
 
 __all__ = ["MAX_FOUND", "SEARCH_S", "Entries"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tiered_cache.stats.snapshot import CacheStats
+    from tiered_cache.stats.snapshot.cache_stats import CacheStats
 
 __all__ = ["ALL", "WINDOWS", "ProcessRow", "Reading", "Span"]
 

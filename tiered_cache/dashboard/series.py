@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tiered_cache.dashboard.reading import ALL
 
 if TYPE_CHECKING:
-    from tiered_cache.stats.snapshot import CacheStats
+    from tiered_cache.stats.snapshot.cache_stats import CacheStats
 
 __all__ = ["MAX_POINTS", "Series"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache.stats.advice import miss_seconds
-from tiered_cache.stats.tiers import CURVE_SIZES
+from tiered_cache.stats.output.advice import miss_seconds
+from tiered_cache.stats.snapshot.tier_stats import CURVE_SIZES
 
 if TYPE_CHECKING:
-    from tiered_cache.stats.snapshot import CacheStats
+    from tiered_cache.stats.snapshot.cache_stats import CacheStats
 
 __all__ = ["what_if"]
 

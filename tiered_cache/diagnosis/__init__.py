@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tiered_cache.diagnosis.diagnosing import diagnose
-from tiered_cache.diagnosis.results import Check, Diagnosis, Verdict, Watcher
+from tiered_cache.diagnosis.diagnose import diagnose
+from tiered_cache.diagnosis.findings import Check, Diagnosis, Verdict, Watcher
 
 __all__ = ["Check", "Diagnosis", "Verdict", "Watcher", "diagnose"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiered_cache.diagnosis.results import Finding, wrong
+from tiered_cache.diagnosis.findings import Finding, wrong
 from tiered_cache.errors import (
     ConfigurationError,
     TieredCacheError,

@@ -6,12 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from tiered_cache.diagnosis.faults import explained
-from tiered_cache.diagnosis.results import Check, Verdict
+from tiered_cache.diagnosis.findings import Check, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tiered_cache.diagnosis.results import Finding, Watcher
+    from tiered_cache.diagnosis.findings import Finding, Watcher
 
 __all__ = ["Notes"]
 

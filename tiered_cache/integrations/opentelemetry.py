@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache.errors import MissingExtraError, show_key
 from tiered_cache.integrations.sources import snapshots
-from tiered_cache.stats.metrics import METRICS, Kind, Metric, samples
+from tiered_cache.stats.output.metrics import METRICS, Kind, Metric, samples
 
 try:
     from opentelemetry.metrics import MeterProvider, Observation, get_meter
@@ -25,9 +25,9 @@ except ImportError as error:
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
-    from tiered_cache.stats.metrics import Sample
-    from tiered_cache.stats.snapshot import CacheStats
-    from tiered_cache.tracing import Tell, Tracer
+    from tiered_cache.contracts.tracer import Tell, Tracer
+    from tiered_cache.stats.output.metrics import Sample
+    from tiered_cache.stats.snapshot.cache_stats import CacheStats
 
 __all__ = ["export_metrics", "opentelemetry_name", "span_tracer"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache.errors import MissingExtraError
 from tiered_cache.integrations.sources import snapshots
-from tiered_cache.stats.metrics import METRICS, Kind, Metric, samples
+from tiered_cache.stats.output.metrics import METRICS, Kind, Metric, samples
 
 try:
     from prometheus_client import CollectorRegistry, make_asgi_app
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric as Family
 
-    from tiered_cache.stats.snapshot import CacheStats
+    from tiered_cache.stats.snapshot.cache_stats import CacheStats
     from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 __all__ = ["CacheCollector", "metrics_app", "prometheus_name"]

@@ -10,7 +10,7 @@ from tiered_cache.errors import TieredCacheError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tiered_cache.stats.snapshot import CacheStats
+    from tiered_cache.stats.snapshot.cache_stats import CacheStats
 
 __all__ = ["Sources", "snapshots"]
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tiered_cache.journal.journal import DiskJournal
+from tiered_cache.journal.disk_journal import DiskJournal
 
 __all__ = ["DiskJournal"]

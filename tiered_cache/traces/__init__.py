@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tiered_cache.traces.reading import Trace, read_trace
-from tiered_cache.traces.recording import record_trace
-from tiered_cache.traces.replaying import Replay, replay
+from tiered_cache.traces.reader import Trace, read_trace
+from tiered_cache.traces.recorder import record_trace
+from tiered_cache.traces.replay import Replay, replay
 
 __all__ = ["Replay", "Trace", "read_trace", "record_trace", "replay"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tiered_cache_policies.admission.combining import Combining
-from tiered_cache_policies.numbers import positive
+from tiered_cache_policies.option_checks import positive
 
 if TYPE_CHECKING:
     from tiered_cache_policies.contracts import Candidate, TierFacts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tiered_cache_policies.admission.combining import Combining
-from tiered_cache_policies.units import Duration, parse_duration
+from tiered_cache_policies.quantities import Duration, parse_duration
 
 if TYPE_CHECKING:
     from tiered_cache_policies.contracts import Candidate, TierFacts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache_policies.units import Duration, parse_duration
+from tiered_cache_policies.quantities import Duration, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable

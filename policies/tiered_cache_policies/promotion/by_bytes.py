@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiered_cache_policies.units import Size, parse_size
+from tiered_cache_policies.quantities import Size, parse_size
 
 if TYPE_CHECKING:
     from tiered_cache_policies.contracts import FoundBelow, TierFacts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from tiered_cache_policies.numbers import share
+from tiered_cache_policies.option_checks import share
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 from tiered_cache_policies.contracts import HitAction
-from tiered_cache_policies.numbers import positive
+from tiered_cache_policies.option_checks import positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tiered_cache_policies.contracts import HitAction
-from tiered_cache_policies.numbers import part
+from tiered_cache_policies.option_checks import part
 
 if TYPE_CHECKING:
     from tiered_cache_policies.contracts import Hit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tiered_cache_policies.numbers import share
+from tiered_cache_policies.option_checks import share
 
 __all__ = ["Sampled"]
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tiered_cache_policies.contracts import Durability, QueueLimits, WritePlan
-from tiered_cache_policies.units import Duration, parse_duration
+from tiered_cache_policies.quantities import Duration, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

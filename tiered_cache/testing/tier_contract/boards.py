@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tiered_cache.boards import MAX_NOTICE_BYTES, Board, BoardTier
+from tiered_cache.contracts.boards import MAX_NOTICE_BYTES, Board, BoardTier
 from tiered_cache.errors import RecordRefusedError
 from tiered_cache.testing.threads import race
 from tiered_cache.testing.tier_contract._base import TierContractBase
@@ -22,7 +22,7 @@ _THREADS = 16
 
 
 class BoardContract(TierContractBase):
-    """What `tiered_cache.boards` promises; skipped for tiers without a board."""
+    """What `tiered_cache.contracts.boards` promises; skipped for tiers without a board."""
 
     @pytest.fixture
     def board(self, tier: Tier) -> Board:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tiered_cache.leases import Leases, LeaseTier
+from tiered_cache.contracts.leases import Leases, LeaseTier
 from tiered_cache.testing.threads import race
 from tiered_cache.testing.tier_contract._base import SHORT_S, TierContractBase
 from tiered_cache.testing.waiting import wait_until
@@ -23,7 +23,7 @@ _THREADS = 16
 
 
 class LeasingContract(TierContractBase):
-    """What `tiered_cache.leases` promises; skipped for tiers without leases."""
+    """What `tiered_cache.contracts.leases` promises; skipped for tiers without leases."""
 
     @pytest.fixture
     def leases(self, tier: Tier) -> Leases:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tiered_cache.changes import MAX_LOGGED_KEY, Change, ChangeLog, LoggedTier
 from tiered_cache.contracts import FencingTier, PutItem
+from tiered_cache.contracts.change_log import MAX_LOGGED_KEY, Change, ChangeLog, LoggedTier
 from tiered_cache.testing.tier_contract._base import TierContractBase
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _MANY = 20_000
 
 
 class LoggingContract(TierContractBase):
-    """What `tiered_cache.changes` promises; skipped for tiers without a log."""
+    """What `tiered_cache.contracts.change_log` promises; skipped for tiers without a log."""
 
     @pytest.fixture
     def log(self, tier: Tier) -> ChangeLog:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tiered_cache.changes import PlaceTier
+from tiered_cache.contracts.change_log import PlaceTier
 from tiered_cache.testing.tier_contract._base import TierContractBase
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _FAR = 1 << 100
 
 
 class PlacingContract(TierContractBase):
-    """What `tiered_cache.changes.PlaceTier` promises; skipped for tiers that remember no places."""
+    """What `tiered_cache.contracts.change_log.PlaceTier` promises; skipped for tiers that remember no places."""
 
     def placed(self, tier: Tier) -> PlaceTier:
         if not isinstance(tier, PlaceTier):

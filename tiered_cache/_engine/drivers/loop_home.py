@@ -1,0 +1,214 @@
+"""What the asynchronous driver of a cache keeps for each event loop that uses it."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from tiered_cache._engine.drivers.background_task import Errand
+from tiered_cache._engine.drivers.batching import Lookups, PutBatch, ReadBatch
+from tiered_cache._engine.drivers.event_loop import EventLoop, current_token, running_loop
+from tiered_cache._process.fork import call_in_child
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from tiered_cache._engine.effects import Put, Reply
+    from tiered_cache._engine.level import Level
+    from tiered_cache.contracts import AwaitedTier
+
+__all__ = ["TIER_THREADS", "WAITING_THREADS", "Home", "Homes"]
+
+TIER_THREADS = 16
+"""How many threads are in tiers at a time, for one event loop."""
+
+WAITING_THREADS = 8
+"""How many threads wait for something else: so that waiting keeps nobody from a tier."""
+
+_OF_LEVEL = ("put", "get_heads")
+
+T = TypeVar("T")
+
+
+class Home:
+    """One event loop: its threads and its sides of the tiers.
+
+    Not thread-safe: it is used in its loop's thread only, but for `close_soon`.
+
+    Attributes:
+        loop: The loop.
+        reading_logs: The work that reads the logs of the shared tiers now, for all tasks.
+        lookups: What its tasks look up in this turn.
+        refreshing: The keys that are computed anew in the background, and what cancels that.
+    """
+
+    def __init__(self, loop: EventLoop) -> None:
+        self.loop = loop
+        self.reading_logs: Errand[int] | None = None
+        self.lookups: Lookups | None = None
+        self.refreshing: dict[str, Callable[[], None]] = {}
+        self.keeper: AsyncGenerator[None] | None = None
+        self._tier_threads = anyio.CapacityLimiter(TIER_THREADS)
+        self._waiting_threads = anyio.CapacityLimiter(WAITING_THREADS)
+        self._reading_thread = anyio.CapacityLimiter(1)
+        self._sides: dict[int, AwaitedTier | None] = {}
+        self._reads: dict[int, ReadBatch] = {}
+        self._puts: dict[int, PutBatch] = {}
+
+    def reads(self, level: Level) -> ReadBatch:
+        """What is read from a tier in this turn of the loop."""
+        batch = self._reads.get(level.index)
+        if batch is None or batch.is_sent:
+            batch = self._reads[level.index] = ReadBatch(self, level)
+        return batch
+
+    def promotions(self, level: Level, done: Callable[[Put, Reply], object]) -> PutBatch:
+        """What is promoted into a tier in this turn; `done` is given each reply."""
+        batch = self._puts.get(level.index)
+        if batch is None or batch.is_sent:
+            batch = self._puts[level.index] = PutBatch(self, level, done)
+        return batch
+
+    def asks_without_thread(self, level: Level) -> bool:
+        """Whether a tier is asked by the loop itself."""
+        return self._side(level) is not None
+
+    def _side(self, level: Level) -> AwaitedTier | None:
+        """This loop's side of a tier; `None` where a thread has to ask it."""
+        try:
+            return self._sides[level.index]
+        except KeyError:
+            pass
+        if not level.is_open:
+            return None
+        tier = level.awaitable if self.loop.is_asyncio else None
+        side = None if tier is None else tier.awaited()
+        self._sides[level.index] = side
+        return side
+
+    async def call(
+        self, level: Level, operation: str, key: str | None, method: str, *args: Any
+    ) -> Reply:
+        """The reply of a tier to a call of its method: awaited, or made in a thread."""
+        side = self._side(level)
+        if side is not None:
+            return await level.await_call(operation, key, getattr(side, method), *args)
+        function = getattr(level if method in _OF_LEVEL else level.tier, method)
+        return await self.in_thread(level.call, operation, key, function, *args)
+
+    async def call_leases(
+        self, level: Level, operation: str, key: str, method: str, *args: Any
+    ) -> Reply:
+        """The same for the leases of a tier that has some."""
+        side = self._side(level)
+        if side is not None:
+            return await level.await_call(operation, key, getattr(side, method), key, *args)
+        function = getattr(level.leases, method)
+        run = self.wait_in_thread if method == "wait" else self.in_thread
+        return await run(level.call, operation, key, function, key, *args)
+
+    async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        """What `function`, which asks a tier, returns in a thread."""
+        return await self._in_one_of(self._tier_threads, function, *args)
+
+    async def wait_in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        """What `function`, which waits for something else than a tier, returns in a thread."""
+        return await self._in_one_of(self._waiting_threads, function, *args)
+
+    async def read_logs_in_thread(self, function: Callable[[], T]) -> T:
+        """What `function` returns, for which lookups wait: it has a thread of its own.
+
+        To be called by an errand.
+        """
+        return await anyio.to_thread.run_sync(function, limiter=self._reading_thread)
+
+    async def _in_one_of(
+        self, threads: anyio.CapacityLimiter, function: Callable[..., T], *args: Any
+    ) -> T:
+        # A thread can't be cancelled. Nobody else is given its place while it works, and who is cancelled
+        # is not kept by it: so the errand waits for it.
+        run = partial(anyio.to_thread.run_sync, function, *args, limiter=threads)
+        return await Errand(self.loop, run).result()
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether a thread is left that can wait."""
+        return self._waiting_threads.available_tokens >= 1
+
+    def close_soon(self) -> None:
+        """Be closed by the loop itself; from any thread."""
+
+        def begin() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is ending, and closes this by itself
+                self.loop.start(self.close)
+
+        self.loop.soon_from_thread(begin)
+
+    async def close(self) -> None:
+        """Let go of everything that this loop holds. May be called again."""
+        keeper, self.keeper = self.keeper, None
+        if keeper is not None:
+            await keeper.aclose()
+
+    async def let_go(self) -> None:
+        """End what is in the background, and close the sides of the tiers."""
+        for cancel in list(self.refreshing.values()):
+            cancel()
+        sides, self._sides = list(self._sides.values()), {}
+        for side in sides:
+            if side is not None:
+                await side.aclose()
+
+
+class Homes:
+    """The homes of one driver. Each is let go of when its loop ends, or when the cache is closed.
+
+    Thread-safe; a forked child starts without any.
+    """
+
+    def __init__(self) -> None:
+        self._forget()
+        call_in_child(self._forget)
+
+    def _forget(self) -> None:
+        self._homes: dict[object, Home] = {}
+        self._last: Home | None = None
+
+    def here(self) -> Home | None:
+        """The home of the running loop, if it has one already."""
+        token = current_token()
+        last = self._last
+        if last is not None and last.loop.token is token:
+            return last
+        found = self._last = self._homes.get(token)
+        return found
+
+    async def settle(self) -> Home:
+        """Make a home for the running loop. Suspends nobody."""
+        for token, home in list(self._homes.items()):
+            if home.loop.is_closed:
+                self._homes.pop(token, None)  # another loop may do the same now
+        home = Home(running_loop())
+        self._homes[home.loop.token] = home
+        # Loops close the generators that are left when they end; they have no other word for it.
+        home.keeper = self._keep(home)
+        await home.keeper.__anext__()
+        return home
+
+    async def _keep(self, home: Home) -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            self._homes.pop(home.loop.token, None)
+            if self._last is home:
+                self._last = None
+            await home.let_go()
+
+    def close_soon(self) -> None:
+        """Have every loop let go, each by itself."""
+        for home in list(self._homes.values()):
+            home.close_soon()

@@ -1,0 +1,130 @@
+"""What callers pass to a cache, checked and turned into what the engine takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tiered_cache._engine.terms import Terms
+from tiered_cache.contracts.checks import check_policy
+from tiered_cache.errors import ConfigurationError, InvalidKeyError
+from tiered_cache.keys import TAG_PREFIX, check_key
+from tiered_cache.options import Scope
+from tiered_cache.units import TTL, parse_lifetime
+from tiered_cache_policies.contracts import Durability
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tiered_cache._engine.stack import Stack
+    from tiered_cache.contracts import Tier
+    from tiered_cache_policies.contracts import AdmissionPolicy, ExpiryPolicy
+
+__all__ = [
+    "admission_by_tier",
+    "by_tier",
+    "check_prefix",
+    "check_reach",
+    "in_turn",
+    "level_of",
+    "tag_keys",
+    "terms_of",
+]
+
+T = TypeVar("T")
+_NO_TAGS: frozenset[str] = frozenset()
+
+
+def admission_by_tier(
+    tiers: Sequence[Tier], admission: AdmissionPolicy | Mapping[str, AdmissionPolicy] | None
+) -> Mapping[str, AdmissionPolicy]:
+    """The admission policies by the names of their tiers; one alone is that of every tier."""
+    if admission is None:
+        return {}
+    if not isinstance(admission, Mapping):
+        check_policy("admission", admission)
+        return dict.fromkeys([tier.name for tier in tiers], admission)
+    for policy in admission.values():
+        check_policy("admission", policy)
+    return by_tier("admission", tiers, admission)
+
+
+def by_tier(option: str, tiers: Sequence[Tier], values: Mapping[str, T]) -> Mapping[str, T]:
+    """`values`, if each name is that of a tier; raises `ConfigurationError`."""
+    names = [tier.name for tier in tiers]
+    if not isinstance(values, Mapping):
+        msg = f"{option}={values!r} must map names of tiers to values, such as {{{names[0]!r}: …}}"
+        raise ConfigurationError(msg)
+    for name in values:
+        if name not in names:
+            msg = f"{option}={name!r} is no tier of this cache: it has {', '.join(names)}"
+            raise ConfigurationError(msg)
+    return dict(values)
+
+
+def in_turn(expiry: ExpiryPolicy | Sequence[ExpiryPolicy]) -> tuple[ExpiryPolicy, ...]:
+    """Expiry policies in the order in which they are asked."""
+    several = isinstance(expiry, Sequence) and not isinstance(expiry, str)
+    policies: Any = expiry if several else (expiry,)
+    return tuple([check_policy("expiry", each) for each in policies])
+
+
+def check_reach(within: str | None) -> str | None:
+    """`within`, if it names who shares a tier; raises `ConfigurationError`."""
+    if within not in (None, "cluster", "host", "process"):
+        msg = f"within={within!r} must be 'cluster', 'host', 'process' or None"
+        raise ConfigurationError(msg)
+    return within
+
+
+def level_of(durability: str | None) -> Durability | None:
+    """The durability called so; raises `ConfigurationError`."""
+    if durability is None:
+        return None
+    try:
+        return Durability(durability)
+    except ValueError:
+        msg = f"durability={durability!r} must be 'memory', 'disk' or 'remote'"
+        raise ConfigurationError(msg) from None
+
+
+def terms_of(stack: Stack, ttl: TTL, tags: Iterable[str], scope: str | None = None) -> Terms:
+    """The terms under which a value is stored.
+
+    Raises:
+        InvalidDurationError: `ttl` is no lifetime.
+        InvalidKeyError: `tags` are no tags.
+        ConfigurationError: `scope` is none.
+    """
+    within = None if scope is None else Scope.of(scope)
+    lifetime_of = None
+    if ttl is None:
+        lifetime_s = stack.options.default_lifetime_s
+    elif callable(ttl):
+        lifetime_s, lifetime_of = math.inf, ttl
+    else:
+        lifetime_s = parse_lifetime(ttl)
+    if not tags:
+        return Terms(lifetime_s, _NO_TAGS, lifetime_of, within)
+    wanted: tuple[object, ...] = () if isinstance(tags, str) else (*tags,)
+    names = frozenset([tag for tag in wanted if isinstance(tag, str) and tag])
+    if len(names) < len({*wanted}) or not wanted:
+        msg = "tags must be non-empty strings in a set, list or tuple, such as tags={'repo:x'}"
+        raise InvalidKeyError(msg)
+    for name in names:
+        check_key(name)  # the versions of tags are kept under them
+    return Terms(lifetime_s, names, lifetime_of, within)
+
+
+def check_prefix(prefix: str) -> str:
+    """`prefix`, if it is one; raises `InvalidKeyError`."""
+    if not isinstance(prefix, str):
+        msg = f"A prefix must be a string, not {type(prefix).__name__}"
+        raise InvalidKeyError(msg)
+    return prefix
+
+
+def tag_keys(names: Iterable[str]) -> list[str]:
+    """The keys of tags' versions."""
+    return [TAG_PREFIX + name for name in names]

@@ -1,0 +1,281 @@
+"""What the synchronous and the asynchronous face of a cache have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+
+from tiered_cache._engine.effects import Plan  # noqa: TC001 - a NamedTuple's field
+from tiered_cache._engine.plans.delete import clear, delete, delete_many
+from tiered_cache._engine.plans.tags import invalidate_tags
+from tiered_cache._engine.plans.touch import touch
+from tiered_cache._engine.plans.write import store, store_many
+from tiered_cache._engine.stack import StackOptions
+from tiered_cache._face.arguments import (
+    admission_by_tier,
+    by_tier,
+    check_prefix,
+    in_turn,
+    level_of,
+    tag_keys,
+    terms_of,
+)
+from tiered_cache._face.core import MISSING, NO_NODES, BuiltOnce, Core, CoreSource, FunctionHits
+from tiered_cache.clock import SYSTEM_CLOCK
+from tiered_cache.codec import RecordCodec
+from tiered_cache.contracts.checks import check_policy, check_tiers
+from tiered_cache.errors import ConfigurationError, InvalidKeyError
+from tiered_cache.keys import VIEW_SEPARATOR, check_key, check_namespace
+from tiered_cache.options import Coherence, SingleFlight
+from tiered_cache.units import TTL, Duration, parse_duration, parse_lifetime
+from tiered_cache_policies.promotion.always import Always
+from tiered_cache_policies.statistics.counters import Counters
+from tiered_cache_policies.writing.write_through import WriteThrough
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from tiered_cache._engine.effects import Progress
+    from tiered_cache._engine.stack import Stack
+    from tiered_cache.clock import Clock
+    from tiered_cache.contracts import Codec, Tier
+    from tiered_cache.results import WriteResult
+    from tiered_cache_policies.contracts import (
+        AdmissionPolicy,
+        ExpiryPolicy,
+        PromotionPolicy,
+        RefreshPolicy,
+        StatisticsPolicy,
+        WritePolicy,
+    )
+
+__all__ = ["Change", "Face"]
+
+T = TypeVar("T")
+
+
+class Change(NamedTuple):
+    """A plan, and the keys that it changes."""
+
+    keys: Sequence[str]
+    plan: Plan[Any]
+
+
+class Face:
+    """One face of a cache, or of a view of it: its options, its keys, and what its inlined hits read.
+
+    Several faces may share one core. The arguments are described on `TieredCache`.
+    """
+
+    __slots__ = ("__weakref__", "_hits", "_live", "_now", "_prefix", "_source", "_view_hit")
+
+    def __init__(
+        self,
+        tiers: Sequence[Tier],
+        *,
+        namespace: str = "default",
+        writing: WritePolicy | None = None,
+        promotion: PromotionPolicy | None = None,
+        admission: AdmissionPolicy | Mapping[str, AdmissionPolicy] | None = None,
+        default_ttl: Duration | None = None,
+        expiry: ExpiryPolicy | Sequence[ExpiryPolicy] = (),
+        refreshing: RefreshPolicy | None = None,
+        single_flight: SingleFlight | None = None,
+        coherence: Coherence | None = None,
+        stale_for: Duration = 0,
+        max_ttl: Mapping[str, Duration] | None = None,
+        statistics: StatisticsPolicy | None = None,
+        codec: Codec | None = None,
+        strict: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
+        failures_to_open: int = 5,
+        probe_interval: Duration = "5s",
+    ) -> None:
+        if type(failures_to_open) is not int or failures_to_open < 1:
+            msg = f"failures_to_open={failures_to_open!r} must be a whole number of at least 1"
+            raise ConfigurationError(msg)
+        check_namespace(namespace)
+        check_tiers(tiers)
+        options = StackOptions(
+            namespace=namespace,
+            codec=RecordCodec(namespace) if codec is None else codec,
+            writing=WriteThrough() if writing is None else check_policy("writing", writing),
+            promotion=_chosen(promotion),
+            admission=admission_by_tier(tiers, admission),
+            expiry=in_turn(expiry),
+            refreshing=None if refreshing is None else check_policy("refreshing", refreshing),
+            single_flight=SingleFlight() if single_flight is None else single_flight,
+            coherence=Coherence() if coherence is None else coherence,
+            stale_for_s=parse_duration(stale_for, name="stale_for"),
+            longest_s={
+                name: parse_lifetime(longest, name="max_ttl")
+                for name, longest in by_tier("max_ttl", tiers, max_ttl or {}).items()
+            },
+            clock=clock,
+            default_lifetime_s=parse_lifetime(default_ttl, name="default_ttl"),
+            failures_to_open=failures_to_open,
+            probe_interval_s=parse_duration(probe_interval, name="probe_interval"),
+            strict=strict,
+        )
+        counting = Counters() if statistics is None else check_policy("statistics", statistics)
+        self._join(CoreSource(BuiltOnce(lambda: Core(tiers, options, counting))), "")
+        self._begin()
+
+    def _begin(self) -> None:
+        """Do what there is to be done at once."""
+
+    @classmethod
+    def _over(cls, source: CoreSource, prefix: str) -> Self:
+        """A face of what `source` has or will have, for the keys that begin with `prefix`."""
+        face = cls.__new__(cls)
+        face._join(source, prefix)
+        return face
+
+    def _join(self, source: CoreSource, prefix: str) -> None:
+        self._source = source
+        self._prefix = prefix
+        self._live = NO_NODES
+        self._now = SYSTEM_CLOCK.monotonic
+        self._view_hit: Callable[[], object] = _count_nothing
+        source.add(self)
+
+    def refresh(self, core: Core | None) -> None:
+        """Take the live nodes of `core` for the inlined hits: for the core's own use."""
+        if core is None:
+            self._live = NO_NODES
+            return
+        self._now = core.monotonic
+        self._hits = core.live_hits.counter
+        self._live = NO_NODES if self._prefix else core.live
+        self._view_hit = core.view_hits(self._prefix) if self._prefix else _count_nothing
+
+    @property
+    def codec(self) -> Codec:
+        """What turns values into records here: `cache.codec.registry.register(…)` adds a type."""
+        return self._source.core().stack.codec
+
+    @property
+    def staleness_bound(self) -> float:
+        """The seconds for which a value may still be served here that was changed elsewhere.
+
+        Counted from the moment when the change is in a tier that both share; 0.0 where no tier
+        stands above a shared one, `inf` where nothing bounds it.
+        """
+        return self._source.core().stack.following.bound_s
+
+    def namespace(self, name: str) -> Self:
+        """A view with keys of its own, in the same tiers and with the same settings and statistics.
+
+        Args:
+            name: Letters, digits, `_`, `-` and `.`, at most 64 of them.
+        """
+        check_namespace(name)
+        separator = VIEW_SEPARATOR
+        return self._over(self._source, f"{self._prefix}{separator}{name}{separator}")
+
+    def _function_hits(self, name: str) -> FunctionHits:
+        """What a wrapper of a function reads and counts its inlined hits by: for `cached`'s own use.
+
+        Args:
+            name: The function's; its keys are this, a colon and a digest.
+        """
+        face = FunctionHits(name, self._prefix)
+        self._source.add(face)
+        return face
+
+    def __repr__(self) -> str:
+        view = self._prefix.replace(VIEW_SEPARATOR, "/").strip("/")
+        name = type(self).__name__
+        return f"<{name} {view}>" if view else f"<{name}>"
+
+    def _to_set(
+        self,
+        stack: Stack,
+        key: str,
+        value: Any,
+        ttl: TTL,
+        tags: Iterable[str],
+        durability: str | None,
+    ) -> Change:
+        full, terms = self._full(key), terms_of(stack, ttl, tags)
+        return Change([full], store(stack, full, value, terms, level_of(durability)))
+
+    def _to_set_many(
+        self,
+        stack: Stack,
+        values: Mapping[str, Any],
+        ttl: TTL,
+        tags: Iterable[str],
+        durability: str | None,
+    ) -> Change:
+        full = self._full_keys(values)
+        named = {key: values[self._short(key)] for key in full}
+        terms = terms_of(stack, ttl, tags)
+        return Change(full, self._set_many(stack, named, terms, level_of(durability)))
+
+    def _set_many(self, stack: Stack, *arguments: Any) -> Plan[dict[str, WriteResult]]:
+        results = yield from store_many(stack, *arguments)
+        return {self._short(key): result for key, result in results.items()}
+
+    def _to_delete(self, stack: Stack, key: str) -> Change:
+        full = self._full(key)
+        return Change([full], delete(stack, full))
+
+    def _to_delete_many(self, stack: Stack, keys: Iterable[str]) -> Change:
+        full = self._full_keys(keys)
+        return Change(full, delete_many(stack, full))
+
+    def _to_touch(self, stack: Stack, key: str, ttl: Duration | None) -> Change:
+        lifetime_s = parse_lifetime(ttl)
+        full = self._full(key)
+        return Change([full], touch(stack, full, lifetime_s, stack.clock.wall()))
+
+    def _to_clear(self, stack: Stack, prefix: str, progress: Progress | None) -> Change:
+        return Change([], clear(stack, self._full_prefix(prefix), progress))
+
+    def _to_invalidate_tags(self, stack: Stack, tags: Iterable[str]) -> Change:
+        names = sorted({check_key(tag) for tag in tags})
+        return Change(tag_keys(names), invalidate_tags(stack, names))
+
+    def _walk(self, core: Core, prefix: str) -> Iterator[str]:
+        """The keys whose full names begin with `prefix` and that some tier holds, each once."""
+        seen: set[str] = set()
+        start = len(self._prefix)
+        for level in core.stack.levels:
+            for key in level.walk(prefix):
+                if key not in seen and not key.startswith(VIEW_SEPARATOR, start):
+                    seen.add(key)
+                    yield key[start:]
+        core.stack.tell()
+
+    def _hit_in_view(self, core: Core, key: str) -> Any:
+        value = core.live_hit(key)
+        if value is not MISSING:
+            self._view_hit()
+        return value
+
+    def _full(self, key: str) -> str:
+        return self._prefix + check_key(key)
+
+    def _full_prefix(self, prefix: str) -> str:
+        return self._prefix + check_prefix(prefix)
+
+    def _full_keys(self, keys: Iterable[str]) -> list[str]:
+        if isinstance(keys, str):
+            msg = "keys must be several keys, not one string: write [key]"
+            raise InvalidKeyError(msg)
+        unique = dict.fromkeys([check_key(key) for key in keys])
+        return [self._prefix + key for key in unique]
+
+    def _short(self, key: str) -> str:
+        return key[len(self._prefix) :]
+
+
+def _chosen(promotion: PromotionPolicy | None) -> PromotionPolicy | None:
+    """The policy that is to be asked; `None` where it is known what it would say."""
+    if promotion is None or type(promotion) is Always:
+        return None
+    return check_policy("promotion", promotion)
+
+
+def _count_nothing() -> None:
+    """For a cache, whose hits are counted where they are read."""

@@ -1,0 +1,1 @@
+"""Counting while a cache works; exact under threads."""

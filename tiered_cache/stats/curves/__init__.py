@@ -1,0 +1,1 @@
+"""Miss-ratio curves from a sample of the keys."""

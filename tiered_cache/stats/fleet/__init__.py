@@ -1,0 +1,1 @@
+"""The statistics of all processes that share a tier."""

@@ -1,0 +1,1 @@
+"""Statistics for people and monitoring systems: HTML, plots, metrics, advice."""

@@ -1,0 +1,162 @@
+"""Leases for hosts that share a Redis or Valkey server."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from tiered_cache._process.fork import call_in_child
+from tiered_cache.contracts.leases import LeaseAnswer
+from tiered_cache.tiers.redis._script import Script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tiered_cache.tiers.redis._connection import Speaker, Talk
+
+__all__ = ["POLL_S", "LeaseTalk", "RedisLeases"]
+
+_REMEMBERED_MS = 3_600_000
+_DONE_MS = 10_000
+POLL_S = 0.02
+"""How long who waits does so where no connection is left to be blocked."""
+
+# A lease is "<end, in ms of the server's clock> <whether anybody waits> <owner>". Who asks twice has lost
+# the connection, or the node, before the first answer came: he is not to wait for himself.
+_ACQUIRE = Script(f"""
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local held, state, waited = redis.call('GET', KEYS[1]), 1, '0'
+if held then
+  local ends, marked, owner = string.match(held, '^(%d+) (%d) (.*)$')
+  if owner == ARGV[1] then
+    waited = marked
+  elseif ends and tonumber(ends) > now then
+    redis.call('SET', KEYS[1], ends .. ' 1 ' .. owner, 'KEEPTTL')
+    return {{0, tonumber(ends) - now}}
+  else
+    state = 2
+  end
+end
+local mine = string.format('%.0f', now + ARGV[2]) .. ' ' .. waited .. ' ' .. ARGV[1]
+redis.call('SET', KEYS[1], mine, 'PX', ARGV[2] + {_REMEMBERED_MS})
+return {{state, 0}}
+""")
+_RENEW = Script(f"""
+local held = redis.call('GET', KEYS[1])
+local waited, owner = string.match(held or '', '^%d+ (%d) (.*)$')
+if owner ~= ARGV[1] then return 0 end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local mine = string.format('%.0f', now + ARGV[2]) .. ' ' .. waited .. ' ' .. owner
+redis.call('SET', KEYS[1], mine, 'PX', ARGV[2] + {_REMEMBERED_MS})
+return 1
+""")
+_RELEASE = Script("""
+local waited, owner = string.match(redis.call('GET', KEYS[1]) or '', '^%d+ (%d) (.*)$')
+if owner ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+return tonumber(waited)
+""")
+
+
+class LeaseTalk:
+    """Talks about leases: each method is that of `Leases` with its name. Thread-safe.
+
+    Each request is one script on one key. Who waits blocks on a stream, to which the holder adds
+    when he gives the lease back and somebody waits; that costs a second round trip.
+
+    Args:
+        speaker: Asks.
+    """
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._ask_all = speaker.ask_all
+        self._aside = ""
+
+    def open(self, aside: str) -> None:
+        """Say with what the names begin of what is kept beside the records."""
+        self._aside = aside
+
+    def _name(self, kind: str, key: str) -> bytes:
+        return f"{self._aside}{kind}:".encode() + key.encode("utf-8", "surrogatepass")
+
+    def acquire(self, key: str, owner: str, lifetime_s: float) -> Talk[LeaseAnswer]:
+        """Ask for the lease of `key`."""
+        acquire = _ACQUIRE.call([self._name("lease", key)], (owner, int(lifetime_s * 1000)))
+        newest = ("XREVRANGE", self._name("done", key), "+", "-", "COUNT", 1)
+        # In this order: what is added between the two would else be waited for in vain.
+        entries, (state, left_ms) = yield from self._ask_all("acquire", key, [newest, acquire])
+        if state:
+            return LeaseAnswer(granted=True, taken_over=state == 2)
+        seen = entries[0][0] if entries else b"0-0"
+        return LeaseAnswer(granted=False, ends_in_s=left_ms / 1000, seen=seen)
+
+    def renew(self, key: str, owner: str, lifetime_s: float) -> Talk[bool]:
+        """Have `lifetime_s` seconds from now; false if somebody else was given the lease."""
+        name = self._name("lease", key)
+        renew = _RENEW.call([name], (owner, int(lifetime_s * 1000)))
+        (renewed,) = yield from self._ask_all("renew", key, [renew])
+        return bool(renewed)
+
+    def release(self, key: str, owner: str) -> Talk[None]:
+        """Give the lease back; who waits is woken."""
+        release = _RELEASE.call([self._name("lease", key)], (owner,))
+        (waited,) = yield from self._ask_all("release", key, [release])
+        if waited:
+            done = self._name("done", key)
+            tell = ("XADD", done, "MAXLEN", 1, "*", "", "")
+            yield from self._ask_all("release", key, [tell, ("PEXPIRE", done, _DONE_MS)])
+
+    def wait(self, key: str, seen: object, timeout_s: float) -> Talk[None]:
+        """Block until the lease is given back, or `timeout_s` is over."""
+        block_ms = max(1, int(timeout_s * 1000))
+        wait = ("XREAD", "BLOCK", block_ms, "STREAMS", self._name("done", key), seen)
+        yield from self._ask_all("wait", key, [wait], timeout_s)
+
+
+class RedisLeases:
+    """Implements `Leases` for hosts that share a server, by the server's clock.
+
+    Args:
+        talk: What is said.
+        converse: Has a talk.
+        max_waiting: How many connections may be blocked by waiting; past that, who waits polls.
+    """
+
+    def __init__(
+        self, talk: LeaseTalk, converse: Callable[[Talk[Any]], Any], max_waiting: int
+    ) -> None:
+        self._talk = talk
+        self._converse = converse
+        self._max_waiting = max_waiting
+        self._start()
+        call_in_child(self._start)
+
+    def _start(self) -> None:
+        self._may_block = threading.Semaphore(self._max_waiting)
+
+    def acquire(self, key: str, owner: str, lifetime_s: float) -> LeaseAnswer:
+        """Ask for the lease of `key`."""
+        answer: LeaseAnswer = self._converse(self._talk.acquire(key, owner, lifetime_s))
+        return answer
+
+    def renew(self, key: str, owner: str, lifetime_s: float) -> bool:
+        """Have `lifetime_s` seconds from now; false if somebody else was given the lease."""
+        return bool(self._converse(self._talk.renew(key, owner, lifetime_s)))
+
+    def release(self, key: str, owner: str) -> None:
+        """Give the lease back; who waits is woken."""
+        self._converse(self._talk.release(key, owner))
+
+    def wait(self, key: str, seen: object, timeout_s: float) -> None:
+        """Block until the lease is given back, or `timeout_s` is over."""
+        may_block = self._may_block
+        if not may_block.acquire(blocking=False):
+            time.sleep(min(timeout_s, POLL_S))
+            return
+        try:
+            self._converse(self._talk.wait(key, seen, timeout_s))
+        finally:
+            may_block.release()
