@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-__all__ = ["SYSTEM_CLOCK", "Clock", "SystemClock"]
+__all__ = ["SKEW_ALLOWANCE_S", "SYSTEM_CLOCK", "Clock", "SystemClock"]
+
+SKEW_ALLOWANCE_S = 5.0
+"""Seconds that the clocks of two hosts may differ before a record counts as written in the future."""
 
 
 class Clock(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tiered_cache._engine.effects import OK, SKIPPED, UNREADABLE, Reply
+from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.contracts import Absent, Found
 from tiered_cache.entry import Entry
 from tiered_cache.errors import RecordError, SignatureError, UnsupportedRecordError
@@ -13,10 +14,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.level import Level
     from tiered_cache.contracts import Codec
 
-__all__ = ["SKEW_ALLOWANCE_S", "UNKNOWN", "Finding", "judge"]
-
-SKEW_ALLOWANCE_S = 5.0
-"""How far the clocks of two hosts may be apart before a record counts as coming from the future."""
+__all__ = ["UNKNOWN", "Finding", "judge"]
 
 UNKNOWN = object()
 """The token of a tier that did not answer: nothing may be filled into it."""

@@ -12,7 +12,6 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from tiered_cache._engine.finding import SKEW_ALLOWANCE_S
 from tiered_cache._engine.level import Level
 from tiered_cache._engine.state.fault_log import FaultLog
 from tiered_cache._engine.state.flights import Flights
@@ -21,6 +20,7 @@ from tiered_cache._engine.state.write_queue import WriteQueue
 from tiered_cache._engine.workers.change_follower import Following
 from tiered_cache._engine.workers.lease_renewer import Renewer
 from tiered_cache._process.fork import call_in_child
+from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.contracts import EvictionReason, Reach, TierContext
 from tiered_cache.events import Event, EventKind, Listeners
 from tiered_cache_policies.contracts import Candidate, QueueLimits, QueuesWrites, WritePlan

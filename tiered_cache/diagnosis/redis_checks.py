@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from tiered_cache._engine.finding import SKEW_ALLOWANCE_S
+from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.diagnosis.faults import COMMANDS, explained
 from tiered_cache.diagnosis.findings import advise, fine, left_out, wrong
 from tiered_cache.diagnosis.tier_probes import milliseconds

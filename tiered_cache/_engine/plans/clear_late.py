@@ -18,9 +18,9 @@ from tiered_cache._engine.effects import (
     Scan,
     WriteJournalMany,
 )
-from tiered_cache._engine.finding import SKEW_ALLOWANCE_S
 from tiered_cache._engine.plans.write_back import as_of, reached
 from tiered_cache._engine.state.write_queue import Pending
+from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.contracts import JournalRow, PutItem
 from tiered_cache.entry import TOMBSTONE_LIFETIME_S, make_tombstone
 from tiered_cache_policies.contracts import WriteRequest

@@ -13,10 +13,11 @@ import secrets
 from typing import TYPE_CHECKING
 
 from tiered_cache._engine.effects import OK, Plan, Put
-from tiered_cache._engine.finding import SKEW_ALLOWANCE_S, UNKNOWN, Finding
+from tiered_cache._engine.finding import UNKNOWN, Finding
 from tiered_cache._engine.plans.outdated import trust
 from tiered_cache._engine.plans.seek import peek, seek
 from tiered_cache._engine.state.entry_records import Records
+from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.contracts import ANY, PutItem
 from tiered_cache.entry import Entry
 from tiered_cache.keys import TAG_PREFIX

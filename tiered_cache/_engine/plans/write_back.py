@@ -19,9 +19,9 @@ from tiered_cache._engine.effects import (
     WriteJournal,
     WriteJournalMany,
 )
-from tiered_cache._engine.finding import SKEW_ALLOWANCE_S
 from tiered_cache._engine.state.entry_records import Records
 from tiered_cache._engine.state.write_queue import Pending
+from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.contracts import Absent, Found, JournalRow, PutItem
 from tiered_cache.entry import TOMBSTONE_LIFETIME_S, make_tombstone
 from tiered_cache.events import Event, EventKind
