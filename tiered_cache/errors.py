@@ -1,7 +1,7 @@
-"""Every exception that tiered_cache raises; all share the root `TieredCacheError`.
+"""Every exception that tiered_cache raises; `TieredCacheError` is the root of all.
 
-The attributes `tier`, `operation` and `key` say where it happened, as far as that is known, and
-`__cause__` holds the library's own exception. No message contains a value or a secret.
+The attributes `tier`, `operation` and `key` name the place of the failure, as far as it is known.
+`__cause__` is the underlying library's exception. No message contains a value or a secret.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ __all__ = [
     "ForeignRecordError",
     "InvalidDurationError",
     "InvalidKeyError",
+    "InvalidSizeError",
     "JournalError",
     "MissingExtraError",
     "QueueFullError",
@@ -35,10 +36,10 @@ class TieredCacheError(Exception):
     """The root of all exceptions of this package.
 
     Args:
-        message: What happened and what to do about it.
-        tier: The tier's name, where one was involved.
+        message: The failure, and the remedy.
+        tier: The name of the tier, where one was involved.
         operation: The tier operation, such as `"get"`.
-        key: The key that was asked for; shortened when it is shown.
+        key: The full key. `str()` shows its first 80 characters.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class TieredCacheError(Exception):
 
 
 class ConfigurationError(TieredCacheError, ValueError):
-    """A cache was asked for that can't be built; the message says what to change."""
+    """A cache can't be built from its arguments or settings; the message names the change to make."""
 
 
 class MissingExtraError(ConfigurationError, ImportError):
@@ -75,11 +76,15 @@ class MissingExtraError(ConfigurationError, ImportError):
 
 
 class InvalidKeyError(TieredCacheError, TypeError, ValueError):
-    """A key is not a usable string, or arguments have no stable key."""
+    """A key is not a usable string, or arguments of a function have no stable key."""
 
 
 class InvalidDurationError(TieredCacheError, ValueError):
-    """A duration or a size is not a usable number or string."""
+    """A duration is no number of seconds, `timedelta` or text such as `"10m"`, or is out of range."""
+
+
+class InvalidSizeError(TieredCacheError, ValueError):
+    """A size is no number of bytes or text such as `"512MiB"`, or is out of range."""
 
 
 class CacheClosedError(TieredCacheError, RuntimeError):
@@ -87,15 +92,15 @@ class CacheClosedError(TieredCacheError, RuntimeError):
 
 
 class SerializationError(TieredCacheError, TypeError):
-    """A value can't be turned into bytes under the rules of the tier that should hold it."""
+    """A value can't be written as a record under the rules of the tier that should hold it."""
 
 
 class ComputationTimeoutError(TieredCacheError, TimeoutError):
-    """A caller waited for another one's computation for as long as `SingleFlight` says."""
+    """A waiter reached the timeout of `SingleFlight` before the leader finished."""
 
 
 class QueueFullError(TieredCacheError, TimeoutError):
-    """A write found no room in the write-back queue within its deadline; nothing was written."""
+    """The write-back queue had no room for a write within the deadline; nothing was written."""
 
 
 class JournalError(TieredCacheError, OSError):
@@ -103,11 +108,11 @@ class JournalError(TieredCacheError, OSError):
 
 
 class TierError(TieredCacheError):
-    """A tier failed; callers see this only where they chose `strict`."""
+    """A tier failed. Only a `strict` cache raises this to its caller."""
 
 
 class TierUnavailableError(TierError, ConnectionError):
-    """A tier can't be reached or is broken as a whole. Opens its breaker when repeated."""
+    """A tier can't be reached, or failed as a whole. Repeated, it opens the tier's breaker."""
 
 
 class TierTimeoutError(TierUnavailableError, TimeoutError):
@@ -115,31 +120,31 @@ class TierTimeoutError(TierUnavailableError, TimeoutError):
 
 
 class RecordRefusedError(TierError):
-    """A healthy tier does not take this one record, because of its size, say."""
+    """A healthy tier refused one record, for example because of its size. Opens no breaker."""
 
 
 class RecordError(TieredCacheError):
-    """Bytes from a tier are not a record that can be used; on the read path this is a miss."""
+    """Bytes from a tier are no usable record. A lookup counts this as a miss."""
 
 
 class CorruptRecordError(RecordError):
-    """The bytes are damaged or truncated: lengths or the checksum don't agree."""
+    """The bytes are damaged or truncated: their lengths or their checksum don't agree."""
 
 
 class ForeignRecordError(RecordError):
-    """The bytes were not written by tiered_cache, or belong to another key or namespace."""
+    """The bytes are no record of tiered_cache, or belong to another key or namespace."""
 
 
 class UnsupportedRecordError(RecordError):
-    """The record's version, serializer or flags are newer than this reader."""
+    """The record needs a newer reader, or a type that is not registered here."""
 
 
 class SignatureError(RecordError):
-    """The record needs a signature, and has none that one of our keys verifies."""
+    """The record needs a signature, and no key of this process verifies the one it has."""
 
 
 def show_key(key: str) -> str:
-    """`key` for a message or a log line: escaped, on one line, and its first 80 characters."""
+    """`key` for a message or log line: escaped, on one line, cut to its first 80 characters."""
     if len(key) <= _KEY_SHOWN:
         return repr(key)
     return f"{key[:_KEY_SHOWN]!r}… ({len(key)} characters)"

@@ -1,11 +1,11 @@
-"""Durations and sizes as people write them, refused in the words of this package's errors."""
+"""Durations and sizes from arguments and settings; a bad one raises one of this package's errors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from tiered_cache.errors import InvalidDurationError
+from tiered_cache.errors import InvalidDurationError, InvalidSizeError
 from tiered_cache_policies import quantities
 from tiered_cache_policies.quantities import Duration, Size
 
@@ -13,14 +13,15 @@ __all__ = ["TTL", "Duration", "Size", "parse_duration", "parse_lifetime", "parse
 
 
 TTL = Duration | Callable[[Any], Duration | None] | None
-"""A lifetime, or a function that says the lifetime of a value."""
+"""A lifetime, `None` for no limit, or a function from a value to its lifetime."""
 
 
 def parse_duration(value: Duration, *, name: str = "duration") -> float:
-    """Seconds of a duration; see `tiered_cache_policies.quantities.parse_duration`.
+    """A duration in seconds; see `tiered_cache_policies.quantities.parse_duration`.
 
     Raises:
-        InvalidDurationError: It is negative, NaN, longer than 100 years or not a duration.
+        InvalidDurationError: The value is no duration, is negative or NaN, or is longer than 100
+            years.
     """
     try:
         return quantities.parse_duration(value, name=name)
@@ -29,10 +30,10 @@ def parse_duration(value: Duration, *, name: str = "duration") -> float:
 
 
 def parse_lifetime(value: Duration | None, *, name: str = "ttl") -> float:
-    """Seconds that an entry may live; `None` and `math.inf` are no limit, infinity.
+    """A lifetime in seconds; `math.inf` for `None` and `math.inf`, which mean no limit.
 
     Raises:
-        InvalidDurationError: As `parse_duration`, and for zero.
+        InvalidDurationError: As for `parse_duration`, and for zero.
     """
     try:
         return quantities.parse_lifetime(value, name=name)
@@ -41,12 +42,12 @@ def parse_lifetime(value: Duration | None, *, name: str = "ttl") -> float:
 
 
 def parse_size(value: Size, *, name: str = "size") -> int:
-    """Bytes of a size; see `tiered_cache_policies.quantities.parse_size`.
+    """A size in bytes; see `tiered_cache_policies.quantities.parse_size`.
 
     Raises:
-        InvalidDurationError: It is not a size of at least one byte.
+        InvalidSizeError: The value is no size, is less than one byte, or is 8 EiB or more.
     """
     try:
         return quantities.parse_size(value, name=name)
     except ValueError as error:
-        raise InvalidDurationError(str(error)) from None
+        raise InvalidSizeError(str(error)) from None

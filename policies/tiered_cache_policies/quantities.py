@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: `"250ms"`, `"1d"`, `"512MiB"`."""
+"""Durations and sizes, as numbers or as text such as `"250ms"`, `"1d"` and `"512MiB"`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ Duration = float | int | str | dt.timedelta
 Size = int | str
 
 _SECONDS = {
+    "": 1.0,
     "ms": 0.001,
     "s": 1.0,
     "m": 60.0,
@@ -33,57 +34,42 @@ _BYTES = {
     "tib": 2**40,
 }
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", re.ASCII)
+_NO_LIMIT = frozenset({"never", "none", "null", "inf", "infinite", "infinity", "forever"})
 _MAX_BYTES = 2**63 - 1024
-"""What SQLite and file systems can count, and a float can hold."""
+"""The largest size that SQLite and file systems can count and that a float holds."""
 _MAX_SECONDS = 100 * 365.25 * 86400.0
-"""A century: longer is a mistake, and near 2**53 microseconds a float clock loses its ticks."""
+"""A century. Anything longer is a mistake, and near 2**53 microseconds a float clock stops ticking."""
 
 
 def parse_duration(value: Duration, *, name: str = "duration") -> float:
-    """Seconds of a duration.
+    """A duration in seconds.
 
     Args:
-        value: A number of seconds, a `timedelta`, or a string such as `"250ms"`, `"10m"`, `"1d"`
-            (units: ms, s, m or min, h, d, w).
-        name: What the duration is, for the message.
+        value: A number of seconds, a `timedelta`, or text such as `"250ms"`, `"10m"`, `"60"`.
+            Units: ms, s, m or min, h, d, w. A number without a unit is seconds.
+        name: The name of the option, for the error message.
 
     Raises:
-        ValueError: It is negative, NaN, longer than 100 years or not a duration.
+        ValueError: The value is no duration, is negative or NaN, or is longer than 100 years.
     """
-    if isinstance(value, dt.timedelta):
-        seconds = value.total_seconds()
-    elif isinstance(value, str):
-        match = _QUANTITY.fullmatch(value)
-        if match is None or match[2].lower() not in _SECONDS:
-            msg = f"{name}={value!r} is not a duration: write seconds, or a number with one of {_names(_SECONDS)}, such as '10m'"
-            raise ValueError(msg)
-        seconds = float(match[1]) * _SECONDS[match[2].lower()]
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = _to_float(value, name)
-    else:
-        msg = f"{name} must be seconds, a timedelta or a string such as '10m', not {type(value).__name__}"
-        raise ValueError(msg)
-    if math.isnan(seconds) or seconds < 0:
-        msg = f"{name}={value!r} is not a duration: it must be a number of seconds of zero or more"
-        raise ValueError(msg)
-    if seconds > _MAX_SECONDS:
-        msg = f"{name}={value!r} is longer than 100 years: use None for no limit"
-        raise ValueError(msg)
-    return seconds
+    return _seconds(value, name, "write at most 100 years")
 
 
 def parse_lifetime(value: Duration | None, *, name: str = "ttl") -> float:
-    """Seconds that an entry may live; `None` and `math.inf` are no limit, infinity.
+    """A lifetime in seconds; `math.inf` for `None` and `math.inf`, which mean no limit.
 
     Raises:
-        ValueError: As `parse_duration`, and for zero: an entry that is gone when it
-            arrives is a mistake in nearly every program that asks for it.
+        ValueError: As for `parse_duration`, and for zero: the entry would expire on arrival,
+            which is a mistake in nearly every program.
     """
     if type(value) is float and 0.0 < value <= _MAX_SECONDS:
         return value
     if value is None or value == math.inf:
         return math.inf
-    seconds = parse_duration(value, name=name)
+    if isinstance(value, str) and value.strip().lower() in _NO_LIMIT:
+        msg = f"{name}={value!r} is not a duration: use None for no limit"
+        raise ValueError(msg)
+    seconds = _seconds(value, name, "use None for no limit")
     if seconds == 0:
         msg = f"{name}={value!r} would expire at once: use delete() to remove a key, None for no limit, or don't store the value"
         raise ValueError(msg)
@@ -91,15 +77,15 @@ def parse_lifetime(value: Duration | None, *, name: str = "ttl") -> float:
 
 
 def parse_size(value: Size, *, name: str = "size") -> int:
-    """Bytes of a size.
+    """A size in bytes.
 
     Args:
-        value: A number of bytes, or a string such as `"512MiB"`, `"8MB"` (units: B, KB to TB in
-            powers of 1000, KiB to TiB in powers of 1024).
-        name: What the size is, for the message.
+        value: A number of bytes, or text such as `"512MiB"`, `"8MB"`, `"4096"`. Units: B, KB to TB
+            (powers of 1000), KiB to TiB (powers of 1024). A number without a unit is bytes.
+        name: The name of the option, for the error message.
 
     Raises:
-        ValueError: It is not a size of at least one byte.
+        ValueError: The value is no size, is less than one byte, or is 8 EiB or more.
     """
     if isinstance(value, str):
         match = _QUANTITY.fullmatch(value)
@@ -118,13 +104,35 @@ def parse_size(value: Size, *, name: str = "size") -> int:
     return int(size)
 
 
-def _to_float(value: float, name: str) -> float:
+def _seconds(value: Duration, name: str, too_long: str) -> float:
+    """`value` in seconds; `too_long` says how to write a duration of more than 100 years."""
     try:
-        return float(value)
+        seconds = _converted(value, name)
     except OverflowError:
-        msg = f"{name} is too large for a number of seconds: use None for no limit"
+        msg = f"{name} is too large for a number of seconds: {too_long}"
         raise ValueError(msg) from None
+    if math.isnan(seconds) or seconds < 0:
+        msg = f"{name}={value!r} is not a duration: it must be a number of seconds of zero or more"
+        raise ValueError(msg)
+    if seconds > _MAX_SECONDS:
+        msg = f"{name}={value!r} is longer than 100 years: {too_long}"
+        raise ValueError(msg)
+    return seconds
 
 
-def _names(units: dict[str, float]) -> str:
-    return " ".join(units)
+def _converted(value: Duration, name: str) -> float:
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    if isinstance(value, str):
+        match = _QUANTITY.fullmatch(value)
+        if match is None or match[2].lower() not in _SECONDS:
+            units = " ".join(filter(None, _SECONDS))
+            msg = f"{name}={value!r} is not a duration: write seconds, or a number with one of {units}, such as '10m'"
+            raise ValueError(msg)
+        return float(match[1]) * _SECONDS[match[2].lower()]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    msg = (
+        f"{name} must be seconds, a timedelta or a string such as '10m', not {type(value).__name__}"
+    )
+    raise ValueError(msg)

@@ -47,6 +47,7 @@ def test_an_error_travels_between_processes(kind: type[TieredCacheError]) -> Non
         (errors.InvalidKeyError, TypeError),
         (errors.InvalidKeyError, ValueError),
         (errors.InvalidDurationError, ValueError),
+        (errors.InvalidSizeError, ValueError),
         (errors.CacheClosedError, RuntimeError),
         (errors.SerializationError, TypeError),
         (errors.TierUnavailableError, ConnectionError),

@@ -1,4 +1,4 @@
-"""Durations and sizes: what is understood, and what is refused with which words."""
+"""Durations and sizes: the accepted forms, and the messages for the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiered_cache.errors import InvalidDurationError, TieredCacheError
+from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tiered_cache.config import SettingsMistakesError, load_settings
+from tiered_cache.errors import InvalidDurationError, InvalidSizeError, TieredCacheError
 from tiered_cache.units import parse_duration, parse_lifetime, parse_size
 
 _CENTURY_S = 100 * 365.25 * 86400
@@ -31,6 +33,9 @@ _CENTURY_S = 100 * 365.25 * 86400
         ("1.5h", 5400.0),
         ("1d", 86400.0),
         ("2w", 1209600.0),
+        ("60", 60.0),
+        (" 0.5 ", 0.5),
+        ("0", 0.0),
         (" 3 H ", 10800.0),
         (_CENTURY_S, _CENTURY_S),
     ],
@@ -49,14 +54,16 @@ def test_a_duration_is_understood(written: Any, seconds: float) -> None:
         (-1e-9, "not a duration"),
         (-math.inf, "not a duration"),
         (dt.timedelta(seconds=-1), "not a duration"),
-        (math.inf, "use None for no limit"),
-        (1e300, "use None for no limit"),
-        (10**400, "use None for no limit"),
-        (_CENTURY_S + 1, "use None for no limit"),
-        ("9" * 400 + "s", "use None for no limit"),
-        (dt.timedelta.max, "use None for no limit"),
+        (math.inf, "write at most 100 years"),
+        (1e300, "write at most 100 years"),
+        (10**400, "write at most 100 years"),
+        (_CENTURY_S + 1, "write at most 100 years"),
+        ("9" * 400 + "s", "write at most 100 years"),
+        ("9" * 400, "write at most 100 years"),
+        (dt.timedelta.max, "write at most 100 years"),
         ("", "not a duration"),
-        ("10", "such as '10m'"),
+        (".5", "such as '10m'"),
+        ("never", "such as '10m'"),
         ("ten minutes", "such as '10m'"),
         ("10 parsecs", "such as '10m'"),
         ("-1s", "such as '10m'"),
@@ -86,7 +93,38 @@ def test_no_lifetime_is_no_limit() -> None:
     assert parse_lifetime("10m") == 600.0
 
 
-@pytest.mark.parametrize("zero", [0, 0.0, -0.0, "0s", "0ms", dt.timedelta(0)])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *(1e300, 10**400, _CENTURY_S + 1, "9" * 400 + "s", "9" * 400, dt.timedelta.max),
+        *("never", "Never", " none ", "inf", "infinity", "forever"),
+    ],
+)
+def test_a_lifetime_without_a_limit_is_written_as_none(bad: Any) -> None:
+    with pytest.raises(InvalidDurationError, match=r"^ttl.*: use None for no limit$"):
+        parse_lifetime(bad)
+
+
+def test_the_error_for_ttl_never_names_none() -> None:
+    with TieredCache([MemoryTier()]) as cache:
+        with pytest.raises(InvalidDurationError, match=r"^ttl='never' .*use None for no limit$"):
+            cache.set("key", 1, ttl="never")
+        assert not cache.exists("key")
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("60", 60.0), ("0.5", 0.5), (" 60 ", 60.0)])
+def test_a_number_without_a_unit_is_seconds_in_code_and_in_settings(
+    written: str, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert parse_lifetime(written) == parse_duration(written) == seconds
+    monkeypatch.setenv("TIERED_CACHE_DEFAULT_TTL", written)
+    for settings in (load_settings(), load_settings(default_ttl=written)):
+        found = settings.stack().default_ttl
+        assert found is not None
+        assert parse_lifetime(found) == seconds
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, -0.0, "0s", "0ms", "0", dt.timedelta(0)])
 def test_a_lifetime_of_zero_is_refused_with_an_explanation(zero: Any) -> None:
     with pytest.raises(InvalidDurationError, match=r"expire at once.*delete\(\).*None"):
         parse_lifetime(zero)
@@ -104,6 +142,7 @@ def test_a_lifetime_is_a_duration(bad: Any) -> None:
         (1, 1),
         (2**60, 2**60),
         ("1", 1),
+        ("4096", 4096),
         ("100B", 100),
         ("8MB", 8_000_000),
         ("512MiB", 512 * 2**20),
@@ -120,14 +159,27 @@ def test_a_size_is_understood(written: Any, size: int) -> None:
     [0, -1, "0", "0.5B", "-1MB", "", "MiB", "1 ZiB", "12 34", True, None, 1.5, math.inf, b"1MB"],
 )
 def test_what_is_no_size_is_refused(written: Any) -> None:
-    with pytest.raises(InvalidDurationError, match=r"^max_bytes"):
+    with pytest.raises(InvalidSizeError, match=r"^max_bytes"):
         parse_size(written, name="max_bytes")
 
 
 @pytest.mark.parametrize("written", ["9" * 400 + "TB", 2**63, 10**400])
 def test_a_size_that_nothing_can_hold_is_refused(written: Any) -> None:
-    with pytest.raises(InvalidDurationError, match=r"^max_bytes.*8 EiB"):
+    with pytest.raises(InvalidSizeError, match=r"^max_bytes.*8 EiB"):
         parse_size(written, name="max_bytes")
+
+
+def test_a_bad_size_is_a_size_error_wherever_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not issubclass(InvalidSizeError, InvalidDurationError)
+    with pytest.raises(InvalidSizeError, match=r"^max_bytes='x' is not a size"):
+        MemoryTier(max_bytes="x")
+    with pytest.raises(InvalidSizeError, match=r"^max_bytes='x' is not a size"):
+        DiskTier("cache", max_bytes="x")
+    with pytest.raises(InvalidSizeError, match=r"^max_value_bytes='x' is not a size"):
+        RedisTier("redis://localhost", max_value_bytes="x")
+    monkeypatch.setenv("TIERED_CACHE_MEMORY__MAX_BYTES", "x")
+    with pytest.raises(SettingsMistakesError, match="max_bytes='x' is not a size"):
+        load_settings()
 
 
 @given(st.text() | st.floats() | st.integers() | st.booleans() | st.timedeltas() | st.none())

@@ -25,6 +25,7 @@ from tiered_cache.errors import (
     ConfigurationError,
     InvalidDurationError,
     InvalidKeyError,
+    InvalidSizeError,
     TieredCacheError,
     TierUnavailableError,
 )
@@ -90,6 +91,8 @@ def _message(error: Exception) -> str:
 
 
 def _code_of(error: Exception) -> int:
-    if isinstance(error, ConfigurationError | InvalidKeyError | InvalidDurationError):
+    if isinstance(
+        error, ConfigurationError | InvalidKeyError | InvalidDurationError | InvalidSizeError
+    ):
         return CONFIGURATION
     return UNAVAILABLE if isinstance(error, TierUnavailableError) else FAILED
