@@ -1,1 +1,4 @@
-"""Surviving fork and exit. Imports the standard library only; every package may import it."""
+"""Safety across `os.fork()`, and exit hooks.
+
+It imports the standard library only. Every package of `tiered_cache` may import it.
+"""

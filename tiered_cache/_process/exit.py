@@ -1,4 +1,4 @@
-"""Last words: what is to be done when the process ends, workers of `multiprocessing` included."""
+"""Exit hooks, which also run in `multiprocessing` workers."""
 
 from __future__ import annotations
 
@@ -6,47 +6,67 @@ import atexit
 import os
 import sys
 import weakref
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tiered_cache._process.fork import fork_safe_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["call_at_exit", "finish_with_the_worker"]
+__all__ = ["call_at_exit", "hook_worker_exit"]
 
-_calls: list[weakref.WeakMethod[Callable[[], None]]] = []
+_WORKER_PRIORITY = 100
+"""The hooks precede `multiprocessing`'s own finalizers, the highest of which has 15."""
+
+
+class _Hook(NamedTuple):
+    priority: int
+    method: weakref.WeakMethod[Callable[[], object]]
+
+
+_hooks: list[_Hook] = []
 _lock = fork_safe_lock()
-_workers: set[int] = set()
+_hooked_pids: set[int] = set()
 
 
-def call_at_exit(method: Callable[[], None]) -> None:
-    """Call the bound `method` when this process ends in order, if its object lives then.
+def call_at_exit(method: Callable[[], object], priority: int = 0) -> None:
+    """Register an exit hook: the bound `method` runs when this process ends normally.
 
-    In a forked child it is called as well.
+    The registry holds a weak reference: a dead object's hook is skipped. A forked child inherits
+    the hooks. One that raises does not stop the others. Thread-safe.
+
+    Args:
+        method: The bound method; it gets no arguments.
+        priority: Higher ones run first.
     """
     with _lock:
-        _calls[:] = [ref for ref in _calls if ref() is not None]
-        _calls.append(weakref.WeakMethod(method))
+        _hooks[:] = [hook for hook in _hooks if hook.method() is not None]
+        _hooks.append(_Hook(priority, weakref.WeakMethod(method)))
 
 
-def finish_with_the_worker() -> None:
-    """See to it in a worker of `multiprocessing`, which ends without `atexit`; elsewhere nothing."""
+def hook_worker_exit() -> None:
+    """Register the exit hooks in a `multiprocessing` worker, which skips `atexit`.
+
+    Call it in the worker itself. It does nothing in other processes, or when called again.
+    """
     # Only looked up: a process that is no worker need not import it.
     package: Any = sys.modules.get("multiprocessing")
     util: Any = sys.modules.get("multiprocessing.util")
-    if util is None or os.getpid() in _workers:
+    if util is None or os.getpid() in _hooked_pids:
         return
-    _workers.add(os.getpid())
+    _hooked_pids.add(os.getpid())
     if package.parent_process() is not None:
-        util.Finalize(None, _call_all, exitpriority=50)
+        util.Finalize(None, _run_hooks, exitpriority=_WORKER_PRIORITY)
 
 
-def _call_all() -> None:
-    for ref in [*_calls]:
-        method = ref()
-        if method is not None:
-            method()
+def _run_hooks() -> None:
+    # An ExitStack calls the last one first, and goes on after an exception.
+    with ExitStack() as stack:
+        for hook in sorted(_hooks, key=lambda hook: hook.priority):
+            method = hook.method()
+            if method is not None:
+                stack.callback(method)
 
 
-atexit.register(_call_all)
+atexit.register(_run_hooks)

@@ -1,9 +1,8 @@
-"""Safety across `os.fork()`: what a busy parent holds must not lock its child up.
+"""Safety across `os.fork()`: a fork waits until no other thread holds a lock that the child needs.
 
-A child has only the thread that forked. A lock that another thread held stays locked in it for
-ever, and a library whose global state another thread was changing (SQLite's, say) stays broken.
-So a fork waits here until no thread is in such a place; the standard library's `logging` does the
-same with its locks.
+A child has only the thread that forked. A lock held by another thread would stay locked in the
+child for ever, and a library caught in a change of its global state, such as SQLite, would stay
+broken. The standard library's `logging` guards its own locks in the same way.
 """
 
 from __future__ import annotations
@@ -21,20 +20,20 @@ if TYPE_CHECKING:
 __all__ = ["ForkGate", "call_in_child", "fork_safe_lock"]
 
 _WAIT_S = 5.0
-"""A fork goes ahead after this time even if a thread is still busy: law 8, nothing hangs."""
+"""Longest wait of a fork for busy threads; then it goes ahead, because nothing may hang (law 8)."""
 
 _locks: weakref.WeakSet[threading.Lock] = weakref.WeakSet()
 _gates: weakref.WeakSet[ForkGate] = weakref.WeakSet()
 _child_calls: list[weakref.WeakMethod[Callable[[], None]]] = []
 _held: list[threading.Lock] = []
 _registry = threading.Lock()
-"""Held while something is registered, and by a fork, which walks through all that is."""
+"""Guards the registries above. A fork holds it while it walks through them."""
 
 
 def fork_safe_lock() -> threading.Lock:
     """A lock that a fork waits for, and that is free in the child.
 
-    Only for leaf locks: whoever holds one must neither take another lock nor do I/O.
+    Use it for leaf locks only: the holder must neither take another lock nor do I/O.
     """
     lock = threading.Lock()
     with _registry:
@@ -43,18 +42,21 @@ def fork_safe_lock() -> threading.Lock:
 
 
 def call_in_child(method: Callable[[], None]) -> None:
-    """Call the bound `method` in every forked child, as long as its object lives."""
+    """Register a fork hook: the bound `method` runs in every forked child while its object lives.
+
+    The hooks run in the order of their registration, before `os.fork` returns in the child.
+    """
     with _registry:
         _child_calls[:] = [ref for ref in _child_calls if ref() is not None]
         _child_calls.append(weakref.WeakMethod(method))
 
 
 class ForkGate:
-    """A region that no fork happens inside of, entered by any number of threads at once.
+    """A region during which no other thread can fork, entered by any number of threads at once.
 
-    Entering costs two attribute writes and a read: each thread marks itself busy and then looks
-    whether a fork is waiting, the fork closes the gate and then looks for busy threads. One of
-    the two always sees the other (Dekker's argument).
+    A thread may enter a gate again while it is inside. Entering costs two attribute writes and a
+    read. Each thread marks itself busy, then checks for a waiting fork; the fork closes the gate,
+    then checks for busy threads. One of the two always sees the other (Dekker's algorithm).
     """
 
     def __init__(self) -> None:
@@ -87,9 +89,9 @@ class ForkGate:
 
     @contextlib.contextmanager
     def finalizing(self) -> Generator[None]:
-        """Be inside as a finalizer, which runs wherever a thread ends or garbage is collected.
+        """Enter the gate from a finalizer.
 
-        So it takes no lock that its thread may hold already.
+        A finalizer can run at any step of a thread, so this takes no lock: the thread may hold it.
         """
         me = threading.get_ident()
         self._finalizers.append(me)
@@ -109,7 +111,11 @@ class ForkGate:
         )
 
     def close_for_fork(self, deadline: float) -> None:
-        """Let nobody in, and wait until the other threads are out or `deadline` has come."""
+        """Close the gate, and wait until the other threads have left it.
+
+        Args:
+            deadline: When to stop waiting, by `time.monotonic()`.
+        """
         self._open.clear()
         self._closed_by = threading.get_ident()
         self._closed = True
@@ -119,12 +125,12 @@ class ForkGate:
             time.sleep(0.0005)
 
     def reopen(self) -> None:
-        """Let threads in again."""
+        """Open the gate again, in the parent."""
         self._closed = False
         self._open.set()
 
     def forget_threads(self) -> None:
-        """In the child: the other threads are gone, and so are their marks."""
+        """Open the gate in the child, without the marks of threads that exist in the parent only."""
         own = getattr(self._local, "mark", None)
         self._marks = weakref.WeakSet([own] if own is not None else [])
         self._finalizers = []
@@ -134,6 +140,8 @@ class ForkGate:
 
 
 class _Mark:
+    """How many times one thread has entered a gate and not left it."""
+
     __slots__ = ("__weakref__", "depth")
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tiered_cache._process.exit import call_at_exit, finish_with_the_worker
+from tiered_cache._process.exit import call_at_exit, hook_worker_exit
 from tiered_cache._process.fork import call_in_child, fork_safe_lock
 from tiered_cache.stats.fleet.fleet_stats import PROCESS, fold, read_now, tidy
 from tiered_cache.stats.fleet.reports import ProcessReport, encode
@@ -147,7 +147,7 @@ class Publisher:
             if self.running or self._closed:
                 return
             self.running = True
-        finish_with_the_worker()
+        hook_worker_exit()
         with contextlib.suppress(RuntimeError):  # as many as there may be: at the end, then
             threading.Thread(target=self._work, name="tiered-cache-publisher", daemon=True).start()
 
