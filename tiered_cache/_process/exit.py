@@ -37,7 +37,8 @@ def call_at_exit(method: Callable[[], object], priority: int = 0) -> None:
     the hooks. One that raises does not stop the others. Thread-safe.
 
     Args:
-        method: The bound method; it gets no arguments.
+        method: The bound method, called without arguments. It must be idempotent: a spawned worker
+            runs its hooks twice, since it also runs `atexit`.
         priority: Higher ones run first.
     """
     with _lock:
