@@ -123,3 +123,47 @@ def test_plain_data_has_the_derived_figures_and_is_json() -> None:
     )
     assert set(tier) >= {field.name for field in dataclasses.fields(TierStats)}
     assert set(plain) >= {field.name for field in dataclasses.fields(CacheStats)}
+
+
+def _used() -> CacheStats:
+    memory = TierStats(
+        "memory", hits=900, misses=100, timed_reads=10, read_seconds=2e-6, entries=1500
+    )
+    disk = TierStats(
+        "disk",
+        hits=50,
+        misses=50,
+        timed_reads=100,
+        read_seconds=0.01,
+        bytes=3 * 2**20,
+        seconds_saved=90.0,
+        breaker="open",
+    )
+    return CacheStats(hits=950, misses=50, computes=50, compute_seconds=5.0, tiers=(memory, disk))
+
+
+def test_statistics_print_as_a_table_of_tiers_with_a_line_of_totals() -> None:
+    assert str(_used()).splitlines() == [
+        "tier                 lookups  hits  hit rate  mean read  entries  bytes    saved",
+        "memory                 1,000   900     90.0%     200 ns    1,500      ?      0 s",
+        "disk (breaker open)      100    50     50.0%     100 µs        ?  3 MiB  1.5 min",
+        "all                    1,000   950     95.0%                             1.5 min",
+        "50 computations; 1.5 min saved, 5.01 s spent",
+    ]
+
+
+def test_statistics_without_lookups_print_as_a_table() -> None:
+    header, memory, totals, computations = str(CacheStats(tiers=(_tier(),))).splitlines()
+    assert header.split()[0] == "tier"
+    assert memory.split() == ["memory", "0", "0", "?", "?", "?", "?", "0", "s"]
+    assert totals.split() == ["all", "0", "0", "0.0%", "0", "s"]
+    assert computations == "0 computations; 0 s saved, 0 s spent"
+    assert str(CacheStats(counted=False)) == "Nothing is counted: the statistics policy is Off."
+
+
+def test_law_9_a_hostile_name_neither_controls_the_terminal_nor_breaks_the_table() -> None:
+    names = ("a\x1b[2J\n", "x" * 4096)
+    lines = str(CacheStats(tiers=tuple(TierStats(name) for name in names))).splitlines()
+    assert len(lines) == 3 + len(names)
+    assert all(line.isprintable() and len(line) < 120 for line in lines)
+    assert lines[1].startswith(r"'a\x1b[2J\n'")

@@ -1,1 +1,4 @@
-"""Frozen statistics: the counters of a cache and its tiers, and how they add up."""
+"""Snapshots: the frozen numbers of a cache, their arithmetic, and their text, HTML and plots.
+
+Every other package of statistics, and every layer above the engine, may import it.
+"""

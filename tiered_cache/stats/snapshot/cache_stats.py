@@ -1,26 +1,26 @@
-"""Frozen statistics: what a cache and each of its tiers did, and the rules of counting.
+"""The snapshot of a cache, and the counting rules.
 
-**Counting rules.** One lookup of one key asks the tiers from the fastest down, and adds exactly
-one to one of five counters of each tier that it reaches:
+**Counting rules.** One lookup of one key asks the tiers from the fastest down. In each tier that it
+reaches, it adds one to exactly one of five counters:
 
 - `hits`: the tier held a fresh record that could be read. The lookup ends there.
-- `stale_hits`: the tier held a record past its freshness but not yet gone.
-- `misses`: the tier answered, and holds nothing usable: no record, an expired one, or bytes that
-  are not a record of ours. The last are also counted in `corrupt`.
-- `errors`: the tier was asked and failed, or did not answer within its deadline.
-- `skips`: the tier was not asked, because its breaker is open or it does not run yet.
+- `stale_hits`: the tier held a record that is stale, but not yet gone.
+- `misses`: the tier answered and held nothing usable: no record, an expired one, or bytes that are
+  no valid record. The last also count in `corrupt`.
+- `errors`: the tier was asked and failed, or did not answer before its deadline.
+- `skips`: the tier was not asked, because its breaker is open, the key is outdated in it, or it is
+  not open yet.
 
-So `lookups`, their sum, is the number of times that a lookup reached the tier. For the cache as a
-whole `hits` are the lookups that any tier answered, `misses` those that none did. `exists`,
-`explain`, `keys` and the reads that a write does for itself count nothing.
+Their sum, `lookups`, is the number of lookups that reached the tier. For the whole cache, `hits` are
+the lookups that any tier answered, and `misses` those that no tier answered. `exists`, `explain`,
+`keys` and the reads inside a write count nothing.
 
-A snapshot has counters, which say what happened, and gauges, which say how things stand now:
-`tiered_cache.stats.snapshot.fields` has how each subtracts and adds up. Counters only grow, so that what
-happened in a window is the difference of two snapshots.
+A snapshot has counters and gauges; `tiered_cache.stats.snapshot.fields` defines their arithmetic.
+Counters only grow, so the difference of two snapshots describes the time between them.
 
-`seconds_saved` adds, for each hit, the seconds that computing the value once took, less the
-seconds that the lookup took. It is an estimate: a memory tier adds up its hits per entry, without
-a lock. `seconds_spent` is what was spent all the same: computing, reading and writing.
+`seconds_saved` adds for each hit the cost of the value, less the seconds of the lookup. It is an
+estimate, because a memory tier sums its hits per entry without a lock. `seconds_spent` is the time of
+all computations, reads and writes.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from tiered_cache.stats.output.html import to_html
-from tiered_cache.stats.snapshot.fields import counter, durations, gauge, less
+from tiered_cache.stats.snapshot.amounts import seconds_text
+from tiered_cache.stats.snapshot.breaker_change import BreakerChange
+from tiered_cache.stats.snapshot.fields import counter, durations, gauge, less, percentiles
 from tiered_cache.stats.snapshot.gauges import all_true, largest, total
 from tiered_cache.stats.snapshot.group_stats import FunctionStats, GroupStats, NamespaceStats
-from tiered_cache.stats.snapshot.tier_stats import BreakerChange, TierStats
+from tiered_cache.stats.snapshot.table import html_table, text_table
+from tiered_cache.stats.snapshot.tier_stats import TierStats
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 if TYPE_CHECKING:
@@ -51,34 +53,36 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class CacheStats:
-    """What a cache did up to one instant; see the module for the counting rules.
+    """The numbers of a cache at one instant; the module documents the counting rules.
+
+    `str()` gives a table with one line a tier, and notebooks show it as HTML.
 
     Attributes:
         hits: Lookups that some tier answered with a fresh value.
         stale_hits: Lookups answered with a stale value.
         misses: Lookups that no tier answered.
-        coalesced: Misses that took the outcome of a computation that was under way.
+        coalesced: Misses that took the result of a computation already under way.
         computes: Computations that finished.
         compute_errors: Computations that raised.
         compute_seconds: Seconds spent computing.
         tiers: Each tier, fastest first.
-        counted: Whether anything was counted: if not, zeros say nothing.
-        namespaces: Each view that was looked into, by its name; `"a/b"` is a view of a view.
+        counted: Whether anything was counted. If not, zeros carry no meaning.
+        namespaces: Each view with lookups, by name; `"a/b"` is a view of a view.
         functions: Each function that `cached` wraps and that was called.
-        waits: How often a caller waited for a computation of another one.
-        recomputes: How many computations were of keys that the same process had computed before; an
-            estimate, from a sample of the keys.
-        compute_latency: The distribution of the times of computations.
-        serialize_latency: That of turning values into records, if the statistics policy keeps it.
-        queue_depth: Keys, and clears, that wait in the write-back queue.
-        queue_age_s: Seconds for which the oldest of them waits.
-        queue_parked: Queued writes that were given up and are in the journal.
+        waits: Waits of a caller for the computation of another caller.
+        recomputes: Computations of keys that the same process had computed before, estimated from a
+            sample of the keys.
+        compute_latency: Histogram of the times of computations.
+        serialize_latency: Histogram of the times of encoding, if the statistics policy keeps it.
+        queue_depth: Keys and clears in the write-back queue.
+        queue_age_s: Seconds that the oldest of them has waited.
+        queue_parked: Queued writes that are parked in the journal.
         journal_bytes: The size of the journal on disk.
-        bus_lag_s: Seconds since it was last known what others had changed, of the tier of which that
-            is longest ago (`TierStats.lag`); `None` where no tier says.
-        staleness_bound_s: For how long a value may be served that was changed elsewhere; `inf`
-            where nothing bounds it.
-        processes: How many processes the snapshot is of.
+        bus_lag_s: Seconds since a change log was last read to its end, of the tier that is furthest
+            behind (`TierStats.lag`); `None` if no tier has a lag.
+        staleness_bound_s: Seconds for which a value that was changed elsewhere may be served; `inf`
+            without a bound.
+        processes: The number of processes that the snapshot covers.
     """
 
     hits: int = counter()
@@ -121,59 +125,63 @@ class CacheStats:
 
     @property
     def size(self) -> int:
-        """Entries in the tier that holds most of them."""
+        """Entries in the tier that holds the most."""
         return max((tier.entries or 0 for tier in self.tiers), default=0)
 
     @property
     def evictions(self) -> int:
-        """Entries that any tier let go to stay within its bounds."""
+        """Entries that tiers evicted to stay within their bounds."""
         return sum(tier.evictions for tier in self.tiers)
 
     @property
     def seconds_saved(self) -> float:
-        """Seconds of computing that hits made unnecessary, less what the hits took."""
+        """The costs of all hits, less the time that the hits took."""
         return sum(tier.seconds_saved for tier in self.tiers)
 
     @property
     def seconds_spent(self) -> float:
-        """Seconds that went into computing, and into reading and writing all tiers."""
+        """Seconds of all computations, and of all reads and writes of tiers."""
         return self.compute_seconds + sum(
             tier.read_seconds + tier.write_seconds for tier in self.tiers
         )
 
     @property
     def cost_per_hit_s(self) -> float:
-        """Seconds spent reading all tiers per hit; 0.0 without hits."""
+        """Seconds of all reads per hit; 0.0 without hits."""
         reading_s = sum(tier.read_seconds for tier in self.tiers)
         return reading_s / self.hits if self.hits else 0.0
 
     def tier(self, name: str) -> TierStats:
-        """The statistics of the tier called `name`; `KeyError` if there is none."""
+        """The tier called `name`.
+
+        Raises:
+            KeyError: No tier has the name.
+        """
         for each in self.tiers:
             if each.name == name:
                 return each
         raise KeyError(name)
 
     def namespace(self, name: str) -> NamespaceStats:
-        """The statistics of the view called `name`; all zero if nothing was looked up there."""
+        """The view called `name`; all zero if it had no lookup."""
         for each in self.namespaces:
             if each.name == name:
                 return each
         return NamespaceStats(name)
 
     def function(self, name: str) -> FunctionStats:
-        """The statistics of the function called `name`; all zero if it was not called."""
+        """The function called `name`; all zero if it was not called."""
         for each in self.functions:
             if each.name == name:
                 return each
         return FunctionStats(name)
 
     def snapshot(self) -> Self:
-        """Itself: statistics never change once they are taken."""
+        """The snapshot itself: it never changes."""
         return self
 
     def __sub__(self, earlier: CacheStats) -> CacheStats:
-        """What happened since `earlier`, a snapshot of the same cache."""
+        """The difference since `earlier`, a snapshot of the same cache."""
         before = {tier.name: tier for tier in earlier.tiers}
         return replace(
             self,
@@ -185,17 +193,46 @@ class CacheStats:
             functions=_less_by_name(self.functions, earlier.functions),
         )
 
+    def __str__(self) -> str:
+        """A table with one line a tier, then a line of totals and one of computations."""
+        if not self.counted:
+            return "Nothing is counted: the statistics policy is Off."
+        hits = (f"{self.lookups:,}", f"{self.hits:,}", f"{self.hit_rate:.1%}")
+        totals = ("all", *hits, "", "", "", seconds_text(self.seconds_saved))
+        return f"{text_table(self.tiers, totals)}\n{self._balance()}"
+
     def _repr_html_(self) -> str:
-        return to_html(self)
+        if not self.counted:
+            return "<p>Nothing is counted: the statistics policy is <code>Off</code>.</p>"
+        caption = f"{self.lookups:,} lookups, {self.hit_rate:.1%} hits, {self._balance()}"
+        return html_table(self.tiers, caption)
+
+    def _balance(self) -> str:
+        saved, spent = seconds_text(self.seconds_saved), seconds_text(self.seconds_spent)
+        return f"{self.computes:,} computations; {saved} saved, {spent} spent"
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """A picture, saved as `path` if there is one: see `tiered_cache.stats.output.plot.plot`."""
-        from tiered_cache.stats.output.plot import plot
+        """Draw the tiers, and save the figure as `path` if given.
 
-        return plot(self, path)
+        The figure shows the outcomes of lookups, the times of reads, and the curves of tiers that
+        have one.
+
+        Args:
+            path: A file with the suffix `.png` or `.svg`.
+
+        Returns:
+            The `matplotlib` figure, which a notebook shows.
+
+        Raises:
+            MissingExtraError: `matplotlib` is not installed.
+            ConfigurationError: `path` has another suffix.
+        """
+        from tiered_cache.stats.snapshot.plot import plot
+
+        return plot(self.tiers, path)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, with the derived figures, ready for JSON."""
+        """Plain data for JSON, derived figures included."""
         return {
             "counted": self.counted,
             "hits": self.hits,
@@ -215,8 +252,8 @@ class CacheStats:
             "cost_per_hit_s": self.cost_per_hit_s,
             "waits": self.waits,
             "recomputes": self.recomputes,
-            "compute_latency": _latency(self.compute_latency),
-            "serialize_latency": _latency(self.serialize_latency),
+            "compute_latency": percentiles(self.compute_latency),
+            "serialize_latency": percentiles(self.serialize_latency),
             "queue_depth": self.queue_depth,
             "queue_age_s": self.queue_age_s,
             "queue_parked": self.queue_parked,
@@ -238,10 +275,6 @@ def _less_by_name(later: tuple[T, ...], earlier: tuple[T, ...]) -> tuple[T, ...]
     return tuple(each - before[each.name] if each.name in before else each for each in later)
 
 
-def _latency(histogram: LatencyHistogram | None) -> dict[str, Any] | None:
-    return None if histogram is None else histogram.to_dict()
-
-
 def _finite(seconds: float) -> float | None:
-    """`seconds`, or `None` where there is no limit: JSON has no infinity."""
+    """`seconds`, or `None` for infinity, which JSON lacks."""
     return None if seconds == math.inf else seconds

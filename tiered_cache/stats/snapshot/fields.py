@@ -1,8 +1,8 @@
-"""The two kinds of numbers in a snapshot, and how each subtracts and adds up.
+"""The two kinds of numbers in a snapshot, and their arithmetic.
 
-A **counter** says what happened: it only grows, a difference subtracts it, and those of several
-processes are summed. A **gauge** says how things stand: a difference keeps the later one, and
-each gauge says how those of several processes become one. It is written once, at the field.
+A **counter** counts events and only grows. A difference of snapshots subtracts it; a merge adds it
+up. A **gauge** is a present level. A difference keeps the later value; a merge joins the values with
+the function that the field declares.
 """
 
 from __future__ import annotations
@@ -14,27 +14,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["counter", "counters", "durations", "gauge", "gauges", "less", "summed"]
+    from tiered_cache_policies.statistics.histogram import LatencyHistogram
+
+__all__ = ["counter", "counters", "durations", "gauge", "gauges", "less", "percentiles", "summed"]
 
 _KIND = "kind"
 
 
 def counter(default: Any = 0) -> Any:
-    """A field that counts what happened, or adds up seconds or bytes."""
+    """A field that counts events, or sums seconds or bytes."""
     return field(default=default, metadata={_KIND: "counter"})
 
 
 def durations() -> Any:
-    """A field with a `LatencyHistogram`, which is a counter, or `None` where it is not kept."""
+    """A counter that is a `LatencyHistogram`, or `None` if the policy keeps none."""
     return field(default=None, metadata={_KIND: "durations"})
 
 
 def gauge(join: Callable[[Sequence[Any]], Any], default: Any = MISSING) -> Any:
-    """A field that says how things stand.
+    """A field for a present level.
 
     Args:
-        join: Makes one value of those of several processes.
-        default: The field's default; none, and it has to be given.
+        join: Makes one value from the values of several processes.
+        default: The default of the field; without it the field is required.
     """
     return field(default=default, metadata={_KIND: "gauge", "join": join})
 
@@ -45,13 +47,13 @@ def _names(kind: Any, *wanted: str) -> tuple[str, ...]:
 
 
 def counters(kind: Any) -> tuple[str, ...]:
-    """The names of the counters of a class of snapshots, distributions of times included."""
+    """The names of the counters of a snapshot class, histograms included."""
     return _names(kind, "counter", "durations")
 
 
 @cache
 def gauges(kind: Any) -> Mapping[str, Callable[[Sequence[Any]], Any]]:
-    """The gauges of a class of snapshots, and how each becomes one of several."""
+    """The gauges of a snapshot class, each with its function that joins several values."""
     return {
         each.name: each.metadata["join"]
         for each in fields(kind)
@@ -60,7 +62,7 @@ def gauges(kind: Any) -> Mapping[str, Callable[[Sequence[Any]], Any]]:
 
 
 def less(later: Any, earlier: Any) -> dict[str, Any]:
-    """What the counters of `later` have more than those of `earlier`."""
+    """The counters of `later`, minus those of `earlier`."""
     kind: Any = type(later)
     found: dict[str, Any] = {
         name: getattr(later, name) - getattr(earlier, name) for name in _names(kind, "counter")
@@ -72,7 +74,7 @@ def less(later: Any, earlier: Any) -> dict[str, Any]:
 
 
 def summed(parts: Sequence[Any]) -> dict[str, Any]:
-    """The counters of snapshots of one class, added up."""
+    """The sums of the counters of snapshots of one class."""
     kind: Any = type(parts[0])
     found: dict[str, Any] = {
         name: sum([getattr(each, name) for each in parts]) for name in _names(kind, "counter")
@@ -81,3 +83,8 @@ def summed(parts: Sequence[Any]) -> dict[str, Any]:
         kept = [each for part in parts if (each := getattr(part, name)) is not None]
         found[name] = kept[0].plus(kept[1:]) if kept else None
     return found
+
+
+def percentiles(histogram: LatencyHistogram | None) -> dict[str, Any] | None:
+    """A histogram as plain data; `None` if the policy keeps none."""
+    return None if histogram is None else histogram.to_dict()

@@ -1,28 +1,27 @@
-"""How the lookups of a part of a cache ended: of a namespace view, or of a cached function."""
+"""The numbers of one part of a cache: a view or a cached function."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from tiered_cache.stats.snapshot.fields import counter, durations, less
+from tiered_cache.stats.snapshot.fields import counter, durations, less, percentiles
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 __all__ = ["OTHERS", "FunctionStats", "GroupStats", "NamespaceStats"]
 
 OTHERS = "(others)"
-"""The name under which those are counted together that are beyond the bound."""
+"""The name of the group that counts all views or functions beyond the bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupStats:
-    """How the lookups of a part of a cache ended, and what computing its values took.
+    """Lookups and computations of one part of a cache.
 
-    They are in the cache's own numbers as well.
+    The cache's own numbers include them.
 
-    `seconds_saved` adds, for each hit, the seconds that computing the value once took, less the
-    seconds that reading it took. For the hits in memory it takes the mean of the values that this
-    process computed or read: an estimate.
+    `seconds_saved` adds for each hit the cost of the value, less the seconds of the read. For hits in
+    memory it is an estimate: it uses the mean cost of the values that this process computed or read.
     """
 
     name: str
@@ -46,14 +45,13 @@ class GroupStats:
         return self.hits / self.lookups if self.lookups else 0.0
 
     def __sub__(self, earlier: GroupStats) -> Self:
-        """What happened since `earlier`."""
+        """The difference since `earlier`."""
         return replace(self, **less(self, earlier))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, with the derived figures."""
-        latency = self.compute_latency
+        """Plain data, derived figures included."""
         return asdict(self) | {
-            "compute_latency": None if latency is None else latency.to_dict(),
+            "compute_latency": percentiles(self.compute_latency),
             "lookups": self.lookups,
             "hit_rate": self.hit_rate,
         }
@@ -61,13 +59,13 @@ class GroupStats:
 
 @dataclass(frozen=True, slots=True)
 class NamespaceStats(GroupStats):
-    """What one namespace view did. Views beyond a thousand are counted together, as `OTHERS`."""
+    """The numbers of one view. Views beyond a thousand count together, as `OTHERS`."""
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionStats(GroupStats):
-    """What one function did that `cached` wraps, by its qualified name.
+    """The numbers of one function that `cached` wraps, by its qualified name.
 
-    Functions beyond two hundred are counted together, as `OTHERS`. The function is known by its
-    keys, so that only what goes through the wrapper is counted.
+    Functions beyond two hundred count together, as `OTHERS`. Only calls through the wrapper count,
+    because a function is recognised by its keys.
     """

@@ -1,17 +1,19 @@
-"""One snapshot of those of several processes."""
+"""Merging the snapshots of several processes into one."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tiered_cache.stats.snapshot.cache_stats import CacheStats, TierStats
+from tiered_cache.stats.snapshot.cache_stats import CacheStats
 from tiered_cache.stats.snapshot.fields import gauges, summed
 from tiered_cache.stats.snapshot.gauges import largest, total
 from tiered_cache.stats.snapshot.group_stats import OTHERS, GroupStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from tiered_cache.stats.snapshot.tier_stats import TierStats
 
 __all__ = ["at_rest", "merged", "trimmed"]
 
@@ -23,13 +25,12 @@ T = TypeVar("T", bound=GroupStats)
 
 
 def merged(parts: Iterable[Part]) -> CacheStats:
-    """What all of `parts` did, and how they stand now.
+    """One snapshot for all of `parts`: counters summed, gauges joined.
 
-    Counters are summed. Of a tier that is shared, how full it is counts once: for each host, or
-    once for all.
+    The fill levels of a shared tier count once a host, or once in all, as far as the tier reaches.
 
     Args:
-        parts: The host and the snapshot of each process.
+        parts: Pairs of host name and snapshot, one a process.
     """
     given = list(parts)
     if not given:
@@ -77,7 +78,7 @@ def _merged_curves(tiers: Sequence[TierStats]) -> tuple[float, ...]:
     known = [tier.curve for tier in tiers if tier.curve]
     if not known:
         return ()
-    # Where one has none, its lookups are in no curve: see `trimmed`, which keeps both or neither.
+    # A tier without a curve has `curve_lookups` 0, so its lookups distort no rate.
     return tuple(map(sum, zip(*known, strict=True)))
 
 
@@ -93,7 +94,7 @@ def _merged_groups(several: Sequence[Sequence[T]]) -> tuple[T, ...]:
 
 
 def at_rest(stats: CacheStats) -> CacheStats:
-    """What a process did that is gone: it holds, waits for and owes nothing."""
+    """The snapshot of an ended process: its counters stay, its gauges are empty."""
     tiers = tuple(
         replace(tier, **_UNKNOWN, breaker="closed", detail="", lag=None) for tier in stats.tiers
     )
@@ -111,7 +112,7 @@ def at_rest(stats: CacheStats) -> CacheStats:
 
 
 def trimmed(stats: CacheStats, most: int) -> CacheStats:
-    """`stats` with at most so many namespaces and functions, the rest of each counted together."""
+    """`stats` with at most `most` views and `most` functions; the rest count as `OTHERS`."""
     if len(stats.namespaces) <= most and len(stats.functions) <= most:
         return stats
     return replace(

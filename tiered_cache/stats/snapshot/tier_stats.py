@@ -1,43 +1,36 @@
-"""What one tier did, and how it stands."""
+"""The numbers of one tier."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from tiered_cache.contracts.change_log import Lag
-from tiered_cache.stats.snapshot.fields import counter, durations, gauge, less
+from tiered_cache.stats.snapshot.breaker_change import BreakerChange
+from tiered_cache.stats.snapshot.fields import counter, durations, gauge, less, percentiles
 from tiered_cache.stats.snapshot.gauges import all_true, any_of, furthest, latest, total, worst
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
-__all__ = ["CURVE_SIZES", "BreakerChange", "TierStats"]
+__all__ = ["CURVE_SIZES", "TierStats"]
 
 CURVE_SIZES = tuple(2.0 ** (step / 2) for step in range(-8, 9))
-"""The sizes at which `TierStats.curve` says how many hits there would be, in present sizes: from a
-sixteenth to sixteen times."""
-
-
-class BreakerChange(NamedTuple):
-    """When a breaker changed, by the wall clock, and into what state."""
-
-    at_s: float
-    state: str
+"""The sizes of `TierStats.curve`, in multiples of the present size: from 1/16 to 16."""
 
 
 @dataclass(frozen=True, slots=True)
 class TierStats:
-    """What one tier did; the rules of counting are those of `tiered_cache.stats.snapshot.cache_stats`.
+    """The numbers of one tier; the counting rules are in `tiered_cache.stats.snapshot.cache_stats`.
 
-    Times are in seconds, sizes in bytes. `read_latency` and `write_latency` are the distributions of
-    the calls' times, `None` unless the statistics policy keeps them. Where `counted` is false
-    nothing was counted, and zeros say nothing. `entries`, `bytes`, `max_entries` and `max_bytes` are
-    `None` where the tier does not know them. `reach` is who shares the tier: `"process"`, `"host"`
-    or `"cluster"`. `breaker_changes` are the latest twenty. `lag` says how far the cache is with the log of
-    what others changed in the tier; `None` where it keeps no copies in tiers above.
+    Times are in seconds, sizes in bytes. `read_latency` and `write_latency` are histograms of the
+    calls' times; they are `None` unless the statistics policy keeps them. If `counted` is false,
+    nothing was counted and zeros carry no meaning. `entries`, `bytes`, `max_entries` and `max_bytes`
+    are `None` if the tier does not know them. `reach` names the processes that share the tier:
+    `"process"`, `"host"` or `"cluster"`. `breaker_changes` holds the latest twenty. `lag` is the
+    position of the cache in the tier's change log; it is `None` if no faster tier keeps copies.
 
-    `curve` says, for each of `CURVE_SIZES`, how many of the lookups would have been hits were the
-    tier so many times as large and did it evict what was used least recently; empty where that is
-    not known. `curve_lookups` is of how many lookups.
+    `curve` estimates the hits at each of `CURVE_SIZES`, for a tier that evicts the least recently
+    used entry; it is empty if there is no estimate. `curve_lookups` is the number of lookups that the
+    estimate covers.
     """
 
     name: str
@@ -78,7 +71,7 @@ class TierStats:
 
     @property
     def lookups(self) -> int:
-        """How often a lookup reached this tier."""
+        """Lookups that reached this tier."""
         return self.hits + self.stale_hits + self.misses + self.errors + self.skips
 
     @property
@@ -88,30 +81,30 @@ class TierStats:
 
     @property
     def mean_read_s(self) -> float:
-        """Mean seconds of a call that read the tier; 0.0 without one.
+        """Mean seconds of a call that read the tier; 0.0 without calls.
 
-        An inlined hit in a memory tier is not timed by itself: its time is measured when the
-        statistics are taken. A miss that is known without a call has none.
+        Inlined hits in a memory tier are not timed one by one: the time of one is measured when the
+        snapshot is taken. A miss that is known without a call has no time.
         """
         return self.read_seconds / self.timed_reads if self.timed_reads else 0.0
 
     @property
     def cost_per_hit_s(self) -> float:
-        """Seconds spent reading the tier per hit, its misses and errors included; 0.0 without hits."""
+        """Seconds of all reads, misses and errors included, per hit; 0.0 without hits."""
         return self.read_seconds / self.hits if self.hits else 0.0
 
     @property
     def evictions_by_reason(self) -> dict[str, int]:
-        """Entries that left without being asked to, by `contracts.EvictionReason`."""
+        """Entries that the tier removed by itself, by `contracts.EvictionReason`."""
         return {"size": self.evictions, "expired": self.expirations}
 
     def hit_rate_at(self, times: float) -> float | None:
-        """The hit rate, were the tier `times` as large; `None` where it is not known.
+        """The estimated hit rate of a tier `times` as large; `None` without an estimate.
 
-        What the model says of that size is corrected by how far it is off at the present size.
+        The model's error at the present size corrects its value at the other size.
 
         Args:
-            times: From 1/16 to 16; what is beyond counts as these.
+            times: From 1/16 to 16; values beyond are clamped.
         """
         if not self.curve or not self.curve_lookups:
             return None
@@ -120,38 +113,32 @@ class TierStats:
         return min(1.0, max(0.0, self.hit_rate + change))
 
     def standing(self, **levels: Any) -> Self:
-        """A copy that says how things stand now: entries, bytes, bounds, breaker and detail."""
+        """A copy with the present gauges: entries, bytes, bounds, breaker and detail."""
         return replace(self, **levels)
 
     def __sub__(self, earlier: TierStats) -> Self:
-        """What happened since `earlier`; how things stand now is kept."""
+        """The difference since `earlier`; gauges keep their present values."""
         curve = self.curve
         if len(curve) == len(earlier.curve):
             curve = tuple(b - a for a, b in zip(earlier.curve, curve, strict=True))
         return replace(self, **less(self, earlier), curve=curve)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, with the derived figures."""
-        latencies = {
-            name: None if (each := getattr(self, name)) is None else each.to_dict()
-            for name in ("read_latency", "write_latency")
+        """Plain data, derived figures included."""
+        return asdict(self) | {
+            "read_latency": percentiles(self.read_latency),
+            "write_latency": percentiles(self.write_latency),
+            "breaker_changes": [each._asdict() for each in self.breaker_changes],
+            "lookups": self.lookups,
+            "hit_rate": self.hit_rate,
+            "mean_read_s": self.mean_read_s,
+            "cost_per_hit_s": self.cost_per_hit_s,
+            "evictions_by_reason": self.evictions_by_reason,
         }
-        return (
-            asdict(self)
-            | latencies
-            | {
-                "breaker_changes": [each._asdict() for each in self.breaker_changes],
-                "lookups": self.lookups,
-                "hit_rate": self.hit_rate,
-                "mean_read_s": self.mean_read_s,
-                "cost_per_hit_s": self.cost_per_hit_s,
-                "evictions_by_reason": self.evictions_by_reason,
-            }
-        )
 
 
 def _between(shares: list[float], times: float) -> float:
-    """What `shares`, of `CURVE_SIZES`, says of another size."""
+    """The share at a size between two of `CURVE_SIZES`, interpolated linearly."""
     if times <= CURVE_SIZES[0]:
         return shares[0]
     for at in range(1, len(shares)):

@@ -1,4 +1,4 @@
-"""Statistics as a picture, for reports."""
+"""The tiers of a snapshot as a figure of `matplotlib`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from tiered_cache.stats.snapshot.cache_stats import CacheStats
     from tiered_cache.stats.snapshot.tier_stats import TierStats
 
 __all__ = ["plot"]
@@ -26,19 +25,19 @@ _OUTCOMES = {
 _QUANTILES = {0.5: "median", 0.95: "95 %", 0.99: "99 %"}
 
 
-def plot(stats: CacheStats, path: str | os.PathLike[str] | None = None) -> Any:
-    """Draw how lookups ended in each tier, how long reads took, and what other sizes would give.
+def plot(tiers: Sequence[TierStats], path: str | os.PathLike[str] | None = None) -> Any:
+    """Draw the outcomes of lookups, the times of reads, and the curves of tiers that have one.
 
     Args:
-        stats: What to draw.
-        path: Where to save it, with the suffix `.png` or `.svg`; nowhere without.
+        tiers: The tiers, fastest first.
+        path: The file to save the figure in, with the suffix `.png` or `.svg`; `None` saves nothing.
 
     Returns:
         The `matplotlib` figure, which a notebook shows.
 
     Raises:
         MissingExtraError: `matplotlib` is not installed.
-        ConfigurationError: The suffix is another one.
+        ConfigurationError: `path` has another suffix.
     """
     try:
         from matplotlib.figure import Figure
@@ -48,11 +47,11 @@ def plot(stats: CacheStats, path: str | os.PathLike[str] | None = None) -> Any:
     if path is not None and not str(path).lower().endswith((".png", ".svg")):
         msg = f"path={str(path)!r} must end in .png or .svg"
         raise ConfigurationError(msg)
-    known = [tier for tier in stats.tiers if tier.hit_rate_at(1.0) is not None]
+    known = [tier for tier in tiers if tier.hit_rate_at(1.0) is not None]
     figure = Figure(figsize=(12 if known else 8.5, 3.6), layout="constrained")
     axes = figure.subplots(1, 3 if known else 2)
-    _draw_outcomes(axes[0], stats.tiers)
-    _draw_latencies(axes[1], stats.tiers)
+    _draw_outcomes(axes[0], tiers)
+    _draw_latencies(axes[1], tiers)
     if known:
         _draw_curves(axes[2], known)
     if path is not None:
