@@ -75,6 +75,7 @@ def nothing_is_held(cache: AsyncTieredCache) -> bool:
     return not under_way(cache) and not cache.sync._source.core().stack.renewer._held
 
 
+@pytest.mark.proves("law-2/tasks")
 def test_law_2_200_tasks_beside_16_threads_compute_once(run: Any) -> None:
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier()]) as cache:
@@ -110,6 +111,7 @@ def test_law_2_200_tasks_beside_16_threads_compute_once(run: Any) -> None:
     run(main)
 
 
+@pytest.mark.proves("law-2/tasks")
 def test_law_2_tasks_wait_for_a_thread_that_computes(run: Any) -> None:
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier()]) as cache:
@@ -163,6 +165,7 @@ def test_law_2_what_the_leader_raises_reaches_every_task(run: Any) -> None:
     run(main)
 
 
+@pytest.mark.proves("awaiting/cancelled-caller")
 def test_law_2_cancelling_one_caller_is_no_concern_of_the_others(run: Any) -> None:
     """The first caller, who began the computation, and one who waits for it."""
 
@@ -199,6 +202,7 @@ async def all_want(cache: AsyncTieredCache, callers: int) -> None:
         await anyio.sleep(0.001)
 
 
+@pytest.mark.proves("awaiting/abandoned-computation")
 def test_law_2_cancelling_all_callers_cancels_the_computation(run: Any) -> None:
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier()]) as cache:
@@ -224,6 +228,7 @@ def anyio_value(value: Any) -> Callable[[], Awaitable[Any]]:
     return compute
 
 
+@pytest.mark.proves("awaiting/abandoned-computation")
 def test_a_caller_who_is_alone_ends_after_his_computation_has(run: Any) -> None:
     """As without a cache: what the function does when it is cancelled is over before he goes on."""
     order: list[str] = []
@@ -246,6 +251,7 @@ def test_a_caller_who_is_alone_ends_after_his_computation_has(run: Any) -> None:
     assert order == ["cleaned up", "went on"]
 
 
+@pytest.mark.proves("awaiting/cancelled-caller")
 def test_a_thread_that_waits_keeps_the_computation_alive(run: Any) -> None:
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier()]) as cache:
@@ -288,6 +294,7 @@ def test_native_cancellations_and_timeouts_of_asyncio() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.proves("awaiting/own-key")
 def test_a_computation_may_ask_for_its_own_key(run: Any, tmp_path: Path) -> None:
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier(), DiskTier(tmp_path)]) as cache:
@@ -305,6 +312,7 @@ def test_a_computation_may_ask_for_its_own_key(run: Any, tmp_path: Path) -> None
     run(main)
 
 
+@pytest.mark.proves("awaiting/own-key")
 def test_two_computations_that_ask_for_each_others_keys_end(run: Any) -> None:
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier()]) as cache:
@@ -328,6 +336,7 @@ def test_two_computations_that_ask_for_each_others_keys_end(run: Any) -> None:
     run(main)
 
 
+@pytest.mark.proves("awaiting/own-key")
 def test_tasks_that_a_computation_starts_belong_to_it(run: Any) -> None:
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier()]) as cache:
@@ -412,6 +421,7 @@ def shared(
     return make
 
 
+@pytest.mark.proves("awaiting/shared-tiers")
 def test_law_2_caches_that_share_a_tier_compute_once(
     run: Any, shared: Callable[..., AsyncTieredCache]
 ) -> None:
@@ -439,6 +449,7 @@ def test_law_2_caches_that_share_a_tier_compute_once(
     run(main)
 
 
+@pytest.mark.proves("awaiting/abandoned-computation")
 def test_a_cancelled_leader_gives_its_lease_back(
     run: Any, shared: Callable[..., AsyncTieredCache]
 ) -> None:
@@ -455,6 +466,7 @@ def test_a_cancelled_leader_gives_its_lease_back(
     run(main)
 
 
+@pytest.mark.proves("awaiting/abandoned-loop")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_loop_that_is_thrown_away_locks_nobody_out() -> None:
     cache = AsyncTieredCache([MemoryTier()])
@@ -476,6 +488,7 @@ def test_a_loop_that_is_thrown_away_locks_nobody_out() -> None:
     cache.sync.close()
 
 
+@pytest.mark.proves("awaiting/cancelled-change")
 def test_a_cancelled_change_is_made_nevertheless(run: Any, tmp_path: Path) -> None:
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier(), DiskTier(tmp_path)]) as cache:
@@ -513,6 +526,7 @@ def test_changes_of_a_key_happen_one_after_the_other(run: Any, tmp_path: Path) -
     run(main)
 
 
+@pytest.mark.proves("awaiting/shared-tiers")
 def test_two_caches_of_a_process_hear_of_each_others_changes(
     run: Any, shared: Callable[..., AsyncTieredCache]
 ) -> None:
@@ -530,6 +544,7 @@ def test_two_caches_of_a_process_hear_of_each_others_changes(
     run(main)
 
 
+@pytest.mark.proves("awaiting/no-resurrection")
 def test_law_4_a_deletion_is_not_undone_by_what_began_before_it(
     run: Any, shared: Callable[..., AsyncTieredCache]
 ) -> None:
@@ -586,6 +601,7 @@ def test_tasks_that_begin_at_once_are_served_as_well() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.proves("law-2/tasks")
 @pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -626,6 +642,7 @@ def test_law_2_200_tasks_beside_16_threads_compute_once_in_a_thousand_rounds(bac
     assert calls == [1] * rounds
 
 
+@pytest.mark.proves("awaiting/abandoned-computation")
 def test_who_is_cancelled_while_he_asks_for_a_lease_gives_it_back(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -704,6 +721,7 @@ class Restless:
             await self._use(cache)
 
 
+@pytest.mark.proves("awaiting/abandoned-computation")
 @pytest.mark.parametrize(
     "rounds", [10, pytest.param(100, marks=pytest.mark.exhaustive)], ids=["short", "long"]
 )

@@ -86,6 +86,7 @@ CHANGES: dict[str, Callable[[TieredCache], object]] = {
 }
 
 
+@pytest.mark.proves("law-5/every-change")
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("read", ["get", "get_many", "exists", "compute", "explain"])
 def test_law_5_a_change_elsewhere_is_seen_within_the_bound(
@@ -111,6 +112,7 @@ def test_law_5_a_change_elsewhere_is_seen_within_the_bound(
         assert not first.present
 
 
+@pytest.mark.proves("law-5/in-use")
 def test_law_5_a_change_arrives_at_once_when_the_cache_is_in_use(open_cache: Make) -> None:
     options: dict[str, Any] = {"clock": FakeClock(), "coherence": Coherence(bound="1h")}
     cache, elsewhere = open_cache(**options), open_cache(**options)
@@ -122,6 +124,7 @@ def test_law_5_a_change_arrives_at_once_when_the_cache_is_in_use(open_cache: Mak
         wait_until(lambda n=number + 1: elsewhere.get("key") == n, "the change arrives")  # type: ignore[misc] # a lambda with a default
 
 
+@pytest.mark.proves("law-5/own-changes")
 def test_what_a_cache_changed_itself_stays_in_its_memory(
     open_cache: Make, clock: FakeClock
 ) -> None:
@@ -133,6 +136,7 @@ def test_what_a_cache_changed_itself_stays_in_its_memory(
     assert cache.stats().tier("memory").hits == 5
 
 
+@pytest.mark.proves("law-5/own-changes")
 def test_fills_are_told_to_nobody(open_cache: Make, clock: FakeClock) -> None:
     cache, elsewhere = open_cache(), open_cache()
     log: Any = cache._source.core().stack.levels[-1].tier
@@ -146,6 +150,7 @@ def test_fills_are_told_to_nobody(open_cache: Make, clock: FakeClock) -> None:
     assert log.log.read(position).changes == []
 
 
+@pytest.mark.proves("law-2/hits-free")
 def test_hits_in_memory_go_on_without_a_call_while_nothing_changes(
     open_cache: Make, clock: FakeClock
 ) -> None:
@@ -160,6 +165,7 @@ def test_hits_in_memory_go_on_without_a_call_while_nothing_changes(
     assert cache._source.core().live_hits.read() == 495
 
 
+@pytest.mark.proves("law-4/cluster", "law-4/clear-elsewhere")
 @pytest.mark.parametrize("clearing", [True, False])
 def test_law_4_a_late_fill_elsewhere_does_not_bring_back_what_was_removed(
     clearing: bool, open_cache: Make, clock: FakeClock
@@ -181,6 +187,7 @@ def test_law_4_a_late_fill_elsewhere_does_not_bring_back_what_was_removed(
     assert cache.get("key") == "new"
 
 
+@pytest.mark.proves("law-4/after-a-notice")
 def test_law_4_who_asks_after_a_change_elsewhere_is_not_given_what_was_computed_before_it(
     open_cache: Make, clock: FakeClock
 ) -> None:
@@ -218,6 +225,7 @@ class Paused(MemoryTier):
         return super().put(key, item, *args, **options)
 
 
+@pytest.mark.proves("law-4/upper-tiers-elsewhere")
 def test_law_4_a_write_that_was_overtaken_elsewhere_does_not_stay_in_memory(
     open_cache: Make, clock: FakeClock
 ) -> None:
@@ -253,6 +261,7 @@ class PausedDisk(DiskTier):
         return super().put(*args, **options)
 
 
+@pytest.mark.proves("law-4/upper-tiers-elsewhere")
 def test_law_4_a_write_that_was_overtaken_elsewhere_does_not_stay_on_the_disk(
     tmp_path: Path, redis_url: str, namespace: str, clock: FakeClock
 ) -> None:
@@ -283,6 +292,7 @@ def test_law_4_a_write_that_was_overtaken_elsewhere_does_not_stay_on_the_disk(
         assert neighbour.get("key") == "newer"
 
 
+@pytest.mark.proves("law-5/catch-up")
 def test_law_5_a_host_that_was_away_does_not_serve_what_changed_meanwhile(
     tmp_path: Path, redis_url: str, namespace: str, clock: FakeClock
 ) -> None:
@@ -309,6 +319,7 @@ def forget_log(cache: TieredCache) -> None:
             tier.delete("another")
 
 
+@pytest.mark.proves("law-5/too-far-behind")
 def test_law_5_who_is_too_far_behind_starts_empty(open_cache: Make, clock: FakeClock) -> None:
     cache, elsewhere = open_cache(), open_cache()
     cache.set("key", "old")
@@ -319,6 +330,7 @@ def test_law_5_who_is_too_far_behind_starts_empty(open_cache: Make, clock: FakeC
     assert elsewhere.get("key") == "new"
 
 
+@pytest.mark.proves("law-5/not-when-serving", "law-5/log-unreadable")
 @pytest.mark.parametrize("kind", ["blackhole", "refuse"])
 def test_law_5_while_changes_cannot_be_learned_nothing_old_is_served(
     kind: str,
@@ -372,6 +384,7 @@ def test_law_5_while_changes_cannot_be_learned_nothing_old_is_served(
             assert each.stats().tier("memory").hits == before + 1, "it was not dropped"
 
 
+@pytest.mark.proves("law-5/data-lost")
 def test_law_5_a_server_that_lost_everything_leaves_nothing_old(
     tmp_path: Path, namespace: str, clock: FakeClock
 ) -> None:
@@ -394,6 +407,7 @@ def test_law_5_a_server_that_lost_everything_leaves_nothing_old(
             assert elsewhere.get("key") == "new"
 
 
+@pytest.mark.proves("law-5/data-lost")
 def test_law_5_a_database_that_was_replaced_leaves_nothing_old(
     tmp_path: Path, namespace: str, clock: FakeClock
 ) -> None:
@@ -412,6 +426,7 @@ def test_law_5_a_database_that_was_replaced_leaves_nothing_old(
         assert cache.get("key") is None
 
 
+@pytest.mark.proves("law-5/forked-child")
 def test_law_12_a_forked_child_keeps_up_by_itself(open_cache: Make, clock: FakeClock) -> None:
     cache, elsewhere = open_cache(), open_cache()
     cache.set("key", "old")
@@ -428,6 +443,7 @@ def test_law_12_a_forked_child_keeps_up_by_itself(open_cache: Make, clock: FakeC
     assert [elsewhere.get("key"), cache.get("key")] == ["new", "new"]
 
 
+@pytest.mark.proves("law-5/threads-end", "counting/publisher")
 @pytest.mark.parametrize("closed", [True, False])
 def test_a_cache_that_nobody_uses_any_more_ends_its_threads(
     closed: bool,
@@ -464,6 +480,7 @@ def test_a_cache_that_nobody_uses_any_more_ends_its_threads(
         cache.close()
 
 
+@pytest.mark.proves("law-5/memory-hits-only")
 def test_law_5_who_only_hits_memory_hears_of_changes_also_where_old_values_may_be_served(
     open_cache: Make, clock: FakeClock
 ) -> None:
@@ -490,6 +507,7 @@ def test_law_5_who_only_hits_memory_hears_of_changes_also_where_old_values_may_b
     assert cache.get("key") == "new"
 
 
+@pytest.mark.proves("law-1/strict-background")
 def test_law_5_a_strict_cache_goes_on_hearing_of_changes_when_the_server_is_back(
     namespace: str, clock: FakeClock
 ) -> None:
@@ -521,6 +539,7 @@ def test_law_5_a_strict_cache_goes_on_hearing_of_changes_when_the_server_is_back
                 wait_until(lambda: cache.get("key") == "newer", "it hears of it")
 
 
+@pytest.mark.proves("law-5/threads")
 def test_what_others_changed_is_told_to_listeners(open_cache: Make, clock: FakeClock) -> None:
     cache, elsewhere = open_cache(), open_cache()
     cache.set("key", "old")
@@ -534,6 +553,7 @@ def test_what_others_changed_is_told_to_listeners(open_cache: Make, clock: FakeC
     assert ("memory", "key") in [(each.tier, each.key) for each in dropped]
 
 
+@pytest.mark.proves("law-5/not-when-serving", "law-5/stated")
 def test_the_bound_of_a_stack_is_stated(tmp_path: Path, clock: FakeClock) -> None:
     class Unlogged(NullTier):
         reach = DiskTier.reach
@@ -558,6 +578,7 @@ def test_a_coherence_that_makes_no_sense_is_refused(options: dict[str, Any]) -> 
         Coherence(**options)
 
 
+@pytest.mark.proves("law-5/threads")
 def test_law_4_and_5_under_threads_and_random_changes(open_cache: Make) -> None:
     options: dict[str, Any] = {"clock": FakeClock(), "coherence": Coherence(bound="1h")}
     caches = [open_cache(host=number // 2, **options) for number in range(4)]

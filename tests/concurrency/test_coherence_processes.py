@@ -165,6 +165,7 @@ def restart_again_and_again(server: ValkeyServer, seconds: float) -> None:
 SECONDS = [pytest.param(2.0), pytest.param(60.0, marks=pytest.mark.exhaustive)]
 
 
+@pytest.mark.proves("law-5/measured-disk")
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("seconds", SECONDS)
 def test_law_5_processes_that_share_a_disk_are_served_nothing_older_than_the_bound(
@@ -173,6 +174,7 @@ def test_law_5_processes_that_share_a_disk_are_served_nothing_older_than_the_bou
     assert measure(Host(tmp_path, namespace), lambda: time.sleep(seconds)) <= BOUND_S
 
 
+@pytest.mark.proves("law-5/measured-server")
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("seconds", SECONDS)
 @pytest.mark.parametrize("fault", ["none", "cut", "restart"])
@@ -189,6 +191,7 @@ def test_law_5_hosts_that_share_a_server_are_served_nothing_older_than_the_bound
         assert measure(host, disturb[fault]) <= BOUND_S
 
 
+@pytest.mark.proves("law-5/measured-server")
 def test_what_is_served_while_changes_cannot_be_learned_is_older_than_the_bound(
     tmp_path: Path, namespace: str
 ) -> None:
@@ -211,6 +214,7 @@ def test_what_is_served_while_changes_cannot_be_learned_is_older_than_the_bound(
     assert worst_s > BOUND_S
 
 
+@pytest.mark.proves("law-5/frozen-process")
 @pytest.mark.parametrize("shared", ["disk", "server"])
 def test_law_5_a_process_that_was_frozen_is_served_nothing_old(
     shared: str, tmp_path: Path, namespace: str, redis_url: str

@@ -73,6 +73,7 @@ def use(cache: TieredCache) -> None:
         cache.get_or_compute("key", lambda: 1)
 
 
+@pytest.mark.proves("counting/process-once")
 def test_law_11_a_killed_process_disappears_and_its_totals_stay(disk: Place) -> None:
     def work() -> None:
         cache = disk.open()
@@ -95,6 +96,7 @@ def test_law_11_a_killed_process_disappears_and_its_totals_stay(disk: Place) -> 
         assert later.fleet().stats.lookups == 3 * (HITS + 1) + 1
 
 
+@pytest.mark.proves("counting/process-once")
 def test_law_11_a_process_that_ends_without_closing_is_in_the_totals(place: Place) -> None:
     program = f"""
 import sys
@@ -118,6 +120,7 @@ def _worker(place: Place) -> None:
     use(place.open())
 
 
+@pytest.mark.proves("counting/process-once")
 def test_law_11_a_worker_of_multiprocessing_is_in_the_totals(disk: Place) -> None:
     context = multiprocessing.get_context("spawn")
     worker = context.Process(target=_worker, args=(disk,))
@@ -128,6 +131,7 @@ def test_law_11_a_worker_of_multiprocessing_is_in_the_totals(disk: Place) -> Non
         assert cache.fleet().stats.lookups == HITS + 1
 
 
+@pytest.mark.proves("counting/process-once")
 def test_law_11_a_forked_child_says_what_it_did_itself(place: Place) -> None:
     with place.open() as cache:
         use(cache)
@@ -185,6 +189,7 @@ def test_a_running_process_is_seen_by_itself(disk: Place, reader: TieredCache) -
         wait_until(is_seen, "the thread has published", 30.0)
 
 
+@pytest.mark.proves("counting/publisher")
 @pytest.mark.parametrize("awaited", [False, True])
 def test_law_12_the_thread_starts_with_the_first_lookup_and_ends_with_the_cache(
     disk: Place, awaited: bool

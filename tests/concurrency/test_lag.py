@@ -44,6 +44,7 @@ def lag_of(cache: TieredCache) -> Lag:
     return shared.lag
 
 
+@pytest.mark.proves("counting/lag")
 def test_a_cache_that_was_just_opened_has_read_the_log(
     make_cache: Callable[..., TieredCache],
 ) -> None:
@@ -56,6 +57,7 @@ def test_a_cache_that_was_just_opened_has_read_the_log(
         assert lag_of(cache).behind_s == 0.0
 
 
+@pytest.mark.proves("counting/lag")
 def test_a_change_elsewhere_moves_the_position_and_has_a_delay(
     make_cache: Callable[..., TieredCache],
 ) -> None:
@@ -86,6 +88,7 @@ def test_what_a_cache_changed_itself_has_no_delay(make_cache: Callable[..., Tier
         assert int(lag_of(cache).position) > before
 
 
+@pytest.mark.proves("counting/lag")
 def test_a_delay_is_counted_from_the_change(tmp_path: Path, namespace: str) -> None:
     clock = FakeClock()
 
@@ -99,6 +102,7 @@ def test_a_delay_is_counted_from_the_change(tmp_path: Path, namespace: str) -> N
         assert lag_of(here).delay_s == 30.0
 
 
+@pytest.mark.proves("counting/lag")
 def test_a_log_that_cannot_be_read_is_more_and_more_behind(
     chaos_proxy: Callable[[str], ChaosProxy], valkey: ValkeyServer, namespace: str
 ) -> None:
@@ -167,6 +171,7 @@ def test_a_lag_is_published_with_the_rest() -> None:
     assert decode_report(encode(report)).stats == stats
 
 
+@pytest.mark.proves("counting/lag")
 def test_each_log_has_a_lag_and_who_has_no_copies_has_none(
     tmp_path: Path, redis_url: str, namespace: str
 ) -> None:

@@ -141,6 +141,7 @@ def test_law_2_another_process_waits_and_finds_the_value(
     assert stats.tier("memory").promotions == 1
 
 
+@pytest.mark.proves("law-2/leader-looks-again")
 def test_law_2_a_process_that_missed_before_another_ended_computes_nothing(
     open_cache: Callable[..., TieredCache],
 ) -> None:
@@ -164,6 +165,7 @@ def test_law_2_a_process_that_missed_before_another_ended_computes_nothing(
     }
 
 
+@pytest.mark.proves("law-2/leader-raises")
 def test_another_process_tries_by_itself_what_raised(
     open_cache: Callable[..., TieredCache], pool: ThreadPoolExecutor
 ) -> None:
@@ -179,6 +181,7 @@ def test_another_process_tries_by_itself_what_raised(
     assert second.result(WAIT_S) == "value"
 
 
+@pytest.mark.proves("law-2/lease-renewed")
 def test_a_lease_is_renewed_while_its_holder_computes(
     tmp_path: Path, namespace: str, pool: ThreadPoolExecutor
 ) -> None:
@@ -209,6 +212,7 @@ def test_a_lease_is_renewed_while_its_holder_computes(
         assert second.result(WAIT_S) == "value"
 
 
+@pytest.mark.proves("law-1/strict-background")
 def test_a_strict_cache_renews_its_leases_again_when_the_server_is_back(
     chaos_proxy: Callable[[str], ChaosProxy],
     redis_url: str,
@@ -238,6 +242,7 @@ def test_a_strict_cache_renews_its_leases_again_when_the_server_is_back(
         assert first.result(WAIT_S) == "value"
 
 
+@pytest.mark.proves("law-2/late-fill", "law-2/not-frozen-leader")
 @pytest.mark.parametrize("wakes", ["before the other ends", "after the other ended"])
 def test_law_2_a_frozen_holder_is_replaced_and_what_it_writes_lands_nowhere(
     wakes: str, open_cache: Callable[..., TieredCache], pool: ThreadPoolExecutor
@@ -266,6 +271,7 @@ def test_law_2_a_frozen_holder_is_replaced_and_what_it_writes_lands_nowhere(
     assert other.get("key") == "new"
 
 
+@pytest.mark.proves("law-2/wait-timeout")
 def test_waiting_for_another_process_ends_after_the_timeout(
     open_cache: Callable[..., TieredCache], pool: ThreadPoolExecutor
 ) -> None:
@@ -313,6 +319,7 @@ def test_waiting_for_another_process_may_end_with_the_stale_value(
     assert two.get_or_compute("key", never) == "new"
 
 
+@pytest.mark.proves("law-2/each-others-keys")
 def test_processes_that_wait_for_each_others_keys_go_on_by_computing(
     open_cache: Callable[..., TieredCache],
 ) -> None:
@@ -330,6 +337,7 @@ def test_processes_that_wait_for_each_others_keys_go_on_by_computing(
     assert race(2, work, timeout_s=WAIT_S) == ["direct", "direct"]
 
 
+@pytest.mark.proves("law-2/many-keys")
 def test_of_many_keys_each_is_computed_by_one_process(
     open_cache: Callable[..., TieredCache], pool: ThreadPoolExecutor
 ) -> None:
@@ -359,6 +367,7 @@ def test_of_many_keys_each_is_computed_by_one_process(
     assert asked == [["a", "b"], ["c"]]
 
 
+@pytest.mark.proves("law-2/refresh-by-one")
 def test_a_value_is_computed_anew_by_one_process(
     open_cache: Callable[..., TieredCache],
 ) -> None:
@@ -377,6 +386,7 @@ def test_a_value_is_computed_anew_by_one_process(
     assert one.get_or_compute("key", never) == "new"
 
 
+@pytest.mark.proves("law-2/not-narrow-scope")
 def test_the_scope_can_be_narrowed_for_a_cache_and_for_a_call(
     open_cache: Callable[..., TieredCache], pool: ThreadPoolExecutor
 ) -> None:
@@ -395,6 +405,7 @@ def test_the_scope_can_be_narrowed_for_a_cache_and_for_a_call(
     assert first.result(WAIT_S) == "slow"
 
 
+@pytest.mark.proves("law-2/not-narrow-scope")
 def test_the_scope_can_be_narrowed_for_a_function(open_cache: Callable[..., TieredCache]) -> None:
     cache = open_cache()
     spied = Spied(cache)
@@ -415,6 +426,7 @@ def test_the_scope_can_be_narrowed_for_a_function(open_cache: Callable[..., Tier
         cache.cached(scope="world")(narrow.uncached)
 
 
+@pytest.mark.proves("law-2/leases-fail")
 def test_law_1_leases_that_fail_are_done_without(
     valkey: ValkeyServer, namespace: str, tmp_path: Path
 ) -> None:
@@ -530,6 +542,7 @@ def eight_times_eight(scope: str, folder: Path, url: str, namespace: str, rounds
     assert [function.calls for function in functions] == [1] * rounds
 
 
+@pytest.mark.proves("law-2/processes")
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("scope", ["host", "cluster"])
 def test_law_2_eight_processes_of_eight_threads_compute_once(
@@ -538,6 +551,7 @@ def test_law_2_eight_processes_of_eight_threads_compute_once(
     eight_times_eight(scope, tmp_path, redis_url, namespace, rounds=1)
 
 
+@pytest.mark.proves("law-2/processes")
 @pytest.mark.exhaustive
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("scope", ["host", "cluster"])
@@ -547,6 +561,7 @@ def test_law_2_eight_processes_of_eight_threads_compute_once_in_a_thousand_round
     eight_times_eight(scope, tmp_path, redis_url, namespace, rounds=1000)
 
 
+@pytest.mark.proves("law-2/leader-replaced")
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGSTOP])
 @pytest.mark.parametrize("scope", ["host", "cluster"])
 def test_law_2_a_process_that_dies_or_freezes_while_it_computes_is_replaced(
@@ -627,6 +642,7 @@ def was_killed(pid: int) -> bool:
     return code != 0
 
 
+@pytest.mark.proves("law-2/leader-replaced")
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("scope", ["host", "cluster"])
 def test_law_2_a_process_that_dies_at_any_step_is_replaced(
@@ -654,6 +670,7 @@ def test_law_2_a_process_that_dies_at_any_step_is_replaced(
     assert step > 10
 
 
+@pytest.mark.proves("law-2/leader-replaced")
 @pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("scope", ["host", "cluster"])

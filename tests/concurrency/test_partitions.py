@@ -46,6 +46,7 @@ def hosts(
         yield here, there
 
 
+@pytest.mark.proves("law-2/not-frozen-leader")
 @pytest.mark.parametrize("cut", ["refuse", "blackhole"])
 def test_law_2_a_host_that_is_cut_off_for_longer_than_its_lease_is_replaced(
     cut: str, proxy: ChaosProxy, hosts: tuple[TieredCache, TieredCache]
@@ -73,6 +74,7 @@ def test_law_2_a_host_that_is_cut_off_for_longer_than_its_lease_is_replaced(
     assert there.get("key") == "there"
 
 
+@pytest.mark.proves("law-4/cut-off-host")
 def test_law_4_a_host_that_is_cut_off_while_a_key_is_deleted_does_not_bring_it_back(
     proxy: ChaosProxy, hosts: tuple[TieredCache, TieredCache]
 ) -> None:
@@ -88,6 +90,7 @@ def test_law_4_a_host_that_is_cut_off_while_a_key_is_deleted_does_not_bring_it_b
     assert not there.exists("key")
 
 
+@pytest.mark.proves("law-5/not-unreached-changes")
 def test_law_5_two_hosts_that_are_cut_off_from_each_other_change_what_each_can(
     proxy: ChaosProxy, hosts: tuple[TieredCache, TieredCache]
 ) -> None:

@@ -89,6 +89,7 @@ def together(
     return futures
 
 
+@pytest.mark.proves("law-2/threads")
 def test_law_2_64_threads_compute_once(cache: TieredCache, pool: ThreadPoolExecutor) -> None:
     compute = Gated(["a", "value"])
     futures = together(cache, pool, compute, 64)
@@ -100,6 +101,7 @@ def test_law_2_64_threads_compute_once(cache: TieredCache, pool: ThreadPoolExecu
     assert (stats.misses, stats.coalesced, stats.computes) == (64, 63, 1)
 
 
+@pytest.mark.proves("law-2/threads")
 @pytest.mark.exhaustive
 def test_law_2_64_threads_compute_once_in_a_thousand_rounds(cache: TieredCache) -> None:
     rounds = 1000
@@ -124,6 +126,7 @@ def test_law_2_64_threads_compute_once_in_a_thousand_rounds(cache: TieredCache) 
     assert calls == [1] * rounds
 
 
+@pytest.mark.proves("law-2/leader-raises")
 def test_law_2_what_the_leader_raises_reaches_every_waiter(
     cache: TieredCache, pool: ThreadPoolExecutor
 ) -> None:
@@ -136,6 +139,7 @@ def test_law_2_what_the_leader_raises_reaches_every_waiter(
     assert cache.get_or_compute("key", lambda: "again") == "again"
 
 
+@pytest.mark.proves("law-1/single-use-values")
 def test_what_can_be_used_once_only_is_shared_with_nobody(
     cache: TieredCache, pool: ThreadPoolExecutor
 ) -> None:
@@ -154,6 +158,7 @@ def test_what_can_be_used_once_only_is_shared_with_nobody(
     assert sorted([list(future.result(WAIT_S)) for future in futures]) == [[0], [1], [2], [3]]
 
 
+@pytest.mark.proves("law-2/leader-replaced")
 def test_an_interrupted_leader_is_replaced(cache: TieredCache, pool: ThreadPoolExecutor) -> None:
     flights = watched(cache)
     interrupted = Gated(KeyboardInterrupt())
@@ -167,6 +172,7 @@ def test_an_interrupted_leader_is_replaced(cache: TieredCache, pool: ThreadPoolE
     assert cache.stats().computes == 1
 
 
+@pytest.mark.proves("law-2/leader-looks-again")
 def test_a_caller_that_looked_before_a_flight_and_boarded_after_it_computes_nothing(
     cache: TieredCache, pool: ThreadPoolExecutor
 ) -> None:
@@ -195,6 +201,7 @@ def test_a_caller_that_looked_before_a_flight_and_boarded_after_it_computes_noth
     assert late_many.result(WAIT_S) == {"key": "value"}
 
 
+@pytest.mark.proves("law-2/own-key")
 def test_a_computation_that_asks_for_its_own_key_computes_as_the_function_would(
     cache: TieredCache,
 ) -> None:
@@ -216,6 +223,7 @@ def test_a_computation_that_asks_for_its_own_key_among_many_computes_it(cache: T
     assert cache.get_or_compute_many(["a", "b"], compute) == {"a": "inner", "b": "inner"}
 
 
+@pytest.mark.proves("law-2/each-others-keys")
 @pytest.mark.parametrize("circle", [2, 3, 7])
 def test_computations_that_ask_for_each_others_keys_do_not_wait_for_ever(circle: int) -> None:
     """Over several caches: each thread leads a key of its own, and asks for the next one's."""
@@ -238,6 +246,7 @@ def test_computations_that_ask_for_each_others_keys_do_not_wait_for_ever(circle:
         cache.close()
 
 
+@pytest.mark.proves("law-2/not-foreign-threads")
 def test_a_thread_of_the_computation_that_has_its_context_is_part_of_it(cache: TieredCache) -> None:
     import contextvars
 
@@ -250,6 +259,7 @@ def test_a_thread_of_the_computation_that_has_its_context_is_part_of_it(cache: T
     assert cache.get_or_compute("key", compute) == "inner"
 
 
+@pytest.mark.proves("law-2/wait-timeout")
 def test_waiting_ends_after_the_timeout(pool: ThreadPoolExecutor) -> None:
     with TieredCache([MemoryTier()], single_flight=SingleFlight(timeout="10ms")) as cache:
         slow = Gated("slow")
@@ -281,6 +291,7 @@ def test_many_keys_end_waiting_after_the_timeout_as_well(pool: ThreadPoolExecuto
         assert leader.result(WAIT_S) == "slow"
 
 
+@pytest.mark.proves("law-2/wait-timeout")
 def test_waiting_may_end_with_an_error(pool: ThreadPoolExecutor) -> None:
     patience = SingleFlight(timeout="10ms", on_timeout="raise")
     with TieredCache([MemoryTier()], single_flight=patience) as cache:
@@ -295,6 +306,7 @@ def test_waiting_may_end_with_an_error(pool: ThreadPoolExecutor) -> None:
         assert leader.result(WAIT_S) == "value"
 
 
+@pytest.mark.proves("law-2/wait-timeout")
 def test_waiting_may_end_with_the_stale_value(pool: ThreadPoolExecutor) -> None:
     clock = FakeClock()
     patience = SingleFlight(timeout="10ms", on_timeout="stale")
@@ -318,6 +330,7 @@ def test_waiting_may_end_with_the_stale_value(pool: ThreadPoolExecutor) -> None:
         assert leader.result(WAIT_S) == "unknown"
 
 
+@pytest.mark.proves("law-2/after-a-change")
 @pytest.mark.parametrize(
     "change",
     [
@@ -351,6 +364,7 @@ def test_law_4_a_computation_that_began_before_a_set_is_nobody_elses_afterwards(
     assert cache.get("key") == "after"
 
 
+@pytest.mark.proves("law-2/many-keys")
 def test_each_of_many_keys_is_computed_by_one_of_those_who_ask_for_it(
     cache: TieredCache, pool: ThreadPoolExecutor
 ) -> None:
@@ -399,6 +413,7 @@ def test_a_key_that_one_leaves_out_is_computed_by_the_next(
     assert second.result(WAIT_S) == "value"
 
 
+@pytest.mark.proves("law-2/unstored-shared")
 def test_what_a_computation_of_many_raises_reaches_all_who_wait(
     cache: TieredCache, pool: ThreadPoolExecutor
 ) -> None:
@@ -429,6 +444,7 @@ def test_copies_are_handed_out_to_waiters_as_well(pool: ThreadPoolExecutor) -> N
         assert len({id(result) for result in results}) == 4
 
 
+@pytest.mark.proves("law-2/unstored-shared")
 def test_a_value_that_is_not_stored_is_shared_with_those_who_wait(
     cache: TieredCache, pool: ThreadPoolExecutor
 ) -> None:
@@ -449,6 +465,7 @@ def test_a_value_that_is_not_stored_is_shared_with_those_who_wait(
     assert not cache.exists("key")
 
 
+@pytest.mark.proves("law-2/forked-child")
 def test_a_forked_child_does_not_wait_for_its_parents_threads(
     cache: TieredCache, pool: ThreadPoolExecutor
 ) -> None:

@@ -59,6 +59,7 @@ def never(*_: object) -> Any:
     pytest.fail("it was computed")
 
 
+@pytest.mark.proves("law-4/tags")
 def test_what_has_an_invalidated_tag_is_gone_and_the_rest_is_not(
     open_cache: Make, clock: FakeClock
 ) -> None:
@@ -88,6 +89,7 @@ def test_what_has_an_invalidated_tag_is_gone_and_the_rest_is_not(
     assert cache.get_or_compute("set", never) == "new"
 
 
+@pytest.mark.proves("law-5/tags")
 def test_law_5_an_invalidation_elsewhere_is_seen_within_the_bound(
     open_cache: Make, clock: FakeClock
 ) -> None:
@@ -101,6 +103,7 @@ def test_law_5_an_invalidation_elsewhere_is_seen_within_the_bound(
         assert elsewhere.lookup("key").status.value == "miss"
 
 
+@pytest.mark.proves("law-4/tags")
 @pytest.mark.parametrize("inside", [False, True])
 def test_law_4_what_was_computed_before_an_invalidation_does_not_come_back(
     inside: bool, open_cache: Make, clock: FakeClock
@@ -121,6 +124,7 @@ def test_law_4_what_was_computed_before_an_invalidation_does_not_come_back(
         assert each.get("key") is None
 
 
+@pytest.mark.proves("law-4/tags")
 def test_law_4_who_asks_after_an_invalidation_is_not_given_what_was_computed_before(
     open_cache: Make,
 ) -> None:
@@ -143,6 +147,7 @@ def test_law_4_who_asks_after_an_invalidation_is_not_given_what_was_computed_bef
     assert cache.get("key") in ("new", None)
 
 
+@pytest.mark.proves("tags/named-inside")
 def test_a_tag_that_is_named_inside_is_kept(open_cache: Make, clock: FakeClock) -> None:
     cache = open_cache()
     cache.set("an older entry", 1, tags={"t"})
@@ -160,6 +165,7 @@ def test_a_tag_that_is_named_inside_is_kept(open_cache: Make, clock: FakeClock) 
         clock.advance(60)
 
 
+@pytest.mark.proves("law-4/tags", "tags/version-evicted")
 def test_law_4_an_entry_does_not_outlive_the_version_of_its_tag(open_cache: Make) -> None:
     cache = open_cache()
     cache.set("key", "value", tags={"t"})
@@ -171,6 +177,7 @@ def test_law_4_an_entry_does_not_outlive_the_version_of_its_tag(open_cache: Make
     assert cache.get("another") == 1
 
 
+@pytest.mark.proves("law-4/newer-tag-version")
 def test_law_4_what_was_set_after_an_invalidation_is_not_recomputed_by_who_has_not_heard_of_it(
     open_cache: Make,
 ) -> None:
@@ -201,6 +208,7 @@ def test_a_write_with_tags_does_not_wait_for_what_others_changed(
     assert cache.get("key") == 2
 
 
+@pytest.mark.proves("tags/no-keys")
 def test_tags_are_no_keys_and_count_for_nothing(open_cache: Make) -> None:
     cache = open_cache()
     cache.set("key", 1, tags={"t"})
@@ -214,6 +222,7 @@ def test_tags_are_no_keys_and_count_for_nothing(open_cache: Make) -> None:
         cache.invalidate_tags("")
 
 
+@pytest.mark.proves("tags/no-keys")
 def test_tags_are_those_of_the_cache_with_all_its_views(open_cache: Make) -> None:
     cache = open_cache()
     view = cache.namespace("view")
@@ -225,6 +234,7 @@ def test_tags_are_those_of_the_cache_with_all_its_views(open_cache: Make) -> Non
     assert cache.get("key") == 1
 
 
+@pytest.mark.proves("tags/named-inside")
 def test_what_is_queued_has_tags_too(open_cache: Make) -> None:
     cache = open_cache(writing=WriteBack(flush_interval="1h", max_delay="2h"))
     cache.set("key", 1, tags={"t"})
@@ -235,6 +245,7 @@ def test_what_is_queued_has_tags_too(open_cache: Make) -> None:
     assert cache.get("key") is None
 
 
+@pytest.mark.proves("law-4/prefixes")
 def test_a_prefix_can_be_invalidated(open_cache: Make, clock: FakeClock) -> None:
     cache, elsewhere = open_cache(), open_cache()
     cache.set_many({"a/1": 1, "a/2": 2, "b/1": 3})
@@ -267,6 +278,7 @@ class _Counted(DiskTier):
         return super().get_many(*arguments, **options)
 
 
+@pytest.mark.proves("tags/constant-cost")
 def test_an_invalidation_costs_the_same_whatever_the_number_of_entries(tmp_path: Path) -> None:
     tier = _Counted(tmp_path)
     costs = []

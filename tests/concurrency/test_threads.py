@@ -35,6 +35,7 @@ def cache(tmp_path: Path, redis_url: str, namespace: str) -> Iterator[TieredCach
         yield made
 
 
+@pytest.mark.proves("law-11/threads", "counting/one-outcome")
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_law_11_the_numbers_add_up_under_32_threads_that_do_everything(  # noqa: C901 - ditto
@@ -104,6 +105,7 @@ def test_law_11_the_numbers_add_up_under_32_threads_that_do_everything(  # noqa:
     assert stats.tiers[0].entries <= 50
 
 
+@pytest.mark.proves("law-11/inlined-hits")
 def test_law_11_inlined_hits_are_counted_exactly() -> None:
     with TieredCache([MemoryTier()]) as cache:
         cache.set_many({f"key-{n}": n for n in range(10)})
@@ -130,6 +132,7 @@ def test_law_11_inlined_hits_are_counted_exactly() -> None:
         assert spent.misses == 0
 
 
+@pytest.mark.proves("counting/seconds-saved")
 def test_seconds_saved_are_the_costs_of_the_hits(tmp_path: Path, namespace: str) -> None:
     from tiered_cache.entry import Entry
 
@@ -160,6 +163,7 @@ def busy(cache: TieredCache, done: threading.Event) -> Callable[[int], None]:
     return work
 
 
+@pytest.mark.proves("law-12/fork")
 def test_law_12_a_child_forked_from_a_busy_parent_uses_the_cache(cache: TieredCache) -> None:
     cache.set("parents", [1, 2])
     done = threading.Event()

@@ -105,6 +105,7 @@ def overflow(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
 
+@pytest.mark.proves("dashboard/readable")
 @pytest.mark.parametrize(("width", "scheme"), SIZES)
 def test_everything_is_shown_at_every_width_and_in_both_schemes(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages, width: int, scheme: str
@@ -128,6 +129,7 @@ def test_everything_is_shown_at_every_width_and_in_both_schemes(
     assert audit(page) == []
 
 
+@pytest.mark.proves("dashboard/readable")
 def test_it_is_readable_when_there_is_nothing(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
@@ -145,6 +147,7 @@ def test_it_is_readable_when_there_is_nothing(
         assert audit(page) == []
 
 
+@pytest.mark.proves("dashboard/readable")
 def test_it_is_readable_when_a_tier_is_down(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
@@ -167,6 +170,7 @@ def test_it_is_readable_when_a_tier_is_down(
         assert audit(page) == []
 
 
+@pytest.mark.proves("dashboard/readable")
 def test_it_is_readable_with_a_hundred_processes(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
@@ -204,6 +208,7 @@ def test_the_slider_says_what_another_size_would_give(
     assert "an hour less saved" in text(page, "#what-if-said")
 
 
+@pytest.mark.proves("dashboard/hostile-key")
 def test_hostile_keys_are_only_text(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
@@ -229,6 +234,7 @@ def test_hostile_keys_are_only_text(
     assert overflow(page) == 0
 
 
+@pytest.mark.proves("dashboard/delete-confirmed")
 def test_an_entry_is_deleted_after_it_was_confirmed(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
@@ -264,6 +270,7 @@ def test_without_leave_there_is_nothing_to_delete_with(
     assert page.locator("#entry button, #entry pre").count() == 0
 
 
+@pytest.mark.proves("dashboard/keyboard")
 def test_it_can_be_used_by_the_keyboard_alone(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
@@ -328,6 +335,7 @@ def test_the_colours_are_chosen_and_remembered(
     assert page.get_attribute("html", "data-theme") == "dark"
 
 
+@pytest.mark.proves("dashboard/token")
 def test_a_browser_logs_in(cache: TieredCache, site_of: Callable[..., Site], pages: Pages) -> None:
     token = "a-token-of-24-characters"
     site = site_of(make_reading(1.0), token=token)
@@ -354,6 +362,7 @@ def test_it_asks_where_it_is_not_pushed_to(
     assert text(page, "#status").startswith("Live")
 
 
+@pytest.mark.proves("dashboard/bounded")
 def test_law_10_a_page_does_not_grow(
     site_of: Callable[..., Site], pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:

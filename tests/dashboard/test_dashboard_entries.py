@@ -31,6 +31,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.proves("dashboard/hostile-key")
 @pytest.mark.parametrize("key", HOSTILE)
 def test_a_hostile_key_is_found_explained_and_deleted_as_it_is(
     serve: Callable[..., Site], cache: TieredCache, key: str
@@ -59,6 +60,7 @@ def test_searching_finds_what_contains_the_text_and_first_what_begins_with_it(
     assert len(Entries(cache, show_values=False).search("")["keys"]) == 4
 
 
+@pytest.mark.proves("dashboard/bounded")
 def test_law_10_a_search_is_bounded(cache: TieredCache, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.set_many({f"key:{number}": 1 for number in range(300)})
     browser = Entries(cache, show_values=False)
@@ -68,6 +70,7 @@ def test_law_10_a_search_is_bounded(cache: TieredCache, monkeypatch: pytest.Monk
     assert browser.search("nowhere") == {"keys": [], "looked_at": 64, "whole": False}
 
 
+@pytest.mark.proves("dashboard/looking")
 def test_looking_into_the_cache_changes_and_counts_nothing(
     tmp_path: Path, redis_url: str, namespace: str
 ) -> None:

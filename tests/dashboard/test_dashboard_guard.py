@@ -34,6 +34,7 @@ def test_it_is_reached_by_loopback_names(serve: Callable[..., Site], host: str) 
     assert serve().ask("/api/about", host=host).status == 200
 
 
+@pytest.mark.proves("dashboard/rebinding")
 @pytest.mark.parametrize(
     "host",
     [
@@ -69,6 +70,7 @@ def test_with_a_token_every_address_is_this_host(serve: Callable[..., Site]) -> 
     assert site.ask("/api/about", host="evil.example", authorization=bearer).status == 421
 
 
+@pytest.mark.proves("dashboard/cross-site")
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_another_site_may_not_ask(serve: Callable[..., Site], site: str) -> None:
     ours = serve(allow_changes=True)
@@ -87,6 +89,7 @@ def test_a_link_from_another_site_opens_the_page(serve: Callable[..., Site]) -> 
     assert serve().ask("/", **{**link, "sec_fetch_dest": "iframe"}).status == 403
 
 
+@pytest.mark.proves("dashboard/cross-site")
 @pytest.mark.parametrize(
     "origin",
     ["http://evil.example", "null", "http://127.0.0.1:1", "file://127.0.0.1", "http://[", "", None],
@@ -102,6 +105,7 @@ def test_a_forged_change_is_refused(
     assert "key" not in cache
 
 
+@pytest.mark.proves("dashboard/cross-site")
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
 def test_what_a_form_can_send_is_refused(
     serve: Callable[..., Site], cache: TieredCache, kind: str
@@ -125,6 +129,7 @@ def test_changes_are_made_by_one_method(
     assert "key" in cache
 
 
+@pytest.mark.proves("dashboard/read-only")
 @pytest.mark.parametrize(
     ("path", "said"), [("delete", {"key": "key"}), ("invalidate", {"tag": "t"})]
 )
@@ -137,6 +142,7 @@ def test_it_only_reads_unless_changes_are_allowed(
     assert "--allow-changes" in answer.json()["error"]
 
 
+@pytest.mark.proves("dashboard/read-only")
 def test_values_are_not_shown_unless_allowed(
     serve: Callable[..., Site], cache: TieredCache
 ) -> None:
@@ -145,6 +151,7 @@ def test_values_are_not_shown_unless_allowed(
     assert b"a-secret-value" in serve(show_values=True).post("/api/explain", {"key": "key"}).body
 
 
+@pytest.mark.proves("dashboard/metrics")
 def test_metrics_are_told_like_everything_else(
     serve: Callable[..., Site], cache: TieredCache
 ) -> None:
@@ -159,6 +166,7 @@ def test_metrics_are_told_like_everything_else(
     assert b'tiered_cache_lookups_total{cache="reports",outcome="miss"} 1.0' in scraped.body
 
 
+@pytest.mark.proves("dashboard/token")
 @pytest.mark.parametrize(
     "path",
     ["/api/about", "/api/now", "/api/stream", "/api/search", "/api/nothing", "/login/../api/about"],
@@ -171,6 +179,7 @@ def test_without_the_token_nothing_is_told(serve: Callable[..., Site], path: str
         assert b"version" not in answer.body
 
 
+@pytest.mark.proves("dashboard/token")
 def test_logging_in_gives_a_cookie_that_only_this_site_sends(serve: Callable[..., Site]) -> None:
     site = serve(token=TOKEN)
     first = site.ask("/")
@@ -199,6 +208,7 @@ def test_the_token_of_another_dashboard_is_no_session(serve: Callable[..., Site]
     assert not Rules().is_token("")
 
 
+@pytest.mark.proves("dashboard/content-policy")
 @pytest.mark.parametrize("path", ["/", "/login", "/static/js/main.js", "/api/about", "/nothing"])
 def test_every_answer_keeps_the_browser_on_a_short_leash(
     serve: Callable[..., Site], path: str
@@ -222,6 +232,7 @@ def test_a_refusal_has_the_same_headers(serve: Callable[..., Site]) -> None:
     assert "content-security-policy" in serve().ask("/", host="evil.example").headers
 
 
+@pytest.mark.proves("dashboard/content-policy")
 @pytest.mark.parametrize("page", ["/", "/login"])
 def test_no_page_has_a_script_or_style_in_itself_or_from_elsewhere(
     serve: Callable[..., Site], page: str
@@ -259,6 +270,7 @@ def test_what_is_not_understood_is_refused(serve: Callable[..., Site], body: byt
     assert answer.json()["error"]
 
 
+@pytest.mark.proves("dashboard/bounded")
 def test_law_10_a_request_that_is_too_long_is_refused(serve: Callable[..., Site]) -> None:
     answer = serve().post("/api/search", {"text": "x" * MAX_BODY_BYTES})
     assert (answer.status, answer.json()) == (400, {"error": "the request is too long"})
@@ -298,6 +310,7 @@ def test_a_web_socket_is_refused(cache: TieredCache) -> None:
     assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
+@pytest.mark.proves("dashboard/listens-locally")
 def test_a_short_token_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=str(MIN_TOKEN_LENGTH)):
         Rules(token="short")
@@ -319,6 +332,7 @@ def test_the_host_of_a_header(header: str, host: str | None) -> None:
     assert host_of(header) == host
 
 
+@pytest.mark.proves("dashboard/listens-locally")
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_beyond_this_machine_it_needs_a_token(host: str) -> None:
     with pytest.raises(ConfigurationError, match="token"):

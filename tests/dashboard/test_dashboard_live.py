@@ -50,6 +50,7 @@ def settings(tmp_path: Path, server: ValkeyServer, namespace: str) -> Mapping[st
     return settings_of(str(tmp_path / "disk"), server.url, namespace)
 
 
+@pytest.mark.proves("dashboard/numbers", "dashboard/server-killed")
 def test_two_processes_three_tiers_and_a_server_that_dies(
     browser: Browser,
     server: ValkeyServer,
@@ -120,6 +121,7 @@ def the_dead_server_is_seen(page: Page, server: ValkeyServer, loads: list[Load])
     assert "open" in page.inner_text("#breakers .past")
 
 
+@pytest.mark.proves("dashboard/stalled")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_in_order(
     settings: Mapping[str, str], number: signal.Signals, code: int
@@ -146,6 +148,7 @@ def run(*arguments: str, code: int, **variables: str) -> str:
     return done.stderr
 
 
+@pytest.mark.proves("dashboard/listens-locally")
 def test_what_would_be_open_to_others_is_not_served() -> None:
     assert "give it a token" in run("--host", "0.0.0.0", "--port", "0", code=3)
     assert "16 characters" in run("--token", "short", code=3)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NOW_S = 1_700_000_000.0
 
 
+@pytest.mark.proves("dashboard/numbers")
 @pytest.mark.parametrize("window", WINDOWS)
 def test_the_numbers_are_those_of_the_snapshot(window: str) -> None:
     stats = make_stats(5000)
@@ -61,6 +62,7 @@ def test_where_nobody_works_nobody_lags() -> None:
     assert document(nobody, "all", Series())["bus"]["lag_s"] is None
 
 
+@pytest.mark.proves("dashboard/bounded")
 def test_law_10_what_is_told_is_bounded() -> None:
     functions = tuple(
         FunctionStats(f"f{number}", seconds_saved=float(number), compute_seconds=1000.0 - number)
@@ -85,6 +87,7 @@ def test_who_is_in_trouble_comes_first() -> None:
     assert said["processes"][0]["breakers"] == [{"tier": "redis", "state": "open"}]
 
 
+@pytest.mark.proves("dashboard/bounded")
 def test_law_10_a_day_of_numbers_is_a_bounded_number_of_points() -> None:
     series = Series()
     for second in (*range(0, 85_500, 30), *range(85_500, 86_400)):
@@ -144,6 +147,7 @@ def test_what_another_size_saves_is_what_misses_cost() -> None:
     assert {each["saved_per_hour_s"] for each in what_if(stats, 0, None) or []} == {None}
 
 
+@pytest.mark.proves("dashboard/numbers")
 def test_all_who_share_the_disk_are_collected_and_the_onlooker_is_not(
     tmp_path: Path, namespace: str
 ) -> None:

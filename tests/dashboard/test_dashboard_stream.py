@@ -87,6 +87,7 @@ def test_the_numbers_are_pushed_as_they_change(cache: TieredCache) -> None:
         assert 0 < first["total"]["lookups"] < second["total"]["lookups"]
 
 
+@pytest.mark.proves("dashboard/idle")
 def test_all_pages_share_one_reading(cache: TieredCache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numbers, "EVERY_S", 60.0)
     source = Source()
@@ -97,6 +98,7 @@ def test_all_pages_share_one_reading(cache: TieredCache, monkeypatch: pytest.Mon
     assert source.read_times == 1
 
 
+@pytest.mark.proves("dashboard/idle")
 @pytest.mark.usefixtures("often")
 def test_nothing_is_read_while_nobody_looks(cache: TieredCache) -> None:
     source = Source()
@@ -113,6 +115,7 @@ def test_nothing_is_read_while_nobody_looks(cache: TieredCache) -> None:
         assert source.read_times == before
 
 
+@pytest.mark.proves("dashboard/bounded")
 def test_law_10_pages_are_bounded_and_a_closed_one_makes_room(cache: TieredCache) -> None:
     with served(app_of(cache, Source())) as site, ExitStack() as stack:
         pages = [stack.enter_context(Page(site)) for _ in range(MAX_STREAMS)]
@@ -129,6 +132,7 @@ def test_law_10_pages_are_bounded_and_a_closed_one_makes_room(cache: TieredCache
         wait_until(has_room, "there is room")
 
 
+@pytest.mark.proves("dashboard/stalled")
 @pytest.mark.usefixtures("often")
 def test_law_8_a_page_that_takes_nothing_is_let_go_of(
     cache: TieredCache, monkeypatch: pytest.MonkeyPatch
@@ -146,6 +150,7 @@ def test_law_8_a_page_that_takes_nothing_is_let_go_of(
         wait_until(has_room, "the frozen page is let go of")
 
 
+@pytest.mark.proves("dashboard/stalled")
 def test_law_8_numbers_that_do_not_come_hold_up_nothing_else(
     cache: TieredCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +213,7 @@ def test_law_8_a_page_that_reads_its_first_numbers_while_the_server_ends_is_let_
     assert not anyio.run(main)
 
 
+@pytest.mark.proves("dashboard/idle")
 def test_what_takes_long_to_read_is_read_less_often() -> None:
     def read() -> Reading:
         ends_s = time.thread_time() + 0.03
@@ -230,6 +236,7 @@ def test_a_window_that_there_is_not(cache: TieredCache) -> None:
         assert site.ask("/api/stream?window=2m").status == 400
 
 
+@pytest.mark.proves("dashboard/mounted")
 def test_it_is_served_below_any_path_and_over_wsgi(cache: TieredCache) -> None:
     from a2wsgi import ASGIMiddleware, WSGIMiddleware
     from starlette.applications import Starlette

@@ -29,6 +29,7 @@ def test_the_codes_are_those_of_the_program() -> None:
     ]
 
 
+@pytest.mark.proves("exit-codes/done", "exit-codes/no")
 def test_yes_and_no() -> None:
     assert main(["set", "greeting", "hello"]) == 0
     assert main(["get", "greeting"]) == 0
@@ -36,6 +37,7 @@ def test_yes_and_no() -> None:
     assert main(["delete", "never stored"]) == 1
 
 
+@pytest.mark.proves("exit-codes/no")
 def test_what_is_wrong_beside_settings_and_tiers() -> None:
     assert main(["doctor"]) == 0
     journal = DiskJournal(Path(os.environ["XDG_CACHE_HOME"]) / "tiered-cache/.journal/default")
@@ -44,12 +46,14 @@ def test_what_is_wrong_beside_settings_and_tiers() -> None:
     journal.close()
 
 
+@pytest.mark.proves("exit-codes/command-line")
 def test_a_wrong_command_line() -> None:
     with pytest.raises(SystemExit) as ended:
         main(["undo"])
     assert ended.value.code == 2
 
 
+@pytest.mark.proves("exit-codes/settings")
 @pytest.mark.parametrize(
     "command",
     [
@@ -63,16 +67,19 @@ def test_wrong_settings_keys_and_durations(command: list[str]) -> None:
     assert main(command) == 3
 
 
+@pytest.mark.proves("exit-codes/unreachable")
 def test_a_tier_that_is_needed_and_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIERED_CACHE_TIERS", '["redis"]')
     monkeypatch.setenv("TIERED_CACHE_REDIS_URL", "redis://localhost:1/0")
     assert main(["get", "key"]) == 4
 
 
+@pytest.mark.proves("exit-codes/other")
 def test_anything_else_that_went_wrong() -> None:
     assert _code_of(SerializationError("no such value")) == 5
 
 
+@pytest.mark.proves("exit-codes/interrupted")
 def test_an_interruption() -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-c", "import tiered_cache.cli as c; raise SystemExit(c.main())"]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tiered_cache.stats.output.metrics import METRICS
 
 _SPEC = (Path(__file__).parents[2] / "SPEC.md").read_text()
 
 
+@pytest.mark.proves("export/table")
 def test_the_table_of_metrics_is_that_of_the_code() -> None:
     section = _SPEC.partition("\n## Exported metrics\n")[2].partition("\n## ")[0]
     listed = re.findall(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
 import redis
 
 from tests.patience import patient_redis
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.proves("law-12/import")
 def test_law_12_importing_opens_and_starts_nothing(isolated_home: Path) -> None:
     program = """
 import threading, psutil
@@ -33,6 +35,7 @@ print(threading.active_count(), psutil.Process().num_fds() - before)
     assert set(isolated_home.rglob("*")) == found
 
 
+@pytest.mark.proves("law-12/no-flush")
 def test_law_12_no_flush_and_no_keys_is_ever_sent(namespace: str) -> None:
     with ValkeyServer() as server:
         with TieredCache([MemoryTier(), patient_redis(server.url)], namespace=namespace) as cache:

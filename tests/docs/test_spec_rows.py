@@ -55,6 +55,7 @@ def outcome(found: Lookup) -> tuple[LookupStatus, str | None]:
     return found.status, found.tier
 
 
+@pytest.mark.proves("law-1/tier-bug", "reading/bug")
 def test_law_1_a_bug_in_a_tier_is_a_counted_error() -> None:
     class Buggy(NullTier):
         def get(self, key: str) -> Found | Absent:
@@ -67,6 +68,7 @@ def test_law_1_a_bug_in_a_tier_is_a_counted_error() -> None:
         assert (tier.errors, tier.breaker) == (2, "closed")
 
 
+@pytest.mark.proves("law-1/info-fails")
 @pytest.mark.parametrize("strict", [False, True])
 def test_law_1_a_tier_that_cannot_say_how_full_it_is_keeps_nobody_from_the_rest(
     strict: bool,
@@ -83,6 +85,7 @@ def test_law_1_a_tier_that_cannot_say_how_full_it_is_keeps_nobody_from_the_rest(
         cache._source.core()._publisher.publish(60.0)
 
 
+@pytest.mark.proves("law-1/policy-raises", "promotion/policy-raises")
 def test_law_1_a_policy_that_raises_is_logged_and_the_default_is_taken(
     tmp_path: Path, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -108,6 +111,7 @@ def test_law_1_a_policy_that_raises_is_logged_and_the_default_is_taken(
     assert caplog.text.count("A policy failed") == 2
 
 
+@pytest.mark.proves("law-2/first-fill-lands", "filling/changed")
 def test_of_two_that_compute_at_once_the_first_fill_lands(tmp_path: Path, namespace: str) -> None:
     both = threading.Barrier(2)
     caches = [
@@ -129,6 +133,7 @@ def test_of_two_that_compute_at_once_the_first_fill_lands(tmp_path: Path, namesp
         cache.close()
 
 
+@pytest.mark.proves("law-8/bad-record")
 def test_law_8_bad_records_open_no_breaker(tmp_path: Path, namespace: str) -> None:
     with disk_of(tmp_path, namespace) as disk:
         for number in range(20):
@@ -140,6 +145,7 @@ def test_law_8_bad_records_open_no_breaker(tmp_path: Path, namespace: str) -> No
         assert (tier.corrupt, tier.misses, tier.errors, tier.breaker) == (20, 20, 0, "closed")
 
 
+@pytest.mark.proves("law-9/unusable-bytes", "reading/unusable", "counting/corrupt")
 @pytest.mark.parametrize("kind", ["foreign", "truncated", "another key", "newer", "unsigned"])
 def test_law_9_bytes_that_can_not_be_used_are_a_counted_miss_and_removed(
     kind: str, tmp_path: Path, namespace: str
@@ -164,6 +170,7 @@ def test_law_9_bytes_that_can_not_be_used_are_a_counted_miss_and_removed(
         assert cache.lookup("key").value == 2
 
 
+@pytest.mark.proves("law-10/missed-changes")
 def test_law_10_past_their_bound_suspects_become_one_instant() -> None:
     suspects = Suspects()
     for number in range(100_000):
@@ -175,6 +182,7 @@ def test_law_10_past_their_bound_suspects_become_one_instant() -> None:
     assert suspects.not_before_s == 7.0
 
 
+@pytest.mark.proves("reading/stale", "reading/stale-hit-below")
 def test_a_stale_record_is_handed_out_by_lookup_only(tmp_path: Path, namespace: str) -> None:
     clock = FakeClock(start_wall=time.time())
     now_s = clock.wall()
@@ -194,6 +202,7 @@ def test_a_stale_record_is_handed_out_by_lookup_only(tmp_path: Path, namespace: 
         assert cache.get("key") == "new"
 
 
+@pytest.mark.proves("reading/absent")
 def test_nothing_and_a_tombstone_are_misses(cache: TieredCache) -> None:
     assert outcome(cache.lookup("key")) == (LookupStatus.MISS, None)
     cache.set("key", 1)
@@ -202,6 +211,7 @@ def test_nothing_and_a_tombstone_are_misses(cache: TieredCache) -> None:
     assert [tier.misses for tier in cache.stats().tiers] == [2, 2]
 
 
+@pytest.mark.proves("reading/breaker-open")
 def test_an_open_breaker_is_a_skip(
     redis_url: str, chaos_proxy: Callable[[str], ChaosProxy], namespace: str
 ) -> None:
@@ -215,6 +225,7 @@ def test_an_open_breaker_is_a_skip(
         assert (tier.errors, tier.skips, tier.breaker) == (1, 2, "open")
 
 
+@pytest.mark.proves("reading/missed-change", "writing/failed")
 def test_a_tier_that_missed_a_change_is_skipped_then_a_miss(
     redis_url: str, chaos_proxy: Callable[[str], ChaosProxy], namespace: str
 ) -> None:
@@ -231,6 +242,7 @@ def test_a_tier_that_missed_a_change_is_skipped_then_a_miss(
         assert cache.lookup("key").status is LookupStatus.MISS
 
 
+@pytest.mark.proves("reading/explain", "counting/uncounted")
 def test_explain_promotes_removes_and_counts_nothing(tmp_path: Path, namespace: str) -> None:
     with disk_of(tmp_path, namespace) as disk:
         record = RecordCodec(namespace).encode("good", Entry(1, created_s=time.time()), Reach.HOST)
@@ -248,6 +260,7 @@ def test_explain_promotes_removes_and_counts_nothing(tmp_path: Path, namespace: 
         assert [tier.corrupt for tier in stats.tiers] == [0, 0]
 
 
+@pytest.mark.proves("promotion/refused")
 def test_a_promotion_that_is_refused_is_still_a_hit(tmp_path: Path, namespace: str) -> None:
     tiers: list[Tier] = [MemoryTier(max_bytes="1KB"), DiskTier(tmp_path)]
     with TieredCache(tiers, namespace=namespace) as cache:
@@ -258,6 +271,7 @@ def test_a_promotion_that_is_refused_is_still_a_hit(tmp_path: Path, namespace: s
         assert cache.stats().tier("memory").write_refusals == refused + 2
 
 
+@pytest.mark.proves("lifetimes/infinity")
 def test_infinity_is_no_limit_whatever_the_default(tmp_path: Path, namespace: str) -> None:
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
     with TieredCache(tiers, namespace=namespace, default_ttl="1h") as cache:
@@ -265,6 +279,7 @@ def test_infinity_is_no_limit_whatever_the_default(tmp_path: Path, namespace: st
         assert [each.remaining_s for each in cache.explain("key")] == [math.inf, math.inf]
 
 
+@pytest.mark.proves("removing/touch-no-limit")
 def test_touch_with_none_is_no_limit(tmp_path: Path, namespace: str) -> None:
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
     with TieredCache(tiers, namespace=namespace, default_ttl="1h") as cache:
@@ -274,6 +289,7 @@ def test_touch_with_none_is_no_limit(tmp_path: Path, namespace: str) -> None:
         assert [each.remaining_s for each in cache.explain("key")] == [math.inf, math.inf]
 
 
+@pytest.mark.proves("removing/clear-cache", "removing/clear-view")
 def test_clear_removes_a_cache_or_a_view_and_nothing_else(
     cache: TieredCache, tmp_path: Path
 ) -> None:
@@ -290,6 +306,7 @@ def test_clear_removes_a_cache_or_a_view_and_nothing_else(
         assert neighbour.get("key") == 1
 
 
+@pytest.mark.proves("keys/views-apart")
 def test_no_two_views_share_a_key() -> None:
     with TieredCache([MemoryTier()]) as cache:
         views = [cache, cache.namespace("a"), cache.namespace("b"), cache.namespace("a.b")]
@@ -305,6 +322,7 @@ def test_no_two_views_share_a_key() -> None:
             cache.lookup("\x1fa\x1fk")
 
 
+@pytest.mark.proves("counting/cache-level")
 def test_a_cache_counts_lookups_and_its_tiers_what_reached_them(cache: TieredCache) -> None:
     cache.set("key", 1)
     cache.get("key")

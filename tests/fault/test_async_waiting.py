@@ -140,6 +140,7 @@ async def use_everything(cache: AsyncTieredCache) -> None:
         await cache.flush()
 
 
+@pytest.mark.proves("awaiting/no-blocking")
 @pytest.mark.parametrize("writing", ["through", "back"])
 def test_law_12_nothing_that_may_wait_is_called_by_the_loop(
     run: Any,
@@ -170,6 +171,7 @@ def test_law_12_nothing_that_may_wait_is_called_by_the_loop(
     assert expected <= witness.names()
 
 
+@pytest.mark.proves("awaiting/no-blocking")
 def test_the_witness_sees_who_waits(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +185,7 @@ def test_the_witness_sees_who_waits(
     assert {"a lock", "DiskTier.put"} <= witness.names(run(main))
 
 
+@pytest.mark.proves("awaiting/redis")
 def test_redis_is_awaited_under_asyncio_and_asked_in_threads_under_trio(
     redis_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +224,7 @@ async def with_disk(tmp_path: Path, **options: Any) -> AsyncIterator[AsyncTiered
         yield cache
 
 
+@pytest.mark.proves("awaiting/loop-goes-on")
 def test_law_12_a_locked_database_is_unlocked_by_a_task_of_the_same_loop(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,6 +260,7 @@ def test_law_12_a_locked_database_is_unlocked_by_a_task_of_the_same_loop(
     run(main)
 
 
+@pytest.mark.proves("awaiting/loop-goes-on")
 def test_law_12_a_lock_of_a_key_is_let_go_by_a_task_of_the_same_loop(
     run: Any, tmp_path: Path
 ) -> None:
@@ -283,6 +288,7 @@ def test_law_12_a_lock_of_a_key_is_let_go_by_a_task_of_the_same_loop(
     run(main)
 
 
+@pytest.mark.proves("awaiting/deadlines")
 def test_a_change_goes_ahead_without_a_lock_that_it_can_not_have(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,6 +305,7 @@ def test_a_change_goes_ahead_without_a_lock_that_it_can_not_have(
     run(main)
 
 
+@pytest.mark.proves("awaiting/loop-goes-on")
 def test_law_12_a_frozen_server_is_woken_by_a_task_of_the_same_loop(
     run: Any, namespace: str
 ) -> None:
@@ -326,6 +333,7 @@ def test_law_12_a_frozen_server_is_woken_by_a_task_of_the_same_loop(
         run(lambda: main(server))
 
 
+@pytest.mark.proves("awaiting/deadlines")
 def test_law_8_a_frozen_server_is_given_up_in_time(run: Any, namespace: str) -> None:
     async def main(server: ValkeyServer) -> None:
         tiers: list[Tier] = [MemoryTier(), RedisTier(server.url, timeout="100ms")]
@@ -340,6 +348,7 @@ def test_law_8_a_frozen_server_is_given_up_in_time(run: Any, namespace: str) -> 
         run(lambda: main(server))
 
 
+@pytest.mark.proves("awaiting/threads-bounded")
 def test_law_10_no_more_threads_than_it_says_are_in_a_tier(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,6 +382,7 @@ def test_law_10_no_more_threads_than_it_says_are_in_a_tier(
     assert 1 < most <= TIER_THREADS
 
 
+@pytest.mark.proves("awaiting/busy-loop")
 def test_a_loop_that_was_kept_busy_does_not_take_the_server_for_sick(
     redis_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -395,6 +405,7 @@ def test_a_loop_that_was_kept_busy_does_not_take_the_server_for_sick(
     asyncio.run(main())
 
 
+@pytest.mark.proves("awaiting/busy-loop")
 def test_tasks_wait_for_a_connection_as_long_as_others_are_answered(
     redis_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -418,6 +429,7 @@ def test_tasks_wait_for_a_connection_as_long_as_others_are_answered(
     asyncio.run(main())
 
 
+@pytest.mark.proves("awaiting/deadlines")
 def test_law_8_nobody_waits_for_a_connection_while_nobody_is_answered(namespace: str) -> None:
     async def main(server: ValkeyServer) -> None:
         tiers: list[Tier] = [RedisTier(server.url, timeout="100ms", max_connections=1)]
@@ -432,6 +444,7 @@ def test_law_8_nobody_waits_for_a_connection_while_nobody_is_answered(namespace:
         asyncio.run(main(server))
 
 
+@pytest.mark.proves("awaiting/threads-bounded")
 def test_law_10_calls_that_nobody_waits_for_any_more_have_their_threads_still(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -464,6 +477,7 @@ def test_law_10_calls_that_nobody_waits_for_any_more_have_their_threads_still(
     asyncio.run(main())
 
 
+@pytest.mark.proves("awaiting/threads-bounded")
 def test_who_waits_for_long_does_not_keep_lookups_from_the_logs(
     run: Any, tmp_path: Path, clock: FakeClock
 ) -> None:

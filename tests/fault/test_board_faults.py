@@ -33,6 +33,7 @@ def board(path: Path) -> Iterator[DiskBoard]:
     made.close()
 
 
+@pytest.mark.proves("counting/board-faults")
 def test_law_9_a_damaged_board_is_made_anew(path: Path, board: DiskBoard) -> None:
     path.write_bytes(b"no database" * 1000)
     with pytest.raises(TierUnavailableError):
@@ -52,6 +53,7 @@ def test_law_9_foreign_rows_are_not_read(path: Path, board: DiskBoard) -> None:
     assert [each.name for each in board.read("")] == ["a"]
 
 
+@pytest.mark.proves("counting/board-faults")
 def test_law_8_a_locked_board_is_given_up_in_time(path: Path, board: DiskBoard) -> None:
     board.put("a", b"1", 60.0, new=True)
     other = sqlite3.connect(path, isolation_level=None)
@@ -81,6 +83,7 @@ def test_law_8_a_thread_that_does_not_come_back_is_given_up(board: DiskBoard) ->
     assert list(board.names("")) == []
 
 
+@pytest.mark.proves("counting/board-faults")
 def test_law_1_where_nothing_can_be_published_the_cache_works(
     tmp_path: Path, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -94,6 +97,7 @@ def test_law_1_where_nothing_can_be_published_the_cache_works(
     assert "statistics failed" in caplog.text
 
 
+@pytest.mark.proves("counting/board-faults")
 def test_law_9_a_foreign_key_in_the_place_of_a_redis_board(redis_url: str, namespace: str) -> None:
     with (
         redis.Redis.from_url(redis_url) as client,

@@ -81,6 +81,7 @@ def test_a_closed_tier_makes_no_directory_anew(tmp_path: Path) -> None:
         assert cache.set("key", 2)
 
 
+@pytest.mark.proves("law-7/directory-removed")
 def test_law_7_a_directory_that_was_removed_in_between_is_made_anew(
     tmp_path: Path,
 ) -> None:
@@ -101,6 +102,7 @@ def test_law_7_a_directory_that_was_removed_in_between_is_made_anew(
             assert not single_flight.acquire("taken", "own", 60).granted
 
 
+@pytest.mark.proves("law-5/directory-replaced")
 def test_law_5_a_reader_notices_that_the_directory_was_replaced(tmp_path: Path) -> None:
     tier = DiskTier(tmp_path)
     with TieredCache([tier]) as cache:
@@ -112,6 +114,7 @@ def test_law_5_a_reader_notices_that_the_directory_was_replaced(tmp_path: Path) 
             assert cache.get("key") == 2
 
 
+@pytest.mark.proves("law-9/foreign-database")
 @pytest.mark.parametrize("content", [b"garbage " * 1000, b"SQLite format 3\x00" + b"\xff" * 5000])
 def test_law_9_a_database_that_is_none_is_put_aside(
     content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -128,6 +131,7 @@ def test_law_9_a_database_that_is_none_is_put_aside(
     assert len(list(tmp_path.glob("default.quarantined-*"))) == 1, "only the last one is kept"
 
 
+@pytest.mark.proves("law-9/foreign-database")
 def test_law_9_settings_of_somebody_else_are_not_taken(tmp_path: Path) -> None:
     stack(tmp_path).close()
     row(tmp_path, "INSERT INTO Settings VALUES ('disk_pickle_protocol_evil', 1)")
@@ -146,6 +150,7 @@ class Bomb:
         return (Path.touch, (self.mark,))
 
 
+@pytest.mark.proves("law-9/database-rows")
 def test_law_9_nothing_in_a_row_is_unpickled(tmp_path: Path) -> None:
     mark = tmp_path / "it ran"
     bomb = pickle.dumps(Bomb(mark))
@@ -168,6 +173,7 @@ def test_law_9_nothing_in_a_row_is_unpickled(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
+@pytest.mark.proves("law-9/confined")
 @pytest.mark.parametrize(
     "name", ["../../outside.val", "/etc/hostname", "link.val", "00/11/../../../x.val", "", "\x00"]
 )
@@ -182,6 +188,7 @@ def test_law_9_no_file_outside_the_directory_is_read(name: str, tmp_path: Path) 
         assert cache.stats().tier("disk").corrupt == 1
 
 
+@pytest.mark.proves("law-9/confined")
 def test_law_9_a_link_with_a_proper_name_is_not_followed(tmp_path: Path) -> None:
     with stack(tmp_path) as cache:
         cache.set("key", "x" * 100_000)
@@ -192,6 +199,7 @@ def test_law_9_a_link_with_a_proper_name_is_not_followed(tmp_path: Path) -> None
         assert cache.get("key") is None
 
 
+@pytest.mark.proves("law-9/unusable-bytes")
 @pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "remove"])
 def test_a_damaged_file_is_a_miss_and_is_removed(damage: str, tmp_path: Path) -> None:
     with stack(tmp_path) as cache:
@@ -209,6 +217,7 @@ def test_a_damaged_file_is_a_miss_and_is_removed(damage: str, tmp_path: Path) ->
         assert [each.present for each in cache.explain("key")] == [True, True]
 
 
+@pytest.mark.proves("law-8/database-locked")
 def test_law_8_a_locked_database_costs_its_deadline(tmp_path: Path) -> None:
     with stack(tmp_path) as cache:
         cache.set("old", 1)
@@ -247,6 +256,7 @@ def small_disk(tmp_path: Path) -> Path:
     return place
 
 
+@pytest.mark.proves("law-7/disk-full")
 def test_a_full_disk_refuses_writes_and_loses_nothing(small_disk: Path) -> None:
     other = small_disk / "something else"
     other.write_bytes(bytes(500_000))
@@ -285,6 +295,7 @@ while True:
 """
 
 
+@pytest.mark.proves("law-7/written-survives")
 @pytest.mark.parametrize("after", [1, 13, 40])
 def test_law_7_what_was_acknowledged_survives_sigkill(after: int, tmp_path: Path) -> None:
     child = subprocess.Popen(
@@ -311,6 +322,7 @@ def test_law_7_what_was_acknowledged_survives_sigkill(after: int, tmp_path: Path
             assert cache.get(f"key-{number}") is None
 
 
+@pytest.mark.proves("law-10/disk")
 def test_law_10_the_directory_stays_within_its_bound(tmp_path: Path) -> None:
     with TieredCache([DiskTier(tmp_path, max_bytes="2MiB")]) as cache:
         for number in range(300):
@@ -349,6 +361,7 @@ def test_max_bytes_that_hold_nothing_are_refused(tmp_path: Path) -> None:
         DiskTier(tmp_path, max_bytes=1000)
 
 
+@pytest.mark.proves("law-10/connections")
 def test_connections_of_threads_that_ended_are_closed(tmp_path: Path) -> None:
     import psutil
 

@@ -108,6 +108,7 @@ OPERATIONS: dict[str, Callable[[TieredCache, int], object]] = {
 }
 
 
+@pytest.mark.proves("law-8/interruption")
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_law_8_an_interruption_at_any_step_leaves_a_cache_that_works(
     cache: TieredCache, other_process: TieredCache, operation: Callable[[TieredCache, int], object]
@@ -136,6 +137,7 @@ def test_law_8_an_interruption_at_any_step_leaves_a_cache_that_works(
         stripe.lock.release()
 
 
+@pytest.mark.proves("law-8/interruption")
 def test_an_interruption_while_one_of_several_leases_is_given_back_keeps_none(
     cache: TieredCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

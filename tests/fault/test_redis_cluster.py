@@ -75,6 +75,7 @@ def another(cluster: ValkeyCluster, owner: ValkeyServer) -> ValkeyServer:
     return next(each for each in cluster.nodes if each is not owner)
 
 
+@pytest.mark.proves("keys/redis-names")
 def test_a_namespace_is_on_one_node_with_all_that_belongs_to_it(
     valkey_cluster: ValkeyCluster, namespace: str
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_namespace_is_on_one_node_with_all_that_belongs_to_it(
                 assert bool(found) == (node is owner)
 
 
+@pytest.mark.proves("configuration/cluster-url")
 def test_any_node_of_the_url_is_enough(cluster: ValkeyCluster, namespace: str) -> None:
     owner = cluster.owner_of(tag_of(namespace))
     dead = another(cluster, owner)
@@ -101,6 +103,7 @@ def test_any_node_of_the_url_is_enough(cluster: ValkeyCluster, namespace: str) -
             assert cache.stats().tier("redis").errors == 0
 
 
+@pytest.mark.proves("law-8/cluster-node")
 def test_law_8_a_node_that_dies_is_an_error_until_another_takes_its_place(
     replicated: ValkeyCluster, namespace: str, clock: FakeClock
 ) -> None:
@@ -133,6 +136,7 @@ def test_law_8_a_node_that_dies_is_an_error_until_another_takes_its_place(
         wait_until(lambda: elsewhere.get("key") == "new", "the other one has found it as well", 30)
 
 
+@pytest.mark.proves("law-8/cluster-node")
 def test_law_8_a_node_that_freezes_does_not_hold_anybody_up(
     cluster: ValkeyCluster, namespace: str, clock: FakeClock
 ) -> None:
@@ -153,6 +157,7 @@ def test_law_8_a_node_that_freezes_does_not_hold_anybody_up(
         assert cache.stats().tier("redis").breaker == "closed"
 
 
+@pytest.mark.proves("law-4/cluster")
 def test_a_slot_that_is_handed_over_is_followed(cluster: ValkeyCluster, namespace: str) -> None:
     owner = cluster.owner_of(tag_of(namespace))
     with open_cache(cluster.url, namespace) as cache, open_cache(cluster.url, namespace) as other:
@@ -200,6 +205,7 @@ def test_law_12_a_forked_child_has_connections_of_its_own(
         assert cache.get("child") == 2
 
 
+@pytest.mark.proves("configuration/cluster-url")
 def test_a_node_behind_a_plain_url_says_what_to_write(
     valkey_cluster: ValkeyCluster, namespace: str
 ) -> None:
@@ -209,6 +215,7 @@ def test_a_node_behind_a_plain_url_says_what_to_write(
         TieredCache([RedisTier(node.url)], namespace=namespace)
 
 
+@pytest.mark.proves("configuration/cluster-url")
 def test_a_server_that_is_no_cluster_is_told(namespace: str) -> None:
     with ValkeyServer(port=0) as server:
         url = f"redis+cluster://127.0.0.1:{port(server)}"
@@ -216,6 +223,7 @@ def test_a_server_that_is_no_cluster_is_told(namespace: str) -> None:
             TieredCache([RedisTier(url)], namespace=namespace)
 
 
+@pytest.mark.proves("configuration/cluster-url")
 @pytest.mark.parametrize(
     "url",
     [

@@ -89,6 +89,7 @@ SICKNESSES: list[Callable[[ChaosProxy], None]] = [
 NAMES = ["refuse", "blackhole", "garbage", "dribble", "cut", "delay"]
 
 
+@pytest.mark.proves("law-1/server-faults", "law-8/redis-deadline")
 @pytest.mark.parametrize("sicken", SICKNESSES, ids=NAMES)
 def test_law_8_each_call_keeps_its_deadline_whatever_the_server_does(
     sicken: Callable[[ChaosProxy], None],
@@ -121,6 +122,7 @@ def test_law_8_each_call_keeps_its_deadline_whatever_the_server_does(
         assert redis_stats(cache).detail == proxy.url.split("//")[1].split("/")[0]
 
 
+@pytest.mark.proves("law-8/starts-without-redis")
 @pytest.mark.parametrize("sicken", SICKNESSES[:5], ids=NAMES[:5])
 def test_a_stack_starts_without_its_redis_and_takes_it_in_when_it_comes(
     sicken: Callable[[ChaosProxy], None],
@@ -150,6 +152,7 @@ def test_a_stack_starts_without_its_redis_and_takes_it_in_when_it_comes(
         assert redis_stats(cache).writes > 0
 
 
+@pytest.mark.proves("law-8/freeze-and-thaw")
 def test_a_frozen_server_and_its_thaw(server: ValkeyServer, clock: FakeClock) -> None:
     with stack(server.url, clock) as cache:
         events: list[Event] = []
@@ -185,6 +188,7 @@ def test_a_server_that_restarts_costs_no_error(server: ValkeyServer, clock: Fake
         assert (stats.errors, stats.breaker) == (0, "closed")
 
 
+@pytest.mark.proves("law-2/lease-answer-lost")
 def test_who_asks_for_a_lease_twice_does_not_wait_for_himself(server: ValkeyServer) -> None:
     """As a tier does that has lost the connection, or the node of a cluster, before the answer came."""
     with TieredCache([patient_redis(server.url)], namespace="twice") as cache:
@@ -198,6 +202,7 @@ def test_who_asks_for_a_lease_twice_does_not_wait_for_himself(server: ValkeyServ
         assert leases.acquire("key", "another", 30).granted
 
 
+@pytest.mark.proves("law-4/tier-away", "removing/delete-tier-away")
 def test_law_4_a_change_that_redis_missed_does_not_come_back_with_it(
     server: ValkeyServer, clock: FakeClock
 ) -> None:
@@ -224,6 +229,7 @@ def test_law_4_a_change_that_redis_missed_does_not_come_back_with_it(
         assert elsewhere.get("deleted") is None, "it was deleted in Redis, too"
 
 
+@pytest.mark.proves("law-1/server-loading")
 def test_law_4_a_server_that_still_loads_its_data_has_not_done_what_it_was_asked() -> None:
     options = "--enable-debug-command yes --key-load-delay 500 --loading-process-events-interval-bytes 1024"
     with (
@@ -257,6 +263,7 @@ def _is_loading(admin: redis.Redis) -> bool:
     return False
 
 
+@pytest.mark.proves("law-4/tier-away", "removing/clear-tier-away")
 def test_law_4_a_clear_that_redis_missed_holds_for_older_records(
     server: ValkeyServer, clock: FakeClock
 ) -> None:
@@ -275,6 +282,7 @@ def test_law_4_a_clear_that_redis_missed_holds_for_older_records(
         assert cache.get("key") == "new"
 
 
+@pytest.mark.proves("law-8/statistics-are-no-sign")
 def test_law_8_who_watches_a_dead_server_does_not_make_it_look_well(
     server: ValkeyServer, clock: FakeClock
 ) -> None:
@@ -292,6 +300,7 @@ def test_law_8_who_watches_a_dead_server_does_not_make_it_look_well(
         assert changes == ["open", "half_open", "open"]
 
 
+@pytest.mark.proves("law-8/statistics-are-no-sign")
 def test_who_only_watches_sees_that_a_server_is_back(
     server: ValkeyServer, clock: FakeClock
 ) -> None:
@@ -309,6 +318,7 @@ def test_who_only_watches_sees_that_a_server_is_back(
         assert redis_stats(cache).lookups == before
 
 
+@pytest.mark.proves("law-9/unexpected-replies")
 def test_a_connection_that_says_more_than_was_asked_is_not_used_again(
     server: ValkeyServer, clock: FakeClock
 ) -> None:
@@ -332,6 +342,7 @@ def test_a_connection_that_says_more_than_was_asked_is_not_used_again(
             idle.put(each)
 
 
+@pytest.mark.proves("law-6/error-is-no-miss", "reading/failure", "reading/miss-and-error")
 def test_an_error_is_not_a_miss(server: ValkeyServer, clock: FakeClock) -> None:
     with stack(server.url, clock) as cache:
         assert cache.lookup("key").status is LookupStatus.MISS
@@ -340,6 +351,7 @@ def test_an_error_is_not_a_miss(server: ValkeyServer, clock: FakeClock) -> None:
         assert redis_stats(cache).errors == 1
 
 
+@pytest.mark.proves("law-1/strict-raises")
 def test_strict_raises_what_the_tier_raised(server: ValkeyServer, clock: FakeClock) -> None:
     # In its time, memory is trusted for ever: what fails is the lookup, and not reading the log.
     with TieredCache([MemoryTier(), patient_redis(server.url)], strict=True, clock=clock) as cache:
@@ -356,6 +368,7 @@ def test_strict_raises_what_the_tier_raised(server: ValkeyServer, clock: FakeClo
         server.thaw()
 
 
+@pytest.mark.proves("law-1/strict-background")
 def test_a_strict_cache_that_does_not_start_lets_go_of_its_tiers(tmp_path: Path) -> None:
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier("redis://127.0.0.1:1/0")]
     with pytest.raises(TierUnavailableError, match=r"127\.0\.0\.1:1"):
@@ -365,6 +378,7 @@ def test_a_strict_cache_that_does_not_start_lets_go_of_its_tiers(tmp_path: Path)
         assert lenient.get("key") == 1
 
 
+@pytest.mark.proves("law-1/strict-background")
 def test_a_strict_cache_closes_without_its_server(server: ValkeyServer, tmp_path: Path) -> None:
     tier = DiskTier(tmp_path)
     cache = TieredCache([MemoryTier(), tier, patient_redis(server.url)], strict=True)
@@ -395,6 +409,7 @@ def test_a_redis_that_cannot_be_used_is_a_clear_error_where_it_is_the_only_tier(
     assert told.format(port=port) in str(caught.value)
 
 
+@pytest.mark.proves("law-1/no-secrets-logged")
 def test_a_wrong_password_is_told_without_it() -> None:
     with ValkeyServer(
         port=0, options=["--requirepass", "right-secret"], password="right-secret"
@@ -433,6 +448,7 @@ def test_a_full_server_refuses_writes_and_still_answers(server: ValkeyServer) ->
         assert redis_stats(cache).breaker == "closed"
 
 
+@pytest.mark.proves("law-9/unusable-bytes")
 def test_a_foreign_type_under_our_key_is_removed_and_no_fault_of_the_tier(
     server: ValkeyServer,
 ) -> None:
@@ -449,6 +465,7 @@ def test_a_foreign_type_under_our_key_is_removed_and_no_fault_of_the_tier(
         assert (stats.corrupt, stats.errors, stats.misses, stats.breaker) == (2, 0, 2, "closed")
 
 
+@pytest.mark.proves("law-12/namespace")
 def test_law_12_nothing_outside_the_namespace_is_touched(server: ValkeyServer) -> None:
     with redis.Redis.from_url(server.url) as admin:
         admin.set("somebody:else", "1")

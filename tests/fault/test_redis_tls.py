@@ -92,6 +92,7 @@ def server(authority: tuple[trustme.CA, Path]) -> Iterator[tuple[ValkeyServer, s
         relay.stop()
 
 
+@pytest.mark.proves("law-9/tls")
 def test_it_works_by_threads_and_tasks(
     server: tuple[ValkeyServer, str], authority: tuple[trustme.CA, Path]
 ) -> None:
@@ -114,6 +115,7 @@ def test_it_works_by_threads_and_tasks(
         assert plain.get("small") == "x", "it is the same server"
 
 
+@pytest.mark.proves("law-9/tls")
 def test_a_server_that_nobody_known_vouches_for_is_refused(
     server: tuple[ValkeyServer, str],
 ) -> None:
@@ -121,6 +123,7 @@ def test_a_server_that_nobody_known_vouches_for_is_refused(
         TieredCache([patient_redis(server[1])])
 
 
+@pytest.mark.proves("law-9/tls")
 def test_a_server_by_another_name_than_it_is_vouched_for_is_refused(
     server: tuple[ValkeyServer, str], authority: tuple[trustme.CA, Path]
 ) -> None:

@@ -182,6 +182,7 @@ def killed_at_step(seed: int, step: int, folder: Path, url: str) -> bool:
     return acknowledged < WRITES - 1
 
 
+@pytest.mark.proves("law-7/journaled-survives")
 @pytest.mark.parametrize("seed", range(10))
 def test_law_7_what_was_acknowledged_survives_sigkill_at_random(
     seed: int, tmp_path: Path, valkey: ValkeyServer
@@ -189,6 +190,7 @@ def test_law_7_what_was_acknowledged_survives_sigkill_at_random(
     killed_at_random(seed, tmp_path, valkey.url)
 
 
+@pytest.mark.proves("law-7/journaled-survives")
 @pytest.mark.slow
 def test_law_7_what_was_acknowledged_survives_sigkill_at_every_step(
     tmp_path: Path, valkey: ValkeyServer

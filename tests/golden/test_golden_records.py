@@ -28,11 +28,13 @@ def test_every_sample_has_its_file_and_every_file_its_sample() -> None:
     assert {path.stem for path in GOLDEN.glob("*.bin")} == set(SAMPLES)
 
 
+@pytest.mark.proves("records/golden")
 @pytest.mark.parametrize("name", SAMPLES)
 def test_records_are_written_as_they_ever_were(name: str) -> None:
     assert GENERATOR["record"](SAMPLES[name]) == (GOLDEN / f"{name}.bin").read_bytes()
 
 
+@pytest.mark.proves("records/golden")
 @pytest.mark.parametrize("name", SAMPLES)
 def test_records_are_read_as_they_ever_were(name: str) -> None:
     sample = SAMPLES[name]

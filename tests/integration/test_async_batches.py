@@ -60,6 +60,7 @@ def reads_of(client: redis.Redis) -> int:
     return int(found["calls"])
 
 
+@pytest.mark.proves("awaiting/batches")
 @pytest.mark.parametrize("with_disk", [False, True])
 def test_a_thousand_hits_take_ten_round_trips_at_most(
     run: Any,
@@ -96,6 +97,7 @@ def test_a_thousand_hits_take_ten_round_trips_at_most(
     run(main)
 
 
+@pytest.mark.proves("awaiting/every-lookup-batched")
 def test_every_kind_of_lookup_is_gathered(
     run: Any, exchanges: list[str], redis_url: str, namespace: str
 ) -> None:
@@ -123,6 +125,7 @@ def test_every_kind_of_lookup_is_gathered(
     run(main)
 
 
+@pytest.mark.proves("awaiting/every-lookup-batched")
 def test_law_11_each_of_several_lookups_of_a_key_counts(
     run: Any, exchanges: list[str], redis_url: str, namespace: str
 ) -> None:
@@ -140,6 +143,7 @@ def test_law_11_each_of_several_lookups_of_a_key_counts(
     run(main)
 
 
+@pytest.mark.proves("awaiting/cancelled-caller")
 def test_cancelling_one_of_a_batch_leaves_the_others_alone(
     run: Any, redis_url: str, namespace: str
 ) -> None:
@@ -222,6 +226,7 @@ def test_strict_faults_reach_every_task_of_a_batch(run: Any, namespace: str) -> 
         run(lambda: main(server))
 
 
+@pytest.mark.proves("awaiting/connections")
 def test_connections_end_with_their_loops(redis_url: str, namespace: str) -> None:
     cache = AsyncTieredCache([RedisTier(redis_url, timeout="30s")], namespace=namespace)
 

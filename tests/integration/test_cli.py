@@ -264,6 +264,7 @@ def test_settings_are_shown_with_their_sources() -> None:
     assert "properties" in json.loads(run("config", "schema").stdout)
 
 
+@pytest.mark.proves("configuration/senseless-order")
 def test_a_stack_that_cannot_be_built_of_settings_that_are_right_is_told() -> None:
     Path("tiered-cache.toml").write_text(
         "tiers = ['disk', 'memory']\n"

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tiered_cache.journal import DiskJournal
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def test_a_stack_that_works() -> None:
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.proves("diagnosis/output")
 def test_everything_fits_into_80_columns_but_what_is_to_be_copied(valkey: ValkeyServer) -> None:
     shown = run(TIERED_CACHE_REDIS_URL=valkey.url, COLUMNS="200").stdout
     assert "to do:" in shown
@@ -70,6 +73,7 @@ def test_everything_fits_into_80_columns_but_what_is_to_be_copied(valkey: Valkey
     assert [line for line in long if len(line.split()) > 1] == []
 
 
+@pytest.mark.proves("diagnosis/output")
 def test_one_document_for_programs(valkey: ValkeyServer) -> None:
     Path("tiered-cache.toml").write_text(f'[stacks.ci]\nredis_url = "{valkey.url}"\n')
     done = run("--json")
@@ -86,6 +90,7 @@ def test_one_document_for_programs(valkey: ValkeyServer) -> None:
     assert only["stack"] == "ci"
 
 
+@pytest.mark.proves("diagnosis/output")
 def test_colours_and_progress_are_for_terminals() -> None:
     coloured = on_a_terminal(NO_COLOR="")
     assert "\x1b[32mok     \x1b[0m  settings" in coloured
@@ -105,6 +110,7 @@ def test_a_mistake_in_the_settings() -> None:
     run("--stack", "nobody", code=3)
 
 
+@pytest.mark.proves("diagnosis/output")
 def test_a_tier_that_is_away() -> None:
     done = run(code=4, TIERED_CACHE_REDIS_URL="redis://:hunter2@127.0.0.1:1/0")
     assert "problem  redis connection: nobody listens there" in done.stdout

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from contextlib import suppress
 
+import pytest
+
 from tiered_cache import TieredCache
 
 
@@ -61,6 +63,7 @@ def kept() -> list[str]:
         return sorted(key for key in cache.keys() if cache.exists(key))  # noqa: SIM118 - a cache
 
 
+@pytest.mark.proves("removing/command")
 def test_tags() -> None:
     fill()
     assert run("invalidate", "--tag", "repo:x").stdout == "invalidated repo:x\n"
@@ -70,6 +73,7 @@ def test_tags() -> None:
     assert kept() == ["user:1:name"]
 
 
+@pytest.mark.proves("removing/command")
 def test_prefixes_and_patterns() -> None:
     fill()
     done = run("invalidate", "--prefix", "report:", "--pattern", "user:*:avatar")
@@ -80,6 +84,7 @@ def test_prefixes_and_patterns() -> None:
     assert kept() == []
 
 
+@pytest.mark.proves("removing/command")
 def test_nothing_named_removes_nothing() -> None:
     fill()
     assert "needs a --tag" in run("invalidate", code=2).stderr
@@ -88,6 +93,7 @@ def test_nothing_named_removes_nothing() -> None:
     assert len(kept()) == 5
 
 
+@pytest.mark.proves("removing/command")
 def test_progress_is_for_terminals() -> None:
     for command in (
         ["invalidate", "--prefix", "report:"],
@@ -121,6 +127,7 @@ def test_without_rich_progress_is_plain() -> None:
     assert "\x1b" not in progress
 
 
+@pytest.mark.proves("removing/command")
 def test_a_tier_that_is_away_makes_it_no_success() -> None:
     url = "redis://127.0.0.1:1/0"
     for what in (["--tag", "a"], ["--prefix", "a"], ["--pattern", "a*"]):

@@ -62,6 +62,7 @@ def address(stream: Any) -> str:
     pytest.fail("it says nowhere that there is a dashboard")
 
 
+@pytest.mark.proves("dashboard/demo")
 def test_the_last_words_name_a_command_that_shows_what_was_done(tree: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     last = ""
@@ -88,6 +89,7 @@ def test_the_last_words_name_a_command_that_shows_what_was_done(tree: Path, tmp_
     assert shown["gone"] == 2
 
 
+@pytest.mark.proves("dashboard/demo")
 def test_a_page_is_there_while_it_runs_and_until_ctrl_c(tree: Path, tmp_path: Path) -> None:
     with command("demo", tree, "--dashboard", "--port", "0") as process:
         assert process.stdout is not None

@@ -70,6 +70,7 @@ def test_the_default_stack_works(isolated_home: Path) -> None:
     assert not (isolated_home / "data" / "tiered-cache" / "host.key").exists()
 
 
+@pytest.mark.proves("diagnosis/leaves-nothing")
 def test_what_is_in_the_stack_stays_and_no_probe_does(tmp_path: Path) -> None:
     settings = load_settings(tiers=["memory", "disk"], disk={"path": str(tmp_path)})
     with build_stack(settings=settings) as cache:
@@ -95,6 +96,7 @@ def _rows(path: Path) -> list[Any]:
         ).fetchall()
 
 
+@pytest.mark.proves("diagnosis/stacks")
 def test_every_stack_is_looked_at_or_one_by_its_name(tmp_path: Path) -> None:
     Path("tiered-cache.toml").write_text(
         'tiers = ["memory"]\n[stacks.ci]\ntiers = ["memory", "null"]\n'
@@ -109,6 +111,7 @@ def test_every_stack_is_looked_at_or_one_by_its_name(tmp_path: Path) -> None:
         diagnose("nobody")
 
 
+@pytest.mark.proves("diagnosis/stacks")
 def test_mistakes_in_the_settings_are_findings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIERED_CACHE_DEFAULT_TTL", "soon")
     monkeypatch.setenv("TIERED_CACHE_STALE_FOR", "later")
@@ -120,6 +123,7 @@ def test_mistakes_in_the_settings_are_findings(monkeypatch: pytest.MonkeyPatch) 
     assert "TIERED_CACHE_DEFAULT_TTL" in diagnosis.checks[0].finding
 
 
+@pytest.mark.proves("diagnosis/stacks")
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -133,6 +137,7 @@ def test_settings_that_make_no_cache_are_a_finding(options: dict[str, Any], says
     assert says in checks["settings", "settings"].finding
 
 
+@pytest.mark.proves("diagnosis/disk")
 def test_a_path_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     checks = on(tmp_path / "file")
@@ -165,6 +170,7 @@ for check in diagnose(settings=settings)[0].checks:
 """
 
 
+@pytest.mark.proves("diagnosis/disk")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 @pytest.mark.parametrize("made", ["nothing", "a database"])
 def test_a_directory_that_is_somebody_elses(made: str, public: Path, tmp_path: Path) -> None:
@@ -187,11 +193,13 @@ def test_a_directory_that_is_somebody_elses(made: str, public: Path, tmp_path: P
     assert "chown" in first
 
 
+@pytest.mark.proves("diagnosis/disk")
 def test_a_directory_that_cannot_be_made() -> None:
     checks = on(Path("/proc/nobody-writes-here"))
     assert ("disk", "open") in problems(checks)
 
 
+@pytest.mark.proves("diagnosis/leaves-databases")
 @pytest.mark.parametrize("content", [b"garbage " * 1000, b"SQLite format 3\x00" + b"\xff" * 5000])
 def test_a_database_that_is_none_is_left_alone(content: bytes, tmp_path: Path) -> None:
     database(tmp_path).parent.mkdir()
@@ -202,6 +210,7 @@ def test_a_database_that_is_none_is_left_alone(content: bytes, tmp_path: Path) -
     assert database(tmp_path).read_bytes() == content
 
 
+@pytest.mark.proves("diagnosis/leaves-databases")
 def test_a_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     database(tmp_path).parent.mkdir()
     with contextlib.closing(sqlite3.connect(database(tmp_path))) as connection, connection:
@@ -214,6 +223,7 @@ def test_a_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     assert database(tmp_path).read_bytes() == content
 
 
+@pytest.mark.proves("diagnosis/disk")
 def test_a_database_that_was_put_aside_is_told(tmp_path: Path) -> None:
     (tmp_path / "default.quarantined-17").mkdir()
     check = on(tmp_path)["disk", "directory"]
@@ -221,6 +231,7 @@ def test_a_database_that_was_put_aside_is_told(tmp_path: Path) -> None:
     assert "default.quarantined-17" in check.advice
 
 
+@pytest.mark.proves("diagnosis/disk")
 def test_a_database_that_is_locked_names_who_locks_it(tmp_path: Path) -> None:
     assert problems(on(tmp_path)) == []
     holding = (
@@ -245,12 +256,14 @@ def test_a_database_that_is_locked_names_who_locks_it(tmp_path: Path) -> None:
     assert problems(on(tmp_path)) == []
 
 
+@pytest.mark.proves("diagnosis/disk")
 def test_a_disk_with_less_room_than_the_tier_may_take(tmp_path: Path) -> None:
     check = on(tmp_path, max_bytes="1000000GiB")["disk", "space"]
     assert check.verdict is Verdict.ADVICE
     assert "lower disk.max_bytes" in check.advice
 
 
+@pytest.mark.proves("diagnosis/disk")
 def test_a_disk_that_is_nearly_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A small file system could be mounted by root only.
     usage = shutil.disk_usage(tmp_path)._replace(free=2**20)
@@ -283,6 +296,7 @@ def test_a_file_system_is_that_of_the_nearest_mount(path: str, kind: str) -> Non
     assert file_system(Path(path), _MOUNTS) == kind
 
 
+@pytest.mark.proves("diagnosis/disk")
 @pytest.mark.parametrize(
     ("kind", "verdict"),
     [
@@ -301,6 +315,7 @@ def test_a_network_file_system_is_no_place_for_a_database(
     assert on(tmp_path / "cache")["disk", "file system"].verdict is verdict
 
 
+@pytest.mark.proves("diagnosis/stack")
 def test_a_host_key_that_others_can_read(isolated_home: Path, tmp_path: Path) -> None:
     key = isolated_home / "data" / "tiered-cache" / "host.key"
     key.parent.mkdir(parents=True)
@@ -313,6 +328,7 @@ def test_a_host_key_that_others_can_read(isolated_home: Path, tmp_path: Path) ->
     assert str(key) in on(tmp_path)["signing", "keys"].finding
 
 
+@pytest.mark.proves("diagnosis/stack")
 def test_a_host_key_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
@@ -323,6 +339,7 @@ def _journal(path: Path) -> DiskJournal:
     return DiskJournal(path / ".journal" / "default")
 
 
+@pytest.mark.proves("diagnosis/stack")
 def test_writes_that_were_given_up(tmp_path: Path) -> None:
     journal = _journal(tmp_path)
     journal.park(journal.write("key", b"record", 1.0, frozenset({"disk"})), "too large")
@@ -334,6 +351,7 @@ def test_writes_that_were_given_up(tmp_path: Path) -> None:
     journal.close()
 
 
+@pytest.mark.proves("diagnosis/leaves-databases")
 def test_writes_that_dead_processes_left_are_told_and_left(tmp_path: Path) -> None:
     dying = (
         "import os, sys; from pathlib import Path; from tiered_cache.journal import DiskJournal;"

@@ -55,6 +55,7 @@ def server() -> Iterator[ValkeyServer]:
         yield own
 
 
+@pytest.mark.proves("diagnosis/stack")
 def test_a_server_that_works(redis_url: str, namespace: str) -> None:
     checks = found(redis_url, namespace=namespace)
     assert problems(checks) == []
@@ -75,6 +76,7 @@ def test_a_server_that_works(redis_url: str, namespace: str) -> None:
     assert "bound 2 s" in checks["stack", "changes"].finding
 
 
+@pytest.mark.proves("diagnosis/leaves-nothing")
 def test_what_is_on_the_server_stays_and_no_probe_does(server: ValkeyServer) -> None:
     options: dict[str, Any] = {"tiers": ["memory", "redis"], "redis_url": server.url}
     options["namespace"] = "mine"
@@ -105,17 +107,20 @@ def _connection(checks: Found) -> Check:
     return checks["redis", "connection"]
 
 
+@pytest.mark.proves("diagnosis/server")
 def test_nobody_listens() -> None:
     check = _connection(found("redis://127.0.0.1:1/0"))
     assert "nobody listens" in check.finding
     assert "redis_url" in check.advice
 
 
+@pytest.mark.proves("diagnosis/server")
 def test_a_host_that_nobody_knows() -> None:
     check = _connection(found("redis://nobody.invalid:6379/0"))
     assert "host name is not known" in check.finding
 
 
+@pytest.mark.proves("diagnosis/server")
 @pytest.mark.parametrize(
     ("login", "says"),
     [("", "asks for a password"), (":wrong@", "does not accept the user or password")],
@@ -128,17 +133,20 @@ def test_a_password(login: str, says: str) -> None:
         assert problems(found(server.url)) == []
 
 
+@pytest.mark.proves("diagnosis/server")
 def test_a_database_that_is_not_there(server: ValkeyServer) -> None:
     check = _connection(found(server.url.replace("/0", "/99")))
     assert "no database of this number" in check.finding
 
 
+@pytest.mark.proves("diagnosis/server")
 def test_tls_to_a_server_without(server: ValkeyServer) -> None:
     check = _connection(found(server.url.replace("redis:", "rediss:"), redis=SOME_PATIENCE))
     assert "does not speak TLS" in check.finding
     assert "write redis://" in check.advice
 
 
+@pytest.mark.proves("diagnosis/server")
 def test_no_tls_to_a_server_with_it() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -163,6 +171,7 @@ def test_no_tls_to_a_server_with_it() -> None:
     assert "write rediss://" in check.advice
 
 
+@pytest.mark.proves("diagnosis/server")
 def test_law_8_a_frozen_server(server: ValkeyServer) -> None:
     server.freeze()
     check = _connection(found(server.url, redis={"timeout": "100ms"}))
@@ -171,12 +180,14 @@ def test_law_8_a_frozen_server(server: ValkeyServer) -> None:
     assert "overloaded" in check.advice
 
 
+@pytest.mark.proves("diagnosis/server")
 def test_a_server_that_is_none(chaos_proxy: Callable[[str], ChaosProxy], redis_url: str) -> None:
     proxy = chaos_proxy(redis_url)
     proxy.garbage()
     assert _connection(found(proxy.url, redis=SOME_PATIENCE)).finding
 
 
+@pytest.mark.proves("diagnosis/server")
 def test_a_slow_server(chaos_proxy: Callable[[str], ChaosProxy], redis_url: str) -> None:
     proxy = chaos_proxy(redis_url)
     proxy.delay(0.06)
@@ -186,6 +197,7 @@ def test_a_slow_server(chaos_proxy: Callable[[str], ChaosProxy], redis_url: str)
     assert "min_cost" in checks["redis", "reads"].advice
 
 
+@pytest.mark.proves("diagnosis/server")
 def test_a_replica_that_cannot_be_written(server: ValkeyServer) -> None:
     host, port = server.url.split("/")[2].split(":")
     with ValkeyServer(port=0, options=["--replicaof", host, port]) as replica:
@@ -194,6 +206,7 @@ def test_a_replica_that_cannot_be_written(server: ValkeyServer) -> None:
     assert f"it is {host}:{port}" in checks["redis", "role"].advice
 
 
+@pytest.mark.proves("diagnosis/server-limits")
 @pytest.mark.parametrize(
     ("limit", "policy", "verdict", "says"),
     [
@@ -218,6 +231,7 @@ def test_what_a_full_server_would_do(
         assert "CONFIG SET maxmemory-policy allkeys-lru" in checks["redis", "memory"].advice
 
 
+@pytest.mark.proves("diagnosis/server-limits")
 def test_a_full_server(server: ValkeyServer) -> None:
     with Redis.from_url(server.url) as client:
         client.config_set("maxmemory", "1mb")
@@ -228,6 +242,7 @@ def test_a_full_server(server: ValkeyServer) -> None:
     assert ("redis", "round trip") in problems(checks) or ("redis", "open") in problems(checks)
 
 
+@pytest.mark.proves("diagnosis/server-limits")
 @pytest.mark.parametrize(
     ("forbidden", "where"),
     [
@@ -255,6 +270,7 @@ def test_a_user_who_may_not_do_what_is_needed(
     assert "ACL SETUSER" in checks["redis", where].advice
 
 
+@pytest.mark.proves("diagnosis/server-limits")
 def test_the_rights_that_are_asked_for_are_enough(server: ValkeyServer) -> None:
     rights = f"on >secret ~tiered-cache:* {COMMANDS}".split()
     with Redis.from_url(server.url) as client:
@@ -280,6 +296,7 @@ def test_the_rights_that_are_asked_for_are_enough(server: ValkeyServer) -> None:
         assert denied == set()
 
 
+@pytest.mark.proves("diagnosis/server")
 @pytest.mark.parametrize(
     ("version", "verdict"),
     [
@@ -294,6 +311,7 @@ def test_a_server_that_is_too_old(version: str, verdict: Verdict) -> None:
     assert judge_version(facts).verdict is verdict
 
 
+@pytest.mark.proves("diagnosis/server-limits")
 @pytest.mark.parametrize(
     ("ahead_s", "verdict"),
     [(0.0, Verdict.OK), (3.0, Verdict.ADVICE), (60.0, Verdict.PROBLEM), (-60.0, Verdict.PROBLEM)],
@@ -317,6 +335,7 @@ def test_a_clock_that_is_wrong(
         assert "NTP" in check.advice
 
 
+@pytest.mark.proves("diagnosis/stack")
 def test_a_signing_key_that_a_shared_tier_needs(redis_url: str) -> None:
     check = found(redis_url)["signing", "keys"]
     assert check.verdict is Verdict.ADVICE
@@ -353,6 +372,7 @@ def test_a_watcher_sees_each_check_begin_and_end(redis_url: str) -> None:
     assert watcher.seen == [("default", "default", ("memory", "redis")), *checks]
 
 
+@pytest.mark.proves("diagnosis/ends")
 @pytest.mark.parametrize("name", ["round trip", "reads", "deletion", "lease", "changes"])
 def test_law_8_a_server_that_freezes_meanwhile(name: str, server: ValkeyServer) -> None:
     checks = found(server.url, _When("redis", name, server.freeze), redis=SOME_PATIENCE)
@@ -361,6 +381,7 @@ def test_law_8_a_server_that_freezes_meanwhile(name: str, server: ValkeyServer) 
     assert "no answer" in checks["redis", name].finding
 
 
+@pytest.mark.proves("diagnosis/stack")
 def test_a_tier_whose_breaker_opens_meanwhile(
     chaos_proxy: Callable[[str], ChaosProxy], redis_url: str, tmp_path: Path
 ) -> None:
@@ -375,6 +396,7 @@ def test_a_tier_whose_breaker_opens_meanwhile(
     assert "the breaker of redis opened" in checks["stack", "changes"].finding
 
 
+@pytest.mark.proves("diagnosis/stack")
 def test_copies_that_nothing_bounds(redis_url: str) -> None:
     check = found(redis_url, coherence={"when_cut": "serve"})["stack", "changes"]
     assert check.verdict is Verdict.ADVICE

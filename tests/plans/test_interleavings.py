@@ -377,11 +377,13 @@ def count(lengths: Sequence[int]) -> int:
     return math.factorial(sum(lengths)) // math.prod([math.factorial(each) for each in lengths])
 
 
+@pytest.mark.proves("law-4/every-order")
 @pytest.mark.parametrize("scene", SCENES)
 def test_law_4_no_order_of_steps_leaves_anything_outdated(scene: str, world: World) -> None:
     try_out(scene, world)
 
 
+@pytest.mark.proves("law-4/every-order")
 @pytest.mark.exhaustive
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("scene", SCENES)
@@ -415,6 +417,7 @@ def serve_whatever_its_tags(_: Stack, finding: Finding) -> Plan[Finding]:
     yield
 
 
+@pytest.mark.proves("law-4/every-order")
 @pytest.mark.parametrize(
     ("guard", "scenes"),
     [

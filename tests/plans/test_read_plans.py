@@ -71,6 +71,7 @@ def run(plan: Plan[Any], replies: list[Any]) -> tuple[list[Effect], Any]:
         return effects, stop.value
 
 
+@pytest.mark.proves("promotion/missed")
 def test_a_hit_below_is_promoted_slowest_tier_first_with_the_tokens_seen(stack: Stack) -> None:
     stored = Reply(OK, True, 0.0, NOW)
     effects, sought = run(
@@ -85,6 +86,7 @@ def test_a_hit_below_is_promoted_slowest_tier_first_with_the_tokens_seen(stack: 
     assert sought.finding.entry.value == 5
 
 
+@pytest.mark.proves("reading/miss-and-error", "filling/unanswered", "promotion/failed")
 @pytest.mark.parametrize("status", [FAILED, SKIPPED])
 def test_nothing_is_filled_into_a_tier_that_did_not_answer(stack: Stack, status: str) -> None:
     broken = Reply(status, None, 0.0, NOW, "broken")
@@ -97,6 +99,7 @@ def test_nothing_is_filled_into_a_tier_that_did_not_answer(stack: Stack, status:
     assert [each.level for each in effects if isinstance(each, Put)] == [2, 0]
 
 
+@pytest.mark.proves("reading/hit-below")
 def test_every_combination_of_answers_ends_with_the_first_fresh_value(stack: Stack) -> None:
     """Law 1: whatever three tiers answer, the function's value or a fresh one is returned."""
     answers: dict[str, Callable[[], Reply]] = {
@@ -141,6 +144,7 @@ def test_every_combination_of_answers_ends_with_the_first_fresh_value(stack: Sta
         assert computes == (0 if hit else 1), combination
 
 
+@pytest.mark.proves("law-3/smaller-counts")
 def test_law_3_the_smaller_lifetime_counts(stack: Stack) -> None:
     entry = Entry("v", created_s=NOW, fresh_until_s=NOW + 60)
     short = Reply(OK, Found(entry, 5.0, "t"), 0.0, NOW)
@@ -150,6 +154,7 @@ def test_law_3_the_smaller_lifetime_counts(stack: Stack) -> None:
     assert [each.item.lifetime_s for each in effects if isinstance(each, Put)] == [5.0]
 
 
+@pytest.mark.proves("writing/lowest-first")
 def test_a_set_goes_lowest_tier_first_and_unconditionally(stack: Stack) -> None:
     effects, result = run(store(stack, "key", "v", Terms()), [Reply(OK, True, 0.0, NOW)] * 3)
     assert [(each.level, each.item.expected) for each in effects if isinstance(each, Put)] == [
@@ -160,6 +165,7 @@ def test_a_set_goes_lowest_tier_first_and_unconditionally(stack: Stack) -> None:
     assert result
 
 
+@pytest.mark.proves("law-4/own-changes")
 def test_law_4_no_interleaving_of_a_fill_and_a_deletion_leaves_the_old_value(stack: Stack) -> None:
     """Every order in which the steps of the two plans can follow each other, over three tiers."""
     driver = SyncDriver(stack)

@@ -8,6 +8,7 @@ import struct
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,6 +103,7 @@ def exact(value: Any) -> Any:
     return kind, repr(value), getattr(value, "fold", 0)
 
 
+@pytest.mark.proves("records/exact-types")
 @given(st.text(), ENTRIES, st.sampled_from(Reach), st.booleans())
 def test_entries_come_back_in_type_and_value(
     key: str, entry: Entry, reach: Reach, signed: bool
@@ -119,6 +121,7 @@ def test_entries_come_back_in_type_and_value(
         assert after == before or before - 2e-6 < after <= before
 
 
+@pytest.mark.proves("law-9/changed-byte")
 @given(VALUES, st.integers(min_value=0), st.integers(1, 255), st.booleans())
 def test_law_9_a_changed_byte_is_never_another_value(
     value: Any, place: int, change: int, signed: bool
@@ -129,12 +132,14 @@ def test_law_9_a_changed_byte_is_never_another_value(
     _refused(codec, bytes(record))
 
 
+@pytest.mark.proves("law-9/wrong-length")
 @given(VALUES, st.integers(min_value=0))
 def test_law_9_a_truncated_record_is_never_another_value(value: Any, size: int) -> None:
     record = CODEC.encode("k", Entry(value, created_s=1.0), Reach.CLUSTER)
     _refused(CODEC, record[: size % len(record)])
 
 
+@pytest.mark.proves("law-9/random-bytes")
 @given(st.binary(max_size=400))
 def test_law_9_no_bytes_are_a_record_by_chance(data: bytes) -> None:
     _refused(CODEC, data)
@@ -178,11 +183,13 @@ def _survives(payload: bytes) -> None:
         CODEC.decode("k", record)
 
 
+@pytest.mark.proves("law-9/hostile-payloads")
 @given(PARTS)
 def test_law_9_chosen_extensions_raise_only_record_errors(parts: Any) -> None:
     _survives(msgspec.msgpack.encode(parts))
 
 
+@pytest.mark.proves("law-9/hostile-payloads")
 @given(st.binary(max_size=200))
 def test_law_9_chosen_payloads_raise_only_record_errors(payload: bytes) -> None:
     _survives(payload)

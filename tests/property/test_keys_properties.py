@@ -6,6 +6,7 @@ import decimal
 import struct
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,6 +92,7 @@ def test_no_encoding_is_the_beginning_of_another(one: Any, two: Any) -> None:
     assert first == second or not second.startswith(first)
 
 
+@pytest.mark.proves("keys/order")
 @given(VALUES, st.randoms(use_true_random=False))
 def test_the_order_in_which_things_were_made_does_not_matter(
     value: Any, order: random.Random
@@ -98,6 +100,7 @@ def test_the_order_in_which_things_were_made_does_not_matter(
     assert encode(shuffled(value, order)) == encode(value)
 
 
+@pytest.mark.proves("keys/order")
 @given(st.dictionaries(st.text(), VALUES, max_size=5), st.randoms(use_true_random=False))
 def test_the_order_of_arguments_does_not_matter(
     arguments: dict[str, Any], order: random.Random

@@ -40,6 +40,7 @@ def candidate(
     return Candidate(key, size_bytes, cost_s, 60.0, computed, read_s)
 
 
+@pytest.mark.proves("admission/min-cost", "admission/max-bytes", "admission/break-even")
 @pytest.mark.parametrize(
     ("policy", "admitted", "refused"),
     [
@@ -63,6 +64,7 @@ def test_what_is_admitted_and_what_is_not(
     assert not policy.admit(refused, DISK)
 
 
+@pytest.mark.proves("admission/second-hit")
 def test_second_hit_admits_the_second_time_per_tier() -> None:
     policy = SecondHit()
     assert [policy.admit(candidate(), DISK) for _ in range(3)] == [False, True, True]
@@ -70,6 +72,7 @@ def test_second_hit_admits_the_second_time_per_tier() -> None:
     assert policy.admit(candidate("set", computed=False), DISK)
 
 
+@pytest.mark.proves("admission/second-hit")
 def test_law_10_second_hit_forgets_what_came_long_ago() -> None:
     policy = SecondHit(max_keys=100)
     for number in range(1000):
@@ -79,6 +82,7 @@ def test_law_10_second_hit_forgets_what_came_long_ago() -> None:
     assert not policy.admit(candidate("0"), DISK)
 
 
+@pytest.mark.proves("admission/combined")
 def test_every_rule_of_a_combination_is_asked() -> None:
     seen = SecondHit()
     policy = MaxBytes(1) & seen
@@ -101,6 +105,7 @@ def test_bad_options_name_themselves(make: Any, told: str) -> None:
         make()
 
 
+@pytest.mark.proves("filling/not-admitted")
 def test_what_is_not_admitted_is_left_out_of_that_tier_only(tmp_path: Path) -> None:
     with TieredCache(
         [MemoryTier(), DiskTier(tmp_path)], admission={"disk": MinCost("1h")}
@@ -117,6 +122,7 @@ def test_what_is_not_admitted_is_left_out_of_that_tier_only(tmp_path: Path) -> N
         assert cache.stats().tiers[1].writes == 1
 
 
+@pytest.mark.proves("writing/skipped-by-admission")
 def test_a_changed_value_that_is_not_admitted_takes_the_older_one_away(tmp_path: Path) -> None:
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
     with TieredCache(tiers, admission={"disk": MaxBytes(1000)}) as cache:
@@ -131,6 +137,7 @@ def test_a_changed_value_that_is_not_admitted_takes_the_older_one_away(tmp_path:
         assert not cache.explain("key")[1].present
 
 
+@pytest.mark.proves("promotion/not-admitted")
 def test_a_promotion_needs_admission(tmp_path: Path) -> None:
     with TieredCache([DiskTier(tmp_path)]) as below:
         below.set("key", "value")
@@ -143,6 +150,7 @@ def test_a_promotion_needs_admission(tmp_path: Path) -> None:
         assert cache.stats().tiers[0].not_admitted == 1
 
 
+@pytest.mark.proves("admission/break-even")
 def test_break_even_learns_how_long_a_tier_takes(tmp_path: Path) -> None:
     with TieredCache([MemoryTier(), DiskTier(tmp_path)], admission=BreakEven(1e6)) as cache:
         cache.get_or_compute("first", lambda: 1)

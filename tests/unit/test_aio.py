@@ -59,6 +59,7 @@ def tiers(request: pytest.FixtureRequest, tmp_path: Path) -> list[Tier]:
     return made
 
 
+@pytest.mark.proves("awaiting/twins")
 def test_every_method_does_what_its_twin_does(run: Any, tiers: list[Tier]) -> None:
     async def main() -> None:
         async with AsyncTieredCache(tiers) as cache:
@@ -122,6 +123,7 @@ def test_several_are_computed_in_one_call(run: Any, tiers: list[Tier]) -> None:
     run(main)
 
 
+@pytest.mark.proves("awaiting/twins")
 def test_both_faces_share_values_and_statistics(run: Any) -> None:
     async def main() -> None:
         with TieredCache([MemoryTier()]) as sync:
@@ -139,6 +141,7 @@ def test_both_faces_share_values_and_statistics(run: Any) -> None:
     run(main)
 
 
+@pytest.mark.proves("awaiting/memory-hit")
 def test_a_hit_in_memory_suspends_nobody() -> None:
     cache = AsyncTieredCache([MemoryTier()])
     cache.sync.set("key", "value")
@@ -155,6 +158,7 @@ def test_a_hit_in_memory_suspends_nobody() -> None:
     cache.sync.close()
 
 
+@pytest.mark.proves("awaiting/compute-raises")
 def test_law_1_what_the_function_raises_is_raised(run: Any, tiers: list[Tier]) -> None:
     error = ValueError("broken")
 
@@ -171,6 +175,7 @@ def test_law_1_what_the_function_raises_is_raised(run: Any, tiers: list[Tier]) -
     run(main)
 
 
+@pytest.mark.proves("awaiting/compute-raises")
 def test_law_1_a_function_may_end_in_a_cancellation_of_its_own() -> None:
     async def fail() -> None:
         task = asyncio.ensure_future(asyncio.sleep(WAIT_S))
@@ -186,6 +191,7 @@ def test_law_1_a_function_may_end_in_a_cancellation_of_its_own() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.proves("awaiting/compute-raises")
 @pytest.mark.parametrize("kind", [StopIteration, StopAsyncIteration])
 def test_law_1_a_coroutine_may_raise_what_ends_iterations(run: Any, kind: type[Exception]) -> None:
     async def fail() -> None:
@@ -354,6 +360,7 @@ def test_events_are_told(run: Any, tiers: list[Tier]) -> None:
     assert kinds == [EventKind.WRITE] * len(tiers) + [EventKind.HIT]
 
 
+@pytest.mark.proves("awaiting/refreshing")
 def test_stale_values_are_served_while_they_are_computed_anew(
     run: Any, tmp_path: Path, until: Any
 ) -> None:
@@ -379,6 +386,7 @@ def test_stale_values_are_served_while_they_are_computed_anew(
     run(main)
 
 
+@pytest.mark.proves("awaiting/refreshing")
 def test_values_are_computed_anew_ahead_of_their_end(run: Any, until: Any) -> None:
     clock = FakeClock()
 
@@ -433,6 +441,7 @@ def test_a_failed_refresh_is_no_concern_of_the_caller(
     run(main)
 
 
+@pytest.mark.proves("awaiting/write-back")
 def test_law_7_write_back_acknowledges_and_drains(run: Any, redis_url: str, namespace: str) -> None:
     async def main() -> None:
         tiers: list[Tier] = [MemoryTier(), RedisTier(redis_url, timeout="5s")]
@@ -453,6 +462,7 @@ def test_law_7_write_back_acknowledges_and_drains(run: Any, redis_url: str, name
     run(main)
 
 
+@pytest.mark.proves("awaiting/write-back")
 def test_law_7_a_full_queue_makes_writers_wait_and_not_the_loop(
     run: Any, until: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -474,6 +484,7 @@ def test_law_7_a_full_queue_makes_writers_wait_and_not_the_loop(
     run(main)
 
 
+@pytest.mark.proves("awaiting/deadlines")
 def test_law_8_no_writer_waits_for_ever(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -494,6 +505,7 @@ def test_law_8_no_writer_waits_for_ever(
     run(main)
 
 
+@pytest.mark.proves("awaiting/many-loops")
 def test_a_cache_outlives_its_loops(tmp_path: Path) -> None:
     cache = AsyncTieredCache([MemoryTier(), DiskTier(tmp_path / "cache")])
 
@@ -510,6 +522,7 @@ def test_a_cache_outlives_its_loops(tmp_path: Path) -> None:
     cache.sync.close()
 
 
+@pytest.mark.proves("awaiting/many-loops")
 def test_several_loops_use_one_cache_together(tmp_path: Path) -> None:
     from tiered_cache.testing import race
 
@@ -543,6 +556,7 @@ def test_strict_caches_raise_the_faults_of_tiers(run: Any, tmp_path: Path) -> No
     run(main)
 
 
+@pytest.mark.proves("awaiting/lazy-import")
 def test_nothing_of_it_is_imported_without_need() -> None:
     program = (
         "import sys, tiered_cache; tiered_cache.TieredCache([tiered_cache.MemoryTier()]).close();"
@@ -554,6 +568,7 @@ def test_nothing_of_it_is_imported_without_need() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.proves("awaiting/lazy-import")
 def test_without_anyio_it_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['anyio'] = None\n"
@@ -567,6 +582,7 @@ def test_without_anyio_it_says_what_to_install() -> None:
     assert "tiered-cache[async]" in done.stdout
 
 
+@pytest.mark.proves("awaiting/many-loops")
 def test_a_forked_child_uses_it_in_a_loop_of_its_own(tmp_path: Path) -> None:
     from tiered_cache.testing import in_forked_child
 

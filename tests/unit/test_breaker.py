@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tiered_cache._engine.state.breaker import Breaker, BreakerState
 from tiered_cache.testing import FakeClock, race
 
@@ -11,6 +13,7 @@ def make(clock: FakeClock) -> tuple[Breaker, list[BreakerState]]:
     return Breaker(3, 10.0, clock.monotonic, changes.append), changes
 
 
+@pytest.mark.proves("law-8/consecutive-failures")
 def test_it_opens_after_failures_in_a_row_only(clock: FakeClock) -> None:
     breaker, changes = make(clock)
     for _ in range(5):
@@ -26,6 +29,7 @@ def test_it_opens_after_failures_in_a_row_only(clock: FakeClock) -> None:
     assert changes == [BreakerState.OPEN]
 
 
+@pytest.mark.proves("law-8/one-probe")
 def test_one_probe_an_interval_decides(clock: FakeClock) -> None:
     breaker, changes = make(clock)
     for _ in range(3):
@@ -43,6 +47,7 @@ def test_one_probe_an_interval_decides(clock: FakeClock) -> None:
     assert [each.value for each in changes] == ["open", "half_open", "open", "half_open", "closed"]
 
 
+@pytest.mark.proves("law-8/probe-lost")
 def test_a_probe_that_never_reports_is_replaced(clock: FakeClock) -> None:
     breaker, _ = make(clock)
     breaker.trip()
@@ -54,6 +59,7 @@ def test_a_probe_that_never_reports_is_replaced(clock: FakeClock) -> None:
     assert breaker.allows()
 
 
+@pytest.mark.proves("law-8/failures-while-open")
 def test_a_failure_that_comes_late_delays_no_probe(clock: FakeClock) -> None:
     breaker, changes = make(clock)
     for _ in range(3):
@@ -65,6 +71,7 @@ def test_a_failure_that_comes_late_delays_no_probe(clock: FakeClock) -> None:
     assert [each.value for each in changes] == ["open", "half_open"]
 
 
+@pytest.mark.proves("law-8/one-probe")
 def test_of_many_threads_one_probes(clock: FakeClock) -> None:
     breaker, _ = make(clock)
     breaker.trip()

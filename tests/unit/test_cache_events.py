@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tiered_cache import DiskTier, Event, EventKind, MemoryTier, RedisTier, TieredCache
 from tiered_cache.policies import WriteAround, WriteBack
 from tiered_cache.testing import FakeClock
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from tiered_cache.contracts import Tier
     from tiered_cache.results import WriteResult
@@ -50,6 +50,7 @@ def test_listeners_hear_what_happens_in_order(tmp_path: Path, namespace: str) ->
         assert len(events) == 3
 
 
+@pytest.mark.proves("law-7/reported")
 def test_every_write_tells_what_became_of_it_in_each_tier(tmp_path: Path, namespace: str) -> None:
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier("redis://127.0.0.1:1")]
     with TieredCache(
@@ -76,6 +77,7 @@ def test_every_write_tells_what_became_of_it_in_each_tier(tmp_path: Path, namesp
         assert told(cache.set("key", 1)) == [("memory", "skipped"), ("disk", "written")]
 
 
+@pytest.mark.proves("counting/evictions")
 def test_promotions_evictions_and_expirations_are_events(tmp_path: Path, namespace: str) -> None:
     clock = FakeClock()
     with TieredCache(
@@ -98,6 +100,7 @@ def test_promotions_evictions_and_expirations_are_events(tmp_path: Path, namespa
         assert (memory.evictions, memory.expirations) == (2, 2)
 
 
+@pytest.mark.proves("law-1/listener-raises")
 def test_law_1_a_listener_that_raises_is_logged_once_and_changes_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -128,6 +131,7 @@ def test_a_listener_may_use_the_cache() -> None:
         assert cache.get("written") == 2
 
 
+@pytest.mark.proves("law-1/no-secrets-logged")
 def test_no_value_and_no_secret_is_logged(
     tmp_path: Path, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -155,6 +159,7 @@ def test_no_value_and_no_secret_is_logged(
     assert "the-password" not in caplog.text
 
 
+@pytest.mark.proves("law-1/repeated-faults")
 def test_repeated_faults_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     from tiered_cache._engine.state.fault_log import FaultLog
 

@@ -71,6 +71,7 @@ def never() -> object:
     raise AssertionError("it must not be computed")
 
 
+@pytest.mark.proves("reading/fresh")
 def test_a_lookup_falls_through_and_is_promoted(
     cache: TieredCache, second_process: TieredCache, second_host: TieredCache
 ) -> None:
@@ -84,6 +85,7 @@ def test_a_lookup_falls_through_and_is_promoted(
         assert other.stats().tier("memory").promotions == 1
 
 
+@pytest.mark.proves("promotion/same-bytes")
 def test_the_same_bytes_are_promoted_from_redis_to_disk(
     cache: TieredCache, second_host: TieredCache
 ) -> None:
@@ -94,6 +96,7 @@ def test_the_same_bytes_are_promoted_from_redis_to_disk(
     assert second_host.stats().tier("disk").promotions == 1
 
 
+@pytest.mark.proves("promotion/policy-no")
 def test_promotion_never_copies_nothing(tmp_path: Path, namespace: str) -> None:
     disk = DiskTier(tmp_path)
     with TieredCache([MemoryTier(), disk], namespace=namespace) as writer:
@@ -105,6 +108,7 @@ def test_promotion_never_copies_nothing(tmp_path: Path, namespace: str) -> None:
         assert reader.lookup("key").tier == "disk"
 
 
+@pytest.mark.proves("law-6/falsy-values")
 @pytest.mark.parametrize("value", [None, 0, "", {}, [], False, (), ValueError])
 def test_law_6_every_value_is_a_value(value: object) -> None:
     with TieredCache([MemoryTier()], clock=FakeClock()) as cache:
@@ -118,6 +122,7 @@ def test_law_6_every_value_is_a_value(value: object) -> None:
         assert cache.get_many(["key", "other"]) == {"key": value}
 
 
+@pytest.mark.proves("law-1/compute-raises", "filling/compute-raised")
 def test_law_1_what_compute_raises_is_raised_and_not_stored(cache: TieredCache) -> None:
     error = RuntimeError("from the function")
 
@@ -139,6 +144,7 @@ async def _waiting() -> int:
     return 3
 
 
+@pytest.mark.proves("law-1/single-use-values")
 def test_what_can_be_used_once_only_is_handed_out_and_not_kept(cache: TieredCache) -> None:
     for _ in range(2):
         assert list(cache.get_or_compute("key", _counting)) == [0, 1, 2]
@@ -154,6 +160,7 @@ def test_what_can_be_used_once_only_is_handed_out_and_not_kept(cache: TieredCach
     assert "other" not in cache
 
 
+@pytest.mark.proves("reading/many")
 def test_get_many_asks_each_tier_once_for_what_is_missing(
     cache: TieredCache, second_process: TieredCache
 ) -> None:
@@ -168,6 +175,7 @@ def test_get_many_asks_each_tier_once_for_what_is_missing(
     assert second_process.lookup("c").tier == "memory"
 
 
+@pytest.mark.proves("reading/many")
 def test_get_or_compute_many_computes_the_missing_in_one_call(cache: TieredCache) -> None:
     cache.set("a", "kept")
     calls: list[list[str]] = []
@@ -184,6 +192,7 @@ def test_get_or_compute_many_computes_the_missing_in_one_call(cache: TieredCache
     assert len(calls) == 1
 
 
+@pytest.mark.proves("law-3/promotion-remaining")
 def test_law_3_a_promotion_carries_the_remaining_lifetime(
     tmp_path: Path, namespace: str, clock: FakeClock
 ) -> None:
@@ -231,6 +240,7 @@ def test_law_3_the_time_that_a_write_below_takes_is_not_given_to_memory(
         assert not cache.exists("key")
 
 
+@pytest.mark.proves("law-3/clock-ahead")
 def test_law_3_a_writer_whose_clock_is_ahead_does_not_lengthen_a_lifetime(
     tmp_path: Path, redis_url: str, namespace: str
 ) -> None:
@@ -252,6 +262,7 @@ def test_law_3_a_writer_whose_clock_is_ahead_does_not_lengthen_a_lifetime(
         assert reader.lookup("key").remaining_s <= 60
 
 
+@pytest.mark.proves("law-3/from-the-future", "reading/from-the-future")
 def test_law_3_a_record_from_the_future_is_a_miss(tmp_path: Path, namespace: str) -> None:
     clock = FakeClock()
     with TieredCache([DiskTier(tmp_path)], namespace=namespace, clock=clock) as cache:
@@ -261,6 +272,7 @@ def test_law_3_a_record_from_the_future_is_a_miss(tmp_path: Path, namespace: str
         assert "future" in cache.explain("key")[0].why
 
 
+@pytest.mark.proves("counting/uncounted")
 def test_peek_promotes_nothing_and_counts_nothing(
     cache: TieredCache, second_process: TieredCache
 ) -> None:
@@ -283,6 +295,7 @@ def test_explain_tells_tags_and_cost(cache: TieredCache) -> None:
     assert (absent.tags, absent.cost_s) == (frozenset(), None)
 
 
+@pytest.mark.proves("removing/touch")
 def test_touch_gives_a_new_lifetime_in_every_tier(
     tmp_path: Path, namespace: str, clock: FakeClock
 ) -> None:
@@ -302,6 +315,7 @@ def test_touch_gives_a_new_lifetime_in_every_tier(
         assert not cache.touch("absent", 10)
 
 
+@pytest.mark.proves("reading/exists", "counting/uncounted")
 def test_exists_promotes_nothing_and_counts_nothing(
     cache: TieredCache, second_process: TieredCache
 ) -> None:
@@ -315,6 +329,7 @@ def test_exists_promotes_nothing_and_counts_nothing(
     assert all(tier.lookups == tier.promotions == 0 for tier in spent.tiers)
 
 
+@pytest.mark.proves("reading/keys")
 def test_keys_lists_each_key_once_and_views_apart(cache: TieredCache) -> None:
     cache.set_many({"a:1": 1, "a:2": 2, "b:1": 3})
     view = cache.namespace("view")
@@ -332,6 +347,7 @@ def test_keys_lists_each_key_once_and_views_apart(cache: TieredCache) -> None:
     assert not list(cache.keys())
 
 
+@pytest.mark.proves("keys/valid-key")
 @pytest.mark.parametrize("key", ["", 5, None, b"bytes", "\x1fview", "\ud800", "x" * 10_000_000])
 def test_a_bad_key_is_a_clear_error_everywhere(cache: TieredCache, key: Any) -> None:
     calls: list[Callable[[], object]] = [
@@ -351,6 +367,7 @@ def test_a_bad_key_is_a_clear_error_everywhere(cache: TieredCache, key: Any) -> 
     assert not list(cache.keys())
 
 
+@pytest.mark.proves("lifetimes/invalid")
 @pytest.mark.parametrize(
     "ttl", [0, -1, float("nan"), 1e300, 10**400, "soon", "-1s", True, object()]
 )
@@ -367,11 +384,13 @@ def test_a_bad_ttl_is_a_clear_error_and_stores_nothing(cache: TieredCache, ttl: 
     assert "key" not in cache
 
 
+@pytest.mark.proves("lifetimes/zero")
 def test_zero_ttl_is_explained() -> None:
     with TieredCache([MemoryTier()]) as cache, pytest.raises(InvalidDurationError, match="delete"):
         cache.set("key", 1, ttl=0)
 
 
+@pytest.mark.proves("lifetimes/default")
 def test_the_default_ttl_holds_where_none_is_given(clock: FakeClock) -> None:
     with TieredCache([MemoryTier()], default_ttl="10s", clock=clock) as cache:
         cache.set("key", 1)
@@ -382,6 +401,7 @@ def test_the_default_ttl_holds_where_none_is_given(clock: FakeClock) -> None:
         assert "for ever" in cache
 
 
+@pytest.mark.proves("configuration/senseless-order")
 def test_an_order_that_makes_no_sense_is_refused(tmp_path: Path, redis_url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"'memory'.*'redis'.*put 'memory' first"):
         TieredCache([patient_redis(redis_url), MemoryTier()])
@@ -404,6 +424,7 @@ def test_a_tier_belongs_to_one_cache() -> None:
         assert cache.set("key", 1)
 
 
+@pytest.mark.proves("reading/all-miss")
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_one_engine_for_any_number_of_tiers(
     count: int, tmp_path: Path, redis_url: str, namespace: str
@@ -430,6 +451,7 @@ def test_a_null_tier_holds_nothing() -> None:
         assert cache.get_or_compute("key", lambda: 2) == 2
 
 
+@pytest.mark.proves("removing/closed")
 def test_a_closed_cache_says_so() -> None:
     cache = TieredCache([MemoryTier()])
     cache.set("key", 1)

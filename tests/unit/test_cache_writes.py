@@ -37,6 +37,7 @@ def outcomes(result: WriteResult) -> dict[str, WriteOutcome]:
     return {each.tier: each.outcome for each in result.tiers}
 
 
+@pytest.mark.proves("law-7/reported", "writing/written")
 def test_a_write_reports_each_tier(tmp_path: Path, redis_url: str, namespace: str) -> None:
     with TieredCache(
         [MemoryTier(), DiskTier(tmp_path), patient_redis(redis_url)], namespace=namespace
@@ -50,6 +51,7 @@ def test_a_write_reports_each_tier(tmp_path: Path, redis_url: str, namespace: st
         assert outcomes(many["b"])["disk"] is WriteOutcome.REFUSED
 
 
+@pytest.mark.proves("law-1/write-plan-nonsense")
 @pytest.mark.parametrize(
     "plan",
     [
@@ -78,6 +80,7 @@ def test_law_1_a_write_policy_that_answers_nonsense_has_everything_written(
     assert "A policy failed" in caplog.text
 
 
+@pytest.mark.proves("writing/refused")
 def test_a_value_larger_than_a_tier_takes_is_refused_there_only(
     tmp_path: Path, namespace: str
 ) -> None:
@@ -108,6 +111,7 @@ def test_a_value_larger_than_memory_is_refused_there_only(tmp_path: Path, namesp
         assert cache.lookup("key")[:3] == (LookupStatus.HIT, "x" * 20_000, "disk")
 
 
+@pytest.mark.proves("law-1/value-not-writable", "filling/refused", "writing/refused")
 def test_an_unpicklable_value_stays_in_memory_and_says_so(
     tmp_path: Path, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -127,6 +131,7 @@ def test_an_unpicklable_value_stays_in_memory_and_says_so(
     assert len([each for each in caplog.records if "does not take" in each.message]) == 1
 
 
+@pytest.mark.proves("law-9/no-shared-pickle")
 def test_law_9_a_pickled_value_is_kept_on_disk_and_refused_by_a_shared_tier(
     tmp_path: Path, redis_url: str, namespace: str
 ) -> None:
@@ -144,6 +149,7 @@ def test_law_9_a_pickled_value_is_kept_on_disk_and_refused_by_a_shared_tier(
         assert reader.get("key").number == 7
 
 
+@pytest.mark.proves("writing/skipped-by-policy")
 def test_write_around_leaves_no_older_value_above(tmp_path: Path, namespace: str) -> None:
     with TieredCache(
         [MemoryTier(), DiskTier(tmp_path)], namespace=namespace, writing=WriteAround()
@@ -155,6 +161,7 @@ def test_write_around_leaves_no_older_value_above(tmp_path: Path, namespace: str
         assert cache.lookup("key")[:3] == (LookupStatus.HIT, "second", "disk")
 
 
+@pytest.mark.proves("removing/delete", "removing/delete-many")
 def test_delete_reports_whether_any_tier_held_the_key(tmp_path: Path, namespace: str) -> None:
     with TieredCache([MemoryTier(), DiskTier(tmp_path)], namespace=namespace) as cache:
         cache.set_many({"a": 1, "b": 2})
@@ -165,6 +172,7 @@ def test_delete_reports_whether_any_tier_held_the_key(tmp_path: Path, namespace:
         assert cache.stats().size == 0
 
 
+@pytest.mark.proves("law-4/own-changes", "filling/cleared")
 @pytest.mark.parametrize("change", ["delete", "set", "clear"])
 def test_law_4_a_computation_that_began_before_a_change_does_not_bring_the_old_value_back(
     change: str, tmp_path: Path, redis_url: str, namespace: str
@@ -188,6 +196,7 @@ def test_law_4_a_computation_that_began_before_a_change_does_not_bring_the_old_v
         assert [each.present for each in cache.explain("key")] == [change == "set"] * 3
 
 
+@pytest.mark.proves("law-4/shared-tombstones")
 def test_law_4_in_another_process_too(tmp_path: Path, redis_url: str, namespace: str) -> None:
     def stack() -> TieredCache:
         return TieredCache(
@@ -206,6 +215,7 @@ def test_law_4_in_another_process_too(tmp_path: Path, redis_url: str, namespace:
         assert there.get("key") is None
 
 
+@pytest.mark.proves("writing/one-key")
 def test_writers_of_one_key_leave_all_tiers_alike(tmp_path: Path, namespace: str) -> None:
     from tiered_cache.testing import race
 

@@ -27,6 +27,7 @@ def cache(tmp_path: Path, redis_url: str, namespace: str) -> Iterator[TieredCach
         yield made
 
 
+@pytest.mark.proves("removing/progress")
 def test_each_tier_tells_how_far_it_is_the_slowest_first(cache: TieredCache) -> None:
     told: list[tuple[str, int]] = []
     count = cache.invalidate_prefix("old:", lambda *step: told.append(step))
@@ -42,6 +43,7 @@ def test_each_tier_tells_how_far_it_is_the_slowest_first(cache: TieredCache) -> 
     assert [*cache.keys()] == ["new"]
 
 
+@pytest.mark.proves("removing/progress")
 def test_a_clear_tells_as_well(cache: TieredCache) -> None:
     told: list[tuple[str, int]] = []
     Cache("mine", cache).clear(lambda *step: told.append(step))
@@ -50,6 +52,7 @@ def test_a_clear_tells_as_well(cache: TieredCache) -> None:
     assert [*cache.keys()] == []
 
 
+@pytest.mark.proves("removing/progress")
 def test_law_1_who_is_told_and_fails_leaves_no_clear_half_done(
     cache: TieredCache, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -62,6 +65,7 @@ def test_law_1_who_is_told_and_fails_leaves_no_clear_half_done(
     assert [each.breaker for each in cache.stats().tiers] == ["closed"] * 3
 
 
+@pytest.mark.proves("removing/pattern-progress")
 def test_a_pattern_is_removed_in_steps(cache: TieredCache) -> None:
     told: list[tuple[int, int]] = []
     assert Cache("mine", cache).delete_pattern("o*:*", lambda *step: told.append(step)) == COUNT

@@ -146,6 +146,7 @@ VALUES: list[Any] = [
 ]
 
 
+@pytest.mark.proves("records/exact-types")
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: f"{type(value).__name__}")
 def test_exact_types_come_back(value: Any) -> None:
     assert exact(round_trip(value)) == exact(value)
@@ -246,6 +247,7 @@ def test_cycles_are_not_plain() -> None:
             AutoSerializer(TypeRegistry()).encode(value)
 
 
+@pytest.mark.proves("law-10/claimed-lengths")
 def test_law_10_a_shared_structure_does_not_unfold_without_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -365,6 +367,7 @@ sys.exit(f"{grown} KiB" if grown > 20_000 else 0)
 """
 
 
+@pytest.mark.proves("law-10/claimed-lengths")
 def test_law_10_a_claimed_length_reserves_no_memory() -> None:
     done = subprocess.run([sys.executable, "-c", BOUNDED], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -194,6 +194,7 @@ def test_the_state_of_a_model_comes_back() -> None:
     assert type(again.child) is Model
 
 
+@pytest.mark.proves("law-9/types-looked-up")
 def test_law_9_reading_runs_no_post_init() -> None:
     auto = a_serializer()
     data = auto.encode(Report("a", []))
@@ -261,6 +262,7 @@ def test_register_is_a_decorator_and_may_be_repeated() -> None:
     assert registry.by_name(found.name) == found
 
 
+@pytest.mark.proves("law-9/types-looked-up")
 def test_law_9_names_are_looked_up_and_never_imported() -> None:
     data = msgspec.msgpack.encode(["antigravity.Nothing", {}])
     payload = msgspec.msgpack.encode(msgspec.msgpack.Ext(2, data))

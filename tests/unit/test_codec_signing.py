@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SECRET = b"0123456789abcdef-secret"
 
 
+@pytest.mark.proves("law-1/no-secrets-logged")
 def test_no_secret_is_shown() -> None:
     key = SigningKey(SECRET)
     ring = Keyring("n")
@@ -107,6 +108,7 @@ def test_the_default_place_is_outside_the_cache_directory(isolated_home: Path) -
     assert isolated_home / "cache" not in path.parents
 
 
+@pytest.mark.proves("law-9/host-key-file")
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o666, 0o644, 0o700])
 def test_law_9_a_key_that_others_can_open_is_refused(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "host.key"
@@ -138,6 +140,7 @@ def test_a_key_of_the_wrong_length_is_refused(tmp_path: Path, content: bytes) ->
     assert path.read_bytes() == content
 
 
+@pytest.mark.proves("law-9/host-key-file")
 def test_law_9_links_fifos_and_directories_are_no_keys(tmp_path: Path) -> None:
     real = tmp_path / "real.key"
     host_key(real)

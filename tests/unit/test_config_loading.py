@@ -33,6 +33,7 @@ def mistakes(**arguments: Any) -> list[str]:
     return [str(each) for each in caught.value.mistakes]
 
 
+@pytest.mark.proves("configuration/defaults")
 def test_with_nothing_configured_there_is_memory_and_disk() -> None:
     settings = load_settings()
     assert settings.stack_names == ("default",)
@@ -40,11 +41,13 @@ def test_with_nothing_configured_there_is_memory_and_disk() -> None:
     assert {each.source for each in settings.resolved()} == {"default"}
 
 
+@pytest.mark.proves("configuration/defaults")
 def test_a_redis_url_adds_redis() -> None:
     assert load_settings(redis_url="redis://h/0").stack().tier_names == ["memory", "disk", "redis"]
     assert load_settings(redis={"url": "redis://h/0"}).stack().redis_address == "redis://h/0"
 
 
+@pytest.mark.proves("configuration/precedence")
 def test_precedence_level_by_level(monkeypatch: pytest.MonkeyPatch) -> None:
     pyproject = Path("pyproject.toml")
     own = Path("tiered-cache.toml")
@@ -60,6 +63,7 @@ def test_precedence_level_by_level(monkeypatch: pytest.MonkeyPatch) -> None:
     assert source_of(load_settings(memory={"max_entries": 4}), field) == ("4", "argument")
 
 
+@pytest.mark.proves("configuration/precedence")
 def test_sections_are_merged_across_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("tiered-cache.toml").write_text("[memory]\nmax_bytes = '1MB'\neviction = 'lru'\n")
     monkeypatch.setenv("TIERED_CACHE_MEMORY__EVICTION", "fifo")
@@ -105,6 +109,7 @@ def test_lists_and_objects_in_variables(monkeypatch: pytest.MonkeyPatch) -> None
     assert told.startswith("TIERED_CACHE_DISK: disk: found text that is not JSON; ")
 
 
+@pytest.mark.proves("configuration/named-stacks")
 def test_named_stacks_inherit_and_override() -> None:
     Path("tiered-cache.toml").write_text(
         """
@@ -130,6 +135,7 @@ def test_named_stacks_inherit_and_override() -> None:
         settings.stack("nightly")
 
 
+@pytest.mark.proves("configuration/all-mistakes")
 def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Path("tiered-cache.toml")
     own.write_text(
@@ -165,6 +171,7 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(told.splitlines()) == 9
 
 
+@pytest.mark.proves("configuration/all-mistakes")
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
@@ -230,6 +237,7 @@ def test_variables_and_home_are_expanded(
     assert settings.stack().redis_address == "redis://:pass%2Fword@example/0"
 
 
+@pytest.mark.proves("configuration/secrets")
 def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIERED_CACHE_SIGNING_KEY", "the-secret-signing-key")
     monkeypatch.setenv("TIERED_CACHE_REDIS__URL", "redis://user:the-secret@host/0")
@@ -293,6 +301,7 @@ def test_the_default_cache_comes_from_the_settings_and_can_be_replaced(
         tiered_cache.configure(settings=load_settings())
 
 
+@pytest.mark.proves("configuration/lazy-import")
 def test_a_memory_stack_imports_neither_redis_nor_diskcache() -> None:
     program = """
 import sys, tiered_cache

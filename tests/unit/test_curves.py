@@ -80,6 +80,7 @@ def _requests(name: str) -> list[int]:
     return keys[:_REQUESTS].tolist()
 
 
+@pytest.mark.proves("counting/curves")
 @pytest.mark.skipif(not (_TRACES / "traces.json").is_file(), reason="the traces are not here")
 def test_curves_are_those_of_exact_replays_to_a_hundredth() -> None:
     errors = {}
@@ -160,6 +161,7 @@ def test_law_1_a_sample_that_was_interrupted_counts_on() -> None:
     assert step > 100
 
 
+@pytest.mark.proves("counting/curves")
 def test_law_10_a_sample_is_bounded_whatever_is_asked_for() -> None:
     rng = random.Random(2)
     tracemalloc.start()
@@ -191,6 +193,7 @@ def lru_hits(keys: Sequence[str], size: float) -> int:
     return hits
 
 
+@pytest.mark.proves("counting/curves")
 @pytest.mark.parametrize("eviction", ["s3fifo", "sieve", "lru"])
 def test_the_curve_of_a_running_cache_is_that_of_its_lookups(eviction: str) -> None:
     clock = FakeClock()
@@ -206,6 +209,7 @@ def test_the_curve_of_a_running_cache_is_that_of_its_lookups(eviction: str) -> N
     assert sum(off) / len(off) < 0.02
 
 
+@pytest.mark.proves("counting/curves-sampled")
 def test_under_load_most_hits_of_sampled_keys_are_inlined() -> None:
     clock = FakeClock()
     with TieredCache([MemoryTier(100)], clock=clock) as cache:

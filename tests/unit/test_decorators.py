@@ -138,6 +138,7 @@ def test_a_method_and_its_object(cache: TieredCache) -> None:
     assert strict.calls == 4
 
 
+@pytest.mark.proves("keys/no-stable-encoding")
 def test_arguments_without_a_stable_key_name_themselves(cache: TieredCache) -> None:
     class Opaque:
         pass
@@ -196,6 +197,7 @@ def test_none_and_exceptions(cache: TieredCache) -> None:
     assert calls == ["a", "bad", "bad"]
 
 
+@pytest.mark.proves("law-10/raw-arguments")
 def test_the_memo_of_raw_arguments_is_bounded(
     cache: TieredCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +224,7 @@ print(function.key_for({"x": {1, 2, 3}, "y": frozenset("abc")}, z=[(1, 1.5), Non
 """
 
 
+@pytest.mark.proves("keys/same-everywhere")
 def test_the_same_call_has_the_same_key_in_every_process() -> None:
     keys = {
         subprocess.run(
@@ -236,6 +239,7 @@ def test_the_same_call_has_the_same_key_in_every_process() -> None:
     assert len(keys) == 1
 
 
+@pytest.mark.proves("keys/closures")
 def test_functions_that_one_factory_made_do_not_share_results(cache: TieredCache) -> None:
     def adding(number: int, key: Any = None) -> Any:
         @cache.cached(key=key)

@@ -63,6 +63,7 @@ def test_who_catches_the_usual_one_catches_ours(
     assert issubclass(kind, builtin)
 
 
+@pytest.mark.proves("law-8/bad-record")
 def test_law_8_a_record_that_is_bad_is_no_reason_to_open_a_breaker() -> None:
     for kind in (errors.RecordRefusedError, errors.RecordError, errors.SerializationError):
         assert not issubclass(kind, errors.TierUnavailableError)

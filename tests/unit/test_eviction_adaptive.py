@@ -72,6 +72,7 @@ def test_it_changes_when_the_workload_does() -> None:
     assert (looping == LRU, policy._leader.number == LRU) == (False, True)
 
 
+@pytest.mark.proves("eviction/adaptive")
 @pytest.mark.parametrize("number", [LRU, S3FIFO, TINYLFU])
 def test_it_comes_to_hold_what_the_leader_would(number: int) -> None:
     rng = random.Random(1)
@@ -93,6 +94,7 @@ def test_looking_through_the_base_class_is_no_use() -> None:
         Cache.__getitem__(policy, "x")
 
 
+@pytest.mark.proves("eviction/adaptive")
 def test_behind_lru_it_evicts_exactly_as_lru_does() -> None:
     policy: Adaptive[int, int] = Adaptive(100)
     policy._leader.number = LRU

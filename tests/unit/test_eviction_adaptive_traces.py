@@ -74,12 +74,14 @@ def _points(policy_class: Any, name: str, size: int) -> float:
     return 100 * hits / len(_accesses(name))
 
 
+@pytest.mark.proves("eviction/adaptive")
 @pytest.mark.parametrize(("trace", "size"), _cells(synthetic=False))
 def test_adaptive_is_never_far_behind_lru(trace: str, size: int) -> None:
     lru = 100 * _REFERENCE[trace][str(size)]["LRU"]
     assert _points(Adaptive, trace, size) >= lru - 0.5
 
 
+@pytest.mark.proves("eviction/adaptive")
 @pytest.mark.parametrize(("trace", "size"), _cells(synthetic=True))
 def test_adaptive_is_near_the_best_where_the_trace_is_made_for_one(trace: str, size: int) -> None:
     ratios = _REFERENCE[trace][str(size)]
@@ -99,6 +101,7 @@ def _headline(policy_class: Any, longest: float = float("inf")) -> float:
     return mean(map(mean, ratios.values()))
 
 
+@pytest.mark.proves("eviction/tinylfu")
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("policy_class", "least"), [(TinyLFU, 49.0), (Adaptive, 50.8)])

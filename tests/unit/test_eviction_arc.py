@@ -6,6 +6,7 @@ import copy
 import pickle
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,6 +96,7 @@ def test_a_value_that_is_refused_leaves_nothing_behind() -> None:
     assert dict(cache.items()) == {"b": 4, "c": 4}
 
 
+@pytest.mark.proves("eviction/ghosts")
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 6), st.booleans()), max_size=300))
 def test_law_10_the_lists_are_bounded_and_add_up(steps: list[tuple[int, int, bool]]) -> None:
     cache: ARC[int, int] = ARC(20, getsizeof=lambda size: size)
@@ -163,6 +165,7 @@ class _Paper:
         self.t1.insert(0, x)
 
 
+@pytest.mark.proves("eviction/arc")
 @given(st.integers(1, 8), st.lists(st.integers(0, 20), max_size=300))
 def test_it_does_what_the_paper_says(maxsize: int, keys: list[int]) -> None:
     cache, paper = ARC[int, int](maxsize), _Paper(maxsize)

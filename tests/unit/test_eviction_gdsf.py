@@ -134,6 +134,7 @@ def test_duplicates_have_a_heap_of_their_own(kind: str) -> None:
     assert [twin.popitem()[0] for _ in range(5)] == order
 
 
+@pytest.mark.proves("eviction/ghosts")
 def test_law_10_the_heap_is_bounded() -> None:
     cache = _gdsf(50)
     rng = random.Random(1)
@@ -147,6 +148,7 @@ def test_law_10_the_heap_is_bounded() -> None:
         assert len(cache._heap) <= 2 * len(cache) + 65
 
 
+@pytest.mark.proves("eviction/gdsf")
 @given(
     st.lists(
         st.tuples(
@@ -231,6 +233,7 @@ def _accesses(cost: str) -> list[tuple[int, _Result]]:
     return [(key, values[key]) for key in pairs[::2]]
 
 
+@pytest.mark.proves("eviction/gdsf")
 @pytest.mark.skipif(not _TRACE.is_file(), reason="the traces are not here")
 @pytest.mark.parametrize("cost", ["spread", "by size", "the same"])
 def test_it_saves_more_than_lru_at_equal_bytes(cost: str) -> None:

@@ -121,6 +121,7 @@ def test_an_infinite_one_evicts_when_it_is_told_to() -> None:
     assert [cache.popitem()[0] for _ in range(30)] == list(range(30))
 
 
+@pytest.mark.proves("eviction/ghosts")
 @pytest.mark.parametrize("sized", [False, True])
 def test_law_10_ghosts_are_bounded(sized: bool) -> None:
     cache: S3FIFO[int, int] = S3FIFO(100, getsizeof=(lambda size: size) if sized else None)
@@ -219,6 +220,7 @@ class _Model:
         del self.visits[key]
 
 
+@pytest.mark.proves("eviction/s3fifo")
 @given(
     st.integers(1, 25),
     st.lists(

@@ -59,6 +59,7 @@ def _uses(count: int, seed: int = 1) -> list[int]:
     ]
 
 
+@pytest.mark.proves("eviction/adaptive")
 @pytest.mark.parametrize(("kind", "policy"), PAIRS)
 @pytest.mark.parametrize("limit", [1, 2, 3, 10, 25, 100, 333])
 def test_a_shadow_lets_go_what_its_policy_does(kind: Any, policy: Any, limit: int) -> None:

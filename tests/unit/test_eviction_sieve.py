@@ -223,6 +223,7 @@ class _Model:
             self.hand = 0
 
 
+@pytest.mark.proves("eviction/sieve")
 @given(
     st.integers(1, 6),
     st.lists(

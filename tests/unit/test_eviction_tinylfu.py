@@ -33,6 +33,7 @@ def test_a_newcomer_does_not_replace_what_was_used_as_often() -> None:
     assert sorted(policy) == ["a", "b", "c", "f"]
 
 
+@pytest.mark.proves("eviction/tinylfu")
 def test_a_newcomer_that_was_used_more_often_replaces_the_oldest() -> None:
     policy = _filled("abcd")
     assert policy["d"] == "D"

@@ -69,6 +69,7 @@ def _hit_ratio(policy: Any, name: str) -> float:
     return hits / len(_accesses(name))
 
 
+@pytest.mark.proves("eviction/s3fifo", "eviction/sieve", "eviction/cachetools")
 @pytest.mark.parametrize(("trace", "size", "published"), _cases())
 def test_hit_ratios_are_the_published_ones(
     trace: str, size: int, published: dict[str, float]

@@ -45,6 +45,7 @@ def remaining(cache: TieredCache, key: str = "key") -> float:
     return cache.lookup(key).remaining_s
 
 
+@pytest.mark.proves("lifetimes/function")
 def test_a_function_says_the_lifetime_of_each_value(cache: TieredCache) -> None:
     cache.set("key", 7, ttl=lambda value: value)
     assert remaining(cache) == pytest.approx(7.0)
@@ -63,6 +64,7 @@ def test_a_function_says_the_lifetime_of_each_value(cache: TieredCache) -> None:
     assert remaining(cache, "endless") == math.inf
 
 
+@pytest.mark.proves("lifetimes/function")
 def test_a_function_that_gives_no_lifetime(cache: TieredCache) -> None:
     with pytest.raises(InvalidDurationError):
         cache.set("key", 1, ttl=lambda _: -1)
@@ -70,6 +72,7 @@ def test_a_function_that_gives_no_lifetime(cache: TieredCache) -> None:
     assert not cache.exists("key"), "law 1: the caller gets what was computed, which is not stored"
 
 
+@pytest.mark.proves("expiry/current")
 def test_a_computation_says_what_becomes_of_its_result(cache: TieredCache) -> None:
     def compute() -> str:
         current().set_ttl("5m")
@@ -84,6 +87,7 @@ def test_a_computation_says_what_becomes_of_its_result(cache: TieredCache) -> No
     assert compute() == "value", "it can be called without a cache"
 
 
+@pytest.mark.proves("expiry/current")
 def test_a_computation_can_have_its_result_not_stored(cache: TieredCache) -> None:
     def compute() -> str:
         current().skip()
@@ -93,6 +97,7 @@ def test_a_computation_can_have_its_result_not_stored(cache: TieredCache) -> Non
     assert not cache.exists("key")
 
 
+@pytest.mark.proves("expiry/current")
 def test_of_nested_computations_each_speaks_for_itself(cache: TieredCache) -> None:
     def inner() -> int:
         current().set_ttl("1s")
@@ -106,6 +111,7 @@ def test_of_nested_computations_each_speaks_for_itself(cache: TieredCache) -> No
     assert (remaining(cache, "inner"), remaining(cache, "outer")) == pytest.approx((1.0, 60.0))
 
 
+@pytest.mark.proves("expiry/several")
 def test_expiry_policies_are_asked_one_after_the_other(clock: FakeClock) -> None:
     expiry: list[ExpiryPolicy] = [Negative("10s"), Jittered(0.5, random=lambda: 1.0)]
     with TieredCache([MemoryTier()], clock=clock, expiry=expiry, default_ttl="100s") as cache:
@@ -115,6 +121,7 @@ def test_expiry_policies_are_asked_one_after_the_other(clock: FakeClock) -> None
         assert remaining(cache, "nothing") == pytest.approx(5.0)
 
 
+@pytest.mark.proves("expiry/several")
 def test_law_1_an_expiry_policy_that_fails_changes_nothing(clock: FakeClock) -> None:
     class Broken:
         def lifetime_s(self, new: NewValue) -> float:
@@ -129,6 +136,7 @@ def test_law_1_an_expiry_policy_that_fails_changes_nothing(clock: FakeClock) -> 
         assert remaining(cache) == pytest.approx(5.0)
 
 
+@pytest.mark.proves("expiry/max-ttl")
 def test_a_tier_keeps_nothing_for_longer_than_its_own_limit(
     tmp_path: Path, clock: FakeClock
 ) -> None:
@@ -144,18 +152,21 @@ def test_a_tier_keeps_nothing_for_longer_than_its_own_limit(
         TieredCache([MemoryTier()], max_ttl={"redis": "1s"})
 
 
+@pytest.mark.proves("expiry/negative")
 @pytest.mark.parametrize("value", [None, "", b"", [], (), {}, set()])
 def test_nothing_is_negative(value: Any) -> None:
     assert Negative("10s").lifetime_s(new(value)) == 10.0
     assert Negative("10s").lifetime_s(new(value, lifetime_s=5.0)) == 5.0, "never longer"
 
 
+@pytest.mark.proves("expiry/negative")
 @pytest.mark.parametrize("value", [0, False, 0.0, "x", [None], object()])
 def test_something_is_not_negative(value: Any) -> None:
     assert Negative("10s").lifetime_s(new(value)) == 100.0
     assert Negative("10s", when=lambda _: True).lifetime_s(new(value)) == 10.0
 
 
+@pytest.mark.proves("expiry/jittered")
 @given(st.floats(0.0, 1.0, exclude_max=True), st.floats(1e-9, math.inf, exclude_min=True))
 def test_law_3_jitter_never_lengthens_and_leaves_something(chance: float, lifetime: float) -> None:
     jittered = Jittered(0.9, random=lambda: chance).lifetime_s(new(lifetime_s=lifetime))
@@ -163,6 +174,7 @@ def test_law_3_jitter_never_lengthens_and_leaves_something(chance: float, lifeti
     assert (jittered == math.inf) == (lifetime == math.inf)
 
 
+@pytest.mark.proves("expiry/until")
 @pytest.mark.parametrize(
     ("time", "zone", "now", "end"),
     [

@@ -132,6 +132,7 @@ def hits_on(board: DiskBoard) -> tuple[int, int, int]:
     return now.stats().hits, len(now.running), now.gone
 
 
+@pytest.mark.proves("counting/fleet-sum")
 def test_law_11_counters_of_processes_are_summed_and_part_by_part() -> None:
     parts = [snapshot(100), snapshot(1000)]
     both = merged([("a", parts[0]), ("b", parts[1])])
@@ -158,6 +159,7 @@ def test_every_field_is_a_counter_or_a_gauge_or_a_part() -> None:
         assert not set(counters(kind)) & set(gauges(kind))
 
 
+@pytest.mark.proves("counting/fleet-sum")
 def test_a_shared_tier_is_as_full_as_one_of_those_who_share_it_says() -> None:
     one = snapshot(7)
     here = merged([("a", one), ("a", one)])
@@ -219,6 +221,7 @@ def test_law_9_random_bytes_are_no_report(data: bytes) -> None:
             decode(data)
 
 
+@pytest.mark.proves("counting/damaged-publications")
 @pytest.mark.parametrize(
     "change",
     [
@@ -255,6 +258,7 @@ def test_law_9_a_report_with_impossible_numbers_is_no_report(change: dict[str, A
         decode_report(data)
 
 
+@pytest.mark.proves("counting/damaged-publications")
 def test_law_9_what_is_no_report_is_ignored_counted_and_taken_down(
     board: DiskBoard, clock: FakeClock
 ) -> None:
@@ -271,6 +275,7 @@ def test_law_9_what_is_no_report_is_ignored_counted_and_taken_down(
     assert not read_now(board).unreadable
 
 
+@pytest.mark.proves("counting/damaged-publications")
 def test_totals_of_a_newer_release_are_left_alone(board: DiskBoard, clock: FakeClock) -> None:
     newer = msgspec.msgpack.encode({"format": 2, "anything": True})
     board.put("now:!totals", newer, 60.0, new=True)
@@ -314,6 +319,7 @@ def test_law_11_a_process_that_is_gone_counts_once(board: DiskBoard, clock: Fake
     assert hits_on(board) == (12, 0, 2)
 
 
+@pytest.mark.proves("counting/process-once")
 def test_law_11_a_process_that_was_frozen_goes_on_and_counts_once(
     board: DiskBoard, clock: FakeClock
 ) -> None:
@@ -331,6 +337,7 @@ def test_law_11_a_process_that_was_frozen_goes_on_and_counts_once(
     assert hits_on(board) == (9, 0, 2)
 
 
+@pytest.mark.proves("counting/publication-once")
 def test_law_11_a_publication_of_which_nothing_is_known_does_not_count_twice(
     board: DiskBoard, clock: FakeClock
 ) -> None:
@@ -456,6 +463,7 @@ def test_what_is_gone_holds_and_owes_nothing() -> None:
     assert rest.hits == stats.hits
 
 
+@pytest.mark.proves("counting/windows")
 def test_a_window_ends_now_and_begins_with_a_moment(tmp_path: Path, namespace: str) -> None:
     clock = FakeClock(start_wall=time.time())
     with TieredCache([MemoryTier(), DiskTier(tmp_path)], namespace=namespace, clock=clock) as cache:

@@ -48,6 +48,7 @@ def only(cache: TieredCache) -> FunctionStats:
     return found
 
 
+@pytest.mark.proves("counting/functions")
 @pytest.mark.parametrize(
     ("function", "arguments", "named"),
     [(square, (3,), {}), (shout, ("a",), {}), (join, ("a",), {"last": "b"})],
@@ -118,6 +119,7 @@ def test_a_function_counts_in_the_cache_that_it_uses_now() -> None:
     cache.close()
 
 
+@pytest.mark.proves("counting/functions")
 def test_law_10_functions_are_counted_up_to_two_hundred() -> None:
     with TieredCache([MemoryTier()]) as cache:
         for number in range(250):
@@ -135,6 +137,7 @@ def test_law_10_functions_are_counted_up_to_two_hundred() -> None:
         assert sum(each.lookups for each in functions) == cache.stats().lookups == 500
 
 
+@pytest.mark.proves("counting/monotonic")
 def test_counters_only_grow(tmp_path: Path) -> None:
     tiers: list[Tier] = [MemoryTier(5), DiskTier(tmp_path)]
     with TieredCache(tiers, statistics=Histograms()) as cache:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ from tiered_cache.stats.fleet.history import WINDOWS, History, thinned
 from tiered_cache.stats.snapshot.cache_stats import CacheStats
 
 
+@pytest.mark.proves("counting/windows")
 def test_a_window_begins_with_the_latest_snapshot_that_is_old_enough() -> None:
     history = History()
     for second in range(0, 600, 5):
@@ -41,6 +43,7 @@ def test_after_counters_went_back_a_window_begins_anew() -> None:
     assert (window.stats.hits, window.span_s) == (6, 70.0)
 
 
+@pytest.mark.proves("counting/windows")
 def test_law_10_a_history_is_bounded() -> None:
     history = History()
     most = 0

@@ -107,6 +107,7 @@ def test_what_was_cleared_is_forgotten_in_all_journals_that_nobody_else_writes(
     other.close()
 
 
+@pytest.mark.proves("law-7/journal-takeover")
 def test_a_dead_process_leaves_its_changes_to_the_next(
     journal: DiskJournal, tmp_path: Path
 ) -> None:
@@ -142,6 +143,7 @@ def test_a_newer_change_of_our_own_is_not_replaced_by_what_is_adopted(
     assert shown(journal) == [("a", 4, "", "this")]
 
 
+@pytest.mark.proves("law-7/journal-takeover")
 def test_law_7_a_living_process_keeps_its_journal(journal: DiskJournal, tmp_path: Path) -> None:
     journal.write("key", b"ours", 1.0, TIERS)
 

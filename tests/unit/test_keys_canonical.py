@@ -153,6 +153,7 @@ DIFFERENT: list[Any] = [
 ]  # fmt: skip
 
 
+@pytest.mark.proves("keys/types-differ")
 def test_different_values_have_different_keys() -> None:
     made: dict[str, Any] = {}
     for value in DIFFERENT:
@@ -264,6 +265,7 @@ class Marked(Place):
         self.mark = 1
 
 
+@pytest.mark.proves("keys/no-stable-encoding")
 @pytest.mark.parametrize(
     "value",
     [
@@ -374,6 +376,7 @@ print(make(("a", *sorted(names)), {"config": config, **{n: 1 for n in names}}))
 """
 
 
+@pytest.mark.proves("keys/same-everywhere")
 def test_keys_are_the_same_in_every_process(tmp_path: pathlib.Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(ELSEWHERE)

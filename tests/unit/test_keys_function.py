@@ -220,6 +220,7 @@ def run(*command: str, cwd: Path) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.proves("law-12/spawn")
 def test_a_script_and_the_processes_it_spawns_agree(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     keys = run("script.py", "spawn", cwd=tmp_path)
@@ -252,6 +253,7 @@ def _made_for(limit: object, seen: list[int]) -> Any:
     return longer_than
 
 
+@pytest.mark.proves("keys/closures")
 def test_plain_values_that_a_function_closes_over_are_part_of_the_key() -> None:
     make = [FunctionKey(_made_for(limit, [])) for limit in (1, 1.0, "1", (1, "x"), plain, simple)]
     assert len({each(("text",), {}) for each in make}) == len(make)

@@ -26,6 +26,7 @@ def test_a_string_of_another_class_becomes_a_string() -> None:
     assert checked == "red"
 
 
+@pytest.mark.proves("keys/valid-key")
 @pytest.mark.parametrize(
     ("key", "said"),
     [
@@ -53,6 +54,7 @@ def test_usable_namespaces_are_given_back(name: str) -> None:
     assert check_namespace(name) == name
 
 
+@pytest.mark.proves("keys/valid-namespace")
 @pytest.mark.parametrize("name", ["", "x" * 65, "a b", "é", "a:b", "a\n", "a/b", "*", None, 1])
 def test_other_namespaces_are_refused(name: Any) -> None:
     with pytest.raises(InvalidKeyError, match="1 to 64"):

@@ -68,6 +68,7 @@ def away(cache: TieredCache) -> Callable[[], None]:
     return lambda: setattr(tier._wire, "exchange", exchange)
 
 
+@pytest.mark.proves("write-back/queued-clear")
 @pytest.mark.parametrize("durability", ["memory", "disk"])
 def test_law_4_a_clear_that_a_tier_missed_is_made_up_for(
     durability: str, tmp_path: Path, valkey: ValkeyServer, namespace: str, other: TieredCache
@@ -89,6 +90,7 @@ def test_law_4_a_clear_that_a_tier_missed_is_made_up_for(
         assert cache.get("old") is None
 
 
+@pytest.mark.proves("write-back/queued-clear")
 def test_law_4_a_late_clear_of_a_view_touches_nothing_else(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, other: TieredCache
 ) -> None:
@@ -103,6 +105,7 @@ def test_law_4_a_late_clear_of_a_view_touches_nothing_else(
     assert other.namespace("view").get("key") is None
 
 
+@pytest.mark.proves("law-7/clear-queued")
 def test_law_7_a_clear_that_was_acknowledged_outlives_the_process(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, other: TieredCache
 ) -> None:
@@ -134,6 +137,7 @@ def test_law_7_a_clear_that_was_acknowledged_outlives_the_process(
         assert list(other.keys()) == ["new"]
 
 
+@pytest.mark.proves("write-back/queued-clear")
 def test_law_4_a_late_clear_refuses_fills_that_began_before_it(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, other: TieredCache
 ) -> None:
@@ -150,6 +154,7 @@ def test_law_4_a_late_clear_refuses_fills_that_began_before_it(
         assert other.get("key") is None
 
 
+@pytest.mark.proves("write-back/queued-clear")
 def test_law_5_others_hear_of_a_late_clear(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
@@ -169,6 +174,7 @@ def test_law_5_others_hear_of_a_late_clear(
         wait_until(lambda: neighbour.get("key") is None, "the neighbour has heard of the clear")
 
 
+@pytest.mark.proves("law-7/clear-queued")
 def test_what_is_left_of_a_clear_is_reported_and_listed(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
@@ -228,6 +234,7 @@ def test_law_7_a_clear_that_takes_the_place_of_others_is_journaled_for_their_tie
         assert cache.journal() == []
 
 
+@pytest.mark.proves("law-7/unsteady-tier")
 @pytest.mark.parametrize("durability", ["memory", "disk"])
 def test_law_4_and_7_over_a_tier_that_comes_and_goes_the_last_change_of_each_key_wins(
     durability: str, tmp_path: Path, valkey: ValkeyServer, namespace: str, other: TieredCache
@@ -284,6 +291,7 @@ class Unfenced(RedisTier):
     fence: Any = None
 
 
+@pytest.mark.proves("write-back/queued-clear")
 def test_a_tier_without_a_fence_is_cleared_as_a_whole(
     valkey: ValkeyServer, namespace: str, other: TieredCache
 ) -> None:
@@ -315,6 +323,7 @@ def waited_long(
     return cache
 
 
+@pytest.mark.proves("write-back/outlived-tombstones")
 @pytest.mark.parametrize("durability", ["memory", "disk"])
 def test_law_4_a_write_that_waited_too_long_is_not_written_where_the_key_may_have_been_deleted(
     durability: str,
@@ -343,6 +352,7 @@ def test_law_4_a_write_that_waited_too_long_is_not_written_where_the_key_may_hav
                 assert later.get("key") == "waited", "who asks for it knows better"
 
 
+@pytest.mark.proves("write-back/outlived-tombstones")
 def test_a_write_that_waited_long_is_written_where_something_older_is_there(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
@@ -356,6 +366,7 @@ def test_a_write_that_waited_long_is_written_where_something_older_is_there(
         assert other.get("key") == "waited"
 
 
+@pytest.mark.proves("write-back/outlived-tombstones")
 def test_law_4_a_fill_that_waited_too_long_is_left_out(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, other: TieredCache
 ) -> None:
@@ -370,6 +381,7 @@ def test_law_4_a_fill_that_waited_too_long_is_left_out(
         assert cache._source.core().stack.queue.parked == 0
 
 
+@pytest.mark.proves("write-back/outlived-tombstones")
 def test_law_4_what_waited_long_is_known_by_either_clock(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, other: TieredCache
 ) -> None:

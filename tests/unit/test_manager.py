@@ -254,6 +254,7 @@ def test_a_disk_cache_is_there_in_the_next_process(namespace: str) -> None:
         assert second.get_cache("kept").get("key") == 1
 
 
+@pytest.mark.proves("configuration/backends")
 def test_an_unknown_backend_lists_those_there_are() -> None:
     with pytest.raises(
         ConfigurationError,
@@ -262,6 +263,7 @@ def test_an_unknown_backend_lists_those_there_are() -> None:
         CacheManager("floppy")
 
 
+@pytest.mark.proves("configuration/backends")
 def test_a_redis_that_cannot_be_reached_is_an_error_and_nothing_takes_its_place() -> None:
     manager = CacheManager("redis", redis_url="redis://127.0.0.1:1/0")
     with pytest.raises(TierUnavailableError, match=r"127\.0\.0\.1:1"):
@@ -296,6 +298,7 @@ def test_a_cache_that_cannot_be_cleared_is_closed_all_the_same(
         assert other.get_cache().delete_pattern("*") == 1
 
 
+@pytest.mark.proves("configuration/starts-without-redis")
 def test_a_stack_with_other_tiers_starts_without_its_redis() -> None:
     with CacheManager(redis_url="redis://127.0.0.1:1/0") as manager:
         cache = manager.get_cache()

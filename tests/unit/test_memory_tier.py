@@ -59,6 +59,7 @@ def test_what_cannot_be_copied_is_refused() -> None:
         assert "can't be copied" in result.tiers[0].reason
 
 
+@pytest.mark.proves("law-10/max-entries", "eviction/bound")
 @pytest.mark.parametrize(
     "eviction",
     [
@@ -78,6 +79,7 @@ def test_law_10_entries_are_bounded_under_every_policy(eviction: object) -> None
         assert len(cache._source.core().stack.levels[0].tier._expiries) < 2500  # type: ignore[attr-defined] # of MemoryTier
 
 
+@pytest.mark.proves("eviction/gdsf")
 def test_gdsf_keeps_what_was_dear_to_compute() -> None:
     clock = FakeClock()
     with TieredCache([MemoryTier(3, eviction="gdsf")], clock=clock) as cache:
@@ -107,6 +109,7 @@ def test_a_policy_of_ones_own_making_may_hold_more_than_the_default() -> None:
         assert cache.stats().evictions == 10
 
 
+@pytest.mark.proves("law-10/max-bytes")
 def test_law_10_bytes_are_bounded_by_estimates_without_records() -> None:
     with TieredCache([MemoryTier(max_bytes="100KB")]) as cache:
         for number in range(100):
@@ -118,6 +121,7 @@ def test_law_10_bytes_are_bounded_by_estimates_without_records() -> None:
         assert 30 <= stats.entries <= 50
 
 
+@pytest.mark.proves("law-10/max-bytes")
 def test_both_bounds_hold() -> None:
     with TieredCache([MemoryTier(5, max_bytes="1MB")]) as cache:
         for number in range(20):
@@ -159,6 +163,7 @@ def test_a_hit_past_its_freshness_is_not_served_from_the_live_nodes(clock: FakeC
         assert cache.get_or_compute("key", lambda: 2) == 2
 
 
+@pytest.mark.proves("law-3/wall-clock-set")
 def test_a_wall_clock_that_is_set_does_not_lengthen_a_lifetime_in_memory(clock: FakeClock) -> None:
     with TieredCache([MemoryTier()], clock=clock) as cache:
         cache.set("key", 1, ttl=10)

@@ -63,6 +63,7 @@ def cache() -> Iterator[TieredCache]:
         yield cache
 
 
+@pytest.mark.proves("export/table")
 @pytest.mark.parametrize("part", list(Part))
 def test_every_number_of_a_snapshot_is_a_metric_or_says_why_not(part: Part) -> None:
     subject = SUBJECTS[part]
@@ -96,12 +97,14 @@ def test_samples_are_the_numbers_of_the_snapshot(cache: TieredCache) -> None:
     assert found["function.computes", function.name, "ok"] == 1
 
 
+@pytest.mark.proves("export/uncounted")
 def test_what_is_not_counted_has_no_counters() -> None:
     with TieredCache([MemoryTier()], statistics=Off()) as cache:
         kinds = {each.metric.kind for each in samples(cache.stats())}
     assert kinds == {Kind.GAUGE}
 
 
+@pytest.mark.proves("export/same-numbers")
 def test_prometheus_scrapes_the_numbers_of_the_snapshot(cache: TieredCache) -> None:
     registry = CollectorRegistry()
     registry.register(CacheCollector({HOSTILE: cache.stats}))
@@ -147,6 +150,7 @@ def test_prometheus_buckets_count_what_is_within_them() -> None:
     assert value(f"{name}_sum") == pytest.approx(4000.005, rel=1 / 64)
 
 
+@pytest.mark.proves("export/same-numbers")
 def test_a_cache_that_gives_no_statistics_is_left_out_and_registering_asks_nothing() -> None:
     asked = []
 
@@ -207,6 +211,7 @@ def test_an_application_asks_slow_tiers_outside_of_the_event_loop() -> None:
     assert b'tiered_cache_lookups_total{cache="slow",outcome="miss"} 3.0' in body
 
 
+@pytest.mark.proves("export/same-numbers")
 def test_opentelemetry_observes_the_numbers_of_the_snapshot(cache: TieredCache) -> None:
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader])
@@ -266,6 +271,7 @@ def test_opentelemetry_is_told_no_infinity() -> None:
     provider.shutdown()
 
 
+@pytest.mark.proves("export/event-log")
 def test_events_are_structured_log_records(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="tiered_cache.events")
     with TieredCache([MemoryTier()]) as cache:
@@ -282,6 +288,7 @@ def test_events_are_structured_log_records(caplog: pytest.LogCaptureFixture) -> 
     assert all("\n" not in each.getMessage() for each in caplog.records)
 
 
+@pytest.mark.proves("export/html")
 def test_a_notebook_shows_a_table_in_which_every_text_is_escaped(cache: TieredCache) -> None:
     html = cache._repr_html_()
     assert html == cache.stats()._repr_html_()
@@ -318,6 +325,7 @@ def _exported() -> Iterator[tuple[str, dict[str, set[str]]]]:
             yield f"{name}_total" if each.kind is Kind.COUNTER else name, labels
 
 
+@pytest.mark.proves("export/grafana")
 def test_the_grafana_dashboard_asks_for_metrics_that_there_are() -> None:
     board = json.loads((ROOT / "docs" / "how-to" / "grafana-dashboard.json").read_text())
     expressions = [

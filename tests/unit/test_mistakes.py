@@ -47,6 +47,7 @@ def test_a_stack_that_can_not_be_is_a_configuration_error(
         make(lambda wrong: wrong)
 
 
+@pytest.mark.proves("keys/valid-tag")
 @pytest.mark.parametrize("tag", ["a\ud800", "long" * 20_000, "\x1fa"], ids=["text", "size", "mark"])
 def test_a_tag_that_no_store_can_hold_is_refused(cache: TieredCache, tag: str) -> None:
     with pytest.raises(InvalidKeyError):
@@ -69,6 +70,7 @@ def test_a_listener_that_can_not_be_called_is_refused(cache: TieredCache) -> Non
         cache.on_event("print")  # type: ignore[arg-type] # on purpose
 
 
+@pytest.mark.proves("removing/closed")
 def test_the_keys_of_a_closed_cache_are_not_listed(tmp_path: Path) -> None:
     cache = TieredCache([MemoryTier(), DiskTier(tmp_path)])
     cache.set("key", 1)

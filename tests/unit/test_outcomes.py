@@ -7,6 +7,7 @@ import pytest
 from tiered_cache.results import Lookup, LookupStatus, TierWrite, WriteOutcome, WriteResult
 
 
+@pytest.mark.proves("law-6/status-decides")
 @pytest.mark.parametrize(
     ("status", "found"),
     [
@@ -24,11 +25,13 @@ def test_law_6_a_lookup_is_found_by_its_status_and_not_by_its_value(
         assert Lookup(status, value).found is found
 
 
+@pytest.mark.proves("law-6/four-outcomes")
 def test_law_6_the_four_outcomes_are_four() -> None:
     assert [each.value for each in LookupStatus] == ["hit", "stale", "miss", "error"]
     assert Lookup(LookupStatus.MISS) != Lookup(LookupStatus.ERROR)
 
 
+@pytest.mark.proves("writing/result")
 @pytest.mark.parametrize(
     ("outcomes", "went_well", "stored"),
     [

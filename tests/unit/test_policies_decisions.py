@@ -40,6 +40,7 @@ def test_always_promotes_and_never_does_not(into: TierFacts) -> None:
     assert Never().promote(_FOUND, into) is False
 
 
+@pytest.mark.proves("writing/lowest-first")
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_write_through_goes_from_the_lowest_tier_up(depth: int) -> None:
     plan = WriteThrough().plan(_REQUEST, _STACK[:depth])
@@ -52,6 +53,9 @@ def test_write_around_goes_to_the_lowest_tier_alone(depth: int) -> None:
     assert plan == WritePlan(now=(depth - 1,), later=())
 
 
+@pytest.mark.proves(
+    "write-back/memory", "write-back/disk", "write-back/remote", "write-back/computed"
+)
 @pytest.mark.parametrize("computed", [True, False])
 @pytest.mark.parametrize(
     ("durability", "asked", "now", "later", "journal"),
@@ -82,6 +86,7 @@ def test_write_back_over_memory_alone_has_nothing_to_do_later() -> None:
     assert WriteBack("disk").plan(_REQUEST, _STACK[:2]) == WritePlan((1, 0))
 
 
+@pytest.mark.proves("admission/on-hit")
 def test_on_hit_promotes_at_the_nth_hit_and_begins_anew() -> None:
     policy = OnHit(3)
     answers = [policy.promote(_FOUND, _STACK[0]) for _ in range(6)]
@@ -97,12 +102,14 @@ def test_law_10_on_hit_forgets_what_was_hit_long_ago() -> None:
     assert len(policy._seen[0]) <= 10
 
 
+@pytest.mark.proves("admission/by-bytes")
 def test_by_bytes_promotes_what_is_small() -> None:
     policy = ByBytes("1KB")
     assert policy.promote(_FOUND._replace(size_bytes=1000), _STACK[0])
     assert not policy.promote(_FOUND._replace(size_bytes=1001), _STACK[0])
 
 
+@pytest.mark.proves("admission/probabilistic")
 def test_probabilistic_promotes_a_share() -> None:
     numbers = iter([0.0, 0.24, 0.25, 0.99])
     policy = Probabilistic(0.25, random=lambda: next(numbers))

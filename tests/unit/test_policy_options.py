@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+@pytest.mark.proves("configuration/policy-options")
 @pytest.mark.parametrize("value", ["0.5", None, math.nan, -1.0, 0, math.inf, True, [0.5]])
 @pytest.mark.parametrize(
     ("make", "told"),
@@ -48,6 +49,7 @@ def test_a_bad_number_is_told_with_its_option_and_what_is_allowed(
     assert str(caught.value) == told.format(repr(value))
 
 
+@pytest.mark.proves("configuration/policy-options")
 @pytest.mark.parametrize(
     ("make", "told"),
     [
@@ -63,6 +65,7 @@ def test_other_bad_options_name_themselves(make: Callable[[], object], told: str
         make()
 
 
+@pytest.mark.proves("configuration/policy-options")
 @pytest.mark.parametrize(
     ("options", "told"),
     [

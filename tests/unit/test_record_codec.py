@@ -115,6 +115,7 @@ def test_cycles_and_deep_values_are_pickled(key_path: Path) -> None:
     assert again[1] is again
 
 
+@pytest.mark.proves("law-9/no-shared-pickle")
 def test_law_9_a_shared_tier_gets_no_pickle_without_a_shared_key(key_path: Path) -> None:
     codec = a_codec(key_path)
     with pytest.raises(SerializationError) as caught:
@@ -146,12 +147,14 @@ def test_with_a_shared_key_everything_is_signed_with_it(key_path: Path) -> None:
     assert not key_path.exists()
 
 
+@pytest.mark.proves("law-9/shared-key-needed")
 def test_law_9_with_a_shared_key_unsigned_records_are_refused(key_path: Path) -> None:
     record = a_codec(key_path).encode("k", ENTRY, Reach.CLUSTER)
     with pytest.raises(SignatureError, match="not signed"):
         a_codec(key_path, shared_key=SHARED).decode("k", record)
 
 
+@pytest.mark.proves("law-9/shared-key-needed")
 def test_law_9_records_of_unknown_keys_are_refused(key_path: Path, tmp_path: Path) -> None:
     record = a_codec(key_path, shared_key=SHARED).encode("k", ENTRY, Reach.CLUSTER)
     for codec in (
@@ -312,6 +315,7 @@ def read_elsewhere(record: bytes, tmp_path: Path) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.proves("law-9/unsigned-pickle")
 @pytest.mark.parametrize("name", bombs(__import__("pathlib").Path("/nowhere")))
 def test_law_9_a_pickle_without_a_valid_signature_never_runs(name: str, tmp_path: Path) -> None:
     mark = tmp_path / "it-ran"
@@ -329,6 +333,7 @@ def test_the_bomb_of_the_test_above_works(tmp_path: Path) -> None:
     assert mark.exists()
 
 
+@pytest.mark.proves("law-9/signature-first")
 def test_law_9_nothing_is_decoded_before_the_signature_is_verified(
     key_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

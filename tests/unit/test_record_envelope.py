@@ -64,6 +64,7 @@ def resealed(record: bytes) -> bytes:
     return record[:16] + checksum + record[TOKEN_BYTES:]
 
 
+@pytest.mark.proves("records/fields")
 def test_every_field_is_where_the_documentation_says() -> None:
     record = encode(an_entry())
     fields = struct.unpack_from(FORMAT, record)
@@ -113,6 +114,7 @@ def test_an_entry_without_limits_comes_back_without() -> None:
     assert (again.tags, again.generation, again.cost_s) == ({}, 0, 0.0)
 
 
+@pytest.mark.proves("law-3/instants-not-rounded")
 def test_law_3_instants_are_never_rounded_up_and_do_not_drift() -> None:
     for step in range(2000):
         until = 1_700_000_000 + step * 0.123_456_789
@@ -128,6 +130,7 @@ def test_no_two_records_of_different_entries_share_their_token() -> None:
     assert len(tokens) == 200
 
 
+@pytest.mark.proves("law-9/newer-format")
 @pytest.mark.parametrize(
     ("index", "value", "named"),
     [
@@ -196,6 +199,7 @@ def test_law_9_foreign_bytes_are_told_from_damaged_ones() -> None:
     assert not is_tombstone(encode(an_entry()))
 
 
+@pytest.mark.proves("law-9/another-key")
 def test_law_9_the_record_of_another_key_is_foreign() -> None:
     record = encode(an_entry())
     for other in ("other", KEY + "x", KEY[:-1], ""):
@@ -204,11 +208,13 @@ def test_law_9_the_record_of_another_key_is_foreign() -> None:
         assert caught.value.key == other
 
 
+@pytest.mark.proves("law-9/another-key")
 def test_law_9_the_record_of_another_namespace_is_refused() -> None:
     with pytest.raises(CorruptRecordError):
         RecordCodec("other").decode(KEY, encode(an_entry()))
 
 
+@pytest.mark.proves("law-9/wrong-length")
 def test_law_9_truncated_or_lengthened_records_are_corrupt() -> None:
     record = encode(an_entry())
     for size in range(4, len(record)):
@@ -223,6 +229,7 @@ def test_law_9_truncated_or_lengthened_records_are_corrupt() -> None:
             decode(resealed(record + more))
 
 
+@pytest.mark.proves("law-9/changed-byte")
 @pytest.mark.parametrize("shared_key", [None, b"k" * 32])
 @pytest.mark.parametrize("value", [{"plain": [1, 2]}, ValueError("pickled")])
 def test_law_9_no_changed_byte_goes_unnoticed(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tiered_cache.codec.envelope import HEADER_BYTES
 from tiered_cache.codec.extensions import EXTENSIONS
 
@@ -12,6 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "record-format.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 
 
+@pytest.mark.proves("records/extension-codes")
 def test_every_extension_is_documented_under_its_code() -> None:
     documented = {
         int(code): kind for code, kind in re.findall(r"^\| (\d+) \| `(\w+)` \|", TEXT, re.MULTILINE)
@@ -19,6 +22,7 @@ def test_every_extension_is_documented_under_its_code() -> None:
     assert documented == {each.code: each.kind.__name__ for each in EXTENSIONS}
 
 
+@pytest.mark.proves("records/fields")
 def test_the_fields_leave_no_gap() -> None:
     fields = [
         (int(offset), int(size))

@@ -58,6 +58,7 @@ def serving_stale(tmp_path: Path, clock: FakeClock) -> Iterator[TieredCache]:
         yield cache
 
 
+@pytest.mark.proves("reading/stale-hit-below")
 def test_a_stale_value_is_served_while_it_is_computed_anew(
     serving_stale: TieredCache, clock: FakeClock
 ) -> None:
@@ -94,6 +95,7 @@ def test_get_does_not_serve_what_is_stale_and_lookup_says_so(
     assert (found.status, found.value, found.remaining_s) == (LookupStatus.STALE, "old", 0.0)
 
 
+@pytest.mark.proves("expiry/refresh-raises")
 def test_when_computing_fails_the_stale_value_stays(
     serving_stale: TieredCache, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -109,6 +111,7 @@ def test_when_computing_fails_the_stale_value_stays(
     assert "secret" not in caplog.text
 
 
+@pytest.mark.proves("expiry/refresh-overtaken")
 def test_law_4_a_refresh_does_not_overwrite_what_was_set_meanwhile(
     serving_stale: TieredCache, clock: FakeClock
 ) -> None:
@@ -123,6 +126,7 @@ def test_law_4_a_refresh_does_not_overwrite_what_was_set_meanwhile(
     assert serving_stale.get("key") == "set meanwhile"
 
 
+@pytest.mark.proves("expiry/refresh-by-another")
 def test_a_refresh_takes_what_somebody_else_computed(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +153,7 @@ def test_a_refresh_takes_what_somebody_else_computed(
         assert cache.get("key") == "newer"
 
 
+@pytest.mark.proves("reading/stale-hit-below")
 def test_a_cache_that_serves_nothing_stale_computes_and_fills_every_tier(
     clock: FakeClock,
 ) -> None:
@@ -180,6 +185,7 @@ class CountingMany(Counting):
         return dict.fromkeys(keys, self())
 
 
+@pytest.mark.proves("expiry/many")
 def test_many_stale_values_are_served_while_they_are_computed_anew_in_one_call(
     serving_stale: TieredCache, clock: FakeClock
 ) -> None:
@@ -198,6 +204,7 @@ def test_many_stale_values_are_served_while_they_are_computed_anew_in_one_call(
     assert (stats.stale_hits, stats.computes) == (4, 4)
 
 
+@pytest.mark.proves("expiry/refresh-raises")
 def test_when_computing_many_fails_the_stale_values_stay(
     serving_stale: TieredCache, clock: FakeClock
 ) -> None:
@@ -214,6 +221,7 @@ def test_when_computing_many_fails_the_stale_values_stay(
     assert serving_stale.lookup("a").value == 1, "what is left out stays as it is"
 
 
+@pytest.mark.proves("expiry/many")
 def test_law_4_a_refresh_of_many_does_not_overwrite_what_was_set_meanwhile(
     serving_stale: TieredCache, clock: FakeClock
 ) -> None:
@@ -228,6 +236,7 @@ def test_law_4_a_refresh_of_many_does_not_overwrite_what_was_set_meanwhile(
     assert serving_stale.get_many(["a", "b"]) == {"a": "set meanwhile", "b": 2}
 
 
+@pytest.mark.proves("expiry/many")
 def test_one_refresh_of_a_key_at_a_time_however_it_is_asked_for(
     serving_stale: TieredCache, clock: FakeClock
 ) -> None:
@@ -244,6 +253,7 @@ def test_one_refresh_of_a_key_at_a_time_however_it_is_asked_for(
     assert compute.calls == 3
 
 
+@pytest.mark.proves("expiry/many")
 def test_many_hits_near_their_end_are_refreshed_ahead(clock: FakeClock) -> None:
     compute = CountingMany()
     with TieredCache([MemoryTier()], clock=clock, refreshing=RefreshAhead(0.8)) as cache:
@@ -259,6 +269,7 @@ def test_many_hits_near_their_end_are_refreshed_ahead(clock: FakeClock) -> None:
         assert cache.get_many(["a", "b"]) == {"a": 2, "b": 2}
 
 
+@pytest.mark.proves("expiry/many")
 def test_many_hits_renew_what_slides(clock: FakeClock) -> None:
     with TieredCache([MemoryTier()], clock=clock, refreshing=Sliding("10s")) as cache:
         cache.set_many({"a": 1, "b": 2}, ttl="10s")
@@ -277,6 +288,7 @@ def ages(cache: TieredCache, clock: FakeClock, compute: Callable[[], Any], steps
     return seen
 
 
+@pytest.mark.proves("expiry/refresh-ahead")
 def test_refresh_ahead_computes_in_the_last_part_of_the_lifetime(clock: FakeClock) -> None:
     with TieredCache([MemoryTier()], clock=clock, refreshing=RefreshAhead(0.75)) as cache:
         compute = Counting()
@@ -284,6 +296,7 @@ def test_refresh_ahead_computes_in_the_last_part_of_the_lifetime(clock: FakeCloc
         assert cache.stats().misses == 1
 
 
+@pytest.mark.proves("expiry/early-refresh")
 def test_early_refresh_computes_when_chance_says_so(clock: FakeClock) -> None:
     chances = iter([0.0] * 3 + [1 - 1e-9] + [0.0] * 100)
     policy = EarlyRefresh(beta=1e6, random=lambda: next(chances))
@@ -291,6 +304,7 @@ def test_early_refresh_computes_when_chance_says_so(clock: FakeClock) -> None:
         assert ages(cache, clock, Counting(), 7) == [1] * 5 + [2] * 2
 
 
+@pytest.mark.proves("expiry/sliding")
 def test_sliding_lets_a_value_live_as_long_as_it_is_used(clock: FakeClock) -> None:
     tiers: list[Tier] = [MemoryTier(), MemoryTier(name="below")]
     with TieredCache(tiers, clock=clock, refreshing=Sliding("10s")) as cache:
@@ -306,6 +320,7 @@ def test_sliding_lets_a_value_live_as_long_as_it_is_used(clock: FakeClock) -> No
         assert cache.get_or_compute("key", compute, ttl="10s") == 2
 
 
+@pytest.mark.proves("expiry/outside-window")
 def test_outside_of_the_window_hits_are_inlined(clock: FakeClock) -> None:
     asked = []
 
@@ -335,6 +350,7 @@ def test_law_1_a_refresh_policy_that_raises_is_not_heard(clock: FakeClock) -> No
         assert ages(cache, clock, Counting(), 9) == [1] * 9
 
 
+@pytest.mark.proves("expiry/early-refresh")
 @pytest.mark.parametrize(
     ("policy", "quiet", "refreshing"),
     [
@@ -350,6 +366,7 @@ def test_what_policies_make_of_a_hit(policy: Any, quiet: Hit, refreshing: Hit) -
     assert policy.window_s(10.0, 1.0) >= refreshing.remaining_s, "the engine would ask"
 
 
+@pytest.mark.proves("expiry/sliding")
 def test_sliding_renews_but_not_at_once_again() -> None:
     policy = Sliding("8s")
     assert policy.on_hit(Hit("k", 0.5, 7.5, 0.0)) == HitAction()

@@ -59,6 +59,7 @@ def test_errors_are_those_of_redis_py() -> None:
     assert "WRONGTYPE" in str(replies.read[1])
 
 
+@pytest.mark.proves("law-1/server-loading")
 @pytest.mark.parametrize(
     "error",
     ["LOADING the data", "NOAUTH Authentication required.", "ERR max number of clients reached"],
@@ -69,12 +70,14 @@ def test_law_4_a_server_that_does_not_serve_has_answered_nothing(error: str, for
         Replies(1).feed(form.format(error).encode())
 
 
+@pytest.mark.proves("law-9/unexpected-replies")
 @pytest.mark.parametrize("more", [b":2\r\n", b":"])
 def test_more_than_was_asked_for_answers_nobody_knows_what(more: bytes) -> None:
     with pytest.raises(InvalidResponse, match="more replies"):
         Replies(1).feed(b":1\r\n" + more)
 
 
+@pytest.mark.proves("law-9/unexpected-replies")
 def test_law_8_a_line_without_an_end_is_given_up() -> None:
     replies = Replies(1)
     for _ in range(60):
@@ -89,6 +92,7 @@ def test_what_nobody_asked_for_is_passed_over() -> None:
     assert replies.read == [5]
 
 
+@pytest.mark.proves("law-9/unexpected-replies")
 @pytest.mark.parametrize(
     "data", [b"HTTP/1.1 200 OK\r\n", b"\x00\r\n", b"\r\n", b":x\r\n", b"$x\r\n"]
 )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated, NamedTuple
+
+import pytest
 
 from tests.patience import patient_redis
 from tiered_cache import LookupStatus, MemoryTier, TieredCache, WriteOutcome
 from tiered_cache.codec import RecordCodec
-
-if TYPE_CHECKING:
-    import pytest
 
 
 class Level(enum.Enum):
@@ -45,6 +44,7 @@ def stack(url: str, namespace: str) -> TieredCache:
     return TieredCache([MemoryTier(), patient_redis(url)], namespace=namespace)
 
 
+@pytest.mark.proves("law-9/annotated-types")
 def test_the_classes_of_a_result_are_registered_with_those_of_their_fields(
     redis_url: str, namespace: str
 ) -> None:
@@ -65,6 +65,7 @@ def test_the_classes_of_a_result_are_registered_with_those_of_their_fields(
         assert value.messages["x"][0].level is Level.HIGH
 
 
+@pytest.mark.proves("law-9/annotated-types")
 def test_without_an_annotation_a_shared_tier_refuses_it(redis_url: str, namespace: str) -> None:
     with stack(redis_url, namespace) as cache:
         result = cache.set("key", Report("a"))
@@ -83,6 +84,7 @@ def test_annotations_that_cannot_be_resolved_change_nothing(redis_url: str, name
         assert cache.cached(analyze)("abc") == 3
 
 
+@pytest.mark.proves("law-9/reader-cannot-use")
 def test_a_record_with_an_unknown_type_is_a_miss_and_is_left_to_those_who_know_it(
     redis_url: str, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -36,6 +36,7 @@ def make(tmp_path: Path, policy: Any) -> TieredCache:
     return TieredCache(tiers, statistics=policy)
 
 
+@pytest.mark.proves("counting/histograms")
 @given(st.floats(0, 4000))
 def test_a_histogram_is_right_to_a_sixty_fourth(seconds: float) -> None:
     histogram = LatencyHistogram()
@@ -82,6 +83,7 @@ def test_histograms_subtract_and_add_up() -> None:
         both.quantile(1.5)
 
 
+@pytest.mark.proves("counting/histograms")
 def test_by_default_everything_is_counted_and_not_timed(tmp_path: Path) -> None:
     with make(tmp_path, None) as cache:
         use(cache)
@@ -90,6 +92,7 @@ def test_by_default_everything_is_counted_and_not_timed(tmp_path: Path) -> None:
         assert stats.tiers[1].read_latency is None
 
 
+@pytest.mark.proves("counting/histograms")
 def test_histograms_time_what_calls_a_tier(tmp_path: Path) -> None:
     with make(tmp_path, Histograms()) as cache:
         use(cache)
@@ -111,6 +114,7 @@ def test_histograms_time_what_calls_a_tier(tmp_path: Path) -> None:
         assert plain["tiers"][1]["read_latency"]["p99_s"] >= median
 
 
+@pytest.mark.proves("counting/sampled")
 def test_sampled_counts_are_right_on_average_and_add_up(tmp_path: Path) -> None:
     random.seed(5)
     with make(tmp_path, Sampled(0.25)) as cache:
@@ -123,6 +127,7 @@ def test_sampled_counts_are_right_on_average_and_add_up(tmp_path: Path) -> None:
         assert disk.lookups == disk.hits + disk.misses
 
 
+@pytest.mark.proves("counting/off")
 def test_off_says_that_nothing_was_counted(tmp_path: Path) -> None:
     with make(tmp_path, Off()) as cache:
         use(cache)
@@ -143,6 +148,7 @@ def test_law_11_histograms_are_exact_under_threads(tmp_path: Path) -> None:
         assert disk.writes == disk.write_latency.count == 400
 
 
+@pytest.mark.proves("counting/views")
 def test_each_namespace_view_is_counted_by_itself(tmp_path: Path) -> None:
     with make(tmp_path, None) as cache:
         view = cache.namespace("a")
@@ -167,6 +173,7 @@ def test_each_namespace_view_is_counted_by_itself(tmp_path: Path) -> None:
         assert json.loads(json.dumps(stats.to_dict()))["namespaces"][0]["hits"] == 2
 
 
+@pytest.mark.proves("counting/views")
 def test_law_10_namespaces_are_counted_up_to_a_thousand() -> None:
     with TieredCache([MemoryTier()]) as cache:
         for number in range(1100):

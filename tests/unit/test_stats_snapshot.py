@@ -23,6 +23,7 @@ def _tier(**counted: float) -> TierStats:
     return TierStats("memory", **counted)  # type: ignore[arg-type] # names of counters only
 
 
+@pytest.mark.proves("law-11/sum-of-five")
 @given(_counts, _counts, _counts, _counts, _counts)
 def test_law_11_lookups_are_the_sum_of_their_outcomes(
     hits: int, stale: int, misses: int, errors: int, skips: int
@@ -34,6 +35,7 @@ def test_law_11_lookups_are_the_sum_of_their_outcomes(
     assert cache.lookups == hits + stale + misses
 
 
+@pytest.mark.proves("counting/rates")
 def test_nothing_happened_yet() -> None:
     for stats in (CacheStats(), CacheStats(tiers=(TierStats("t"),))):
         assert (stats.hit_rate, stats.miss_rate, stats.lookups, stats.size) == (0.0, 0.0, 0, 0)
@@ -41,6 +43,7 @@ def test_nothing_happened_yet() -> None:
     assert (TierStats("t").hit_rate, TierStats("t").mean_read_s) == (0.0, 0.0)
 
 
+@pytest.mark.proves("counting/rates")
 def test_rates_are_shares_of_the_lookups() -> None:
     cache = CacheStats(hits=6, stale_hits=1, misses=3)
     assert (cache.hit_rate, cache.miss_rate) == (0.6, 0.3)
@@ -62,12 +65,14 @@ def test_sums_over_tiers() -> None:
         cache.tier("null")
 
 
+@pytest.mark.proves("law-11/difference")
 @pytest.mark.parametrize("counter", _COUNTERS)
 def test_law_11_a_difference_subtracts_every_counter(counter: str) -> None:
     difference = _tier(**{counter: 7}) - _tier(**{counter: 3})
     assert getattr(difference, counter) == 4
 
 
+@pytest.mark.proves("counting/snapshots")
 def test_a_difference_keeps_how_things_stand() -> None:
     before = TierStats("memory", entries=5, bytes=100, max_entries=10, breaker="open", detail="x")
     after = TierStats("memory", entries=7, bytes=None, max_entries=20, breaker="closed")
@@ -103,6 +108,7 @@ def test_a_snapshot_less_itself_is_nothing() -> None:
     assert (difference.tiers[0].lookups, difference.tiers[0].read_bytes) == (0, 0)
 
 
+@pytest.mark.proves("counting/snapshots")
 def test_a_snapshot_never_changes() -> None:
     stats = CacheStats(hits=1)
     assert stats.snapshot() is stats

@@ -28,6 +28,7 @@ def words(*numbers: int) -> bytes:
     return array.array("Q", numbers).tobytes()
 
 
+@pytest.mark.proves("access-logs/unknown-kinds")
 @pytest.mark.parametrize(
     ("name", "content", "trace"),
     [
@@ -60,6 +61,7 @@ def test_every_format_is_read(name: str, content: bytes, trace: Trace, tmp_path:
     assert (found.sizes, found.costs) == (trace.sizes, trace.costs)
 
 
+@pytest.mark.proves("access-logs/unknown-kinds")
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
@@ -137,6 +139,7 @@ def test_cost_aware_policies_are_told_the_costs() -> None:
     assert replay(trace, GDSF, 2000).saved_s > 1.2 * replay(trace, LRU, 2000).saved_s
 
 
+@pytest.mark.proves("access-logs/one-record")
 def test_what_a_cache_is_asked_for_is_recorded(tmp_path: Path) -> None:
     path = tmp_path / "requests"
     with TieredCache([MemoryTier(2), DiskTier(tmp_path / "disk")]) as cache:
@@ -165,6 +168,7 @@ def test_the_default_cache_is_recorded_by_default(tmp_path: Path) -> None:
     tiered_cache.tiered.close()
 
 
+@pytest.mark.proves("access-logs/writer-killed")
 def test_a_recording_that_was_killed_is_readable(tmp_path: Path) -> None:
     path = tmp_path / "requests"
     script = (
@@ -178,6 +182,7 @@ def test_a_recording_that_was_killed_is_readable(tmp_path: Path) -> None:
     assert 6000 < len(read_trace(path).keys) <= 9000
 
 
+@pytest.mark.proves("access-logs/replay")
 def test_a_cache_and_its_replay_agree(tmp_path: Path) -> None:
     rng = random.Random(2)
     with TieredCache([MemoryTier(50)]) as cache, record_trace(tmp_path / "log", cache):

@@ -49,6 +49,7 @@ def answers(spans: InMemorySpanExporter) -> list[tuple[object, object]]:
     return found
 
 
+@pytest.mark.proves("export/tracer")
 def test_each_get_or_compute_is_one_span_that_names_the_tier(
     tmp_path: Path, spans: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
@@ -78,6 +79,7 @@ def test_each_get_or_compute_is_one_span_that_names_the_tier(
     assert answers(spans) == [("hit", "disk")]
 
 
+@pytest.mark.proves("export/tracer")
 def test_a_stale_hit_says_so(spans: InMemorySpanExporter, provider: TracerProvider) -> None:
     clock = FakeClock()
     with TieredCache([MemoryTier()], stale_for="1h", clock=clock) as cache:
@@ -88,6 +90,7 @@ def test_a_stale_hit_says_so(spans: InMemorySpanExporter, provider: TracerProvid
     assert answers(spans) == [("stale_hit", "memory")]
 
 
+@pytest.mark.proves("export/tracer")
 def test_what_is_computed_is_inside_and_what_it_raises_is_recorded(
     spans: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
@@ -115,6 +118,7 @@ def parent_of(span: ReadableSpan) -> int | None:
     return None if span.parent is None else span.parent.span_id
 
 
+@pytest.mark.proves("export/tracer")
 def test_a_task_is_followed_as_well(spans: InMemorySpanExporter, provider: TracerProvider) -> None:
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier()]) as cache:
@@ -134,6 +138,7 @@ def test_a_task_is_followed_as_well(spans: InMemorySpanExporter, provider: Trace
     assert [(each.attributes or {})["tiered_cache.outcome"] for each in outer] == ["miss", "hit"]
 
 
+@pytest.mark.proves("export/tracer")
 def test_law_1_a_tracer_that_fails_changes_nothing() -> None:
     def fails(key: str) -> None:
         raise ConnectionError(key)

@@ -18,6 +18,7 @@ from tiered_cache.units import parse_duration, parse_lifetime, parse_size
 _CENTURY_S = 100 * 365.25 * 86400
 
 
+@pytest.mark.proves("lifetimes/durations")
 @pytest.mark.parametrize(
     ("written", "seconds"),
     [
@@ -46,6 +47,7 @@ def test_a_duration_is_understood(written: Any, seconds: float) -> None:
     assert found == pytest.approx(seconds, abs=1e-9)
 
 
+@pytest.mark.proves("lifetimes/invalid")
 @pytest.mark.parametrize(
     ("written", "says"),
     [
@@ -124,12 +126,14 @@ def test_a_number_without_a_unit_is_seconds_in_code_and_in_settings(
         assert parse_lifetime(found) == seconds
 
 
+@pytest.mark.proves("lifetimes/zero")
 @pytest.mark.parametrize("zero", [0, 0.0, -0.0, "0s", "0ms", "0", dt.timedelta(0)])
 def test_a_lifetime_of_zero_is_refused_with_an_explanation(zero: Any) -> None:
     with pytest.raises(InvalidDurationError, match=r"expire at once.*delete\(\).*None"):
         parse_lifetime(zero)
 
 
+@pytest.mark.proves("lifetimes/durations")
 @pytest.mark.parametrize("bad", [math.nan, -1, True, "soon", 1e300, -math.inf])
 def test_a_lifetime_is_a_duration(bad: Any) -> None:
     with pytest.raises(InvalidDurationError, match="ttl"):

@@ -53,6 +53,7 @@ def outcomes(result: Any) -> list[str]:
     return [each.outcome.value for each in result.tiers]
 
 
+@pytest.mark.proves("writing/queued")
 def test_a_write_is_acknowledged_in_memory_and_written_down_later(
     cache: TieredCache, other: TieredCache
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_write_is_acknowledged_in_memory_and_written_down_later(
     assert cache.stats().tiers[1].writes == 1
 
 
+@pytest.mark.proves("writing/queued")
 def test_what_is_queued_is_read_even_when_memory_has_let_it_go(cache: TieredCache) -> None:
     cache.set("first", None)
     cache.set("second", 2)  # memory holds one entry only
@@ -79,6 +81,7 @@ def test_what_is_queued_is_read_even_when_memory_has_let_it_go(cache: TieredCach
         assert tier.lookups == tier.hits + tier.stale_hits + tier.misses + tier.errors + tier.skips
 
 
+@pytest.mark.proves("write-back/last-wins")
 def test_many_writes_of_a_key_become_one(cache: TieredCache, other: TieredCache) -> None:
     for value in range(100):
         cache.set("key", value)
@@ -86,6 +89,7 @@ def test_many_writes_of_a_key_become_one(cache: TieredCache, other: TieredCache)
     assert (cache.stats().tiers[1].writes, other.get("key")) == (1, 99)
 
 
+@pytest.mark.proves("write-back/delete-and-clear")
 def test_law_4_a_deleted_key_is_not_brought_back_by_the_queue(
     cache: TieredCache, other: TieredCache
 ) -> None:
@@ -97,6 +101,7 @@ def test_law_4_a_deleted_key_is_not_brought_back_by_the_queue(
     assert other.get("key") is None
 
 
+@pytest.mark.proves("write-back/delete-and-clear")
 def test_law_4_clear_takes_what_is_queued_with_it(cache: TieredCache, other: TieredCache) -> None:
     view = cache.namespace("view")
     view.set("key", 1)
@@ -111,6 +116,7 @@ def test_law_4_clear_takes_what_is_queued_with_it(cache: TieredCache, other: Tie
     assert list(other.keys()) == []
 
 
+@pytest.mark.proves("write-back/flush-gives-way")
 def test_a_queued_write_gives_way_to_a_newer_one_of_somebody_else(
     cache: TieredCache, other: TieredCache
 ) -> None:
@@ -122,6 +128,7 @@ def test_a_queued_write_gives_way_to_a_newer_one_of_somebody_else(
     assert (other.get("set"), other.get("deleted")) == ("newer", None)
 
 
+@pytest.mark.proves("write-back/flush-gives-way")
 def test_a_queued_write_outranks_a_computation_that_began_before_it(
     cache: TieredCache, other: TieredCache
 ) -> None:
@@ -134,6 +141,7 @@ def test_a_queued_write_outranks_a_computation_that_began_before_it(
     assert other.get("key") == "set while it was computed"
 
 
+@pytest.mark.proves("write-back/flush-gives-way")
 def test_a_computation_that_began_after_a_deletion_outranks_an_older_queued_write(
     cache: TieredCache, other: TieredCache
 ) -> None:
@@ -144,6 +152,7 @@ def test_a_computation_that_began_after_a_deletion_outranks_an_older_queued_writ
     assert other.get("key") == "computed from what is now"
 
 
+@pytest.mark.proves("writing/durability")
 def test_the_durability_of_one_call_goes_before_the_policy(
     cache: TieredCache, other: TieredCache
 ) -> None:
@@ -164,6 +173,7 @@ def test_a_computed_value_is_queued_as_well(cache: TieredCache, other: TieredCac
     assert other.get("key") == 7
 
 
+@pytest.mark.proves("write-back/queued-fill")
 def test_law_4_a_queued_fill_does_not_land_on_a_changed_key(
     cache: TieredCache, other: TieredCache
 ) -> None:
@@ -174,6 +184,7 @@ def test_law_4_a_queued_fill_does_not_land_on_a_changed_key(
     assert other.get("key") is None
 
 
+@pytest.mark.proves("law-7/snapshot")
 @pytest.mark.parametrize("copy", [None, "deep"])
 @pytest.mark.parametrize("how", ["set", "set_many", "get_or_compute", "get_or_compute_many"])
 def test_law_7_what_is_written_is_what_was_acknowledged(
@@ -195,6 +206,7 @@ def test_law_7_what_is_written_is_what_was_acknowledged(
         assert other.get("key") == {"messages": [1]}
 
 
+@pytest.mark.proves("law-7/snapshot")
 def test_law_7_what_is_read_from_the_queue_is_what_was_acknowledged(cache: TieredCache) -> None:
     value = [1]
     cache.set("key", value)
@@ -207,6 +219,7 @@ def test_law_7_what_is_read_from_the_queue_is_what_was_acknowledged(cache: Tiere
     assert cache.get("key") == [1], "nor does it matter what a reader does"
 
 
+@pytest.mark.proves("law-7/snapshot")
 def test_law_7_touching_what_is_queued_keeps_what_was_acknowledged(
     cache: TieredCache, other: TieredCache
 ) -> None:
@@ -218,6 +231,7 @@ def test_law_7_touching_what_is_queued_keeps_what_was_acknowledged(
     assert other.get("key") == [1]
 
 
+@pytest.mark.proves("write-back/refused-at-once")
 def test_what_a_slow_tier_will_not_take_is_refused_at_once(cache: TieredCache) -> None:
     result = cache.set("key", lambda: 1)
     assert outcomes(result) == ["written", "refused"]
@@ -225,6 +239,7 @@ def test_what_a_slow_tier_will_not_take_is_refused_at_once(cache: TieredCache) -
     assert len(cache._source.core().stack.queue) == 0
 
 
+@pytest.mark.proves("write-back/set-many")
 def test_many_writes_are_journaled_in_one_transaction(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,6 +298,7 @@ def test_a_deletion_takes_the_journaled_write_of_its_key_along(
         assert cache.journal() == []
 
 
+@pytest.mark.proves("write-back/set-many")
 def test_of_many_writes_each_batch_waits_for_room(tmp_path: Path, other: TieredCache) -> None:
     writing = WriteBack(flush_interval="1ms", max_batch=4, max_pending=5)
     values = {f"{number}": number for number in range(50)}
@@ -292,6 +308,7 @@ def test_of_many_writes_each_batch_waits_for_room(tmp_path: Path, other: TieredC
         assert other.get_many(values) == values
 
 
+@pytest.mark.proves("write-back/set-many")
 def test_law_7_many_writes_that_find_no_room_stay_up_to_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -306,6 +323,7 @@ def test_law_7_many_writes_that_find_no_room_stay_up_to_there(
         assert sorted(cache.close("20ms")) == ["0", "1", "2", "3"]
 
 
+@pytest.mark.proves("write-back/set-many")
 def test_many_writes_that_go_past_the_queue_take_back_what_waits(
     cache: TieredCache, other: TieredCache
 ) -> None:
@@ -333,6 +351,7 @@ def test_events_tell_what_was_queued_and_what_was_written(cache: TieredCache) ->
     assert sorted(writes) == [("disk", ""), ("disk", "queued"), ("memory", "")]
 
 
+@pytest.mark.proves("law-7/queue-full", "write-back/close")
 def test_law_7_a_full_queue_pushes_back_and_drops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -350,6 +369,7 @@ def test_law_7_a_full_queue_pushes_back_and_drops_nothing(
         assert cache.close("50ms") == [], "once is enough"
 
 
+@pytest.mark.proves("write-back/tier-away")
 @pytest.mark.parametrize("durability", ["memory", "disk"])
 def test_writes_while_redis_is_away_arrive_when_it_is_back(
     durability: str, tmp_path: Path, namespace: str
@@ -370,6 +390,7 @@ def test_writes_while_redis_is_away_arrive_when_it_is_back(
             assert redis.get("key") == "while it is away"
 
 
+@pytest.mark.proves("write-back/expired-in-queue")
 def test_law_4_a_queued_write_that_ends_before_it_is_flushed_uncovers_nothing_older(
     tmp_path: Path,
 ) -> None:
@@ -387,6 +408,7 @@ def test_law_4_a_queued_write_that_ends_before_it_is_flushed_uncovers_nothing_ol
         assert other.get("key") is None
 
 
+@pytest.mark.proves("law-1/strict-background")
 def test_a_strict_cache_goes_on_flushing_when_a_tier_is_back(namespace: str) -> None:
     with ValkeyServer() as server:
         tiers: list[Tier] = [MemoryTier(), patient_redis(server.url)]
@@ -417,6 +439,7 @@ def test_a_write_without_a_journal_takes_the_journaled_one_of_its_key_along(
         assert cache.journal() == []
 
 
+@pytest.mark.proves("write-back/expired-in-queue", "write-back/record-refused")
 def test_one_poison_record_holds_up_no_other(namespace: str, valkey: ValkeyServer) -> None:
     clock = FakeClock()
     tiers: list[Tier] = [MemoryTier(), patient_redis(valkey.url, max_value_bytes=1000)]
@@ -433,6 +456,7 @@ def test_one_poison_record_holds_up_no_other(namespace: str, valkey: ValkeyServe
             assert list(redis.keys()) == ["fine"], "what was there before is older: it is gone too"
 
 
+@pytest.mark.proves("write-back/clock-back")
 def test_a_clock_that_is_set_back_loses_no_write(tmp_path: Path) -> None:
     clock = FakeClock()
     with (
@@ -446,6 +470,7 @@ def test_a_clock_that_is_set_back_loses_no_write(tmp_path: Path) -> None:
             assert other.get("key") == value
 
 
+@pytest.mark.proves("write-back/journal-fails")
 def test_without_a_journal_all_is_written_at_once(tmp_path: Path) -> None:
     (tmp_path / ".journal").write_text("in the way")
     with ValkeyServer() as server:
@@ -487,6 +512,7 @@ def test_law_12_a_forked_child_writes_its_own_and_not_its_parents(
     assert other.get("parent") == 1
 
 
+@pytest.mark.proves("write-back/close")
 def test_the_end_of_the_process_writes_the_queue_down(tmp_path: Path, other: TieredCache) -> None:
     script = (
         "from tiered_cache import *; from tiered_cache.policies import WriteBack\n"
@@ -503,6 +529,7 @@ def _set_in_worker(folder: str) -> None:
     TieredCache(tiers, writing=SLOWLY).set("key", "from a worker")
 
 
+@pytest.mark.proves("write-back/close")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_the_end_of_a_worker_process_writes_the_queue_down(
     method: str, tmp_path: Path, other: TieredCache

@@ -58,6 +58,7 @@ def late_fill(cache: TieredCache, change: Callable[[], object], *, many: bool = 
         assert cache.get_or_compute("key", compute) == "outdated"
 
 
+@pytest.mark.proves("law-4/queued-fills")
 @pytest.mark.parametrize("many", [False, True])
 @pytest.mark.parametrize("change", ["delete", "set", "elsewhere", "clear"])
 def test_law_4_a_late_fill_is_not_served_from_the_queue(
@@ -82,6 +83,7 @@ def test_law_4_a_late_fill_is_not_served_from_the_queue(
         assert cache.get("key") == other.get("key") == expected
 
 
+@pytest.mark.proves("law-7/threads-one-key")
 def test_law_7_threads_that_write_one_key_leave_nothing_in_the_journal(tmp_path: Path) -> None:
     writing = WriteBack("disk", flush_interval="1ms", max_delay="2ms")
 
@@ -127,6 +129,7 @@ def journaled(
     )
 
 
+@pytest.mark.proves("law-7/clock-back")
 def test_law_7_a_write_is_journaled_when_the_clock_was_set_back(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
@@ -140,6 +143,7 @@ def test_law_7_a_write_is_journaled_when_the_clock_was_set_back(
         assert [each.since_s for each in cache.journal()] == [clock.wall()]
 
 
+@pytest.mark.proves("law-7/clear-queued")
 def test_law_7_a_clear_that_did_not_reach_a_tier_takes_the_place_of_the_deletions_for_it(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
@@ -156,6 +160,7 @@ def test_law_7_a_clear_that_did_not_reach_a_tier_takes_the_place_of_the_deletion
         assert heir.get("key") is None
 
 
+@pytest.mark.proves("law-4/parked-writes")
 def test_law_4_what_was_parked_does_not_come_back_after_a_clear(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
@@ -171,6 +176,7 @@ def test_law_4_what_was_parked_does_not_come_back_after_a_clear(
         assert cache.get("key") is None
 
 
+@pytest.mark.proves("law-7/queue-full")
 def test_law_10_deletions_are_bounded_too(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,6 +258,7 @@ class Poisoned(DiskTier):
         return super().get_many(keys)
 
 
+@pytest.mark.proves("law-7/key-parked")
 @pytest.mark.parametrize("key", ["poison", "unreadable"])
 def test_a_key_that_makes_a_tier_raise_is_parked_and_holds_up_no_other(
     key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -267,6 +274,7 @@ def test_a_key_that_makes_a_tier_raise_is_parked_and_holds_up_no_other(
         queue.remove(key)
 
 
+@pytest.mark.proves("law-7/remote-write-fails")
 def test_law_7_a_remote_write_that_fails_takes_the_queued_ones_place(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
@@ -285,6 +293,7 @@ def test_law_7_a_remote_write_that_fails_takes_the_queued_ones_place(
             assert remote.get("key") == "third"
 
 
+@pytest.mark.proves("write-back/takeover-served")
 def test_law_4_what_a_dead_process_left_is_not_served_in_the_place_of_what_is_newer(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
@@ -306,6 +315,7 @@ def test_law_4_what_a_dead_process_left_is_not_served_in_the_place_of_what_is_ne
         assert cache.get_many(["key", "deleted"]) == {"key": "newer"}
 
 
+@pytest.mark.proves("write-back/takeover-bounded")
 def test_law_10_of_many_dead_processes_one_after_the_other_is_taken_over(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
@@ -330,6 +340,7 @@ def test_law_10_of_many_dead_processes_one_after_the_other_is_taken_over(
             assert remote.get_many(keys) == {key: key for key in keys}
 
 
+@pytest.mark.proves("write-back/flush-gives-way")
 def test_a_write_that_gives_way_in_a_shared_tier_is_kept_from_the_tiers_above_it(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:

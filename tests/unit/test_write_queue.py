@@ -34,6 +34,7 @@ def keys(batch: list[Pending]) -> list[str]:
     return [each.key for each in batch]
 
 
+@pytest.mark.proves("write-back/due")
 def test_a_key_is_due_when_it_was_not_written_again_for_a_while(clock: FakeClock) -> None:
     queue = make_queue(clock)
     queue.put(change("a"))
@@ -44,6 +45,7 @@ def test_a_key_is_due_when_it_was_not_written_again_for_a_while(clock: FakeClock
     assert keys(queue.take()) == ["a"]
 
 
+@pytest.mark.proves("write-back/last-wins")
 def test_repeated_writes_become_one_and_can_put_it_off_only_so_long(clock: FakeClock) -> None:
     queue = make_queue(clock)
     for value in range(6):
@@ -73,6 +75,7 @@ def test_what_is_soon_due_goes_with_what_is_due(clock: FakeClock) -> None:
     assert keys(queue.take()) == ["a", "b"], "and c, which was written just now, waits"
 
 
+@pytest.mark.proves("write-back/due")
 def test_half_full_is_flushed_at_once(clock: FakeClock) -> None:
     queue = make_queue(clock, LIMITS._replace(max_pending=4))
     queue.put(change("a"))
@@ -89,6 +92,7 @@ def sleeping(queue: WriteQueue) -> threading.Thread:
     return sleeper
 
 
+@pytest.mark.proves("write-back/due")
 @pytest.mark.parametrize("max_pending", [3, 4, 5])
 def test_who_sleeps_is_woken_when_the_queue_is_half_full(
     clock: FakeClock, max_pending: int
