@@ -20,7 +20,7 @@ from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.policies import Off
 from tiered_cache.stats.counting.repeats import Repeats
 from tiered_cache.stats.curves.curves import Curves
-from tiered_cache.stats.curves.sampled_curve import DIGEST_MASK, Shards
+from tiered_cache.stats.curves.shards import DIGEST_MASK, Shards
 from tiered_cache.stats.snapshot.cache_stats import TierStats
 from tiered_cache.stats.snapshot.tier_stats import CURVE_SIZES
 from tiered_cache.testing import FakeClock
@@ -171,7 +171,7 @@ def test_law_10_a_sample_is_bounded_whatever_is_asked_for() -> None:
     most = 0
     for number in range(60_000):
         key = f"{int(rng.paretovariate(0.2)) % 10**9}"
-        curves.see(key, 3)
+        curves.see(hash(key) & DIGEST_MASK, 2)
         if number % 500 == 0:
             most = max(most, tracemalloc.get_traced_memory()[0] - before)
     tracemalloc.stop()
@@ -262,6 +262,66 @@ def test_a_lower_tier_has_a_curve_of_what_reaches_it(tmp_path: Path) -> None:
         disk = cache.stats().tier("disk")
         assert disk.curve_lookups == disk.lookups
         assert disk.curve[-1] == pytest.approx(disk.hits, abs=0.05 * disk.lookups)
+
+
+def _modules_of_statistics(call: Callable[[], object]) -> set[str]:
+    """The modules of statistics that `call` enters in this thread."""
+    entered: set[str] = set()
+
+    def profile(frame: types.FrameType, event: str, _: object) -> None:
+        module = frame.f_globals.get("__name__", "")
+        if event == "call" and module.startswith("tiered_cache.stats."):
+            entered.add(module.removeprefix("tiered_cache.stats."))
+
+    sys.setprofile(profile)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return entered
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_a_hit_below_is_counted_in_one_module_and_curves_see_sampled_keys_only(
+    tmp_path: Path, sampled: bool
+) -> None:
+    tiers: list[Tier] = [MemoryTier(10), DiskTier(tmp_path)]
+    with TieredCache(tiers) as cache:
+        cached, view = cache.cached(digest), cache.namespace("view")
+        calls: list[Callable[[], object]] = [
+            lambda: cached(7),
+            lambda: view.get_or_compute("key", int),
+            lambda: cache.get_or_compute("key", int),
+        ]
+        for call in calls:
+            call()
+        for number in range(20):
+            cache.set(str(number), number)
+        core = cache._source.core()
+        assert core.stack.levels[0].tier.clear() == 10
+        if not sampled:
+            core._counters._sampled_below[:] = [0, 0]
+        before = cache.stats()
+        entered = [_modules_of_statistics(call) for call in calls]
+        change = cache.stats() - before
+    expected = {"counting.cache_counters"} | (
+        {"curves.curves", "curves.shards"} if sampled else set()
+    )
+    assert entered == [expected] * 3
+    assert (change.hits, change.tier("memory").misses, change.tier("disk").hits) == (3, 3, 3)
+    assert [each.hits for each in (*change.functions, *change.namespaces)] == [1, 1]
+
+
+def test_the_bound_on_sampled_digests_falls_with_the_threshold() -> None:
+    curves = Curves(2, lambda: 0.0)
+    for number in range(20_000):
+        key = digest(number)
+        if key < curves.sampled_below[1]:
+            curves.see(key, 1)
+    thresholds = [each.threshold for each in curves._shards]
+    largest = max(thresholds)
+    curves.see(largest, 1)
+    assert curves.sampled_below[1] == largest < DIGEST_MASK / 4
 
 
 def test_what_another_size_would_do_is_corrected_by_what_is() -> None:

@@ -1,1 +1,4 @@
-"""Counting while a cache works; exact under threads."""
+"""Counters of a running cache, exact under threads. The faces make them and hand them to the engine.
+
+A hit in a lower tier is counted inside one module, `cache_counters`.
+"""

@@ -1,4 +1,4 @@
-"""How many computations were of keys that had been computed before."""
+"""An estimate of the computations that repeat an earlier one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ _DIGEST_BITS = 60
 
 
 class Repeats:
-    """Counts repeated computations, by a sample of the keys that is as large as may be.
+    """Counts repeated computations in a sample of the keys.
 
-    The sample is of keys whose digest is below a threshold, which is halved when there are too many:
-    so each that is followed is followed from its first computation on. Thread-safe; some 200 KiB at
-    most.
+    The sample holds the keys whose digest is below a threshold, which halves when the sample grows
+    past 2048 keys. A key in the sample was therefore followed since its first computation.
+
+    Thread-safe. At most some 200 KiB.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,6 @@ class Repeats:
                 self._followed = {each for each in self._followed if not each >> self._bits}
 
     def read(self) -> float:
-        """How many there were, about; exact as long as few different keys were computed."""
+        """The estimated number of repeats; exact up to 2048 different keys."""
         with self._lock:
             return self._repeated

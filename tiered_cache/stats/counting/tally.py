@@ -1,4 +1,4 @@
-"""A count for places where a lock would cost too much."""
+"""A counter without a lock, for hits and misses that cost less than a lock."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["Tally"]
 
 
 class Tally:
-    """A count that costs one C call to add to, and no lock: `tally.add()`.
+    """A counter. `tally.add()` is one C call and takes no lock.
 
-    `itertools.count` hands every number out exactly once, to one thread. Reading takes a number
-    as well, which is then subtracted again.
+    `itertools.count` hands out each number once, to one thread. A read takes a number too, and
+    subtracts it again. Thread-safe.
     """
 
     __slots__ = ("_lock", "_taken", "add", "counter")
@@ -25,7 +25,7 @@ class Tally:
         self._lock = fork_safe_lock()
 
     def read(self) -> int:
-        """How often somebody else added to it."""
+        """The number of calls of `add`."""
         with self._lock:
             self._taken += 1
             return next(self.counter) - self._taken

@@ -1,1 +1,1 @@
-"""Miss-ratio curves from a sample of the keys."""
+"""Miss-ratio curves of the tiers, from a sample of the keys. Counters show them the sampled lookups."""

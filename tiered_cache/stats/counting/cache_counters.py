@@ -1,4 +1,7 @@
-"""The default statistics policy: counters, exact under threads."""
+"""The counters of a cache and of its tiers, exact under threads.
+
+Both are in one module on purpose: each hit in a lower tier is counted in both.
+"""
 
 from __future__ import annotations
 
@@ -8,34 +11,35 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache._process.fork import fork_safe_lock
-from tiered_cache.stats.counting.groups import Computing, Groups, Lookups
+from tiered_cache.keys import VIEW_SEPARATOR, view_of
+from tiered_cache.stats.counting.compute_times import ComputeTimes
+from tiered_cache.stats.counting.groups import DIGEST_LENGTH, Groups, Outcomes
 from tiered_cache.stats.counting.repeats import Repeats
 from tiered_cache.stats.counting.tally import Tally
 from tiered_cache.stats.curves.curves import Curves
-from tiered_cache.stats.snapshot.cache_stats import (
-    CacheStats,
-    FunctionStats,
-    NamespaceStats,
-    TierStats,
-)
+from tiered_cache.stats.curves.shards import DIGEST_MASK
+from tiered_cache.stats.snapshot.cache_stats import CacheStats
+from tiered_cache.stats.snapshot.group_stats import FunctionStats, NamespaceStats
+from tiered_cache.stats.snapshot.tier_stats import TierStats
 from tiered_cache_policies.statistics.histogram import LatencyHistogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tiered_cache.stats.counting.groups import Group
     from tiered_cache_policies.contracts import StatisticsPolicy
 
 __all__ = ["CacheCounters", "TierCounters"]
 
 
 class TierCounters:
-    """What one tier did so far. Implements `contracts.Recorder`.
+    """The counters of one tier. Implements `contracts.Recorder`.
 
     Thread-safe: each count takes one uncontended lock, about 0.2 µs.
 
     Args:
         name: The tier's name.
-        policy: How much is counted.
+        policy: Decides how much is counted.
     """
 
     def __init__(self, name: str, policy: StatisticsPolicy) -> None:
@@ -72,7 +76,7 @@ class TierCounters:
                     self._reads.record(seconds)
 
     def _chosen(self) -> bool:
-        """Whether this is the one of so many operations that is counted for all of them."""
+        """Whether this operation is the sampled one that counts for `one_in` operations."""
         return self._weight > 0 and random.random() * self._weight < 1  # noqa: S311 - no secret
 
     def wrote(self, outcome: str, seconds: float, size_bytes: int) -> None:
@@ -99,12 +103,12 @@ class TierCounters:
     def snapshot(
         self, *, live_hits: int = 0, live_s: float = 0.0, live_saved_s: float = 0.0
     ) -> TierStats:
-        """All counters at one instant, and the hits that were counted elsewhere.
+        """All counters at one instant, with the inlined hits added.
 
         Args:
-            live_hits: How many those are.
-            live_s: How long they took together.
-            live_saved_s: The computing seconds that they made unnecessary.
+            live_hits: The number of inlined hits.
+            live_s: The seconds that they took together.
+            live_saved_s: The sum of the costs of their values.
         """
         if not self._weight:
             return TierStats(self._name, counted=False)
@@ -128,11 +132,11 @@ class TierCounters:
 
 
 class CacheCounters:
-    """What a cache did as a whole. Thread-safe like `TierCounters`.
+    """The counters of a whole cache. Implements `contracts.Counting`. Thread-safe.
 
     Args:
-        policy: How much is counted.
-        tiers: How many tiers it has.
+        policy: Decides how much is counted.
+        tiers: The number of tiers.
         monotonic: The clock.
     """
 
@@ -140,69 +144,99 @@ class CacheCounters:
         self, policy: StatisticsPolicy, tiers: int, monotonic: Callable[[], float]
     ) -> None:
         self._counted = policy.one_in > 0
-        self._tiers = tiers
+        self._last = tiers - 1
         self.curves = Curves(tiers, monotonic)
-        self._see = self.curves.see if self._counted else _nothing
+        self._see = self.curves.see
+        self._sampled_below = self.curves.sampled_below if self._counted else [0] * tiers
         self._repeats = Repeats()
         self._lock = fork_safe_lock()
-        self._total = Lookups()
-        self._count_hit = self._total.hits.add
+        self._outcomes = Outcomes()
+        self._count_hit = self._outcomes.hits.add
         self.groups = Groups()
+        self._views = self.groups.by_view
+        self._functions = self.groups.by_prefix
         self._coalesced = Tally()
         self.coalesced = self._coalesced.add
         self._waits = Tally()
         self.waited = self._waits.add
-        self._computing = Computing()
+        self._compute_times = ComputeTimes()
         self._serializing = LatencyHistogram() if policy.latencies else None
 
     def rest_s(self, key: str) -> float:
-        """For how many seconds hits of a key in the first tier need not be seen."""
-        return self.curves.rest_s(key) if self._counted else math.inf
+        """Seconds for which hits of a key in the first tier may stay inlined, unseen by curves."""
+        if hash(key) & DIGEST_MASK >= self._sampled_below[0]:
+            return math.inf
+        return self.curves.rest_s()
 
     @property
     def times_serializing(self) -> bool:
-        """Whether `serialized` wants to be told."""
+        """Whether `serialized` is to be called."""
         return self._serializing is not None
 
     def hit(self, key: str, level: int, cost_s: float, seconds: float) -> None:
-        """Count a lookup of `key` that found a fresh value, other than an inlined hit.
+        """Count a lookup of `key` that found a fresh value, inlined hits excepted.
 
         Args:
             key: The key.
-            level: In which tier.
+            level: The place of the tier that held the value.
             cost_s: The seconds that computing the value took.
-            seconds: Those that reading it took.
+            seconds: The seconds of the read.
         """
         self._count_hit()
-        self._see(key, level + 1)
-        for group in self.groups.of(key):
-            group.hit(cost_s, seconds)
+        for group in self._observe(key, level):
+            group.outcomes.hits.add()
+            with group.lock:
+                group.saved_s += cost_s - seconds
+                group.known += 1
+                group.known_cost_s += cost_s
 
     def stale_hit(self, key: str, level: int) -> None:
-        """Count a lookup of `key` that found a stale value in a tier."""
-        self._total.stale_hits.add()
-        self._see(key, level + 1)
-        for group in self.groups.of(key):
-            group.lookups.stale_hits.add()
+        """Count a lookup of `key` that found a stale value, in the tier at the place `level`."""
+        self._outcomes.stale_hits.add()
+        for group in self._observe(key, level):
+            group.outcomes.stale_hits.add()
 
     def miss(self, key: str) -> None:
         """Count a lookup of `key` that found nothing."""
-        self._total.misses.add()
-        self._see(key, self._tiers)
-        for group in self.groups.of(key):
-            group.lookups.misses.add()
+        self._outcomes.misses.add()
+        for group in self._observe(key, self._last):
+            group.outcomes.misses.add()
+
+    def _observe(self, key: str, level: int) -> Sequence[Group]:
+        """Show the curves a lookup that ended at `level`, if sampled; return the groups of `key`."""
+        digest = hash(key) & DIGEST_MASK
+        if digest < self._sampled_below[level]:
+            self._see(digest, level)
+        if self._functions or key[0] == VIEW_SEPARATOR:
+            return self._groups_of(key)
+        return ()
+
+    def _groups_of(self, key: str) -> Sequence[Group]:
+        """The view and the function that `key` belongs to, if any."""
+        function = self._functions.get(key[:-DIGEST_LENGTH])
+        if key[0] != VIEW_SEPARATOR:
+            return () if function is None else (function,)
+        view = self._views.get(view_of(key))
+        if view is None:
+            view = self.groups.view(key)
+        return (view,) if function is None else (view, function)
 
     def computed(self, seconds: float, failed: bool, keys: Sequence[str] = ()) -> None:
         """Count one computation, of all of `keys`."""
         with self._lock:
-            self._computing.add(seconds, failed)
+            self._compute_times.add(seconds, failed)
+        share_s = seconds / max(1, len(keys))
         for key in keys:
             self._repeats.computed(key)
-            for group in self.groups.of(key):
-                group.computed(seconds / len(keys), failed)
+            for group in self._groups_of(key):
+                with group.lock:
+                    group.compute_times.add(share_s, failed)
+                    if not failed:
+                        group.known += 1
+                        group.known_cost_s += share_s
 
     def serialized(self, seconds: float) -> None:
-        """Count the time of turning a value into a record."""
+        """Count the seconds of encoding one value."""
         with self._lock:
             if self._serializing is not None:
                 self._serializing.record(seconds)
@@ -210,32 +244,28 @@ class CacheCounters:
     def snapshot(
         self, tiers: tuple[TierStats, ...], *, live_hits: int = 0, live_hit_s: float = 0.0
     ) -> CacheStats:
-        """All counters at one instant, with the hits that were counted elsewhere.
+        """All counters at one instant, with the inlined hits added.
 
         Args:
-            tiers: What the tiers counted.
-            live_hits: How many inlined hits there were.
-            live_hit_s: How long one takes.
+            tiers: The snapshots of the tiers.
+            live_hits: The number of inlined hits.
+            live_hit_s: The seconds that one of them takes.
         """
         if not self._counted:
             return CacheStats(tiers=tiers, counted=False)
-        groups = self.groups
+        views = self.groups.view_fields(live_hit_s)
+        functions = self.groups.function_fields(live_hit_s)
         fields: dict[str, Any] = {
-            "hits": self._total.hits.read() + live_hits,
-            "stale_hits": self._total.stale_hits.read(),
-            "misses": self._total.misses.read(),
+            "hits": self._outcomes.hits.read() + live_hits,
+            "stale_hits": self._outcomes.stale_hits.read(),
+            "misses": self._outcomes.misses.read(),
             "coalesced": self._coalesced.read(),
             "waits": self._waits.read(),
             "recomputes": self._repeats.read(),
-            "namespaces": tuple(NamespaceStats(**each) for each in groups.views_now(live_hit_s)),
-            "functions": tuple(FunctionStats(**each) for each in groups.functions_now(live_hit_s)),
+            "namespaces": tuple(NamespaceStats(**each) for each in views),
+            "functions": tuple(FunctionStats(**each) for each in functions),
         }
         with self._lock:
             times = None if self._serializing is None else self._serializing.copy()
-            return CacheStats(
-                **fields, **self._computing.now(), serialize_latency=times, tiers=tiers
-            )
-
-
-def _nothing(key: str, reached: int) -> None:
-    """For a cache that counts nothing."""
+            fields |= self._compute_times.fields()
+        return CacheStats(**fields, serialize_latency=times, tiers=tiers)

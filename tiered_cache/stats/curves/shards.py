@@ -1,4 +1,4 @@
-"""Miss-ratio curves from a small sample of the keys."""
+"""The SHARDS algorithm: a miss-ratio curve from a small sample of the keys."""
 
 from __future__ import annotations
 
@@ -14,61 +14,61 @@ if TYPE_CHECKING:
 __all__ = ["DIGEST_MASK", "MAX_SAMPLED", "Shards"]
 
 DIGEST_MASK = (1 << 60) - 1
-"""What of a key's hash is looked at: `hash(key) & DIGEST_MASK < shards.threshold`, and it is sampled."""
+"""The bits of a key's hash that form its digest. A key is sampled if
+`hash(key) & DIGEST_MASK < shards.threshold`."""
 
 MAX_SAMPLED = 2048
-"""How many keys are followed at most."""
+"""Default bound on the keys that are followed."""
 
 _KEPT = 0.9
-"""The part of them that is followed on when there is one too many."""
+"""The share of the keys that is still followed after the bound was passed."""
 
 _WAITING = 256
-"""How many lookups wait to be counted at most: many at once take two thirds of the time."""
+"""Lookups in a batch: counting them together takes two thirds of the time."""
 
 _BITS = 7
 _EXACT = 1 << _BITS
 
 
 class Shards:
-    """How many hits a cache of any size would have had that evicts what was used least recently.
+    """Estimates the hits of an LRU cache of any size from a sample of the keys.
 
-    Of all keys it follows those whose digest is below a threshold: a sample of keys, not of lookups,
-    so that of each it sees all. The distance between two lookups of a key, in other keys that were
-    looked up in between, is that in the sample divided by the sample's share; the key would have been
-    a hit in any cache that is larger. When the sample grows past its bound, the threshold is lowered.
+    It follows the keys whose digest is below a threshold. The sample is of keys, not of lookups, so
+    every lookup of a followed key is seen. The reuse distance of a lookup is the number of other keys
+    since the last lookup of its key: the distance in the sample, divided by the sample's share. The
+    lookup would hit in every cache larger than that distance. When the sample grows past its bound,
+    the threshold falls.
 
     Source: C. Waldspurger, N. Park, A. Garthwaite, I. Ahmad, "Efficient MRC Construction with
-    SHARDS", FAST 2015: the fixed-size variant, with its correction (SHARDS-adj) by the number of
-    lookups that there were. Counts are weighted when they are made, instead of all of them anew
-    whenever the threshold is lowered.
+    SHARDS", FAST 2015: the fixed-size variant with the correction SHARDS-adj, by the true number of
+    lookups. Unlike the paper, a count is weighted once, when the threshold falls, and never rescaled.
 
-    Thread-safe. Some 300 KiB at most; a lookup of a sampled key takes about 0.5 µs.
+    Thread-safe. At most some 300 KiB; a lookup of a sampled key takes about 0.5 µs.
 
     Args:
-        max_sampled: How many keys it follows at most.
+        max_sampled: Bound on the keys that are followed.
     """
 
     def __init__(self, max_sampled: int = MAX_SAMPLED) -> None:
         self.threshold = DIGEST_MASK + 1
-        """Keys are sampled whose digest is below it; it only falls."""
+        """Keys with a smaller digest are sampled. It only falls."""
         self._max_sampled = max_sampled
         self._lock = fork_safe_lock()
         self._last: dict[int, int] = {}
         self._waiting: deque[int] = deque()
         self._torn = False
         self._instants: list[int] = []
-        """Those of the latest lookups of all sampled keys, in order."""
+        """The instant of the latest lookup of each sampled key, in order."""
         self._now = 0
         self._near = [0] * (max_sampled + 1)
-        """How often keys were looked up again, by how many others of the sample were in between: since
-        the threshold is what it is."""
+        """Lookups by reuse distance in the sample, since the threshold last fell."""
         self._sampled = 0
         self._distances: dict[int, float] = {}
-        """How many lookups, sampled or not, there were before that, by the bucket of their distance."""
+        """Estimated lookups of all keys before that, by the bucket of their distance."""
         self._seen = 0.0
 
     def see(self, digest: int) -> None:
-        """Count a lookup of a key, if it is sampled. Who asks that before saves the call."""
+        """Count a lookup of a sampled key. Digests at or above `threshold` are ignored."""
         waiting = self._waiting
         waiting.append(digest)
         if len(waiting) >= _WAITING:
@@ -76,14 +76,14 @@ class Shards:
                 self._count()
 
     def _count(self) -> None:
-        """Count those that wait, in the order in which they came."""
+        """Count the waiting lookups, in their order. The caller holds the lock."""
         if self._torn:
             self._mend()
         self._torn = True
         take = self._waiting.popleft
         instants, last, near = self._instants, self._last, self._near
         threshold, now, counted = self.threshold, self._now, self._sampled - self._now
-        # As many as there are now: others may add to them without end.
+        # Only the present ones: other threads may append without end.
         for _ in range(len(self._waiting)):
             digest = take()
             if digest >= threshold:
@@ -107,11 +107,12 @@ class Shards:
         self._torn = False
 
     def _mend(self) -> None:
-        """After an interruption in the middle of counting: forget some of it, so that no later one fails."""
+        """Restore the invariants after an interrupted count, at the price of a few lookups."""
         self._instants = sorted(self._last.values())
         self._now = max([self._now, *self._instants[-1:]])
 
     def _follow_fewer(self) -> None:
+        """Lower the threshold, and convert the counts so far into estimates for all keys."""
         self._distances, self._seen = self._all()
         self._near = [0] * (self._max_sampled + 1)
         self._sampled = 0
@@ -121,7 +122,7 @@ class Shards:
         self._instants = sorted(self._last.values())
 
     def _all(self) -> tuple[dict[int, float], float]:
-        """How many lookups there were by the bucket of their distance, and in all."""
+        """The estimated lookups of all keys, by the bucket of their distance and in total."""
         share = self.threshold / (DIGEST_MASK + 1)
         distances = dict(self._distances)
         for near, times in enumerate(self._near):
@@ -131,12 +132,12 @@ class Shards:
         return distances, self._seen + self._sampled / share
 
     def hits_at(self, sizes: Iterable[float], lookups: int) -> list[float]:
-        """How many of all lookups would have been hits in caches of these sizes, in entries.
+        """The estimated hits of caches of these sizes.
 
         Args:
-            sizes: The sizes, smallest first.
-            lookups: How many lookups there were, of all keys. What the sample comes short of it, or
-                is beyond, is taken to be lookups of keys that were just looked up before.
+            sizes: The sizes in entries, smallest first.
+            lookups: The true number of lookups of all keys. Its difference from the estimate counts
+                as lookups with distance 0 (SHARDS-adj).
         """
         with self._lock:
             self._count()
@@ -154,11 +155,12 @@ class Shards:
 
 
 def _bucket_of(distance: int) -> int:
-    """Buckets of a relative width of 1/128."""
+    """The number of the bucket of a distance. Buckets have a relative width of 1/128."""
     shift = max(0, distance.bit_length() - _BITS - 1)
     return (shift << _BITS) + (distance >> shift)
 
 
 def _middle(bucket: int) -> float:
+    """The mean distance in a bucket."""
     shift = max(0, (bucket >> _BITS) - 1)
     return ((bucket - (shift << _BITS)) << shift) + ((1 << shift) - 1) / 2
