@@ -13,7 +13,7 @@ from tests.bench.report import print_ratios
 from tests.bench.timing import measure, per_call
 from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.policies import Histograms
-from tiered_cache.stats.curves.sampled_curve import DIGEST_MASK, Shards
+from tiered_cache.stats.curves.shards import DIGEST_MASK, Shards
 from tiered_cache.stats.fleet.fleet_stats import PROCESS, read_now
 from tiered_cache.stats.fleet.reports import ProcessReport, encode
 

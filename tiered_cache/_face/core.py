@@ -22,7 +22,7 @@ from tiered_cache.contracts import DurableTier, LiveTier, Reach
 from tiered_cache.contracts.boards import BoardTier
 from tiered_cache.contracts.tracer import Tell, Tracer, begun
 from tiered_cache.errors import CacheClosedError, ConfigurationError, TierUnavailableError
-from tiered_cache.stats.counting.counters import CacheCounters, TierCounters
+from tiered_cache.stats.counting.cache_counters import CacheCounters, TierCounters
 from tiered_cache.stats.counting.tally import Tally
 from tiered_cache.stats.curves.curves import size_in_entries
 from tiered_cache.stats.fleet.fleet_stats import FleetStats, fleet_of, past_of
