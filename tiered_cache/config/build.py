@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiered_cache.cache import TieredCache
 from tiered_cache.codec import RecordCodec
+from tiered_cache.codec.host_key import default_host_key_path, read_host_key
 from tiered_cache.config.extensions import registered_tier
 from tiered_cache.config.load import Settings, load_settings
 from tiered_cache.config.policy_options import (
@@ -22,11 +23,19 @@ from tiered_cache.options import Coherence, SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from tiered_cache.config.schema import StackSettings
     from tiered_cache.contracts import Tier
 
-__all__ = ["build_stack", "check_stack", "make_codec", "make_stack", "make_tier"]
+__all__ = [
+    "build_stack",
+    "check_stack",
+    "find_host_key",
+    "make_codec",
+    "make_stack",
+    "make_tier",
+]
 
 N = TypeVar("N")
 T = TypeVar("T")
@@ -81,6 +90,16 @@ def make_codec(chosen: StackSettings) -> RecordCodec:
         chosen.namespace,
         shared_key=None if key is None else key.get_secret_value().encode("utf-8", "surrogatepass"),
     )
+
+
+def find_host_key() -> tuple[Path, bool]:
+    """The path of the host key, and whether the file exists. Does not make it.
+
+    Raises:
+        ConfigurationError: The file is unusable; the message says what to do.
+    """
+    path = default_host_key_path()
+    return path, read_host_key(path) is not None
 
 
 def _options(chosen: StackSettings) -> dict[str, Any]:
