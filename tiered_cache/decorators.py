@@ -20,8 +20,8 @@ from tiered_cache.codec import RecordCodec
 from tiered_cache.codec.annotations import register_results
 from tiered_cache.errors import ConfigurationError
 from tiered_cache.keys import FunctionKey, arguments_key
-from tiered_cache.keys.function import closed_over
-from tiered_cache.keys.identity import module_identity
+from tiered_cache.keys.function import check_version, closed_over
+from tiered_cache.keys.qualified_names import module_identity
 from tiered_cache.options import Scope
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ def _key_maker(
     namespace = getattr(function, "__globals__", {})
     module, rest = module_identity(function.__module__, namespace)
     prefix = f"{module}.{function.__qualname__}"
-    always: dict[str, object] = {"module": rest, "version": version}
+    always: dict[str, object] = {"module": rest, "version": check_version(version)}
     if around := closed_over(function):
         always["closed over"] = around
 

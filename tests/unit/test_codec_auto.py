@@ -19,8 +19,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tiered_cache.codec.auto import MAX_DEPTH, AutoSerializer
-from tiered_cache.codec.extensions import EXTENSIONS, NotPlainError
+from tiered_cache.codec.auto_serializer import MAX_DEPTH, AutoSerializer
+from tiered_cache.codec.extension_types import EXTENSIONS, NotPlainError
 from tiered_cache.codec.type_registry import TypeRegistry
 from tiered_cache.errors import CorruptRecordError, RecordError, UnsupportedRecordError
 
@@ -251,7 +251,7 @@ def test_cycles_are_not_plain() -> None:
 def test_law_10_a_shared_structure_does_not_unfold_without_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tiered_cache.codec.auto._MAX_CONTAINERS", 10_000)
+    monkeypatch.setattr("tiered_cache.codec.auto_serializer._MAX_CONTAINERS", 10_000)
     value: Any = []
     for _ in range(60):
         value = [value, value]
@@ -348,7 +348,7 @@ def test_law_9_hostile_payloads_are_refused_in_a_thread() -> None:
 
 BOUNDED = """
 import resource, sys
-from tiered_cache.codec.auto import AutoSerializer
+from tiered_cache.codec.auto_serializer import AutoSerializer
 from tiered_cache.codec.type_registry import TypeRegistry
 from tiered_cache.errors import RecordError
 auto = AutoSerializer(TypeRegistry())

@@ -12,8 +12,8 @@ import pydantic
 import pydantic.dataclasses
 import pytest
 
-from tiered_cache.codec.auto import AutoSerializer
-from tiered_cache.codec.extensions import NotPlainError
+from tiered_cache.codec.auto_serializer import AutoSerializer
+from tiered_cache.codec.extension_types import NotPlainError
 from tiered_cache.codec.type_registry import TypeRegistry
 from tiered_cache.errors import ConfigurationError, CorruptRecordError, UnsupportedRecordError
 
@@ -319,9 +319,9 @@ class FailedError(Exception):
 @pytest.mark.parametrize(
     ("cls", "said"),
     [
-        (int, "only user-defined"),
-        (dict, "only user-defined"),
-        (list[int], "only user-defined"),
+        (int, "register user-defined classes only"),
+        (dict, "register user-defined classes only"),
+        (list[int], "register user-defined classes only"),
         (Plain, "register it with to_plain= and from_plain="),
         (UndecoratedReport, "register it with to_plain= and from_plain="),
         (FailedError, "can't be made field by field"),
@@ -340,7 +340,7 @@ def test_names_that_identify_nothing_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="inside a function"):
         registry.register(Local)
     registry.register(Local, name="local")
-    with pytest.raises(ConfigurationError, match="already stands for another"):
+    with pytest.raises(ConfigurationError, match="already the name of another class"):
         registry.register(Point, name="local")
     with pytest.raises(ConfigurationError, match="already registered, as 'local'"):
         registry.register(Local, name="other")

@@ -135,7 +135,7 @@ def test_a_key_of_the_wrong_length_is_refused(tmp_path: Path, content: bytes) ->
     path = tmp_path / "host.key"
     path.write_bytes(content)
     path.chmod(0o600)
-    with pytest.raises(ConfigurationError, match="remove it and a new one is made"):
+    with pytest.raises(ConfigurationError, match="remove it: the next process makes a new one"):
         host_key(path)
     assert path.read_bytes() == content
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tiered_cache import MemoryTier, TieredCache
 from tiered_cache.errors import ConfigurationError, InvalidKeyError
 from tiered_cache.keys import FunctionKey
 
@@ -110,6 +111,22 @@ def test_positional_only_parameters_take_no_keyword() -> None:
 def test_the_version_is_part_of_the_key() -> None:
     keys = {FunctionKey(plain, version=version)((1,), {}) for version in ("", "1", "2")}
     assert len(keys) == 3
+
+
+@pytest.mark.parametrize("version", [2, None, b"2", 1.5])
+@pytest.mark.parametrize("key", [None, str])
+def test_a_version_that_is_no_text_is_refused_by_the_decorator(version: Any, key: Any) -> None:
+    said = rf"^version={version!r} must be text, such as version='2'$"
+    with pytest.raises(ConfigurationError, match=said):
+        FunctionKey(plain, version=version)
+    with TieredCache([MemoryTier()]) as cache, pytest.raises(ConfigurationError, match=said):
+        cache.cached(key=key, version=version)(simple)
+
+
+@pytest.mark.parametrize("ignore", [5, None, [["a"]]])
+def test_ignored_parameters_that_are_no_names_are_refused(ignore: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^ignore=.* must be names of parameters"):
+        FunctionKey(plain, ignore=ignore)
 
 
 def test_ignored_parameters_are_not_part_of_the_key() -> None:

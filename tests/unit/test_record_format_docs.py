@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tiered_cache.codec.envelope import HEADER_BYTES
-from tiered_cache.codec.extensions import EXTENSIONS
+from tiered_cache.codec.extension_types import EXTENSIONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "record-format.md"
 TEXT = PAGE.read_text(encoding="utf-8")

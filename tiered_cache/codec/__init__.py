@@ -1,4 +1,8 @@
-"""Records: entries as bytes, in an envelope that tells damage and forgery."""
+"""Records: entries as bytes, in an envelope that reveals damage and forgery.
+
+The doors and `config` import the names below. `decorators` registers result types through
+`codec.annotations`.
+"""
 
 from __future__ import annotations
 

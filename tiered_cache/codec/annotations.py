@@ -1,4 +1,4 @@
-"""The user-defined classes that an annotation names, and how they come into a registry."""
+"""Registration of the user-defined classes in the return annotation of a function."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["register_results"]
 def register_results(registry: TypeRegistry, function: Callable[..., Any]) -> None:
     """Register the classes in the return annotation of `function`, and those of their fields.
 
-    What can't be registered (an ordinary class, a name that can't be resolved) is left out: its
-    values are written as those of any other unregistered class.
+    Ordinary classes and names that can't be resolved are skipped: their objects are pickled, as
+    those of any unregistered class.
     """
     waiting = [_hints(function).get("return")]
-    # By identity, as not every annotation has a hash; kept, so that no id is given twice.
+    # By id, because not every annotation is hashable; held, so that no id is reused.
     seen: dict[int, Any] = {}
     while waiting:
         annotation = waiting.pop()

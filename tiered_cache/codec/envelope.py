@@ -1,8 +1,7 @@
-"""The envelope of a record: everything around the payload, byte by byte.
+"""The envelope of a record: every byte around the payload.
 
-`docs/reference/record-format.md` has the table of the fields. Here are its two halves: `seal`
-puts a record together, `read_head` and `read_fields` take one apart, before and after its
-checksum was verified.
+`docs/reference/record-format.md` has the table of the fields. `seal` makes a record. `read_head`
+reads one before its checksum is verified, `read_fields` afterwards.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ __all__ = [
 ]
 
 MAGIC = b"\x89TCR"
-"""A byte that no text begins with, so that no text is mistaken for a record."""
+"""The first byte begins no text, so no text is mistaken for a record."""
 
 VERSION = 1
 SERIALIZER_AUTO = 1
@@ -57,24 +56,24 @@ _FIELDS = struct.Struct("<qqqdQIIIfQ")
 _pack_length = struct.Struct("<Q").pack
 _FIELDS_AT = 48
 HEADER_BYTES = _FIELDS_AT + _FIELDS.size
-"""The fixed part of a record; the key, tags, dependencies and payload follow."""
+"""The size of the fixed part. The key, tags, dependencies and payload follow."""
 
 _NO_LIMIT = 2**63 - 1
 _INF = math.inf
 _MICROSECONDS = 1_000_000
 _LEAD = struct.Struct("<f")
 _MAX_CREATED_US = 253_402_300_800 * _MICROSECONDS
-"""The year 10000: a clock that says so is broken, or the bytes are."""
+"""The year 10000: a later instant comes from a broken clock or from damaged bytes."""
 
 _VIEW_FROM_BYTES = 16_384
-"""Below this a copy of the bytes is cheaper than a view of them; above, the view is."""
+"""The size from which a view of the bytes is cheaper than a copy."""
 
 _encode_tags = msgspec.msgpack.Encoder().encode
 _decode_tags = msgspec.msgpack.Decoder(list[tuple[str, int]]).decode
 
 
 class Head(NamedTuple):
-    """What a record says of itself before its checksum can be verified."""
+    """The part of a record that says how to verify the rest; not verified itself."""
 
     serializer: int
     signed: bool
@@ -91,8 +90,8 @@ def _start_of(head: Head) -> bytes:
 _PLAIN_START = _start_of(PLAIN)
 
 Fields = tuple[float, float, float, float, float, Mapping[str, int], int, bytes | memoryview]
-"""Created, fresh until, stale until, cost, lead, tags, generation, payload. A plain tuple: making a
-named one takes a tenth of the time that reading a small record takes."""
+"""Created, fresh until, stale until, cost, lead, tags, generation, payload. A plain tuple, because
+making a named one costs a tenth of reading a small record."""
 
 
 def seal(
@@ -102,17 +101,17 @@ def seal(
     head: Head,
     checksum: Callable[[Iterable[bytes | memoryview]], bytes],
 ) -> bytes:
-    """The record of `entry`, whose value is `payload`.
+    """The record of `entry`.
 
     Args:
-        key: The key that is echoed in the record.
-        entry: Where the metadata come from.
+        key: The entry's key. The record repeats it.
+        entry: The source of the metadata.
         payload: The serialized value.
-        head: Which serializer made it, and which key signs it.
-        checksum: The 32 bytes that stand for the parts that it is given.
+        head: The serializer of the payload, and the id of the signing key.
+        checksum: Makes the 32 bytes of the checksum or signature from the parts of the record.
 
     Raises:
-        SerializationError: The metadata are such that `read_fields` would refuse them.
+        SerializationError: The metadata are out of range, so that `read_fields` would refuse them.
     """
     echo = key.encode("utf-8", "surrogatepass")
     try:
@@ -128,7 +127,7 @@ def seal(
             len(payload),
         )
     except (struct.error, ValueError, TypeError, OverflowError) as error:
-        msg = f"The metadata of the entry do not fit into a record: {error}"
+        msg = f"The metadata of the entry don't fit into a record: {error}"
         raise SerializationError(msg) from error
     middle = b"".join((fields, echo, tags))
     length = _pack_length(len(middle) + len(payload))
@@ -136,20 +135,20 @@ def seal(
 
 
 def read_head(record: bytes) -> Head:
-    """What a record says of itself; nothing of it is to be trusted before the checksum is.
+    """The head of a record. Untrusted until the checksum is verified.
 
     Raises:
-        ForeignRecordError: The bytes don't begin as a record does.
-        CorruptRecordError: They end before the header does, or contradict themselves.
-        UnsupportedRecordError: They need a newer reader; the message says in what.
+        ForeignRecordError: The bytes don't begin with `MAGIC`.
+        CorruptRecordError: The header is truncated or contradicts itself.
+        UnsupportedRecordError: The record needs a newer reader. The message names the field.
     """
     if record[:16] == _PLAIN_START and len(record) >= HEADER_BYTES:
         return PLAIN
     if record[:4] != MAGIC:
-        msg = "The bytes do not begin as a record of tiered_cache does"
+        msg = "The bytes don't begin as a record of tiered_cache does"
         raise ForeignRecordError(msg)
     if len(record) < HEADER_BYTES:
-        msg = f"The record is truncated: {len(record)} bytes are less than its header"
+        msg = f"The record is truncated: its {len(record)} bytes are shorter than a header"
         raise CorruptRecordError(msg)
     _, version, serializer, compression, flags, key_id = _HEAD.unpack_from(record)
     if version != VERSION:
@@ -167,18 +166,18 @@ def read_head(record: bytes) -> Head:
 
 
 def sealed_parts(record: bytes) -> tuple[bytes, bytes, bytes | memoryview]:
-    """A record's checksum, and the two parts that it must be the checksum of."""
+    """The checksum in a record, and the two parts of the record that it covers."""
     size = len(record)
     rest = record[_FIELDS_AT:] if size < _VIEW_FROM_BYTES else memoryview(record)[_FIELDS_AT:]
     return record[16:_FIELDS_AT], record[:16] + _pack_length(size - _FIELDS_AT), rest
 
 
 def read_fields(key: str, record: bytes) -> Fields:
-    """The metadata and the payload of a record whose checksum fits.
+    """The metadata and the payload of a record with a verified checksum.
 
     Raises:
-        ForeignRecordError: It is the record of another key.
-        CorruptRecordError: Its lengths don't agree, or its times can't be.
+        ForeignRecordError: The record belongs to another key.
+        CorruptRecordError: Its lengths don't agree, or its times are impossible.
     """
     (
         created,
@@ -218,7 +217,7 @@ def read_fields(key: str, record: bytes) -> Fields:
 
 
 def read_as_of(record: bytes) -> float:
-    """Created less lead, in seconds, of bytes that nobody has verified; `-inf` for no record."""
+    """Created less lead, in seconds, from unverified bytes; `-inf` for bytes that are no record."""
     if record[:4] != MAGIC or len(record) < HEADER_BYTES:
         return -_INF
     fields = _FIELDS.unpack_from(record, _FIELDS_AT)
@@ -233,23 +232,23 @@ def _instants(entry: Entry) -> tuple[int, int, int, float]:
     stale = _microseconds(entry.stale_until_s)
     if not 0 <= created <= _MAX_CREATED_US or fresh > stale or not 0.0 <= entry.cost_s < _INF:
         msg = (
-            "it must be created between 1970 and the year 10000, be fresh no longer than it may "
-            "be stale, and cost a finite number of seconds of zero or more"
+            "it must be created between 1970 and the year 10000, its freshness must not outlast "
+            "its staleness, and its cost must be a finite number of seconds of zero or more"
         )
         raise ValueError(msg)
     return created, fresh, stale, entry.cost_s
 
 
 def _lead(lead_s: float) -> float:
-    """A single-precision number that is not less: no value is taken for newer than it is."""
-    if lead_s == 0.0:  # what was set, not computed
+    """`lead_s` rounded up to single precision, so that no value seems newer than it is."""
+    if lead_s == 0.0:  # a value that was set, not computed
         return 0.0
     (rounded,) = _LEAD.unpack(_LEAD.pack(lead_s))
     return lead_s if rounded >= lead_s else lead_s * (1 + 2**-22) + 1e-44
 
 
 def _microseconds(instant_s: float) -> int:
-    """Microseconds that never say later than `instant_s` (law 3), and read back the same."""
+    """`instant_s` in microseconds, never rounded up (law 3); reads back to the same number."""
     if instant_s >= _NO_LIMIT / _MICROSECONDS:
         return _NO_LIMIT
     microseconds = round(instant_s * _MICROSECONDS)
@@ -264,6 +263,6 @@ def _read_tags(encoded: bytes) -> dict[str, int]:
         raise CorruptRecordError(msg) from error
 
 
-def _unsupported(what: str, found: int) -> UnsupportedRecordError:
-    msg = f"The record's {what} {found} is unknown here: it was written by a newer tiered_cache"
+def _unsupported(field: str, found: int) -> UnsupportedRecordError:
+    msg = f"The record's {field} {found} is unknown here: it was written by a newer tiered_cache"
     return UnsupportedRecordError(msg)

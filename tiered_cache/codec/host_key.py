@@ -1,4 +1,4 @@
-"""The host key: the secret that one user's processes on one host sign pickled values with."""
+"""The host key: the secret with which one user's processes on one host sign pickled values."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ HOST_KEY_BYTES = 32
 
 
 def default_host_key_path() -> Path:
-    """Where the key lives: beside the user's data, outside every cache directory.
+    """The default file of the host key: among the user's data, outside every cache directory.
 
-    Whoever can write a cache directory must not thereby be able to replace the key that decides
-    what is unpickled from it.
+    Write access to a cache directory must not suffice to replace the key: the key decides which of
+    its records are unpickled.
     """
-    import platformdirs  # only who needs the default pays for it
+    import platformdirs  # imported here because few programs need the default path
 
     return Path(platformdirs.user_data_dir("tiered-cache", appauthor=False)) / "host.key"
 
 
 def host_key(path: Path) -> SigningKey:
-    """The key in the file `path`, made if there is none.
+    """The key in the file `path`; made if the file is missing.
 
-    Processes that make it at the same time settle on one: each writes a file of its own and links
-    it to `path`, which fails for all but the first. A link, unlike a rename, replaces nothing.
+    Processes that make it at the same time get the same key. Each writes a temporary file and links
+    it to `path`, which fails for all but the first: a link, unlike a rename, replaces nothing.
 
     Raises:
-        ConfigurationError: The file can't be made or read, or others can read or write it; the
-            message says what to do.
+        ConfigurationError: The file can't be made or read, or other users can read or write it. The
+            message names the remedy.
     """
     key = read_host_key(path)
     if key is not None:
@@ -54,11 +54,11 @@ def host_key(path: Path) -> SigningKey:
 
 
 def read_host_key(path: Path) -> SigningKey | None:
-    """The key in the file `path`, `None` if there is no such file.
+    """The key in the file `path`; `None` if the file is missing.
 
     Raises:
-        ConfigurationError: The file can't be read, is not a regular file of 32 bytes, belongs to
-            somebody else, or is open to others than its owner.
+        ConfigurationError: The file can't be read, is not a regular file of 32 bytes, or belongs
+            or is open to another user.
     """
     try:
         # Without O_NONBLOCK a FIFO in the key's place would hang the open.
@@ -68,7 +68,7 @@ def read_host_key(path: Path) -> SigningKey | None:
     except OSError as error:
         msg = (
             f"The host key {path} can't be read ({error.strerror or error}): make it a regular "
-            "file that you own, or remove it and a new one is made"
+            "file that you own, or remove it: the next process makes a new one"
         )
         raise ConfigurationError(msg) from error
     try:
@@ -80,7 +80,10 @@ def read_host_key(path: Path) -> SigningKey | None:
 
 
 def _check(path: Path, status: os.stat_result) -> None:
-    again = "remove it and a new one is made (values pickled under the old one are then misses)"
+    again = (
+        "remove it: the next process makes a new one, and values pickled under the old one are "
+        "misses then"
+    )
     if not stat.S_ISREG(status.st_mode) or status.st_size != HOST_KEY_BYTES:
         msg = f"The host key {path} is not a regular file of {HOST_KEY_BYTES} bytes: {again}"
         raise ConfigurationError(msg)
@@ -93,7 +96,7 @@ def _check(path: Path, status: os.stat_result) -> None:
     if status.st_mode & 0o177:
         msg = (
             f"The host key {path} has the permissions {stat.S_IMODE(status.st_mode):04o}, and must "
-            f"be closed to everyone but its owner: `chmod 600` it if nobody else has read it, or {again}"
+            f"be closed to all other users: `chmod 600` it if no other user has read it, or {again}"
         )
         raise ConfigurationError(msg)
 
@@ -104,7 +107,7 @@ def _make(path: Path) -> None:
     descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         try:
-            os.fchmod(descriptor, 0o600)  # whatever the umask took away
+            os.fchmod(descriptor, 0o600)  # the umask may have removed a bit
             os.write(descriptor, os.urandom(HOST_KEY_BYTES))
             os.fsync(descriptor)
         finally:

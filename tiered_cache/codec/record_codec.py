@@ -1,4 +1,4 @@
-"""The codec: entries to records and back, under the rules for who may read and write them."""
+"""The codec: turns entries into records and back, under the rules of pickling and signing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
-from tiered_cache.codec.auto import AutoSerializer
+from tiered_cache.codec.auto_serializer import AutoSerializer
 from tiered_cache.codec.envelope import (
     PLAIN,
     SERIALIZER_AUTO,
@@ -20,7 +20,7 @@ from tiered_cache.codec.envelope import (
     seal,
     sealed_parts,
 )
-from tiered_cache.codec.extensions import NotPlainError
+from tiered_cache.codec.extension_types import NotPlainError
 from tiered_cache.codec.host_key import default_host_key_path, host_key, read_host_key
 from tiered_cache.codec.signing import Checksum, Keyring, Signature, SigningKey
 from tiered_cache.codec.type_registry import TypeRegistry
@@ -45,21 +45,21 @@ _PICKLE_PROTOCOL = 5
 class RecordCodec:
     """Writes and reads records of format version 1. Thread-safe.
 
-    A value of plain data and registered types is written as such. Any other value is pickled, and
-    only ever inside a signed record: with the host key for a tier that one user of one host
-    shares, with `shared_key` for one that hosts share. Nothing is unpickled, nor decoded at all,
-    before the signature of a signed record was verified (law 9).
+    A value of plain data and registered types is written by the serializer `auto`. Any other value
+    is pickled, always inside a signed record. A tier that hosts share needs `shared_key` for that;
+    a tier of one user on one host uses the host key. No byte of a signed record is decoded or
+    unpickled before its signature is verified (law 9).
 
     Args:
         namespace: The cache's namespace. It is part of every checksum and signature, so a record
             that is copied into another namespace is refused there.
         registry: The user-defined types that need no pickle.
-        shared_key: A secret of at least 16 bytes that all hosts have. If there is one, every
-            record is signed with it, and unsigned records are refused: so that a store which
-            others can write to can't make up values.
-        host_key_path: Where the host key is, by default under the user's data directory. It must
-            not be inside a directory that others can write to. The file is made when the first
-            value needs it, and looked for when the first record names it.
+        shared_key: A secret of at least 16 bytes that all hosts have. With it, every record is
+            signed and unsigned records are refused, so another writer to the store can't forge
+            values.
+        host_key_path: The file of the host key, by default under the user's data directory. Other
+            users must not be able to write to its directory. The file is made for the first value
+            that needs it, and read for the first record that names it.
 
     Raises:
         ConfigurationError: `shared_key` is too short.
@@ -84,14 +84,14 @@ class RecordCodec:
             self._shared = self._accept(SigningKey(shared_key))
 
     def encode(self, key: str, entry: Entry, reach: Reach) -> bytes:
-        """The record of `entry`, readable wherever a tier of `reach` is shared.
+        """The record of `entry`, readable by every process that shares a tier of `reach`.
 
-        Costs a walk through the value in Python. Makes the host key where the first value needs
-        one, which writes a file.
+        Costs a walk through the value in Python. The first value that needs the host key makes its
+        file.
 
         Raises:
-            SerializationError: The value can't be written under the rules for `reach`; the
-                message says what to do.
+            SerializationError: The value can't be written under the rules for `reach`. The message
+                names the remedies.
         """
         try:
             payload = self._serialize(entry.value)
@@ -103,13 +103,13 @@ class RecordCodec:
         return seal(key, entry, payload, PLAIN, self._checksum)
 
     def decode(self, key: str, record: bytes) -> Entry:
-        """The entry of a record that some tier held for `key`.
+        """The entry in a record that a tier holds for `key`.
 
         Raises:
             CorruptRecordError: The record is damaged, or of another namespace.
-            ForeignRecordError: The bytes are no record, or that of another key.
-            SignatureError: The record must be signed, and is not, or not by a key of ours.
-            UnsupportedRecordError: It needs a newer reader, or a type that is not known here.
+            ForeignRecordError: The bytes are no record, or the record of another key.
+            SignatureError: The record needs a signature, and has none by a key of this codec.
+            UnsupportedRecordError: It needs a newer reader, or a type that is unknown here.
         """
         try:
             head = read_head(record)
@@ -137,14 +137,14 @@ class RecordCodec:
         )
 
     def as_of(self, record: bytes) -> float:
-        """As of when a record's value holds, by its unverified header; `-inf` for other bytes."""
+        """The instant of a record's value, by its unverified header; `-inf` for other bytes."""
         return read_as_of(record)
 
     def fingerprint(self, value: object) -> bytes:
-        """A digest that changes when `value` is changed; costs as much as writing it.
+        """A digest of `value` that reveals a change to it. Costs as much as writing it.
 
         Raises:
-            SerializationError: The value can neither be serialized nor pickled.
+            SerializationError: The value can be neither serialized nor pickled.
         """
         try:
             data = self._serialize(value)
@@ -159,8 +159,8 @@ class RecordCodec:
             raise
         except Exception as error:  # a registered type's to_plain may raise anything
             msg = (
-                f"A value of type {_name(value)} can't be written: a registered type in it, or a "
-                f"change to it meanwhile, raised {type(error).__name__}"
+                f"A value of type {_name(value)} can't be written: the to_plain of a registered "
+                f"type, or a change to the value meanwhile, raised {type(error).__name__}"
             )
             raise SerializationError(msg) from error
 
@@ -181,7 +181,10 @@ class RecordCodec:
         return seal(key, entry, payload, head._replace(serializer=SERIALIZER_PICKLE), signature)
 
     def _host_signature(self) -> tuple[Head, Signature]:
-        """The host key's; made if there is none. Threads that do this at once get the same key."""
+        """The head and signature of the host key, which is made if it is missing.
+
+        Threads that make it at the same time get the same key.
+        """
         if self._host is None:
             self._host = self._accept(host_key(self._host_key_path or default_host_key_path()))
         return self._host
@@ -190,7 +193,7 @@ class RecordCodec:
         return Head(SERIALIZER_AUTO, signed=True, key_id=key.key_id), self._keyring.add(key)
 
     def _verifier(self, head: Head) -> Checksum | Signature:
-        """What must verify a record with this head, before anything in it is used."""
+        """The checksum or signature to verify before any use of a record with this head."""
         if not head.signed:
             if head.serializer == SERIALIZER_PICKLE:
                 msg = "The record is pickled and not signed: it was not written by tiered_cache"
@@ -198,7 +201,7 @@ class RecordCodec:
             if self._shared is not None:
                 msg = (
                     "The record is not signed, and this cache has a signing key: it was written "
-                    "before the key was set, or by somebody who does not have it"
+                    "before the key was set, or by a process without the key"
                 )
                 raise SignatureError(msg)
             return self._checksum
@@ -209,9 +212,9 @@ class RecordCodec:
         return signature
 
     def _find_key(self, key_id: bytes) -> Signature | None:
-        """The signature of the host key as it is now, if that is what `key_id` names.
+        """The signature of the present host key, if its id is `key_id`.
 
-        Once the file has been replaced, other processes sign with the new key: so does this one.
+        When the file was replaced, other processes sign with the new key. Then so does this one.
         """
         try:
             key = read_host_key(self._host_key_path or default_host_key_path())
@@ -226,7 +229,7 @@ class RecordCodec:
 def _pickled(value: object) -> bytes:
     try:
         return pickle.dumps(value, _PICKLE_PROTOCOL)
-    except Exception as error:  # pickling runs the classes' own code, which may raise anything
+    except Exception as error:  # pickling runs code of the classes, which may raise anything
         msg = (
             f"A value of type {_name(value)} can't be written: it is neither plain data nor a "
             f"registered type, and pickling it raised {type(error).__name__}. Register the type, "

@@ -1,4 +1,4 @@
-"""Checksums and signatures: what tells a record that was written from one that was changed."""
+"""Checksums and signatures, which reveal a record that was damaged or changed."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 __all__ = ["MIN_SECRET_BYTES", "Checksum", "Keyring", "Signature", "SigningKey"]
 
 MIN_SECRET_BYTES = 16
-"""Shorter secrets can be found by trying."""
+"""A shorter secret can be found by trial."""
 
 _PADDING = bytes(16)
 
 
 class SigningKey:
-    """A secret that signs records, and the 8 bytes that name it in them.
+    """A secret that signs records, and the 8 bytes that name it in records.
 
     Args:
-        secret: At least 16 bytes, best 32 random ones. It is used through BLAKE2b only.
+        secret: At least 16 bytes, preferably 32 random ones. It is used through BLAKE2b only.
 
     Attributes:
-        key_id: The first 8 bytes of a personalised BLAKE2b digest of the secret. Each id stands
-            for one algorithm, keyed BLAKE2b-256 (RFC 7693), so a record can't choose a weaker one.
+        key_id: The first 8 bytes of a personalised BLAKE2b digest of the secret. An id implies the
+            algorithm, keyed BLAKE2b-256 (RFC 7693), so a record can't choose a weaker one.
 
     Raises:
         ConfigurationError: The secret is too short.
@@ -52,14 +52,14 @@ class SigningKey:
         return f"SigningKey(id={self.key_id.hex()})"
 
     def signature(self, namespace: str) -> Signature:
-        """What signs the records of `namespace` with this key."""
+        """The signature of records of `namespace` under this key."""
         return Signature(hashlib.blake2b(key=self._secret, digest_size=32), namespace)
 
 
 class Keyring:
-    """The keys that records of one namespace may be signed with, by their id.
+    """The keys that may sign the records of one namespace, by their id.
 
-    Adding a key replaces the mapping, so that it may be read from any thread without a lock.
+    Adding a key replaces the mapping, so any thread may read it without a lock.
     """
 
     def __init__(self, namespace: str) -> None:
@@ -70,20 +70,20 @@ class Keyring:
         return f"Keyring({', '.join(sorted(each.hex() for each in self._signatures))})"
 
     def add(self, key: SigningKey) -> Signature:
-        """Accept what `key` has signed; what signs with it."""
+        """Accept records signed with `key`; return the signature that makes them."""
         signature = key.signature(self._namespace)
         self._signatures = {**self._signatures, key.key_id: signature}
         return signature
 
     def get(self, key_id: bytes) -> Signature | None:
-        """What verifies records that name `key_id`; `None` for an unknown key."""
+        """The signature that verifies records with `key_id`; `None` for an unknown key."""
         return self._signatures.get(key_id)
 
 
 class Checksum:
     """XXH3-128 of a record and its namespace, in canonical byte order, padded to 32 bytes.
 
-    It tells damage, not malice: anyone can compute it.
+    It reveals damage, not malice: an attacker can compute it too.
     """
 
     def __init__(self, namespace: str) -> None:
@@ -102,7 +102,7 @@ class Checksum:
         state.update(start)
         state.update(rest)
         if state.digest() + _PADDING != found:
-            msg = "The record's checksum does not fit: it is damaged, or of another namespace"
+            msg = "The record's checksum does not match: it is damaged, or of another namespace"
             raise CorruptRecordError(msg)
 
 
@@ -121,9 +121,9 @@ class Signature:
         return state.digest()
 
     def verify(self, found: bytes, start: bytes, rest: bytes | memoryview) -> None:
-        """Raise `SignatureError` unless `found` is that of `start` and `rest`; in constant time."""
+        """Raise `SignatureError` unless `found` is the signature of both; in constant time."""
         if not hmac.compare_digest(self((start, rest)), found):
-            msg = "The record's signature does not fit: it was changed after it was signed"
+            msg = "The record's signature does not match: it was changed after it was signed"
             raise SignatureError(msg)
 
 

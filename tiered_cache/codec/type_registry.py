@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tiered_cache._process.fork import fork_safe_lock
-from tiered_cache.codec.extensions import BY_TYPE
-from tiered_cache.codec.kinds import Mechanism, mechanism_for
+from tiered_cache.codec.extension_types import BY_TYPE
+from tiered_cache.codec.mechanisms import Mechanism, mechanism_for
 from tiered_cache.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _BUILT_IN = frozenset({type(None), bool, float, bytes, list, object, type, *BY_T
 
 
 class RegisteredType(NamedTuple):
-    """A type, its name in records, and how its objects become plain data and come back."""
+    """A type, its name in records, and the conversion of its objects to plain data and back."""
 
     cls: type[Any]
     name: str
@@ -29,10 +29,10 @@ class RegisteredType(NamedTuple):
 
 
 class TypeRegistry:
-    """The types whose objects records may contain, by the name that stands for them.
+    """The user-defined types that records may contain, by their names in records.
 
-    Names that come in records are looked up here and never imported, so nothing that a tier
-    returns can make a class appear that the program did not register.
+    A name in a record is looked up here and never imported. So bytes from a tier can only make
+    objects of classes that the program registered.
 
     Reading needs no lock; registering takes one. Types are never removed.
     """
@@ -50,29 +50,29 @@ class TypeRegistry:
         to_plain: Callable[[T], object] | None = None,
         from_plain: Callable[[Any], T] | None = None,
     ) -> type[T]:
-        """Allow objects of exactly `cls` in records; may be used as a decorator.
+        """Allow objects of exactly `cls` in records. May be used as a decorator.
 
         Enums, NamedTuples, dataclasses, attrs classes, pydantic models and `msgspec.Struct`s need
-        nothing more. Their objects come back field by field, without running `__init__` or
-        `__post_init__`; what is not a field is not kept.
+        no further argument. Their objects are restored field by field, without `__init__` or
+        `__post_init__`; attributes that are not fields are not kept.
 
         Args:
             cls: The type. Subclasses are other types.
-            name: What stands for it in records, by default its module and qualified name. Keep it
-                when the class moves, change it when what the fields mean changes.
-            to_plain: From an object to anything that can be written itself.
-            from_plain: From that to an object. It is given bytes that anyone who can write to an
-                unsigned tier may have chosen; whatever it raises makes the record corrupt.
+            name: Its name in records, by default the module and qualified name. Keep the name when
+                the class moves; change it when the meaning of a field changes.
+            to_plain: Makes plain data, or data of registered types, from an object.
+            from_plain: Makes an object from that data. The data is untrusted: any writer to an
+                unsigned tier may have chosen it. Any exception makes the record corrupt.
 
         Returns:
             `cls` itself.
 
         Raises:
-            ConfigurationError: The kind of class needs `to_plain` and `from_plain`, the name
-                stands for another class, or the class already has another name.
+            ConfigurationError: The kind of class needs `to_plain` and `from_plain`, the name is
+                that of another class, or the class already has another name.
         """
         if not isinstance(cls, type) or cls in _BUILT_IN:
-            msg = f"{cls!r} can't be registered: only user-defined classes can, and need to"
+            msg = f"{cls!r} can't be registered: register user-defined classes only, built-in types need none"
             raise ConfigurationError(msg)
         ways = _ways(cls, to_plain, from_plain)
         registered = RegisteredType(cls, name or _default_name(cls), *ways)
@@ -83,17 +83,17 @@ class TypeRegistry:
         return cls
 
     def by_type(self, cls: type[Any]) -> RegisteredType | None:
-        """How exactly `cls` is registered; `None` if it is not."""
+        """The registration of exactly `cls`; `None` for an unknown type."""
         return self._by_type.get(cls)
 
     def by_name(self, name: str) -> RegisteredType | None:
-        """What `name` stands for; `None` for an unknown name."""
+        """The registration under `name`; `None` for an unknown name."""
         return self._by_name.get(name)
 
     def _check_new(self, new: RegisteredType) -> None:
         same_name = self._by_name.get(new.name)
         if same_name is not None and same_name.cls is not new.cls:
-            msg = f"The name {new.name!r} already stands for another class: pass name= to register"
+            msg = f"The name {new.name!r} is already the name of another class: pass another name="
             raise ConfigurationError(msg)
         same_type = self._by_type.get(new.cls)
         if same_type is not None and same_type.name != new.name:
@@ -105,7 +105,7 @@ def _default_name(cls: type[Any]) -> str:
     if "<" in cls.__qualname__:
         msg = (
             f"{cls.__qualname__} is defined inside a function, so its name does not identify it: "
-            "move it to the module, or pass name="
+            "move it to module level, or pass name="
         )
         raise ConfigurationError(msg)
     return f"{cls.__module__}.{cls.__qualname__}"

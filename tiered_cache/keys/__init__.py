@@ -1,8 +1,12 @@
-"""Keys: the strings that entries are stored under, and how arguments become such strings."""
+"""Keys of entries: the rules for them, and the keys of function calls.
+
+The package imports `errors` only. Every package above it may import it.
+"""
 
 from __future__ import annotations
 
-from tiered_cache.keys.canonical import MAX_DEPTH, arguments_key
+from tiered_cache.keys.canonical import arguments_key
+from tiered_cache.keys.encoding import MAX_DEPTH
 from tiered_cache.keys.function import FunctionKey
 from tiered_cache.keys.names import (
     MAX_KEY_BYTES,

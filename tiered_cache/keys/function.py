@@ -6,38 +6,40 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.errors import ConfigurationError, InvalidKeyError
-from tiered_cache.keys.canonical import UnstableError, digest_of, encode, parts, text
-from tiered_cache.keys.identity import module_identity, qualified
+from tiered_cache.keys.canonical import digest_of, encode
+from tiered_cache.keys.encoding import parts, text
+from tiered_cache.keys.qualified_names import module_identity, qualified
+from tiered_cache.keys.unstable import UnstableError
 
 if TYPE_CHECKING:
     import inspect
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["FunctionKey", "closed_over"]
+__all__ = ["FunctionKey", "check_version", "closed_over"]
 
 
 class FunctionKey:
-    """Makes the keys of the calls of one function: `module.qualname:digest`.
+    """Makes the keys of the calls of one function: `module.qualname:digest`. Thread-safe.
 
-    Calls that bind the same values to the same parameters have the same key, however they are
-    written: positionally, by keyword, or by leaving a default out. Thread-safe.
+    Calls that bind the same values to the same parameters have the same key, whether an argument
+    is positional, a keyword or a default.
 
-    The values of the variables that it closes over are part of the key as far as they are hashable
-    and have a stable encoding when this is made: two functions that one factory made with other
-    parameters have other keys. Whatever else it uses is not, nor is its code: make the former a
-    parameter, and change `version` with the latter.
+    Variables that the function closes over are part of the key if they are hashable and have a
+    stable encoding when this object is made. So two functions that one factory made with different
+    parameters have different keys. Other values that the function uses, and its code, are not part
+    of the key: pass such a value as a parameter, and change `version` with the code.
 
     Args:
         func: The function. Its module and qualified name must identify it.
         version: Part of the digest.
-        ignore: The names of parameters that are left out of the digest.
+        ignore: The names of parameters that the digest leaves out.
 
     Attributes:
-        prefix: What comes before the colon: `module.qualname`.
+        prefix: The text before the colon: `module.qualname`.
 
     Raises:
         InvalidKeyError: `func` is a lambda, bound to an object, or has no name or signature.
-        ConfigurationError: `ignore` names something that is not a parameter.
+        ConfigurationError: `version` is no text, or `ignore` names an unknown parameter.
     """
 
     def __init__(
@@ -47,22 +49,18 @@ class FunctionKey:
         version: str = "",
         ignore: Iterable[str] = (),
     ) -> None:
-        self.prefix, self._salt = _identify(func, version)
+        self.prefix, self._salt = _identify(func, check_version(version))
         self._salt += closed_over(func)
         self._signature = _signature(func, self.prefix)
         parameters = self._signature.parameters
-        ignored = {ignore} if isinstance(ignore, str) else set(ignore)
-        if not ignored <= parameters.keys():
-            unknown = ", ".join(sorted(ignored - parameters.keys()))
-            msg = f"ignore= names {unknown}, and {self.prefix} has the parameters {', '.join(parameters)}"
-            raise ConfigurationError(msg)
-        self._slots = [(name, text(b"s", name)) for name in sorted(parameters.keys() - ignored)]
+        digested = parameters.keys() - _ignored(ignore, self.prefix, parameters)
+        self._slots = [(name, text(b"s", name)) for name in sorted(digested)]
         every = parameters.values()
         self._defaults = {
             each.name: each.default for each in every if each.default is not each.empty
         }
         self._positional = [each.name for each in every if each.kind is each.POSITIONAL_OR_KEYWORD]
-        # Where it is false, only inspect knows how arguments bind.
+        # False for signatures that only inspect can bind.
         self._simple = all(
             each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY) for each in every
         )
@@ -78,9 +76,9 @@ class FunctionKey:
         """The key of the call `func(*args, **kwargs)`.
 
         Raises:
-            InvalidKeyError: An argument has no stable encoding; the message says which and what
-                to do about it.
-            TypeError: The arguments don't fit the signature, as when calling it.
+            InvalidKeyError: An argument has no stable encoding. The message names it and the
+                remedies.
+            TypeError: The arguments don't fit the signature, as in the call itself.
         """
         if not kwargs and len(args) == self._arity:
             values = [args[index] for index in self._indexes]
@@ -90,7 +88,7 @@ class FunctionKey:
         return f"{self.prefix}:{digest_of(self._salt, self.prefix, self._slots, values)}"
 
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The value of every parameter."""
+        """The value of each parameter."""
         if self._simple and len(args) <= len(self._positional):
             given = dict(zip(self._positional, args, strict=False))
             bound = {**self._defaults, **given, **kwargs}
@@ -103,8 +101,34 @@ class FunctionKey:
         return bound_arguments.arguments
 
 
+def check_version(version: str) -> str:
+    """`version` itself, if it is text.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    if not isinstance(version, str):
+        msg = f"version={version!r} must be text, such as version='2'"
+        raise ConfigurationError(msg)
+    return version
+
+
+def closed_over(func: Callable[..., Any]) -> bytes:
+    """The encodings of the immutable variables that `func` closes over."""
+    names = getattr(getattr(func, "__code__", None), "co_freevars", ())
+    encoded = []
+    for name, cell in zip(names, getattr(func, "__closure__", None) or (), strict=False):
+        try:
+            value = cell.cell_contents
+            hash(value)  # a list would change the key with each change of the list
+            encoded.append(parts(b"c", [text(b"s", name), encode(value)]))
+        except (UnstableError, TypeError, ValueError, RecursionError):
+            continue  # also a recursive function: its own cell is still empty
+    return b"".join(encoded)
+
+
 def _identify(func: Callable[..., Any], version: str) -> tuple[str, bytes]:
-    """The prefix of the function's keys, and what else tells it from other functions."""
+    """The prefix of the function's keys, and a salt that distinguishes it from other functions."""
     name: str = getattr(func, "__qualname__", "")
     module: str | None = getattr(func, "__module__", None)
     if not name or module is None:
@@ -127,22 +151,23 @@ def _identify(func: Callable[..., Any], version: str) -> tuple[str, bytes]:
     return f"{shown}.{name}", salt
 
 
-def closed_over(func: Callable[..., Any]) -> bytes:
-    """The encoded variables that `func` closes over, as far as nobody can change their values."""
-    names = getattr(getattr(func, "__code__", None), "co_freevars", ())
-    encoded = []
-    for name, cell in zip(names, getattr(func, "__closure__", None) or (), strict=False):
-        try:
-            value = cell.cell_contents
-            hash(value)  # a list would make another key after each change of it
-            encoded.append(parts(b"c", [text(b"s", name), encode(value)]))
-        except (UnstableError, TypeError, ValueError, RecursionError):
-            continue  # among them a function that calls itself: its cell is still empty
-    return b"".join(encoded)
+def _ignored(ignore: Iterable[str], function: str, parameters: Mapping[str, object]) -> set[str]:
+    if isinstance(ignore, str):
+        ignore = (ignore,)
+    try:
+        ignored = set(ignore)
+    except TypeError:
+        msg = f"ignore={ignore!r} must be names of parameters, such as ignore=('self',)"
+        raise ConfigurationError(msg) from None
+    if not ignored <= parameters.keys():
+        unknown = ", ".join(sorted(map(str, ignored - parameters.keys())))
+        msg = f"ignore= names {unknown}, and {function} has the parameters {', '.join(parameters)}"
+        raise ConfigurationError(msg)
+    return ignored
 
 
 def _signature(func: Callable[..., Any], name: str) -> inspect.Signature:
-    import inspect  # as long to import as the rest of this package
+    import inspect  # takes as long to import as the rest of this package
 
     try:
         return inspect.signature(func)

@@ -1,4 +1,4 @@
-"""Which strings are keys and which are names of namespaces."""
+"""The rules for keys and for names of namespaces."""
 
 from __future__ import annotations
 
@@ -16,41 +16,43 @@ __all__ = [
 ]
 
 MAX_KEY_BYTES = 65_536
-"""The longest key, in bytes of UTF-8. What is longer belongs into a digest of it."""
+"""The length of the longest key, in bytes of UTF-8."""
 
 VIEW_SEPARATOR = "\x1f"
-"""Begins the keys of namespace views, and only them: the separator, the view's name, the separator
-again, and the key within the view. Names can't contain it, so no two views share a key."""
+"""The first character of keys in namespace views, and of no other keys.
+
+Such a key is the separator, the name of the view, the separator, and the key within the view. Names
+can't contain the separator, so no two views share a key."""
 
 TAG_PREFIX = 2 * VIEW_SEPARATOR
-"""Begins the keys under which the versions of tags are: no view has an empty name."""
+"""The prefix of the keys of tag versions. No view has an empty name, so no other key begins so."""
 
-# Not with a dot in front: the disk tier names a directory after it.
+# No dot in front: the name is also a directory of the disk tier, which would be hidden.
 _NAMESPACE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
 def check_key(key: str) -> str:
-    """`key` itself, as an exact `str`, if it can be used as a key.
+    """`key` as an exact `str`, if it is a usable key.
 
     Raises:
-        InvalidKeyError: It is not a string, is empty, is longer than `MAX_KEY_BYTES`, begins with
+        InvalidKeyError: It is no string, is empty, is longer than `MAX_KEY_BYTES`, begins with
             `VIEW_SEPARATOR`, or has lone surrogates, which no shared store can hold as text.
     """
     if type(key) is str and key.isascii() and key[:1] >= " " and len(key) <= MAX_KEY_BYTES:
-        return key  # as nearly every key is
+        return key  # nearly every key
     if not isinstance(key, str):
         msg = (
-            f"A key must be a string, not {type(key).__name__}: convert it yourself, so that it is "
-            "clear that 1 and '1' are different keys"
+            f"A key must be a string, not {type(key).__name__}: convert it yourself, for example "
+            "with repr(), which keeps 1 and '1' apart"
         )
         raise InvalidKeyError(msg)
     if type(key) is not str:
-        key = str.__str__(key)  # a StrEnum member, say, whose class other stores don't know
+        key = str.__str__(key)  # for example a member of a StrEnum, which shared stores don't know
     if not key:
         msg = "A key must not be empty"
         raise InvalidKeyError(msg)
     if key[0] == VIEW_SEPARATOR:
-        msg = "A key must not begin with U+001F, which sets namespaces apart: use namespace()"
+        msg = "A key must not begin with U+001F, which separates namespaces: use namespace()"
         raise InvalidKeyError(msg, key=key)
     if len(key) > MAX_KEY_BYTES or not key.isascii():
         _check_encoded(key)
@@ -58,7 +60,7 @@ def check_key(key: str) -> str:
 
 
 def view_of(key: str) -> str:
-    """The view that a full key belongs to, such as `"a"` or, of a view of a view, `"a/b"`."""
+    """The view of a full key, such as `"a"`, or `"a/b"` for a view of a view; `""` for none."""
     names = []
     start = 0
     while key.startswith(VIEW_SEPARATOR, start):
@@ -69,13 +71,13 @@ def view_of(key: str) -> str:
 
 
 def check_namespace(name: str) -> str:
-    """`name` itself if it can be the name of a namespace.
+    """`name` as an exact `str`, if it is a usable name of a namespace.
 
     Raises:
-        InvalidKeyError: It is anything but 1 to 64 ASCII letters, digits, `_`, `-` and, not in front, `.`.
+        InvalidKeyError: It is not 1 to 64 ASCII letters, digits, `_`, `-` and, except in front, `.`.
     """
     if not isinstance(name, str) or _NAMESPACE.fullmatch(name) is None:
-        msg = "A namespace's name must be 1 to 64 ASCII letters, digits, '_', '-' and, not in front, '.'"
+        msg = "The name of a namespace must be 1 to 64 ASCII letters, digits, '_', '-' and, except in front, '.'"
         raise InvalidKeyError(msg)
     return str.__str__(name)
 
@@ -84,8 +86,8 @@ def _check_encoded(key: str) -> None:
     try:
         size = len(key.encode())
     except UnicodeEncodeError:
-        msg = "A key must be text that UTF-8 can hold: it has lone surrogates (an undecodable file name?)"
+        msg = "A key must be text that UTF-8 can hold, without lone surrogates, which undecodable file names have: use a digest of it"
         raise InvalidKeyError(msg, key=key) from None
     if size > MAX_KEY_BYTES:
-        msg = f"A key must not be longer than {MAX_KEY_BYTES} bytes of UTF-8, and this has {size}: use a digest of it"
+        msg = f"A key must be at most {MAX_KEY_BYTES} bytes of UTF-8, and this one has {size}: use a digest of it"
         raise InvalidKeyError(msg, key=key)

@@ -1,8 +1,8 @@
-"""The serializer `auto`: MessagePack that keeps exact types, from a closed registry.
+"""The serializer `auto`: MessagePack with exact types, from a closed set of types.
 
 Plain data (`None`, `bool`, `int`, `float`, `str`, `bytes`, `list`, and `dict` with such keys) is
-MessagePack as msgspec writes it. Everything else is one of the extensions of
-`codec.extensions`, or an object of a type in the `TypeRegistry`.
+MessagePack as msgspec writes it. Any other value is an extension of `codec.extension_types`, or an
+object of a type in the `TypeRegistry`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tiered_cache.codec.extensions import (
+from tiered_cache.codec.extension_types import (
     BY_TYPE,
     EXTENSIONS,
     MAPPING_CODE,
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 __all__ = ["MAX_DEPTH", "AutoSerializer"]
 
 MAX_DEPTH = 200
-"""How deep values may be nested. Reading recurses, and must not run out of stack where writing
-did not."""
+"""The levels to which values may be nested. Reading recurses: it must not exhaust a stack that
+sufficed for writing."""
 
 _MAX_CONTAINERS = 10_000_000
-"""A structure whose parts are shared can unfold to exponentially more than it holds; this is
-where unfolding stops."""
+"""The most containers in one value. Shared parts are written once for each reference, so a small
+structure can unfold to exponentially many."""
 
 _SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 _CHECKED_SCALARS = _SCALARS - {int, str}
@@ -44,13 +44,13 @@ _Ext = msgspec.msgpack.Ext
 
 
 class AutoSerializer:
-    """Turns values into bytes and back, `type(x) is type(y)` at every level. Thread-safe.
+    """Turns values into bytes and back, with the exact type at every level. Thread-safe.
 
-    Writing walks through the value in Python; reading is one decode in C that calls back for
-    extensions only. Objects that a value refers to twice are written twice.
+    Writing walks through the value in Python. Reading is one decode in C, which calls Python for
+    extensions only. An object with two references in a value is written twice.
 
     Args:
-        registry: The user-defined types that may occur. Types may be registered at any time.
+        registry: The user-defined types to accept. More may be registered at any time.
     """
 
     def __init__(self, registry: TypeRegistry) -> None:
@@ -72,28 +72,29 @@ class AutoSerializer:
         """The bytes of `value`.
 
         Raises:
-            NotPlainError: It contains something that is neither plain, standard nor registered,
-                or itself, or is nested deeper than `MAX_DEPTH`.
-            Exception: Whatever the `to_plain` of a registered type raises.
+            NotPlainError: A part of it is neither plain data nor of a standard or registered
+                type, or it contains itself or is nested deeper than `MAX_DEPTH`.
+            Exception: Any exception of a registered type's `to_plain`.
         """
         try:
             try:
                 if type(value) in _SCALARS:
                     return _encode(value)
-                return _encode(_Walk(self._registry, _SCALARS).wrap(value, 0))
+                return _encode(_ExtensionWalk(self._registry, _SCALARS).wrap(value, 0))
             except (OverflowError, UnicodeEncodeError):
-                # An int beyond 64 bits or a lone surrogate: rare, so only then is each one checked.
-                return _encode(_Walk(self._registry, _CHECKED_SCALARS).wrap(value, 0))
+                # An int beyond 64 bits or a lone surrogate. They are rare, so ints and strings are
+                # checked one by one only after such a failure.
+                return _encode(_ExtensionWalk(self._registry, _CHECKED_SCALARS).wrap(value, 0))
         except RecursionError:
-            msg = "it is nested too deeply for what is left of the stack"
+            msg = "it is nested too deeply for the rest of the stack"
             raise NotPlainError(msg) from None
 
     def decode(self, data: bytes | memoryview) -> Any:
         """The value of `data`, which may be hostile.
 
         Raises:
-            CorruptRecordError: They are not what `encode` writes.
-            UnsupportedRecordError: They need an extension or a type that is not known here.
+            CorruptRecordError: `encode` does not write such bytes.
+            UnsupportedRecordError: They need an extension or a type that is unknown here.
         """
         try:
             return self._decode(data)
@@ -102,7 +103,7 @@ class AutoSerializer:
         except NotImplementedError as error:
             msg = "The record holds a type that this platform does not have"
             raise UnsupportedRecordError(msg) from error
-        except Exception as error:  # whatever hostile bytes make a constructor raise
+        except Exception as error:  # hostile bytes can make a constructor raise anything
             msg = f"The record's payload can't be decoded ({type(error).__name__})"
             raise CorruptRecordError(msg) from error
 
@@ -123,8 +124,11 @@ class AutoSerializer:
         return registered.from_plain(plain)
 
 
-class _Walk:
-    """One walk through one value, which gives the same object where nothing needs an extension."""
+class _ExtensionWalk:
+    """One walk through one value, replacing the parts that need an extension.
+
+    A part that needs none is returned as the same object, without a copy.
+    """
 
     __slots__ = ("_containers", "_registry", "_scalars")
 
@@ -134,7 +138,7 @@ class _Walk:
         self._containers = 0
 
     def wrap(self, value: Any, depth: int) -> Any:
-        """What to encode for `value`."""
+        """The object to encode in place of `value`."""
         kind = type(value)
         if kind in self._scalars:
             return value
@@ -193,7 +197,7 @@ class _Walk:
         raise NotPlainError(msg)
 
     def _extension(self, code: int, packed: object, depth: int) -> Any:
-        if type(packed) is list:  # which is new: only what is in it counts
+        if type(packed) is list:  # made by pack, so the list itself needs no extension
             return _Ext(code, _encode(self._wrap_list(packed, depth)))
         return _Ext(code, _encode(self.wrap(packed, depth)))
 

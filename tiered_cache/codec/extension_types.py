@@ -1,7 +1,7 @@
-"""The standard types that MessagePack would flatten or can't hold, each with its extension code.
+"""The MessagePack extensions of standard types that MessagePack would flatten or can't hold.
 
-The table is closed, and a code never changes its meaning: records outlive the program that wrote
-them. `docs/reference/record-format.md` lists it.
+The table is closed, and a code never changes its meaning, because records outlive the program that
+wrote them. `docs/reference/record-format.md` lists the codes.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ __all__ = [
 ]
 
 MAPPING_CODE = 1
-"""A `dict` with keys that MessagePack can't hold as they are: its keys and values in turn."""
+"""A `dict` with keys that MessagePack can't hold: a list of its keys and values in turn."""
 OBJECT_CODE = 2
-"""An object of a registered type: its registered name, and its plain data."""
+"""An object of a registered type: the registered name and the plain data."""
 
 _MAX_FRACTION_BITS = 4096
-"""Reducing a fraction takes time quadratic in its size, which hostile bytes would use."""
+"""Hostile bytes must not cost quadratic time, which reducing a large fraction does."""
 
 _FACTORIES: dict[str, type] = {
     kind.__name__: kind for kind in (bool, int, float, str, bytes, list, dict, set, tuple)
 }
-"""What a `defaultdict` may make its values with: calling these runs nobody's code."""
+"""The factories that a `defaultdict` may have: calling one of them runs no user code."""
 
 
 class NotPlainError(Exception):
-    """A value is not plain data; the message says what in it is not."""
+    """A value is not plain data. The message names the part at fault."""
 
 
 class Extension(NamedTuple):
-    """How one standard type is written and read.
+    """The MessagePack extension of one standard type.
 
     Attributes:
-        code: The MessagePack extension code.
-        kind: The type, exactly: its subclasses are other types.
-        pack: From a value to what is encoded in its place: a scalar, or a new list whose items may
+        code: The extension code.
+        kind: The exact type. Its subclasses are other types.
+        pack: Makes the data to encode from a value: a scalar, or a new list with items that may
             need extensions themselves. May raise `NotPlainError`.
-        shape: The type that msgspec checks what is read against, in C.
-        unpack: From that to the value. `None` where msgspec builds the value itself. May raise
-            anything: the bytes are then corrupt.
+        shape: The type of the data, which msgspec checks in C when it reads.
+        unpack: Makes the value from the data; `None` where msgspec builds it. Any exception means
+            that the bytes are corrupt.
     """
 
     code: int
@@ -147,7 +147,7 @@ def _check_fraction(parts: Iterable[int], error: type[Exception]) -> None:
 def _pack_path(value: pathlib.PurePath) -> object:
     text = str(value)
     if type(value)(text) != value:
-        msg = "it has a path that its text does not describe"
+        msg = "it has a path that differs from the path of its text"
         raise NotPlainError(msg)
     return text
 
@@ -158,7 +158,7 @@ def _pack_slice(value: Any) -> object:
 
 def _pack_exact_mapping(value: Any) -> object:
     if value.__dict__:
-        msg = f"it has a {type(value).__name__} with attributes of its own"
+        msg = f"it has a {type(value).__name__} with extra attributes"
         raise NotPlainError(msg)
     return pairs_of(value)
 
@@ -169,7 +169,7 @@ def _pack_defaultdict(value: defaultdict[Any, Any]) -> object:
         return [None, pairs_of(value)]
     name = getattr(factory, "__name__", "")
     if _FACTORIES.get(name) is not factory:
-        msg = "it has a defaultdict whose factory is not a built-in type"
+        msg = "it has a defaultdict with a factory other than a built-in type"
         raise NotPlainError(msg)
     return [name, pairs_of(value)]
 

@@ -1,12 +1,12 @@
-"""How objects of user-defined classes become plain data and come back, by the kind of class.
+"""Conversion between objects of user-defined classes and plain data, for each kind of class.
 
-An object comes back as `copy` and `pickle` bring it back: field by field, without `__init__`,
-`__post_init__` or validators (`msgspec.Struct`, which can't be made otherwise, excepted). So it
-is exactly what was written, and bytes from a tier make none of the class's code run. What is not
-a field (a cached property, say) is not kept.
+Reading restores an object as `copy` and `pickle` do: field by field, without `__init__`,
+`__post_init__` or validators. So the object equals the one that was written, and bytes from a tier
+run none of its class's code. (`msgspec.Struct` is the exception: only its constructor can make
+one.) Attributes that are not fields, such as a cached property, are not kept.
 
-The fields are written with their names. A record of a class whose fields have changed since is
-refused, because it would give an object that its class could not have made.
+Fields are written with their names. A record is refused if the fields of its class have changed
+since: it would make an object that the class itself could not make.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from tiered_cache.codec.extensions import NotPlainError
+from tiered_cache.codec.extension_types import NotPlainError
 from tiered_cache.errors import ConfigurationError, UnsupportedRecordError
 
 if TYPE_CHECKING:
@@ -29,17 +29,17 @@ _ATTRS_HASH = "_attrs_cached_hash"
 
 
 class Mechanism(NamedTuple):
-    """Both ways between an object of one class and plain data."""
+    """The conversion between objects of one class and plain data, in both directions."""
 
     to_plain: Callable[[Any], object]
     from_plain: Callable[[Any], object]
 
 
 def mechanism_for(cls: type[Any]) -> Mechanism:
-    """The generic mechanism for the kind of class that `cls` is.
+    """The generic mechanism for the kind of class of `cls`.
 
     Raises:
-        ConfigurationError: There is none for it.
+        ConfigurationError: This kind of class has none.
     """
     if issubclass(cls, enum.Flag):
         return Mechanism(lambda member: member.value, cls)
@@ -50,7 +50,7 @@ def mechanism_for(cls: type[Any]) -> Mechanism:
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         return _for_named_tuple(cls)
     own: Any = cls
-    # In the class itself: an undecorated subclass may have attributes that are not fields.
+    # In the class itself, because an undecorated subclass may have attributes that are not fields.
     if "__dataclass_fields__" in vars(cls):
         return _for_fields(cls, [field.name for field in dataclasses.fields(own)])
     if "__attrs_attrs__" in vars(cls):
@@ -68,7 +68,7 @@ def _for_enum(cls: type[enum.Enum]) -> Mechanism:
     def from_plain(name: Any) -> object:
         member = cls.__members__.get(name)
         if member is None:
-            msg = f"{cls.__qualname__} has no longer the member that was written"
+            msg = f"{cls.__qualname__} no longer has the member in the record"
             raise UnsupportedRecordError(msg)
         return member
 
@@ -113,7 +113,7 @@ def _for_fields(cls: type[Any], fields: Iterable[str]) -> Mechanism:
 
 
 def _caches_its_hash(cls: type[Any]) -> bool:
-    """Whether it is an attrs class with `cache_hash=True`, whose `__hash__` expects the cache."""
+    """Whether `cls` is an attrs class with `cache_hash=True`: its `__hash__` expects the cache."""
     code = getattr(cls.__hash__, "__code__", None)
     return code is not None and _ATTRS_HASH in code.co_names
 
@@ -164,12 +164,12 @@ def _for_pydantic(cls: type[Any]) -> Mechanism:
 
 
 def _checker(cls: type[Any], names: Iterable[str]) -> Callable[[Any], None]:
-    """What refuses plain data that is not a dict with exactly these `names`."""
+    """A check that plain data is a dict with exactly these `names`."""
     expected = set(names)
 
     def check(plain: Any) -> None:
         if type(plain) is not dict or plain.keys() != expected:
-            msg = f"{cls.__qualname__} was written with other fields than it has here"
+            msg = f"{cls.__qualname__} has other fields here than in the record"
             raise UnsupportedRecordError(msg)
 
     return check

@@ -1,28 +1,32 @@
-"""The names by which functions and classes are the same in every process."""
+"""Qualified names of functions and classes, the same in every process."""
 
 from __future__ import annotations
 
 import os.path
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tiered_cache.keys.canonical import UnstableError, parts, text
+from tiered_cache.keys.encoding import parts, text
+from tiered_cache.keys.unstable import UnstableError
+
+if TYPE_CHECKING:
+    from tiered_cache.keys.encoding import Encode
 
 __all__ = ["encode_named", "module_identity", "qualified"]
 
 _MAIN = ("__main__", "__mp_main__")
-"""The main program, in itself and in the processes that `multiprocessing` spawns for it."""
+"""The names of the main program: in its own process, and in those that `multiprocessing` spawns."""
 
 
 def module_identity(module: str, namespace: dict[str, Any]) -> tuple[str, str]:
-    """A module's name for people, and what must be added to it to tell it from all others.
+    """A module's name for messages, and the text that distinguishes it from all others.
 
-    Every script is called `__main__`, so a script is told apart by its file, and a module that is
-    run with `python -m` by its real name. An interactive session has neither.
+    Every script is called `__main__`, so a script is distinguished by its file, and a module that
+    runs with `python -m` by its real name. An interactive session has neither.
 
     Args:
         module: The module's `__name__`.
-        namespace: Its globals.
+        namespace: The module's globals.
     """
     if module not in _MAIN:
         return module, ""
@@ -34,16 +38,16 @@ def module_identity(module: str, namespace: dict[str, Any]) -> tuple[str, str]:
 
 
 def qualified(kind: type) -> bytes:
-    """The encoded name of a class whose instances are encoded by their parts."""
+    """The encoding of a class, as part of the encodings of its instances."""
     return _identified(b"q", kind.__module__, kind.__qualname__)
 
 
-def encode_named(value: Any, _depth: int) -> bytes:
-    """The encoding of a function or class: its name, if that leads to it.
+def encode_named(value: Any, _depth: int, _encode: Encode) -> bytes:
+    """The encoding of a function or class: its qualified name.
 
     Raises:
-        UnstableError: It is a lambda, local, bound to an object, or not what its name stands for
-            (a wrapper that took over the name of what it wraps, say).
+        UnstableError: The name does not lead back to the value. It is a lambda, local, bound to an
+            object, or a wrapper that took the name of the function that it wraps.
     """
     name: str = value.__qualname__
     module: str = getattr(value, "__module__", None) or ""
@@ -51,8 +55,8 @@ def encode_named(value: Any, _depth: int) -> bytes:
     for part in name.split("."):
         found = getattr(found, part, None)
     if found is not value:
-        what = "class" if isinstance(value, type) else "function"
-        reason = f"is the {what} {name}, which can't be found under that name in its module"
+        kind = "class" if isinstance(value, type) else "function"
+        reason = f"is the {kind} {name}, which can't be found under that name in its module"
         raise UnstableError(reason)
     return _identified(b"Q", module, name)
 
