@@ -1,9 +1,9 @@
-"""Policies by name, for configuration: `"sieve"`, `"write_through"`, or anybody's own."""
+"""Policies by name, for configuration: `"sieve"`, `"write_through"`, or those of other packages."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,22 +19,10 @@ if TYPE_CHECKING:
         WritePolicy,
     )
 
-__all__ = [
-    "ENTRY_POINT_GROUP",
-    "PolicyKind",
-    "PolicyLookupError",
-    "admission_policy",
-    "eviction_policy",
-    "expiry_policy",
-    "policy_names",
-    "promotion_policy",
-    "refresh_policy",
-    "statistics_policy",
-    "write_policy",
-]
+__all__ = ["ENTRY_POINT_GROUP", "PolicyKind", "PolicyLookupError", "find_policy", "policy_names"]
 
 ENTRY_POINT_GROUP: Final = "tiered_cache.policies"
-"""Where installed packages register their policies, each as `kind.name`: `eviction.acme`."""
+"""The entry-point group of policies in installed packages, each named `kind.name`: `eviction.acme`."""
 
 PolicyKind = Literal[
     "admission", "eviction", "expiry", "promotion", "refreshing", "statistics", "writing"
@@ -84,109 +72,69 @@ _BUILT_IN: dict[PolicyKind, dict[str, str]] = {
         "write_through": "WriteThrough",
     },
 }
-"""Class names by policy name. Kind and name are also the folder and the module, which is imported
-when the policy is asked for."""
+"""Class names by policy name. The kind is also the folder of the class, and the name its module."""
 
 
 class PolicyLookupError(LookupError):
-    """No policy has the name, or the one that has it can't be loaded; the message says which do."""
+    """No policy has the name, or its package can't be loaded. The message lists the names."""
 
 
-def admission_policy(name: str) -> Callable[..., AdmissionPolicy]:
-    """The admission policy called `name`, to be called with its options.
+@overload
+def find_policy(kind: Literal["admission"], name: str) -> Callable[..., AdmissionPolicy]: ...
+@overload
+def find_policy(kind: Literal["eviction"], name: str) -> Callable[..., EvictionPolicy]: ...
+@overload
+def find_policy(kind: Literal["expiry"], name: str) -> Callable[..., ExpiryPolicy]: ...
+@overload
+def find_policy(kind: Literal["promotion"], name: str) -> Callable[..., PromotionPolicy]: ...
+@overload
+def find_policy(kind: Literal["refreshing"], name: str) -> Callable[..., RefreshPolicy]: ...
+@overload
+def find_policy(kind: Literal["statistics"], name: str) -> Callable[..., StatisticsPolicy]: ...
+@overload
+def find_policy(kind: Literal["writing"], name: str) -> Callable[..., WritePolicy]: ...
+@overload
+def find_policy(kind: PolicyKind, name: str) -> Callable[..., object]: ...
+def find_policy(kind: PolicyKind, name: str) -> Callable[..., Any]:
+    """The class or factory of the policy `name`; imports its module.
 
-    Raises:
-        PolicyLookupError: There is none, or it can't be loaded.
-    """
-    found: Callable[..., AdmissionPolicy] = _find("admission", name)
-    return found
-
-
-def eviction_policy(name: str) -> Callable[..., EvictionPolicy]:
-    """The eviction policy called `name`, to be called with `(maxsize, getsizeof=None)`.
-
-    Raises:
-        PolicyLookupError: There is none, or it can't be loaded.
-    """
-    found: Callable[..., EvictionPolicy] = _find("eviction", name)
-    return found
-
-
-def expiry_policy(name: str) -> Callable[..., ExpiryPolicy]:
-    """The expiry policy called `name`, to be called with its options.
-
-    Raises:
-        PolicyLookupError: There is none, or it can't be loaded.
-    """
-    found: Callable[..., ExpiryPolicy] = _find("expiry", name)
-    return found
-
-
-def refresh_policy(name: str) -> Callable[..., RefreshPolicy]:
-    """The refresh policy called `name`, to be called with its options.
+    An eviction policy is called with `(maxsize, getsizeof=None)` and its options, any other policy
+    with its options. Case does not matter, and `-` is `_`. A built-in name wins over an installed
+    package, which must not change the meaning of `"lru"`.
 
     Raises:
-        PolicyLookupError: There is none, or it can't be loaded.
+        PolicyLookupError: No policy has the name, or its package can't be loaded.
     """
-    found: Callable[..., RefreshPolicy] = _find("refreshing", name)
-    return found
-
-
-def statistics_policy(name: str) -> Callable[..., StatisticsPolicy]:
-    """The statistics policy called `name`, to be called with its options.
-
-    Raises:
-        PolicyLookupError: There is none, or it can't be loaded.
-    """
-    found: Callable[..., StatisticsPolicy] = _find("statistics", name)
-    return found
-
-
-def promotion_policy(name: str) -> Callable[..., PromotionPolicy]:
-    """The promotion policy called `name`, to be called with its options.
-
-    Raises:
-        PolicyLookupError: There is none, or it can't be loaded.
-    """
-    found: Callable[..., PromotionPolicy] = _find("promotion", name)
-    return found
-
-
-def write_policy(name: str) -> Callable[..., WritePolicy]:
-    """The write policy called `name`, to be called with its options.
-
-    Raises:
-        PolicyLookupError: There is none, or it can't be loaded.
-    """
-    found: Callable[..., WritePolicy] = _find("writing", name)
+    wanted = _normalized(name)
+    class_name = _BUILT_IN[kind].get(wanted)
+    if class_name is None:
+        return _load(kind, name, _registered(kind).get(wanted))
+    found: Callable[..., Any] = getattr(
+        import_module(f"tiered_cache_policies.{kind}.{wanted}"), class_name
+    )
     return found
 
 
 def policy_names(kind: PolicyKind) -> tuple[str, ...]:
-    """All names of one kind, sorted: ours and those that installed packages register."""
+    """The names of one kind, built-in and of installed packages, sorted."""
     return tuple(sorted({*_BUILT_IN[kind], *_registered(kind)}))
 
 
-def _find(kind: PolicyKind, name: str) -> Any:
-    """Ours first: a package that is merely installed must not change what `"lru"` means."""
-    wanted = _normalized(name)
-    class_name = _BUILT_IN[kind].get(wanted)
-    if class_name is not None:
-        return getattr(import_module(f"tiered_cache_policies.{kind}.{wanted}"), class_name)
-    point = _registered(kind).get(wanted)
+def _load(kind: PolicyKind, name: str, point: EntryPoint | None) -> Callable[..., Any]:
     if point is None:
         msg = f"{name!r} is not a policy of the kind {kind}: use one of {', '.join(policy_names(kind))}"
         raise PolicyLookupError(msg)
     try:
-        return point.load()
-    except Exception as error:  # whatever somebody else's module raises while it is imported
+        found: Callable[..., Any] = point.load()
+    except Exception as error:  # importing the other package's module may raise anything
         owner = point.dist.name if point.dist is not None else "an installed package"
         msg = f"the policy {name!r} of {owner} can't be loaded from {point.value}: {error!r}"
         raise PolicyLookupError(msg) from error
+    return found
 
 
 def _registered(kind: PolicyKind) -> dict[str, EntryPoint]:
-    # Imported here because it takes longer to import than this whole package, and few need it.
+    # Imported here because it takes longer to import than this package, and few programs need it.
     from importlib.metadata import entry_points
 
     prefix = f"{kind}."

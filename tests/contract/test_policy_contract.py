@@ -38,7 +38,7 @@ from tiered_cache.testing import (
     PromotionContract,
     WritingContract,
 )
-from tiered_cache_policies.policy_registry import eviction_policy, policy_names
+from tiered_cache_policies.policy_registry import find_policy, policy_names
 
 
 def cost_of(value: Any) -> float:
@@ -160,7 +160,7 @@ class TestAdaptive(CachetoolsContract):
 def test_every_eviction_policy_of_ours_goes_through_the_suite() -> None:
     suites = [each for each in CachetoolsContract.__subclasses__() if each.__module__ == __name__]
     tried = {each.policy_class for each in suites}
-    assert tried == {eviction_policy(name) for name in policy_names("eviction")}
+    assert tried == {find_policy("eviction", name) for name in policy_names("eviction")}
 
 
 class TestAlways(PromotionContract):

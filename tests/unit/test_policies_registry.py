@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
 from tiered_cache import policies
 from tiered_cache_policies.policy_registry import (
+    PolicyKind,
     PolicyLookupError,
-    eviction_policy,
+    find_policy,
     policy_names,
-    promotion_policy,
-    write_policy,
 )
 
 if TYPE_CHECKING:
@@ -40,10 +39,10 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str,
 
 
 @pytest.mark.parametrize(
-    ("find", "names"),
+    ("kind", "names"),
     [
         (
-            eviction_policy,
+            "eviction",
             {
                 "adaptive": policies.Adaptive,
                 "arc": policies.ARC,
@@ -57,20 +56,20 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str,
                 "ttl": policies.TTL,
             },
         ),
-        (promotion_policy, {"always": policies.Always, "never": policies.Never}),
+        ("promotion", {"always": policies.Always, "never": policies.Never}),
         (
-            write_policy,
+            "writing",
             {"write_through": policies.WriteThrough, "write_around": policies.WriteAround},
         ),
     ],
 )
-def test_our_policies_have_names(find: Callable[[str], Any], names: dict[str, Any]) -> None:
-    assert {name: find(name) for name in names} == names
+def test_our_policies_have_names(kind: PolicyKind, names: dict[str, Any]) -> None:
+    assert {name: find_policy(kind, name) for name in names} == names
 
 
 @pytest.mark.parametrize("name", ["write_through", "WRITE_THROUGH", " Write-Through "])
 def test_case_dashes_and_blanks_do_not_matter(name: str) -> None:
-    assert write_policy(name) is policies.WriteThrough
+    assert find_policy("writing", name) is policies.WriteThrough
 
 
 @pytest.mark.parametrize(
@@ -78,7 +77,7 @@ def test_case_dashes_and_blanks_do_not_matter(name: str) -> None:
 )
 def test_an_unknown_name_is_told_what_there_is(name: str) -> None:
     with pytest.raises(PolicyLookupError) as caught:
-        eviction_policy(name)
+        find_policy("eviction", name)
     message = str(caught.value.args[0])
     assert repr(name) in message
     assert "eviction" in message
@@ -86,14 +85,12 @@ def test_an_unknown_name_is_told_what_there_is(name: str) -> None:
 
 
 def test_every_name_that_is_listed_can_be_found() -> None:
-    for kind, find in (
-        ("eviction", eviction_policy),
-        ("promotion", promotion_policy),
-        ("writing", write_policy),
-    ):
-        names = policy_names(kind)  # type: ignore[arg-type] # the literals, in a loop
+    kinds: tuple[PolicyKind, ...] = get_args(PolicyKind)
+    assert len(kinds) == 7
+    for kind in kinds:
+        names = policy_names(kind)
         assert names == tuple(sorted(names))
-        assert all(callable(find(name)) for name in names)
+        assert all(callable(find_policy(kind, name)) for name in names)
 
 
 def test_an_installed_package_adds_policies(installed: Callable[[str, str], None]) -> None:
@@ -101,19 +98,19 @@ def test_an_installed_package_adds_policies(installed: Callable[[str, str], None
         "eviction.acme = acme_policies:Acme\nwriting.acme-too = acme_policies:Too",
         "class Acme: pass\nclass Too: pass\n",
     )
-    assert eviction_policy("acme").__name__ == "Acme"
-    assert eviction_policy("ACME") is eviction_policy("acme")
-    assert write_policy("acme_too").__name__ == "Too"
+    assert find_policy("eviction", "acme").__name__ == "Acme"
+    assert find_policy("eviction", "ACME") is find_policy("eviction", "acme")
+    assert find_policy("writing", "acme_too").__name__ == "Too"
     assert "acme" in policy_names("eviction")
     with pytest.raises(PolicyLookupError, match="acme_too"):
-        write_policy("acme")
+        find_policy("writing", "acme")
 
 
 def test_an_installed_package_does_not_change_what_our_names_mean(
     installed: Callable[[str, str], None],
 ) -> None:
     installed("eviction.lru = acme_policies:Acme", "class Acme: pass\n")
-    assert eviction_policy("lru") is policies.LRU
+    assert find_policy("eviction", "lru") is policies.LRU
 
 
 @pytest.mark.parametrize(
@@ -129,7 +126,7 @@ def test_a_package_that_is_broken_is_named(
 ) -> None:
     installed("eviction.acme = acme_policies:Acme", module)
     with pytest.raises(PolicyLookupError) as caught:
-        eviction_policy("acme")
+        find_policy("eviction", "acme")
     message = str(caught.value.args[0])
     assert says in message
     assert "acme_policies:Acme" in message
@@ -138,8 +135,8 @@ def test_a_package_that_is_broken_is_named(
 
 def test_looking_one_up_imports_no_other_and_nothing_of_the_framework() -> None:
     program = (
-        "import sys; from tiered_cache_policies.policy_registry import promotion_policy;"
-        "promotion_policy('always');"
+        "import sys; from tiered_cache_policies.policy_registry import find_policy;"
+        "find_policy('promotion', 'always');"
         "print(*[m for m in sys.modules if m.split('.')[0] in ('tiered_cache', 'cachetools')"
         " or m == 'importlib.metadata'])"
     )

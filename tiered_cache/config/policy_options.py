@@ -7,17 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache_policies.admission.combining import AllOf
-from tiered_cache_policies.policy_registry import (
-    PolicyKind,
-    admission_policy,
-    eviction_policy,
-    expiry_policy,
-    policy_names,
-    promotion_policy,
-    refresh_policy,
-    statistics_policy,
-    write_policy,
-)
+from tiered_cache_policies.policy_registry import PolicyKind, find_policy, policy_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,23 +45,23 @@ def made_writing(name: str, options: Mapping[str, Mapping[str, Any]]) -> WritePo
     Raises:
         ValueError: It does not take its options; the message names the option and what is allowed.
     """
-    return _made(name, write_policy(name), _of(name, options))  # type: ignore[no-any-return] # by kind
+    return _made(name, find_policy("writing", name), _of(name, options))  # type: ignore[no-any-return] # by kind
 
 
 def made_promotion(name: str, options: Mapping[str, Mapping[str, Any]]) -> PromotionPolicy:
     """The promotion policy `name`; raises as `made_writing` does."""
-    return _made(name, promotion_policy(name), _of(name, options))  # type: ignore[no-any-return] # by kind
+    return _made(name, find_policy("promotion", name), _of(name, options))  # type: ignore[no-any-return] # by kind
 
 
 def made_admission(names: list[str], options: Mapping[str, Mapping[str, Any]]) -> AdmissionPolicy:
     """The admission policy that admits what each of `names` does; raises as `made_writing` does."""
-    rules = [_made(name, admission_policy(name), _of(name, options)) for name in names]
+    rules = [_made(name, find_policy("admission", name), _of(name, options)) for name in names]
     return rules[0] if len(rules) == 1 else AllOf(*rules)
 
 
 def made_expiry(names: list[str], options: Mapping[str, Mapping[str, Any]]) -> list[ExpiryPolicy]:
     """The expiry policies `names`, in their order; raises as `made_writing` does."""
-    return [_made(name, expiry_policy(name), _of(name, options)) for name in names]
+    return [_made(name, find_policy("expiry", name), _of(name, options)) for name in names]
 
 
 def made_refreshing(
@@ -80,12 +70,12 @@ def made_refreshing(
     """The refresh policy `name`, if there is one; raises as `made_writing` does."""
     if name is None:
         return None
-    return _made(name, refresh_policy(name), _of(name, options))  # type: ignore[no-any-return] # by kind
+    return _made(name, find_policy("refreshing", name), _of(name, options))  # type: ignore[no-any-return] # by kind
 
 
 def made_statistics(name: str, options: Mapping[str, Mapping[str, Any]]) -> StatisticsPolicy:
     """The statistics policy `name`; raises as `made_writing` does."""
-    return _made(name, statistics_policy(name), _of(name, options))  # type: ignore[no-any-return] # by kind
+    return _made(name, find_policy("statistics", name), _of(name, options))  # type: ignore[no-any-return] # by kind
 
 
 def made_eviction(
@@ -93,7 +83,7 @@ def made_eviction(
 ) -> str | Callable[..., EvictionPolicy]:
     """The eviction policy `name`, for the memory tier to call with its bounds."""
     given = _of(name, options)
-    return functools.partial(eviction_policy(name), **given) if given else name
+    return functools.partial(find_policy("eviction", name), **given) if given else name
 
 
 def check_policy_options(options: PolicyOptions) -> PolicyOptions:
@@ -104,25 +94,26 @@ def check_policy_options(options: PolicyOptions) -> PolicyOptions:
     """
     for name, given in options.items():
         if name in policy_names("eviction"):
-            _made(name, functools.partial(eviction_policy(name), _TRIAL_SIZE), given)
+            _made(name, functools.partial(find_policy("eviction", name), _TRIAL_SIZE), given)
         else:
             _made(name, _factory(name), given)
     return options
 
 
 def _factory(name: str) -> Callable[..., Any]:
-    finders: dict[PolicyKind, Callable[[str], Callable[..., Any]]] = {
-        "admission": admission_policy,
-        "expiry": expiry_policy,
-        "promotion": promotion_policy,
-        "refreshing": refresh_policy,
-        "statistics": statistics_policy,
-        "writing": write_policy,
-    }
-    for kind, find in finders.items():
+    kinds: tuple[PolicyKind, ...] = (
+        "admission",
+        "expiry",
+        "promotion",
+        "refreshing",
+        "statistics",
+        "writing",
+    )
+    for kind in kinds:
         if name in policy_names(kind):
-            return find(name)
-    names = ", ".join(each for kind in ("eviction", *finders) for each in policy_names(kind))
+            return find_policy(kind, name)
+    every: tuple[PolicyKind, ...] = ("eviction", *kinds)
+    names = ", ".join(each for kind in every for each in policy_names(kind))
     msg = f"there is no policy called {name!r}: there are {names}"
     raise ValueError(msg)
 

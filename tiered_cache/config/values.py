@@ -24,15 +24,7 @@ from tiered_cache.config.extensions import check_tier_names
 from tiered_cache.config.policy_options import check_policy_options
 from tiered_cache.config.text import expand, expand_path, expand_url
 from tiered_cache.units import Duration, Size, parse_duration, parse_lifetime, parse_size
-from tiered_cache_policies.policy_registry import (
-    admission_policy,
-    eviction_policy,
-    expiry_policy,
-    promotion_policy,
-    refresh_policy,
-    statistics_policy,
-    write_policy,
-)
+from tiered_cache_policies.policy_registry import PolicyKind, find_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,10 +74,10 @@ def _timeout(value: Any, *, name: str) -> None:
         raise ValueError(msg)
 
 
-def _policy(find: Callable[[str], object]) -> AfterValidator:
+def _policy(kind: PolicyKind) -> AfterValidator:
     def check(name: str) -> str:
         try:
-            find(name)
+            find_policy(kind, name)
         except LookupError as error:
             raise ValueError(str(error.args[0])) from error
         return name
@@ -142,13 +134,11 @@ TierNames = Annotated[
 ]
 PolicyTables = Annotated[dict[str, dict[str, Any]], AfterValidator(check_policy_options)]
 AdmissionNames = Annotated[
-    list[Annotated[str, _policy(admission_policy)]], BeforeValidator(listed), Field(min_length=1)
+    list[Annotated[str, _policy("admission")]], BeforeValidator(listed), Field(min_length=1)
 ]
-ExpiryNames = Annotated[
-    list[Annotated[str, _policy(expiry_policy)]], NoDecode, BeforeValidator(listed)
-]
-RefreshName = Annotated[str, _policy(refresh_policy)]
-StatisticsName = Annotated[str, _policy(statistics_policy)]
-EvictionName = Annotated[str, _policy(eviction_policy)]
-PromotionName = Annotated[str, _policy(promotion_policy)]
-WritingName = Annotated[str, _policy(write_policy)]
+ExpiryNames = Annotated[list[Annotated[str, _policy("expiry")]], NoDecode, BeforeValidator(listed)]
+RefreshName = Annotated[str, _policy("refreshing")]
+StatisticsName = Annotated[str, _policy("statistics")]
+EvictionName = Annotated[str, _policy("eviction")]
+PromotionName = Annotated[str, _policy("promotion")]
+WritingName = Annotated[str, _policy("writing")]

@@ -25,7 +25,7 @@ from tiered_cache.errors import ConfigurationError, RecordRefusedError, Serializ
 from tiered_cache.tiers.memory._sizing import estimate_bytes
 from tiered_cache.units import Size, parse_size
 from tiered_cache_policies.contracts import CostAware, EvictionPolicy, LockFreeReads, Node
-from tiered_cache_policies.policy_registry import eviction_policy
+from tiered_cache_policies.policy_registry import find_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -135,7 +135,7 @@ class MemoryTier(OneByOne):
     ) -> EvictionPolicy:
         if isinstance(eviction, str):
             try:
-                factory: Callable[..., EvictionPolicy] = eviction_policy(eviction)
+                factory: Callable[..., EvictionPolicy] = find_policy("eviction", eviction)
             except LookupError as error:
                 raise ConfigurationError(str(error.args[0])) from error
         elif callable(eviction):
