@@ -14,7 +14,7 @@ from tests.bench.timing import measure, per_call
 from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.policies import Histograms
 from tiered_cache.stats.curves.shards import DIGEST_MASK, Shards
-from tiered_cache.stats.fleet.fleet_stats import PROCESS, read_now
+from tiered_cache.stats.fleet.board_state import PROCESS, read_board
 from tiered_cache.stats.fleet.reports import ProcessReport, encode
 
 if TYPE_CHECKING:
@@ -107,8 +107,8 @@ def _fleet() -> list[str]:
                     stats=stats,
                 )
                 first.board.put(f"{PROCESS}{report.name}", encode(report), 60.0, new=True)
-            spent_ms = _median_ms(lambda: read_now(first.board).stats())
-            size = len(encode(read_now(first.board).running[0]))
+            spent_ms = _median_ms(lambda: read_board(first.board).stats())
+            size = len(encode(read_board(first.board).running[0]))
     print(f"\nReading {_PROCESSES} processes with 4 tiers and histograms, {size:,} bytes each")
     verdict = "held" if spent_ms < 100 else "MISSED"
     print(f"  {spent_ms:.1f} ms of CPU time   promised less than 100: {verdict}")

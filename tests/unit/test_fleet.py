@@ -18,8 +18,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.patience import patient_redis
 from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.policies import Histograms, LatencyHistogram, Off
-from tiered_cache.stats.fleet.fleet_stats import PROCESS, read_now, tidy
-from tiered_cache.stats.fleet.publisher import Answer, Outlet, Publisher
+from tiered_cache.stats.fleet.board_state import PROCESS, read_board
+from tiered_cache.stats.fleet.fleet_stats import FleetStats
+from tiered_cache.stats.fleet.outlet import Answer, Outlet
+from tiered_cache.stats.fleet.publisher import Publisher
 from tiered_cache.stats.fleet.reports import (
     ProcessReport,
     Totals,
@@ -27,6 +29,7 @@ from tiered_cache.stats.fleet.reports import (
     decode_totals,
     encode,
 )
+from tiered_cache.stats.fleet.upkeep import tidy
 from tiered_cache.stats.snapshot.cache_stats import (
     BreakerChange,
     CacheStats,
@@ -128,7 +131,7 @@ def board(tmp_path: Path, clock: FakeClock) -> Iterator[DiskBoard]:
 
 def hits_on(board: DiskBoard) -> tuple[int, int, int]:
     """The hits of all, how many processes run, and how many are gone."""
-    now = read_now(board)
+    now = read_board(board)
     return now.stats().hits, len(now.running), now.gone
 
 
@@ -268,11 +271,11 @@ def test_law_9_what_is_no_report_is_ignored_counted_and_taken_down(
     foreign = encode(report(9, CacheStats(hits=1000)))
     board.put(f"{PROCESS}host:8:1", foreign, 60.0, new=True)
     board.put(f"{PROCESS}garbage", b"\x80", 60.0, new=True)
-    now = read_now(board)
+    now = read_board(board)
     assert (now.stats().hits, len(now.unreadable)) == (5, 2)
     tidy(board, clock.wall())
     assert hits_on(board) == (5, 1, 0)
-    assert not read_now(board).unreadable
+    assert not read_board(board).unreadable
 
 
 @pytest.mark.proves("counting/damaged-publications")
@@ -299,7 +302,7 @@ def test_law_11_processes_of_a_newer_release_are_left_to_it(
     tidy(board, clock.wall())
     assert hits_on(board) == (5, 0, 1)
     assert [each.data for each in board.read(f"{PROCESS}host:8:1")] == [newer]
-    assert read_now(board).unreadable == (f"{PROCESS}host:8:1",)
+    assert read_board(board).unreadable == (f"{PROCESS}host:8:1",)
 
 
 def test_law_11_a_process_that_is_gone_counts_once(board: DiskBoard, clock: FakeClock) -> None:
@@ -421,7 +424,7 @@ class Fleet(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_counted_twice_and_nothing_is_lost_that_was_said(self) -> None:
-        found = read_now(self.board).stats().hits
+        found = read_board(self.board).stats().hits
         assert found >= self.said
         assert found <= self.done
         self.said = found
@@ -429,7 +432,7 @@ class Fleet(RuleBasedStateMachine):
     def teardown(self) -> None:
         for process in self.processes:
             process.publisher.close()
-        found = read_now(self.board).stats().hits
+        found = read_board(self.board).stats().hits
         self.board.close()
         self.folder.cleanup()
         assert found <= self.done
@@ -489,6 +492,15 @@ def test_a_cache_without_a_shared_tier_speaks_for_itself() -> None:
         cache.get("key")
         fleet = cache.fleet()
         assert (fleet.reach, fleet.stats.misses, fleet.processes) == ("process", 1, ())
+
+
+def test_a_fleet_prints_as_its_processes_and_the_table_of_its_numbers() -> None:
+    stats = CacheStats(hits=3, misses=1, tiers=(TierStats("memory", hits=3, misses=1),))
+    own = report(1, stats)
+    whole = FleetStats(stats, None, (own,), 2, 0, "cluster", 5.0)
+    assert str(whole) == f"reach cluster: 1 running, 2 ended\n{stats}"
+    recent = replace(whole, span_s=600.0, processes=())
+    assert str(recent).splitlines()[0] == "reach cluster: 0 running, 2 ended, last 10 min"
 
 
 def test_off_publishes_nothing(tmp_path: Path) -> None:

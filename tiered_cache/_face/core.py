@@ -25,8 +25,10 @@ from tiered_cache.errors import CacheClosedError, ConfigurationError, TierUnavai
 from tiered_cache.stats.counting.cache_counters import CacheCounters, TierCounters
 from tiered_cache.stats.counting.tally import Tally
 from tiered_cache.stats.curves.curves import size_in_entries
-from tiered_cache.stats.fleet.fleet_stats import FleetStats, fleet_of, past_of
-from tiered_cache.stats.fleet.publisher import Answer, Outlet, Publisher
+from tiered_cache.stats.fleet.fleet_stats import FleetStats, fleet_of
+from tiered_cache.stats.fleet.moments import past_of
+from tiered_cache.stats.fleet.outlet import Answer, Outlet
+from tiered_cache.stats.fleet.publisher import Publisher
 from tiered_cache.stats.snapshot.cache_stats import BreakerChange
 
 if TYPE_CHECKING:

@@ -1,1 +1,4 @@
-"""The statistics of all processes that share a tier."""
+"""The statistics of all processes that share a tier, published on its board.
+
+The faces publish and read; every layer above them may read.
+"""

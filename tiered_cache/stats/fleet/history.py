@@ -1,4 +1,4 @@
-"""Snapshots of the past, thinner the older they are: what windows are made of."""
+"""Past snapshots of one source, thinned with age, and the time windows made from them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 __all__ = ["WINDOWS", "History", "Window", "thinned"]
 
 WINDOWS = {"1m": 60.0, "15m": 900.0, "24h": 86_400.0}
-"""The windows that a history is made for, in seconds. Any other span up to the longest goes too."""
+"""The usual windows, in seconds. A history serves any other span up to the longest as well."""
 
 _STEPS = ((60.0, 5.0), (900.0, 60.0), (86_400.0, 1800.0))
-"""Up to which age, in seconds, one snapshot is kept for each so many seconds."""
+"""Pairs of an age and a step, in seconds: up to the age, one snapshot a step is kept."""
 
 
 class Window(NamedTuple):
-    """What happened in a span of time that ends now.
+    """The numbers of a span of time that ends now.
 
     Attributes:
         stats: The difference of two snapshots.
-        span_s: The seconds between them; `None` for all that was ever counted.
+        span_s: The seconds between them; `None` for everything since the beginning.
     """
 
     stats: CacheStats
@@ -32,9 +32,9 @@ class Window(NamedTuple):
 
 
 def thinned(instants: Iterable[float], now_s: float) -> list[float]:
-    """Which of the instants of snapshots are to be kept, oldest first.
+    """The instants of the snapshots to keep, oldest first.
 
-    The latest of each step, and one that is older than the longest window, for it to begin with.
+    These are the latest of each step, and one older than the longest window, which begins it.
     """
     kept: dict[tuple[float, float], float] = {}
     for at_s in sorted(instants):
@@ -48,11 +48,10 @@ def thinned(instants: Iterable[float], now_s: float) -> list[float]:
 
 
 class History:
-    """Keeps snapshots of one source, at most some eighty whatever happens, and makes windows.
+    """Keeps at most some eighty snapshots of one source, and makes windows from them.
 
-    For one thread. Instants are those of one clock, which may be any that does not go back; a
-    snapshot from before the latest one takes its place. Where counters went back, as when a server
-    lost what was published on it, no window begins with a snapshot that counted more.
+    For one thread. All instants must come from one clock that does not go back. If counters went
+    back, because a server lost its data, earlier snapshots with higher counts are dropped.
     """
 
     def __init__(self) -> None:
@@ -63,7 +62,7 @@ class History:
         return len(self._instants)
 
     def add(self, at_s: float, stats: CacheStats) -> None:
-        """Keep a snapshot that was taken at `at_s`."""
+        """Keep a snapshot taken at `at_s`."""
         lookups = stats.lookups
         if any(each.lookups > lookups for each in self._snapshots.values()):
             self._snapshots = {
@@ -77,10 +76,10 @@ class History:
             self._snapshots = {each: self._snapshots[each] for each in self._instants}
 
     def since(self, seconds: float, now_s: float, stats: CacheStats) -> Window:
-        """What happened in the last `seconds`, up to the snapshot `stats` of now.
+        """The window of the last `seconds`, up to the present snapshot `stats`.
 
-        It begins with the latest snapshot that is at least so old: `span_s` says when that was.
-        Where there is none, it is all that was counted.
+        It begins with the latest snapshot that is at least that old, so `span_s` may be longer. If
+        no snapshot is that old, the window covers everything.
         """
         at = bisect.bisect_right(self._instants, now_s - seconds)
         if not at:

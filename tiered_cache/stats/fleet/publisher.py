@@ -1,4 +1,4 @@
-"""The thread that publishes what this process did, for whoever looks."""
+"""The worker that publishes the statistics of this process."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from tiered_cache._process.exit import call_at_exit, hook_worker_exit
 from tiered_cache._process.fork import call_in_child, fork_safe_lock
-from tiered_cache.stats.fleet.fleet_stats import PROCESS, fold, read_now, tidy
+from tiered_cache.stats.fleet.board_state import PROCESS, read_board
 from tiered_cache.stats.fleet.reports import ProcessReport, encode
+from tiered_cache.stats.fleet.upkeep import fold, tidy
 from tiered_cache.stats.snapshot.fields import counters
 
 if TYPE_CHECKING:
@@ -21,88 +22,52 @@ if TYPE_CHECKING:
 
     from tiered_cache.clock import Clock
     from tiered_cache.contracts.boards import Board
+    from tiered_cache.stats.fleet.outlet import Outlet
     from tiered_cache.stats.snapshot.cache_stats import CacheStats
 
-__all__ = ["Answer", "Outlet", "Publisher"]
+__all__ = ["Publisher"]
 
 _EVERY_S = 2.0
 _SHARE = 0.001
-"""Of a core, what publishing may take: the pause after it is so much longer."""
+"""The share of one core that publishing may take; the pauses are set by it."""
 
 _LIVES = 3
-"""How many publications in a row may fail before a process counts as gone."""
+"""Publications in a row that may fail before a process counts as ended."""
 
 _GRACE_S = 5.0
 _IDLE_S = 30.0
-"""How long after anything was counted the thread ends."""
+"""Seconds without a count after which the worker ends."""
 
 _IDLE_LIFETIME_S = 300.0
-"""How long a process that does nothing counts as running."""
+"""Seconds for which an idle process still counts as running."""
 
 _TIMES = frozenset({"compute_latency", "serialize_latency", "read_latency", "write_latency"})
 
 
-class Answer(NamedTuple):
-    """What came of a call of a board's method.
-
-    Attributes:
-        asked: Whether the board was asked at all.
-        done: Whether it answered.
-        value: What it answered.
-    """
-
-    asked: bool
-    done: bool
-    value: Any = None
-
-
-class Outlet:
-    """A board, with what this process has on it.
-
-    Args:
-        board: The board.
-        reach: Who shares it: `"host"` or `"cluster"`.
-        guarded: Calls a function that uses the board, if its tier is well, and never raises.
-
-    Attributes:
-        name: Of this process's notice; `""` until it has one.
-        hangs: Whether it hangs there, as far as is known here.
-        before: What is in the totals already, or was done by the parent process.
-        said: What the notice says, or may say.
-        minute: The last minute in which the board was tidied, or found tidy.
-    """
-
-    def __init__(self, board: Board, reach: str, guarded: Callable[..., Answer]) -> None:
-        self.board = board
-        self.reach = reach
-        self.guarded = guarded
-        self.minute = 0.0
-        self.start_anew(None)
-
-    def start_anew(self, before: CacheStats | None) -> None:
-        """Say under another name what was done since `before`."""
-        self.name = ""
-        self.hangs = False
-        self.before = before
-        self.said: CacheStats | None = None
-
-
 class Publisher:
-    """Publishes the statistics of a process every 2 seconds, or as seldom as costs a thousandth of a core.
+    """Publishes the statistics of this process every 2 seconds, or less often under load.
 
-    In one daemon thread, which the first lookup that is not inlined starts, in a forked child again,
-    and which ends when nothing was counted for half a minute: a process that does nothing for five
-    minutes more counts as gone until it does something. A hit pays nothing. When the cache is closed and at the exit of the process, what it did is added
-    to the totals of those that are gone. A process that is killed is found to be gone when it has not
-    published for a while, and another one adds its last publication to the totals. One that was only
-    frozen finds that out, and goes on with what it did since.
+    Publishing takes at most a thousandth of a core. One daemon thread does it. The first lookup that
+    is not inlined starts the thread, again in a forked child, and it ends after 30 seconds without a
+    count. A process that stays idle for five minutes more counts as ended until its next lookup. A hit
+    pays nothing.
+
+    `close` and the exit of the process add its counts to the totals of ended processes. A killed
+    process is noticed when its notice runs out; another process then adds the last notice to the
+    totals. A process that was only frozen finds its notice gone, and publishes the rest of its counts
+    under a new name.
+
+    Thread-safe.
 
     Args:
         outlets: The boards.
-        take: Makes a snapshot of everything.
-        counted: Makes one of the counters, without I/O.
-        origin: Gives who this is, among all processes.
+        take: Makes a complete snapshot.
+        counted: Makes a snapshot of the counters, without I/O.
+        origin: Returns the name of this process, unique among all processes.
         clock: The time.
+
+    Attributes:
+        running: Whether the thread runs or is not needed. Each lookup reads it.
     """
 
     def __init__(
@@ -121,7 +86,6 @@ class Publisher:
         self._lock = fork_safe_lock()
         self._serial = 0
         self.running = not outlets
-        """Whether there is nothing to start: an attribute, because every lookup asks."""
         self._start_empty()
         call_in_child(self._start_in_child)
         call_at_exit(self.close)
@@ -138,17 +102,17 @@ class Publisher:
         self._start_empty()
         self.running = not self.outlets
         for outlet in self.outlets:
-            # What the parent did before is in the parent's numbers.
-            outlet.start_anew(self._counted())
+            # The parent publishes the counts up to the fork.
+            outlet.rename(self._counted())
 
     def start(self) -> None:
-        """Start the thread, if it does not run."""
+        """Start the thread unless it runs."""
         with self._lock:
             if self.running or self._closed:
                 return
             self.running = True
         hook_worker_exit()
-        with contextlib.suppress(RuntimeError):  # as many as there may be: at the end, then
+        with contextlib.suppress(RuntimeError):  # no thread to be had: publish at exit only
             threading.Thread(target=self._work, name="tiered-cache-publisher", daemon=True).start()
 
     def _work(self) -> None:
@@ -184,7 +148,7 @@ class Publisher:
     def report(
         self, outlet: Outlet, stats: CacheStats, *, since: CacheStats | None
     ) -> ProcessReport:
-        """What this process has to say on a board: what it did since it did `since`."""
+        """The report for a board: `stats`, less the counts of `since`."""
         origin = self._origin()
         if not outlet.name:
             with self._lock:
@@ -201,12 +165,17 @@ class Publisher:
         )
 
     def own(self, outlet: Outlet) -> ProcessReport:
-        """What this process has to say on a board now."""
+        """The present report for a board."""
         with self._turn:
             return self.report(outlet, self._take(), since=outlet.before)
 
     def publish(self, lifetime_s: float, stats: CacheStats | None = None) -> None:
-        """Put on each board what this process did, current for so long."""
+        """Publish on each board.
+
+        Args:
+            lifetime_s: Seconds for which the notice stays current.
+            stats: The snapshot; taken now if `None`.
+        """
         with self._turn:
             stats = self._take() if stats is None else stats
             for outlet in self.outlets:
@@ -215,26 +184,26 @@ class Publisher:
     def _publish(self, outlet: Outlet, stats: CacheStats, lifetime_s: float) -> None:
         put = outlet.board.put
         for _ in range(2):
-            if not outlet.hangs:
-                # First that nothing happened: should that be there twice, nothing is counted twice.
+            if not outlet.is_up:
+                # First a notice with zero counts: should it be on the board twice, no count is.
                 nothing = self.report(outlet, stats, since=stats)
                 name, data = PROCESS + nothing.name, encode(nothing)
                 if not outlet.guarded(put, name, data, lifetime_s, new=True).done:
                     return
-                outlet.hangs = True
+                outlet.is_up = True
             report = self.report(outlet, stats, since=outlet.before)
             name, data = PROCESS + report.name, encode(report)
             answer = outlet.guarded(put, name, data, lifetime_s, new=False)
             if not answer.asked:
                 return
             if not answer.done or answer.value:
-                outlet.said = stats  # or it may be so: if in doubt, it is not counted once more
+                outlet.said = stats  # if the answer is lost, too: rather missing than counted twice
                 return
-            # Others took this process for gone, and added up what it had said.
-            outlet.start_anew(outlet.said or outlet.before)
+            # Another process took this one for ended, and folded the last notice into the totals.
+            outlet.rename(outlet.said or outlet.before)
 
     def close(self) -> None:
-        """Publish for the last time, and end the thread."""
+        """Publish a last time, add the counts to the totals, and end the thread."""
         with self._wakes:
             if self._closed:
                 return
@@ -243,21 +212,21 @@ class Publisher:
         if not self.outlets:
             return
         stats = self._take()
-        if not _amount(stats) and not any(outlet.hangs for outlet in self.outlets):
+        if not _amount(stats) and not any(outlet.is_up for outlet in self.outlets):
             return
         with self._turn:
             for outlet in self.outlets:
                 self._publish(outlet, stats, 0.0)
-                if outlet.hangs:
+                if outlet.is_up:
                     outlet.guarded(_fold_now, outlet.board, self._clock.wall())
 
 
 def _fold_now(board: Board, now_s: float) -> bool:
-    return fold(board, read_now(board), now_s)
+    return fold(board, read_board(board), now_s)
 
 
 def _amount(stats: CacheStats) -> float:
-    """A number that grows with whatever is counted; 0 if nothing was."""
+    """A number that grows with every count; 0 if nothing was counted."""
     numbers: list[float] = [
         getattr(each, name)
         for each in (stats, *stats.tiers)

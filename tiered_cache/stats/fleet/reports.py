@@ -1,4 +1,4 @@
-"""What a process publishes of itself, and reading what others did: bytes from below are hostile."""
+"""The published report of a process, encoded and decoded. Bytes from a board are hostile (law 9)."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ __all__ = [
 ]
 
 FORMAT = 1
-"""Of what is published. A reader ignores the others: they count as not readable."""
+"""The version of published data. A reader counts other versions as unreadable."""
 
 MAX_GROUPS = 100
-"""How many namespaces and functions a process publishes; the rest of each counts together."""
+"""Bound on the views and on the functions in a report; the rest count as `OTHERS`."""
 
 _MAX_TEXT = 4096
 _MAX_ITEMS = 1000
 _MAX_BUCKET = 1 << 11
 _MAX_AMOUNT = 1e15
-"""Of seconds and of what is estimated: so that sums stay finite, however many processes there are."""
+"""Bound on seconds and estimates, so that the sums of all processes stay finite."""
 
 _MAX_INSTANT_S = 1e11
-"""Later ones are no dates."""
+"""Bound on instants; a later one is no date."""
 
 _INSTANTS = frozenset({"at_s", "started_s"})
 
 
 class UnknownFormatError(ValueError):
-    """Something was published by another release."""
+    """The data has the format of another release."""
 
 
 class ProcessReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What one process did with one cache, as it published it.
+    """The published numbers of one process and one cache.
 
     Attributes:
-        name: Under which it publishes, unique among all processes.
+        name: The name of its notice, unique among all processes.
         host: The name of its host.
-        pid: Its process id there.
-        program: What it runs.
-        started_s: When the cache was opened, wall clock of that host.
-        at_s: When the snapshot was taken.
-        stats: What it did since.
-        format: The version of what is published.
+        pid: Its process id.
+        program: The name of its program.
+        started_s: The instant at which the cache was opened, wall clock of that host.
+        at_s: The instant of the snapshot.
+        stats: The snapshot.
+        format: The version of the published data.
     """
 
     name: str
@@ -70,13 +70,13 @@ class ProcessReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """What processes did that are gone, or what all did up to a moment.
+    """The sum of the numbers of ended processes, or of all processes at one moment.
 
     Attributes:
-        at_s: Up to when.
-        gone: How many processes are gone.
-        stats: What they did.
-        format: The version of what is published.
+        at_s: The instant of the sum, wall clock.
+        gone: The number of ended processes.
+        stats: Their snapshots, merged.
+        format: The version of the published data.
     """
 
     at_s: float
@@ -99,10 +99,10 @@ def _histogram(kind: type, value: Any) -> LatencyHistogram:
         raise NotImplementedError
     fine = isinstance(value, dict) and {*map(type, value), *map(type, value.values())} <= {int}
     if not fine or (value and (min(value) < 0 or max(value) >= _MAX_BUCKET)):
-        msg = "no histogram"
+        msg = "the histogram is malformed; expected counts by bucket number"
         raise ValueError(msg)
     if value and min(value.values()) < 0:
-        msg = "a histogram counts less than nothing"
+        msg = "the histogram has a negative count; expected 0 or more"
         raise ValueError(msg)
     return LatencyHistogram(value)
 
@@ -118,31 +118,39 @@ _totals = msgspec.msgpack.Decoder(Totals, dec_hook=_histogram)
 
 
 def encode(published: ProcessReport | Totals) -> bytes:
-    """The bytes to publish."""
+    """The bytes of a report or of totals, trimmed to `MAX_GROUPS`."""
     stats = trimmed(published.stats, MAX_GROUPS)
     return _encoder.encode(msgspec.structs.replace(published, stats=stats))
 
 
 def decode_report(data: bytes) -> ProcessReport:
-    """A process's report; `ValueError` for anything else."""
+    """The report in `data`.
+
+    Raises:
+        ValueError: It is no valid report.
+    """
     return _checked(_reports.decode(_known(data)))
 
 
 def decode_totals(data: bytes) -> Totals:
-    """Totals; `ValueError` for anything else."""
+    """The totals in `data`.
+
+    Raises:
+        ValueError: They are no valid totals.
+    """
     return _checked(_totals.decode(_known(data)))
 
 
 def _known(data: bytes) -> bytes:
-    """`data`, if it is of the format that this release knows."""
+    """`data`, if it has this release's format."""
     if (found := _heads.decode(data).format) != FORMAT:
-        msg = f"format {found} is not known here"
+        msg = f"format {found} is unknown; expected {FORMAT}"
         raise UnknownFormatError(msg)
     return data
 
 
 def _checked(found: T) -> T:
-    """`found`, if its numbers can be reckoned with and it is bounded."""
+    """`found`, if its numbers are finite and its parts within their bounds."""
     _check(found)
     return found
 
@@ -164,12 +172,12 @@ def _check(found: Any) -> None:
             fine = True
             _check(value)
         if not fine:
-            msg = f"{name} is out of its range"
+            msg = f"{name} is out of range"
             raise ValueError(msg)
 
 
 def _fits(name: str, values: tuple[Any, ...]) -> bool:
-    """Whether each of several is fine, by itself and for what it is."""
+    """Whether the items of a field are valid; raises as `_check` does."""
     if name == "curve":
         small = [abs(each) <= _MAX_AMOUNT for each in values]
         return len(values) in (0, len(CURVE_SIZES)) and all(small)
@@ -180,7 +188,7 @@ def _fits(name: str, values: tuple[Any, ...]) -> bool:
 
 @cache
 def _names(kind: Any) -> tuple[str, ...]:
-    """The names of what a published class has; none for what needs no check."""
+    """The fields of a published class; none for types without checks."""
     if is_dataclass(kind):
         return tuple(each.name for each in fields(kind))
     named: tuple[str, ...] = getattr(kind, "__struct_fields__", getattr(kind, "_fields", ()))
