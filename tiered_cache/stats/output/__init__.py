@@ -1,1 +1,4 @@
-"""Statistics for people and monitoring systems: HTML, plots, metrics, advice."""
+"""Metrics for exporters and advice for people, both derived from snapshots.
+
+Exporters, the dashboard and the command line import it.
+"""

@@ -1,4 +1,4 @@
-"""What the numbers say about a stack, in plain words."""
+"""Advice about a stack, derived from its statistics."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
 __all__ = ["RULES", "Advice", "advise", "miss_seconds"]
 
 MIN_LOOKUPS = 1000
-"""How many lookups a tier must have seen before anything is said about it."""
+"""Lookups of a tier, or hits of a function, below which no rule judges it."""
 
 MIN_GAIN = 0.01
-"""How much the hit rate must grow, in a tier twice as large, for that to be worth a word."""
+"""Growth of the hit rate at twice the size, below which a tier is large enough."""
 
 NEVER_HIT = 0.001
-"""Below which hit rate a tier is not worth asking."""
+"""Hit rate below which a tier is not worth asking."""
 
 MIN_COMPUTES = 100
-"""How many computations there must have been before anything is said about them."""
+"""Computations below which no rule judges them."""
 
 REPEATED = 0.5
-"""The share of computations of keys that were computed before from which that is worth a word."""
+"""Share of repeated computations from which they are reported."""
 
 ENDED = 0.5
-"""The share of what was written that ended by itself from which a lifetime may be too short."""
+"""Share of the written entries that expired, from which a lifetime may be too short."""
 
 
 class Advice(NamedTuple):
-    """One thing that may be worth a change.
+    """One finding that may be worth a change.
 
     Attributes:
-        rule: Which of `RULES` says so.
+        rule: The name of the rule in `RULES`.
         subject: The name of the tier or function; `""` for the cache as a whole.
-        text: What was found, and what could be done.
+        text: The finding and a remedy.
     """
 
     rule: str
@@ -45,11 +45,11 @@ class Advice(NamedTuple):
 
 
 def advise(stats: CacheStats, span_s: float | None = None) -> tuple[Advice, ...]:
-    """What is to be said about a snapshot, or about the difference of two; nothing if all is well.
+    """The findings of all rules about a snapshot, or about the difference of two.
 
     Args:
         stats: The snapshot.
-        span_s: The seconds that it covers, to tell savings by the hour; `None` if not known.
+        span_s: The seconds that it covers, to give savings by the hour; `None` if unknown.
     """
     if not stats.counted:
         return ()
@@ -57,14 +57,14 @@ def advise(stats: CacheStats, span_s: float | None = None) -> tuple[Advice, ...]
 
 
 def miss_seconds(stats: CacheStats, tier: TierStats) -> float:
-    """The mean seconds that a miss of a tier costs: reading the tiers below, and computing."""
+    """The mean seconds of a miss of a tier: reading the lower tiers, and computing."""
     place = [each.name for each in stats.tiers].index(tier.name)
     below = sum(each.read_seconds for each in stats.tiers[place + 1 :])
     return (below + stats.compute_seconds) / tier.misses if tier.misses else 0.0
 
 
 def _too_small(stats: CacheStats, span_s: float | None) -> Iterator[Advice]:
-    """A tier that would hit more often, were it twice as large, by its miss-ratio curve."""
+    """A tier that would hit more often at twice its size, by its miss-ratio curve."""
     for tier in stats.tiers:
         larger = tier.hit_rate_at(2.0) if tier.lookups >= MIN_LOOKUPS else None
         if larger is None or larger - tier.hit_rate < MIN_GAIN:
@@ -77,12 +77,12 @@ def _too_small(stats: CacheStats, span_s: float | None) -> Iterator[Advice]:
             "too-small",
             tier.name,
             f"{tier.name} twice as large: hit rate {tier.hit_rate:.0%} -> {larger:.0%}, "
-            f"{_seconds(saved_s)} {when}.",
+            f"{_rounded(saved_s)} {when}.",
         )
 
 
 def _never_hit(stats: CacheStats, span_s: float | None) -> Iterator[Advice]:
-    """A tier that is asked for nothing: each lookup that comes by pays for it."""
+    """A tier without hits, which only slows lookups down."""
     del span_s
     for tier in stats.tiers:
         if tier.lookups >= MIN_LOOKUPS and tier.hits < NEVER_HIT * tier.lookups:
@@ -90,13 +90,13 @@ def _never_hit(stats: CacheStats, span_s: float | None) -> Iterator[Advice]:
                 "never-hit",
                 tier.name,
                 f"{tier.name} answered {tier.hits:,} of {tier.lookups:,} lookups and took "
-                f"{_seconds(tier.read_seconds + tier.write_seconds)}: leave it out, or find out why "
-                "what is stored there is not asked for again.",
+                f"{_rounded(tier.read_seconds + tier.write_seconds)}: remove the tier, or find out "
+                "why its entries are not looked up again.",
             )
 
 
 def _does_not_pay(stats: CacheStats, span_s: float | None) -> Iterator[Advice]:
-    """A tier whose hits take longer than computing their values: too large, or too cheap."""
+    """A tier or function whose hits take longer than computing: values too large or too cheap."""
     del span_s
     for tier in stats.tiers:
         if tier.hits >= MIN_LOOKUPS and tier.seconds_saved < 0:
@@ -104,20 +104,21 @@ def _does_not_pay(stats: CacheStats, span_s: float | None) -> Iterator[Advice]:
             yield Advice(
                 "does-not-pay",
                 tier.name,
-                f"Reading values{size} from {tier.name} took {_seconds(-tier.seconds_saved)} longer "
-                "than computing them did: keep out what is large or cheap, by admission=BreakEven().",
+                f"Reading values{size} from {tier.name} took {_rounded(-tier.seconds_saved)} longer "
+                "than computing them: keep large or cheap values out, by admission=BreakEven().",
             )
     for function in stats.functions:
         if function.hits >= MIN_LOOKUPS and function.seconds_saved < 0:
             yield Advice(
                 "does-not-pay",
                 function.name,
-                f"{function.name} computes faster than its results are read: don't cache it.",
+                f"Reading the results of {function.name} takes longer than computing them: "
+                "don't cache it.",
             )
 
 
 def _ttl_too_short(stats: CacheStats, span_s: float | None) -> Iterator[Advice]:
-    """A tier in which most entries end by themselves, while they are computed anew."""
+    """A tier in which most entries expire, while the same keys are computed again."""
     del span_s
     if stats.computes < MIN_COMPUTES or stats.recomputes < REPEATED * stats.computes:
         return
@@ -126,23 +127,23 @@ def _ttl_too_short(stats: CacheStats, span_s: float | None) -> Iterator[Advice]:
             yield Advice(
                 "ttl-too-short",
                 tier.name,
-                f"In {tier.name} {tier.expirations:,} entries reached the end of their lifetime, "
-                f"and about {stats.recomputes / stats.computes:.0%} of the computations repeated an "
-                "earlier one: a longer ttl, or stale_for, would save them.",
+                f"In {tier.name} {tier.expirations:,} entries expired, and about "
+                f"{stats.recomputes / stats.computes:.0%} of the computations repeated an earlier "
+                "one: a longer ttl, or stale_for, would save them.",
             )
 
 
 def _computed_again(stats: CacheStats, span_s: float | None) -> Iterator[Advice]:
-    """Keys that one process computes again and again, whatever lets go of them."""
+    """Keys that one process computes again and again."""
     del span_s
     if stats.computes >= MIN_COMPUTES and stats.recomputes >= REPEATED * stats.computes:
         seconds = stats.compute_seconds * stats.recomputes / stats.computes
         yield Advice(
             "computed-again",
             "",
-            f"About {stats.recomputes:,.0f} of {stats.computes:,} computations were of keys that had "
-            f"been computed before, {_seconds(seconds)} of work: they are let go of, end or are "
-            "deleted too soon, or no tier takes them.",
+            f"About {stats.recomputes:,.0f} of {stats.computes:,} computations repeated an earlier "
+            f"one, {_rounded(seconds)} of work: the entries are evicted, expire or are deleted too "
+            "soon, or no tier admits them.",
         )
 
 
@@ -156,7 +157,8 @@ RULES: dict[str, Callable[[CacheStats, float | None], Iterator[Advice]]] = {
 """The rules by name, the most useful first."""
 
 
-def _seconds(seconds: float) -> str:
+def _rounded(seconds: float) -> str:
+    """Seconds, minutes or hours without decimals; advice is approximate."""
     for bound, unit, divisor in ((120.0, "s", 1.0), (7200.0, "min", 60.0)):
         if seconds < bound:
             return f"{seconds / divisor:.0f} {unit}" if seconds >= 1 else f"{seconds:.2g} s"

@@ -1,0 +1,132 @@
+"""The metrics of a cache as a whole."""
+
+from __future__ import annotations
+
+from tiered_cache.stats.output.metric import COMPUTE_OUTCOMES, OUTCOMES, Kind, Metric, Part
+
+__all__ = ["CACHE_METRICS"]
+
+CACHE_METRICS = (
+    Metric(
+        Part.CACHE,
+        "lookups",
+        Kind.COUNTER,
+        "{lookup}",
+        "Lookups of single keys, by outcome.",
+        OUTCOMES,
+        "outcome",
+    ),
+    Metric(
+        Part.CACHE,
+        "computes",
+        Kind.COUNTER,
+        "{computation}",
+        "Computations of missing values, by outcome.",
+        COMPUTE_OUTCOMES,
+        "outcome",
+    ),
+    Metric(
+        Part.CACHE,
+        "compute.time",
+        Kind.COUNTER,
+        "s",
+        "Time spent computing missing values.",
+        {"": "compute_seconds"},
+    ),
+    Metric(
+        Part.CACHE,
+        "coalesced",
+        Kind.COUNTER,
+        "{lookup}",
+        "Misses that took the result of a computation already under way.",
+        {"": "coalesced"},
+    ),
+    Metric(
+        Part.CACHE,
+        "waits",
+        Kind.COUNTER,
+        "{wait}",
+        "Waits for a computation of another caller.",
+        {"": "waits"},
+    ),
+    Metric(
+        Part.CACHE,
+        "recomputes",
+        Kind.COUNTER,
+        "{computation}",
+        "Computations of keys that the same process had computed before, estimated.",
+        {"": "recomputes"},
+    ),
+    Metric(
+        Part.CACHE,
+        "compute.latency",
+        Kind.HISTOGRAM,
+        "s",
+        "Times of computations.",
+        {"": "compute_latency"},
+    ),
+    Metric(
+        Part.CACHE,
+        "serialize.latency",
+        Kind.HISTOGRAM,
+        "s",
+        "Times of encoding values.",
+        {"": "serialize_latency"},
+    ),
+    Metric(
+        Part.CACHE,
+        "queue.depth",
+        Kind.GAUGE,
+        "{key}",
+        "Keys in the write-back queue.",
+        {"": "queue_depth"},
+    ),
+    Metric(
+        Part.CACHE,
+        "queue.age",
+        Kind.GAUGE,
+        "s",
+        "Age of the oldest queued write.",
+        {"": "queue_age_s"},
+    ),
+    Metric(
+        Part.CACHE,
+        "queue.parked",
+        Kind.GAUGE,
+        "{write}",
+        "Queued writes that are parked in the journal.",
+        {"": "queue_parked"},
+    ),
+    Metric(
+        Part.CACHE,
+        "journal.size",
+        Kind.GAUGE,
+        "By",
+        "The size of the journal on disk.",
+        {"": "journal_bytes"},
+    ),
+    Metric(
+        Part.CACHE,
+        "bus.lag",
+        Kind.GAUGE,
+        "s",
+        "Time since a change log was last read to its end, of the tier furthest behind.",
+        {"": "bus_lag_s"},
+    ),
+    Metric(
+        Part.CACHE,
+        "staleness.bound",
+        Kind.GAUGE,
+        "s",
+        "Longest time for which a value that was changed elsewhere may be served.",
+        {"": "staleness_bound_s"},
+    ),
+    Metric(
+        Part.CACHE,
+        "processes",
+        Kind.GAUGE,
+        "{process}",
+        "Processes that the numbers cover.",
+        {"": "processes"},
+    ),
+)

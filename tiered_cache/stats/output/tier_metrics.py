@@ -1,0 +1,145 @@
+"""The metrics of a tier."""
+
+from __future__ import annotations
+
+from tiered_cache.stats.output.metric import OUTCOMES, Kind, Metric, Part
+
+__all__ = ["TIER_METRICS"]
+
+_BREAKER_STATES = ("closed", "open", "half_open")
+
+TIER_METRICS = (
+    Metric(
+        Part.TIER,
+        "tier.lookups",
+        Kind.COUNTER,
+        "{lookup}",
+        "Lookups that reached the tier, by outcome.",
+        {**OUTCOMES, "error": "errors", "skip": "skips"},
+        "outcome",
+    ),
+    Metric(
+        Part.TIER,
+        "tier.time",
+        Kind.COUNTER,
+        "s",
+        "Time spent in the tier.",
+        {"read": "read_seconds", "write": "write_seconds"},
+        "operation",
+    ),
+    Metric(
+        Part.TIER,
+        "tier.reads",
+        Kind.COUNTER,
+        "{read}",
+        "Reads that the time spent covers.",
+        {"": "timed_reads"},
+    ),
+    Metric(
+        Part.TIER,
+        "tier.io",
+        Kind.COUNTER,
+        "By",
+        "Bytes of records read and written.",
+        {"read": "read_bytes", "write": "written_bytes"},
+        "operation",
+    ),
+    Metric(
+        Part.TIER,
+        "tier.saved",
+        Kind.SUM,
+        "s",
+        "Costs of the tier's hits, less the time that they took.",
+        {"": "seconds_saved"},
+    ),
+    Metric(
+        Part.TIER,
+        "tier.promotions",
+        Kind.COUNTER,
+        "{record}",
+        "Copies stored in the tier after a hit in a lower tier.",
+        {"": "promotions"},
+    ),
+    Metric(
+        Part.TIER,
+        "tier.writes",
+        Kind.COUNTER,
+        "{write}",
+        "Writes to the tier, by outcome.",
+        {
+            "written": "writes",
+            "refused": "write_refusals",
+            "not_admitted": "not_admitted",
+            "error": "write_errors",
+        },
+        "outcome",
+    ),
+    Metric(
+        Part.TIER,
+        "tier.deletes",
+        Kind.COUNTER,
+        "{key}",
+        "Keys deleted in the tier.",
+        {"": "deletes"},
+    ),
+    Metric(
+        Part.TIER,
+        "tier.evictions",
+        Kind.COUNTER,
+        "{entry}",
+        "Entries that the tier removed by itself, by reason.",
+        {"size": "evictions", "expired": "expirations"},
+        "reason",
+    ),
+    Metric(
+        Part.TIER,
+        "tier.corrupt",
+        Kind.COUNTER,
+        "{record}",
+        "Records that could not be read.",
+        {"": "corrupt"},
+    ),
+    Metric(
+        Part.TIER,
+        "tier.entries",
+        Kind.GAUGE,
+        "{entry}",
+        "Entries in the tier.",
+        {"": "entries"},
+    ),
+    Metric(
+        Part.TIER,
+        "tier.entries.limit",
+        Kind.GAUGE,
+        "{entry}",
+        "Bound on the entries in the tier.",
+        {"": "max_entries"},
+    ),
+    Metric(Part.TIER, "tier.size", Kind.GAUGE, "By", "Bytes in the tier.", {"": "bytes"}),
+    Metric(
+        Part.TIER,
+        "tier.size.limit",
+        Kind.GAUGE,
+        "By",
+        "Bound on the bytes in the tier.",
+        {"": "max_bytes"},
+    ),
+    Metric(
+        Part.TIER,
+        "tier.breaker",
+        Kind.GAUGE,
+        "1",
+        "1 for the present state of the tier's breaker, 0 for the other states.",
+        dict.fromkeys(_BREAKER_STATES, "breaker"),
+        "state",
+    ),
+    Metric(
+        Part.TIER,
+        "tier.latency",
+        Kind.HISTOGRAM,
+        "s",
+        "Times of calls of the tier.",
+        {"read": "read_latency", "write": "write_latency"},
+        "operation",
+    ),
+)
