@@ -1,1 +1,4 @@
-"""What connects a cache with monitoring systems; each module needs an extra of its own."""
+"""Connections of a cache to monitoring systems. Programs import these modules; no module here does.
+
+`prometheus` and `opentelemetry` each need an extra of their own.
+"""

@@ -1,4 +1,4 @@
-"""Events as structured log records, for whatever reads a program's logs."""
+"""Events as structured log records."""
 
 from __future__ import annotations
 
@@ -25,20 +25,22 @@ def log_events(
     kinds: Iterable[EventKind | str] = tuple(EventKind),
     logger: logging.Logger = _log,
 ) -> Callable[[], None]:
-    """Log each event of `cache`; what is returned ends it.
+    """Log each event of `cache`.
 
     A record has the attributes `cache_event`, `cache_tier`, `cache_key`, `cache_seconds`,
-    `cache_bytes` and `cache_detail`, which a JSON formatter writes as fields of their own. Faults,
-    changed values and breakers are warnings, all else is for debugging. No value is ever logged; keys
-    are shortened, and escaped where they are not printable.
+    `cache_bytes` and `cache_detail`, which a JSON formatter can write as fields. Faults, mutations
+    and breaker changes have the level WARNING, all other events DEBUG. No value is logged. Keys are
+    shortened and escaped.
 
-    While it goes on, each hit in memory costs a call into the tier, and the logging besides: name the
-    `kinds` that matter.
+    Hits are not inlined meanwhile: each hit in memory costs a call into the tier and a log call.
 
     Args:
         cache: The cache.
-        kinds: The kinds of events that are logged.
+        kinds: The kinds of events to log.
         logger: The logger; by default `tiered_cache.events`.
+
+    Returns:
+        A function that ends the logging.
     """
     wanted = frozenset(EventKind(kind) for kind in kinds)
 

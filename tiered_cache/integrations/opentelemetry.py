@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.errors import MissingExtraError, show_key
-from tiered_cache.integrations.sources import snapshots
+from tiered_cache.integrations._snapshots import snapshots
 from tiered_cache.stats.output.metrics import METRICS, Kind, Metric, samples
 
 try:
     from opentelemetry.metrics import MeterProvider, Observation, get_meter
     from opentelemetry.trace import TracerProvider, get_tracer
 except ImportError as error:
-    msg = "metrics and spans for OpenTelemetry need its API: pip install 'tiered-cache[otel]'"
+    msg = "The OpenTelemetry integration needs its API: pip install 'tiered-cache[otel]'"
     raise MissingExtraError(msg) from error
 
 if TYPE_CHECKING:
@@ -38,19 +38,19 @@ _SAME_COLLECTION_S = 0.5
 def export_metrics(
     sources: Mapping[str, Callable[[], CacheStats]], meter_provider: MeterProvider | None = None
 ) -> None:
-    """Have OpenTelemetry observe the statistics of caches, as often as its readers collect.
+    """Register observable instruments for the statistics of caches.
 
-    Between two collections it costs nothing; a collection asks each tier how full it is. Distributions are
-    observed as gauges of their quantiles, since OpenTelemetry has no histogram that is observed. It
-    goes on as long as the provider does.
+    Each collection takes one snapshot a cache, which asks every tier for its fill level. Nothing runs
+    between collections. Histograms become gauges of their quantiles, because OpenTelemetry has no
+    observable histogram. The instruments live as long as the provider.
 
     Args:
-        sources: For the name of each cache what gives its statistics: `cache.stats` for those of
-            this process, `lambda: cache.fleet().stats` for those of all that share its tiers.
+        sources: A function that returns the snapshot, by the name of the cache: `cache.stats` for
+            this process, `lambda: cache.fleet().stats` for all processes that share its tiers.
         meter_provider: The provider; by default the global one.
     """
     meter = get_meter("tiered_cache", meter_provider=meter_provider)
-    taken = _Taken(sources)
+    collection = _Collection(sources)
     for metric in METRICS:
         make: dict[Kind, Callable[..., Any]] = {
             Kind.COUNTER: meter.create_observable_counter,
@@ -60,23 +60,23 @@ def export_metrics(
         }
         make[metric.kind](
             opentelemetry_name(metric),
-            callbacks=[_observer(taken, metric)],
+            callbacks=[_observer(collection, metric)],
             unit=metric.unit,
             description=metric.text,
         )
 
 
 def span_tracer(tracer_provider: TracerProvider | None = None) -> Tracer:
-    """What begins a span for each `get_or_compute` of a cache that is traced by it.
+    """A tracer that begins a span for each `get_or_compute`.
 
-    For a cache, until it is ended::
+    To trace a cache until `end()` is called::
 
         end = cache.trace(span_tracer())
 
-    A span is called `tiered_cache.get_or_compute`, and has the attributes `tiered_cache.key`, shortened,
-    `tiered_cache.outcome`, which is `hit`, `stale_hit` or `miss`, and for a hit `tiered_cache.tier`,
-    the tier that answered. What the computation does is inside of it; what it raises is recorded. No
-    value is ever in a span.
+    The span is named `tiered_cache.get_or_compute`. Its attributes are `tiered_cache.key`, shortened;
+    `tiered_cache.outcome`: `hit`, `stale_hit` or `miss`; and for a hit `tiered_cache.tier`, the tier
+    that answered. The computation runs inside the span, which records its exception. No value is in
+    a span.
 
     Args:
         tracer_provider: The provider; by default the global one.
@@ -101,12 +101,12 @@ def span_tracer(tracer_provider: TracerProvider | None = None) -> Tracer:
 
 
 def opentelemetry_name(metric: Metric) -> str:
-    """The name of a metric."""
+    """The name of a metric in OpenTelemetry."""
     return f"tiered_cache.{metric.name}"
 
 
-class _Taken:
-    """The samples of one collection, which asks for each metric by itself."""
+class _Collection:
+    """The samples of one collection, shared by the callbacks of all metrics. Thread-safe."""
 
     def __init__(self, sources: Mapping[str, Callable[[], CacheStats]]) -> None:
         self._sources = dict(sources)
@@ -121,13 +121,13 @@ class _Taken:
                 for cache, stats in snapshots(self._sources):
                     for sample in samples(stats):
                         self._samples.setdefault(sample.metric.name, []).append((cache, sample))
-                self._at_s = time.monotonic()  # when it is done: however long taking it took
+                self._at_s = time.monotonic()  # the end: taking the snapshots may be slow
             return self._samples.get(metric.name, [])
 
 
-def _observer(taken: _Taken, metric: Metric) -> Callable[[object], Iterable[Observation]]:
+def _observer(collection: _Collection, metric: Metric) -> Callable[[object], Iterable[Observation]]:
     def observe(_: object) -> Iterable[Observation]:
-        for cache, sample in taken.of(metric):
+        for cache, sample in collection.of(metric):
             attributes = {"tiered_cache.name": cache, **_namespaced(sample.labels)}
             value: Any = sample.value
             if metric.kind is Kind.HISTOGRAM:

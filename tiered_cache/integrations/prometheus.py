@@ -1,4 +1,4 @@
-"""Statistics for Prometheus: a collector, and an application that serves them.
+"""Statistics for Prometheus: a collector, and an ASGI application that serves it.
 
 Names and units follow https://prometheus.io/docs/practices/naming/.
 """
@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.errors import MissingExtraError
-from tiered_cache.integrations.sources import snapshots
+from tiered_cache.integrations._snapshots import snapshots
 from tiered_cache.stats.output.metrics import METRICS, Kind, Metric, samples
 
 try:
@@ -22,7 +22,7 @@ try:
     )
     from prometheus_client.registry import Collector
 except ImportError as error:
-    msg = "statistics for Prometheus need prometheus-client: pip install 'tiered-cache[prometheus]'"
+    msg = "The Prometheus integration needs its client: pip install 'tiered-cache[prometheus]'"
     raise MissingExtraError(msg) from error
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Family
 
     from tiered_cache.stats.snapshot.cache_stats import CacheStats
-    from tiered_cache_policies.statistics.histogram import LatencyHistogram
+    from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 __all__ = ["CacheCollector", "metrics_app", "prometheus_name"]
 
@@ -43,36 +43,35 @@ _FAMILIES: dict[Kind, Callable[..., Any]] = {
 }
 _UNITS = {"s": "seconds", "By": "bytes"}
 _BOUNDS_S = tuple(base * 10.0**power for power in range(-6, 2) for base in (1, 2.5, 5))
-"""Of the buckets: from a microsecond to fifty seconds."""
+"""The upper bounds of the histogram buckets, from a microsecond to fifty seconds."""
 
 
 class CacheCollector(Collector):
-    """Collects the statistics of caches when Prometheus asks for them.
+    """Collects the statistics of caches at each scrape.
 
-    To have them beside a program's own metrics::
+    To export them beside a program's own metrics::
 
         REGISTRY.register(CacheCollector({"default": cache.stats}))
 
-    Each metric has the label `cache`. Between two scrapes it costs nothing; a scrape asks each tier how
-    full it is. A cache that can't give its statistics has no metrics in that scrape.
+    Each metric has the label `cache`. A scrape takes one snapshot a cache, which asks every tier for
+    its fill level. Nothing runs between scrapes. A cache whose snapshot fails is left out of that
+    scrape. Thread-safe.
 
     Args:
-        sources: For the name of each cache what gives its statistics: `cache.stats` for those of
-            this process, `lambda: cache.fleet().stats` for those of all that share its tiers, which
-            is what short-lived processes want.
-
-    Thread-safe.
+        sources: A function that returns the snapshot, by the name of the cache: `cache.stats` for
+            this process, `lambda: cache.fleet().stats` for all processes that share its tiers.
+            Short-lived processes need the latter.
     """
 
     def __init__(self, sources: Mapping[str, Callable[[], CacheStats]]) -> None:
         self._sources = dict(sources)
 
     def describe(self) -> Iterable[Family]:
-        """The metrics, without values: so that registering asks no tier."""
+        """The metrics without values, so that registration asks no tier."""
         return _families().values()
 
     def collect(self) -> Iterable[Family]:
-        """The metrics that have a value."""
+        """The metrics with values."""
         families = _families()
         used = set()
         for cache, stats in snapshots(self._sources):
@@ -87,10 +86,10 @@ class CacheCollector(Collector):
 
 
 def metrics_app(sources: Mapping[str, Callable[[], CacheStats]]) -> Callable[..., Any]:
-    """An ASGI application that answers with the metrics, to be mounted as `/metrics`.
+    """An ASGI application for `asyncio` that serves the metrics; mount it as `/metrics`.
 
-    It has a registry of its own: only what `sources` gives is served. They are asked in a worker
-    thread: a tier may have to wait for its server, and the event loop must not. For `asyncio`.
+    It serves only the caches in `sources`, from a registry of its own. The snapshots are taken in a
+    worker thread, because a tier may wait for its server.
 
     Args:
         sources: As for `CacheCollector`.
@@ -107,7 +106,7 @@ def metrics_app(sources: Mapping[str, Callable[[], CacheStats]]) -> Callable[...
 
 
 class _Collected(Collector):
-    """What has been collected."""
+    """A collector of metrics that were collected before."""
 
     def __init__(self, families: Iterable[Family]) -> None:
         self._families = families
@@ -120,7 +119,7 @@ class _Collected(Collector):
 
 
 def prometheus_name(metric: Metric) -> str:
-    """The name of a metric, without the `_total` that Prometheus adds to counters."""
+    """The name of a metric in Prometheus, without the suffix `_total` of counters."""
     name = f"tiered_cache_{metric.name.replace('.', '_')}"
     unit = _UNITS.get(metric.unit)
     return name if unit is None else f"{name}_{unit}"
@@ -142,7 +141,7 @@ def _label_names(metric: Metric) -> list[str]:
 
 
 def _buckets(histogram: Any) -> dict[str, Any]:
-    """A distribution in the buckets that all caches have in common."""
+    """The arguments of a histogram sample, in buckets that all caches share."""
     counts, total_s = _counts_within(histogram)
     cumulative = list(accumulate(counts))
     bounds = [*(f"{bound:.3g}" for bound in _BOUNDS_S), "+Inf"]

@@ -1,4 +1,4 @@
-"""Where an exporter takes its numbers from."""
+"""The snapshots of several caches, for exporters."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
     from tiered_cache.stats.snapshot.cache_stats import CacheStats
 
-__all__ = ["Sources", "snapshots"]
+__all__ = ["snapshots"]
 
 _log = logging.getLogger("tiered_cache.integrations")
 
-Sources = "Mapping[str, Callable[[], CacheStats]]"
-"""For the name of each cache what gives its statistics: `cache.stats` for those of this process,
-`lambda: cache.fleet().stats` for those of all that share its tiers."""
-
 
 def snapshots(sources: Mapping[str, Callable[[], CacheStats]]) -> Iterator[tuple[str, CacheStats]]:
-    """The statistics of each cache; one that can't give any now is left out."""
+    """The name and the snapshot of each cache; a cache that raises is left out, with a log line.
+
+    Args:
+        sources: A function that returns the snapshot, by the name of the cache.
+    """
     for name, take in sources.items():
         try:
             yield name, take()
