@@ -29,8 +29,9 @@ from tiered_cache.policies import WriteBack
 from tiered_cache.testing import FakeClock, ValkeyServer
 from tiered_cache.tiers.disk._change_log import DiskLog
 from tiered_cache.tiers.disk._leases import DiskLeases
-from tiered_cache.tiers.redis._awaited import _AwaitedWire
-from tiered_cache.tiers.redis._wire import RedisWire, pack
+from tiered_cache.tiers.redis._async_server import AsyncServerConnections
+from tiered_cache.tiers.redis._commands import pack_commands
+from tiered_cache.tiers.redis._server import ServerConnections
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -46,7 +47,7 @@ _WAITING: dict[type, str] = {
     DiskJournal: "write forget park entries take_parked drop_parked clear adopt close",
     DiskLeases: "acquire renew release wait close",
     DiskLog: "read wait",
-    RedisWire: "exchange",
+    ServerConnections: "exchange",
     Following: "_catch_up",
     WriteQueue: "wait_for_room wait_until_written drain sleep",
 }
@@ -165,7 +166,12 @@ def test_law_12_nothing_that_may_wait_is_called_by_the_loop(
     loop_thread = run(main)
     assert witness.names(loop_thread) == set()
     expected = {"DiskTier.get_many", "DiskTier.put", "DiskTier.clear", "DiskTier.info"}
-    expected |= {"DiskTier.close", "RedisWire.exchange", "Following._catch_up", "DiskTier.scan"}
+    expected |= {
+        "DiskTier.close",
+        "ServerConnections.exchange",
+        "Following._catch_up",
+        "DiskTier.scan",
+    }
     if writing == "back":
         expected |= {"DiskJournal.write", "DiskJournal.entries"}
     assert expected <= witness.names()
@@ -190,13 +196,13 @@ def test_redis_is_awaited_under_asyncio_and_asked_in_threads_under_trio(
     redis_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exchanged: list[str] = []
-    for kind in (RedisWire, _AwaitedWire):
+    for kind in (ServerConnections, AsyncServerConnections):
         exchange = kind.exchange
 
         def noting(
             self: Any, commands: Any, extra_s: float = 0.0, *, by: Any = (kind, exchange)
         ) -> Any:
-            first = b"".join(pack(commands[:1])).split(b"\r\n")[2].decode()
+            first = b"".join(pack_commands(commands[:1])).split(b"\r\n")[2].decode()
             exchanged.append(f"{by[0].__name__} {first}")
             return by[1](self, commands, extra_s)
 
@@ -209,12 +215,12 @@ def test_redis_is_awaited_under_asyncio_and_asked_in_threads_under_trio(
             assert await cache.get("key") == 1
 
     anyio.run(main)
-    assert "_AwaitedWire GETRANGE" in exchanged
-    assert "RedisWire GETRANGE" not in exchanged
+    assert "AsyncServerConnections GETRANGE" in exchanged
+    assert "ServerConnections GETRANGE" not in exchanged
     exchanged.clear()
     anyio.run(main, backend="trio")
-    assert "RedisWire GETRANGE" in exchanged
-    assert not any(each.startswith("_AwaitedWire") for each in exchanged)
+    assert "ServerConnections GETRANGE" in exchanged
+    assert not any(each.startswith("AsyncServerConnections") for each in exchanged)
 
 
 @contextlib.asynccontextmanager
@@ -388,7 +394,7 @@ def test_a_loop_that_was_kept_busy_does_not_take_the_server_for_sick(
 ) -> None:
     """The reply arrives while the loop computes: it is read before the time counts as over."""
     deadline_s = 0.5
-    asked = _AwaitedWire._converse
+    asked = AsyncServerConnections._exchange_on
 
     async def busy(self: Any, connection: Any, pieces: Any, count: int) -> Any:
         asyncio.get_running_loop().call_soon(time.sleep, 2 * deadline_s)
@@ -398,7 +404,7 @@ def test_a_loop_that_was_kept_busy_does_not_take_the_server_for_sick(
         tiers: list[Tier] = [RedisTier(redis_url, timeout=deadline_s)]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
             await cache.set("key", 1)
-            monkeypatch.setattr(_AwaitedWire, "_converse", busy)
+            monkeypatch.setattr(AsyncServerConnections, "_exchange_on", busy)
             assert await cache.get("key") == 1
             monkeypatch.undo()
 
@@ -411,7 +417,7 @@ def test_tasks_wait_for_a_connection_as_long_as_others_are_answered(
 ) -> None:
     """Many tasks are no fault of the server: none of their writes is lost for it."""
     deadline_s = 0.5
-    asked = _AwaitedWire._converse
+    asked = AsyncServerConnections._exchange_on
 
     async def slow(self: Any, connection: Any, pieces: Any, count: int) -> Any:
         await asyncio.sleep(deadline_s / 4)
@@ -421,7 +427,7 @@ def test_tasks_wait_for_a_connection_as_long_as_others_are_answered(
         tiers: list[Tier] = [RedisTier(redis_url, timeout=deadline_s, max_connections=1)]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
             await cache.get("key")
-            monkeypatch.setattr(_AwaitedWire, "_converse", slow)
+            monkeypatch.setattr(AsyncServerConnections, "_exchange_on", slow)
             written = await asyncio.gather(*[cache.set(f"{number}", 1) for number in range(12)])
             monkeypatch.undo()
             assert all(written)

@@ -19,7 +19,7 @@ from tiered_cache import (
 )
 from tiered_cache.testing import FakeClock, ValkeyCluster, ValkeyServer, in_forked_child
 from tiered_cache.testing.valkey_cluster import ask, port
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,7 +28,7 @@ from tiered_cache import (
     WriteOutcome,
 )
 from tiered_cache.testing import ChaosProxy, FakeClock, ValkeyServer
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ def stack(
 
 def give(cache: TieredCache, deadline_s: float) -> None:
     """What Redis may take from now on: long while it is well, whatever else the machine does."""
-    wire = cache._source.core().stack.levels[1].tier._wire  # type: ignore[attr-defined] # a RedisTier's
+    wire = cache._source.core().stack.levels[1].tier._connections  # type: ignore[attr-defined] # a RedisTier's
     wire.timeout_s = wire.connect_timeout_s = deadline_s
 
 
@@ -327,7 +327,7 @@ def test_a_connection_that_says_more_than_was_asked_is_not_used_again(
         cache.set("key", "value")
         levels = cache._source.core().stack.levels
         levels[0].tier.clear()
-        idle = levels[1].tier._wire._idle  # type: ignore[attr-defined] # a RedisTier's
+        idle = levels[1].tier._connections._idle  # type: ignore[attr-defined] # a RedisTier's
         babbling = [idle.get_nowait() for _ in range(idle.qsize())]
         assert babbling
         for each in babbling:

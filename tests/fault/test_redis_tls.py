@@ -138,7 +138,7 @@ def test_law_8_a_frozen_server_is_given_up_in_time(
     tier = patient_redis(f"{server[1]}?ssl_ca_certs={authority[1]}")
     with TieredCache([MemoryTier(), tier], strict=True) as cache:
         cache.set("key", 1)
-        tier._wire.timeout_s = 0.5  # type: ignore[attr-defined] # not a cluster's
+        tier._connections.timeout_s = 0.5  # type: ignore[attr-defined] # not a cluster's
         server[0].freeze()
         started = time.monotonic()
         with pytest.raises(TierTimeoutError):

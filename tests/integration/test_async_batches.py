@@ -13,8 +13,9 @@ import redis
 from tests.patience import patient_redis
 from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, RedisTier, TierUnavailableError
 from tiered_cache.testing import FakeClock, ValkeyServer
-from tiered_cache.tiers.redis._awaited import _AwaitedWire
-from tiered_cache.tiers.redis._wire import RedisWire, pack
+from tiered_cache.tiers.redis._async_server import AsyncServerConnections
+from tiered_cache.tiers.redis._commands import pack_commands
+from tiered_cache.tiers.redis._server import ServerConnections
 
 if TYPE_CHECKING:
     from tiered_cache.contracts import Tier
@@ -26,11 +27,11 @@ KEYS = [f"key {number}" for number in range(1000)]
 def exchanges(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The round trips to servers of lookups, by their first commands."""
     made: list[str] = []
-    for kind in (RedisWire, _AwaitedWire):
+    for kind in (ServerConnections, AsyncServerConnections):
         exchange = kind.exchange
 
         def noting(self: Any, commands: Any, extra_s: float = 0.0, *, do: Any = exchange) -> Any:
-            if b"GETRANGE" in b"".join(pack(commands[:1])):
+            if b"GETRANGE" in b"".join(pack_commands(commands[:1])):
                 made.append(str(len(commands) // 2))
             return do(self, commands, extra_s)
 

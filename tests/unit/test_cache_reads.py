@@ -20,7 +20,7 @@ from tiered_cache import (
 from tiered_cache.errors import ConfigurationError, SerializationError
 from tiered_cache.policies import Never
 from tiered_cache.testing import FakeClock
-from tiered_cache.tiers.redis._connection import Speaker
+from tiered_cache.tiers.redis._client import RedisClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -498,12 +498,12 @@ def test_a_hundred_keys_of_a_server_take_one_round_trip(
     values = {f"key {number}": number for number in range(100)}
     cache.set_many(values)
     exchanges: list[tuple[str, int]] = []
-    exchange = Speaker.exchange
+    send = RedisClient.send
 
-    def counted(speaker: Speaker, operation: str, key: str | None, commands: Any) -> Any:
+    def counted(client: RedisClient, operation: str, key: str | None, commands: Any) -> Any:
         exchanges.append((operation, len(commands)))
-        return exchange(speaker, operation, key, commands)
+        return send(client, operation, key, commands)
 
-    monkeypatch.setattr(Speaker, "exchange", counted)
+    monkeypatch.setattr(RedisClient, "send", counted)
     assert second_host.get_many(values) == values
     assert [each for each in exchanges if each[0] == "get_many"] == [("get_many", 200)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse, NoScriptError, ResponseError
 
-from tiered_cache.tiers.redis._resp import Replies
+from tiered_cache.tiers.redis._resp import ReplyParser
 
 REPLIES: list[tuple[bytes, Any]] = [
     (b"+OK\r\n", b"OK"),
@@ -34,29 +34,29 @@ REPLIES: list[tuple[bytes, Any]] = [
 
 @pytest.mark.parametrize(("data", "value"), REPLIES)
 def test_each_kind_of_reply(data: bytes, value: object) -> None:
-    replies = Replies(1)
-    assert replies.feed(data)
-    assert replies.read == [value]
+    parser = ReplyParser(1)
+    assert parser.feed(data)
+    assert parser.replies == [value]
 
 
 @given(st.lists(st.sampled_from(REPLIES), min_size=1), st.data())
 def test_replies_that_arrive_in_pieces(chosen: list[tuple[bytes, Any]], data: Any) -> None:
     stream = b"".join(each for each, _ in chosen)
-    replies = Replies(len(chosen))
+    parser = ReplyParser(len(chosen))
     at = 0
     while at < len(stream):
         size = data.draw(st.integers(1, len(stream) - at))
         at += size
-        assert replies.feed(stream[at - size : at]) == (at == len(stream))
-    assert replies.read == [value for _, value in chosen]
+        assert parser.feed(stream[at - size : at]) == (at == len(stream))
+    assert parser.replies == [value for _, value in chosen]
 
 
 def test_errors_are_those_of_redis_py() -> None:
-    replies = Replies(3)
-    assert replies.feed(b"-NOSCRIPT no such script\r\n-WRONGTYPE of a list\r\n!9\r\nERR large\r\n")
-    kinds = [type(each) for each in replies.read]
+    parser = ReplyParser(3)
+    assert parser.feed(b"-NOSCRIPT no such script\r\n-WRONGTYPE of a list\r\n!9\r\nERR large\r\n")
+    kinds = [type(each) for each in parser.replies]
     assert kinds == [NoScriptError, ResponseError, ResponseError]
-    assert "WRONGTYPE" in str(replies.read[1])
+    assert "WRONGTYPE" in str(parser.replies[1])
 
 
 @pytest.mark.proves("law-1/server-loading")
@@ -67,29 +67,29 @@ def test_errors_are_those_of_redis_py() -> None:
 @pytest.mark.parametrize("form", ["-{}\r\n", "*1\r\n-{}\r\n"])
 def test_law_4_a_server_that_does_not_serve_has_answered_nothing(error: str, form: str) -> None:
     with pytest.raises(RedisConnectionError):
-        Replies(1).feed(form.format(error).encode())
+        ReplyParser(1).feed(form.format(error).encode())
 
 
 @pytest.mark.proves("law-9/unexpected-replies")
 @pytest.mark.parametrize("more", [b":2\r\n", b":"])
 def test_more_than_was_asked_for_answers_nobody_knows_what(more: bytes) -> None:
     with pytest.raises(InvalidResponse, match="more replies"):
-        Replies(1).feed(b":1\r\n" + more)
+        ReplyParser(1).feed(b":1\r\n" + more)
 
 
 @pytest.mark.proves("law-9/unexpected-replies")
 def test_law_8_a_line_without_an_end_is_given_up() -> None:
-    replies = Replies(1)
+    parser = ReplyParser(1)
     for _ in range(60):
-        assert not replies.feed(1000 * b"x")
+        assert not parser.feed(1000 * b"x")
     with pytest.raises(InvalidResponse):
-        replies.feed(10_000 * b"x")
+        parser.feed(10_000 * b"x")
 
 
 def test_what_nobody_asked_for_is_passed_over() -> None:
-    replies = Replies(1)
-    assert replies.feed(b">2\r\n+invalidate\r\n*1\r\n+key\r\n:5\r\n")
-    assert replies.read == [5]
+    parser = ReplyParser(1)
+    assert parser.feed(b">2\r\n+invalidate\r\n*1\r\n+key\r\n:5\r\n")
+    assert parser.replies == [5]
 
 
 @pytest.mark.proves("law-9/unexpected-replies")
@@ -98,37 +98,37 @@ def test_what_nobody_asked_for_is_passed_over() -> None:
 )
 def test_law_9_what_is_no_reply_is_an_error(data: bytes) -> None:
     with pytest.raises((InvalidResponse, ValueError)):
-        Replies(1).feed(data)
+        ReplyParser(1).feed(data)
 
 
 def test_a_long_value_is_joined_once() -> None:
     size = 4 * 2**20
     chunk = b"x" * 4096
-    replies = Replies(1)
-    assert not replies.feed(b"$%d\r\n" % size)
+    parser = ReplyParser(1)
+    assert not parser.feed(b"$%d\r\n" % size)
     for _ in range(size // len(chunk)):
-        assert not replies.feed(chunk)
-        assert len(replies._data) < 2 * len(chunk)
-    assert replies.feed(b"\r\n")
-    assert replies.read == [b"x" * size]
+        assert not parser.feed(chunk)
+        assert len(parser._data) < 2 * len(chunk)
+    assert parser.feed(b"\r\n")
+    assert parser.replies == [b"x" * size]
 
 
 def test_a_large_collection_is_taken_apart_as_it_arrives() -> None:
     stream = b"*20000\r\n" + b"$3\r\nabc\r\n" * 20_000
-    replies = Replies(1)
+    parser = ReplyParser(1)
     chunks = [stream[at : at + 1000] for at in range(0, len(stream), 1000)]
     for chunk in chunks[:-1]:
-        assert not replies.feed(chunk)
-        assert len(replies._data) < 20, "what has been read is not kept to be read again"
-    assert replies.feed(chunks[-1])
-    assert replies.read == [[b"abc"] * 20_000]
+        assert not parser.feed(chunk)
+        assert len(parser._data) < 20, "what has been read is not kept to be read again"
+    assert parser.feed(chunks[-1])
+    assert parser.replies == [[b"abc"] * 20_000]
 
 
 def test_law_8_collections_in_collections_without_end_are_no_recursion() -> None:
-    replies = Replies(1)
-    assert not replies.feed(b"*1\r\n" * 100_000)
-    assert replies.feed(b":1\r\n")
-    inner = replies.read[0]
+    parser = ReplyParser(1)
+    assert not parser.feed(b"*1\r\n" * 100_000)
+    assert parser.feed(b":1\r\n")
+    inner = parser.replies[0]
     for _ in range(99_999):
         (inner,) = inner
     assert inner == [1]
@@ -138,6 +138,6 @@ def test_law_8_collections_in_collections_without_end_are_no_recursion() -> None
     "data", [b">0\r\n:5\r\n", b">1\r\n*1\r\n:1\r\n:5\r\n", b">1\r\n%0\r\n:5\r\n"]
 )
 def test_what_nobody_asked_for_may_be_of_any_shape(data: bytes) -> None:
-    replies = Replies(1)
-    assert replies.feed(data)
-    assert replies.read == [5]
+    parser = ReplyParser(1)
+    assert parser.feed(data)
+    assert parser.replies == [5]

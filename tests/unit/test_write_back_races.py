@@ -24,7 +24,7 @@ from tiered_cache.entry import Entry
 from tiered_cache.journal import DiskJournal
 from tiered_cache.policies import WriteBack
 from tiered_cache.testing import FakeClock, race
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -105,7 +105,7 @@ def test_law_7_threads_that_write_one_key_leave_nothing_in_the_journal(tmp_path:
 def away(cache: TieredCache, name: str) -> Callable[[], None]:
     """Have a tier fail until what is returned is called."""
     level: Any = next(each for each in cache._source.core().stack.levels if each.name == name)
-    wire = level.tier._wire
+    wire = level.tier._connections
     exchange = wire.exchange
 
     def fail(*_: object) -> None:

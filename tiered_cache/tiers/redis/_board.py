@@ -1,4 +1,4 @@
-"""A board for hosts that share a server, in one hash."""
+"""The board of a Redis tier: one hash, shared by all hosts."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache.contracts.boards import MAX_NOTICE_BYTES, MAX_NOTICES, MAX_READ_BYTES, Notice
 from tiered_cache.errors import RecordRefusedError
-from tiered_cache.tiers.redis._script import Script
+from tiered_cache.tiers.redis._commands import Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tiered_cache.tiers.redis._connection import Command
+    from tiered_cache.tiers.redis._commands import Command
 
 __all__ = ["RedisBoard"]
 
 _KEPT_MS = 31 * 24 * 3600 * 1000
-"""How long the board outlives the last change: a month, for those who look at the end of one."""
+"""Lifetime of the board after its last change: a month, so that a monthly look still finds it."""
 
 _STAMP_BYTES = 20
 _NEVER = "9" * _STAMP_BYTES
 
-# Each value begins with the instant at which it runs out, in milliseconds by the server's clock.
+# Each value begins with the instant of its expiry, in milliseconds of the server's clock.
 _NOW = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -55,8 +55,8 @@ for _, name in ipairs(names) do
 end
 return found
 """)
-# How many names are to be replaced, each with what it is to hold, or nothing, and what it gets, or
-# nothing: each text with a letter in front, so that the empty one is something.
+# ARGV: for each name its expected notice and its new notice. An empty string means "no notice", so
+# each notice has a letter in front.
 _SWAP = Script(f"""
 for i = 1, #ARGV, 3 do
   local there = redis.call('HGET', KEYS[1], ARGV[i])
@@ -85,39 +85,39 @@ class RedisBoard:
     Each method is one script on one key, in one round trip.
 
     Args:
-        ask: Sends commands and gives their replies, within the tier's own deadline.
+        call_all: Sends commands and returns their replies, within the tier's own deadline.
         tier: The tier's name, for errors.
     """
 
     def __init__(
-        self, ask: Callable[[str, str, Sequence[Command], float], list[Any]], tier: str
+        self, call_all: Callable[[str, str, Sequence[Command], float], list[Any]], tier: str
     ) -> None:
-        self._ask_all = ask
+        self._call_all = call_all
         self._tier = tier
         self._key = b""
 
     def open(self, key: bytes) -> None:
-        """Say which of the server's keys it is."""
+        """Set the name of the hash."""
         self._key = key
 
-    def _ask(self, operation: str, script: Script, arguments: Sequence[object]) -> Any:
-        (reply,) = self._ask_all(operation, "", [script.call([self._key], arguments)], 0.0)
+    def _call(self, operation: str, script: Script, arguments: Sequence[object]) -> Any:
+        (reply,) = self._call_all(operation, "", [script.call([self._key], arguments)], 0.0)
         return reply
 
     def put(self, name: str, data: bytes, lifetime_s: float, *, new: bool = False) -> bool:
-        """Hang up a notice."""
+        """Publish a notice."""
         self._check(data)
         lifetime_ms = int(min(lifetime_s * 1000, _KEPT_MS))
-        return bool(self._ask("put_notice", _PUT, (name, lifetime_ms, int(new), data)))
+        return bool(self._call("put_notice", _PUT, (name, lifetime_ms, int(new), data)))
 
     def _check(self, data: bytes) -> None:
         if len(data) > MAX_NOTICE_BYTES:
-            msg = f"a notice has at most {MAX_NOTICE_BYTES} bytes, and this one {len(data)}"
+            msg = f"got a notice of {len(data)} bytes, and a board takes at most {MAX_NOTICE_BYTES}"
             raise RecordRefusedError(msg, tier=self._tier, operation="put_notice")
 
     def read(self, prefix: str) -> Sequence[Notice]:
         """The notices whose names begin with `prefix`."""
-        now_ms, *found = self._ask("read_notices", _READ, (prefix, "all"))
+        now_ms, *found = self._call("read_notices", _READ, (prefix, "all"))
         notices = []
         for name, value in zip(found[::2], found[1::2], strict=True):
             ends = value[:_STAMP_BYTES]
@@ -128,24 +128,24 @@ class RedisBoard:
 
     def names(self, prefix: str) -> Sequence[str]:
         """The names that begin with `prefix`."""
-        _, *found = self._ask("read_notices", _READ, (prefix, "names"))
+        _, *found = self._call("read_notices", _READ, (prefix, "names"))
         return [name.decode() for name in found[::2] if name.isascii()]
 
     def swap(self, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> bool:
-        """Replace some notices by others, if they are as expected."""
+        """Replace the notices `old` by `new`, if all of `old` are unchanged."""
         arguments: list[object] = []
         for name in dict.fromkeys((*old, *new)):
-            was, is_to_be = old.get(name), new.get(name)
-            if is_to_be is not None:
-                self._check(is_to_be)
+            expected, notice = old.get(name), new.get(name)
+            if notice is not None:
+                self._check(notice)
             arguments += (
                 name,
-                b"" if was is None else b"=" + was,
-                b"" if is_to_be is None else b"=" + is_to_be,
+                b"" if expected is None else b"=" + expected,
+                b"" if notice is None else b"=" + notice,
             )
-        return bool(self._ask("swap_notices", _SWAP, arguments))
+        return bool(self._call("swap_notices", _SWAP, arguments))
 
     def remove(self, names: Sequence[str]) -> None:
-        """Take notices down."""
+        """Remove notices."""
         if names:
-            self._ask_all("remove_notices", "", [("HDEL", self._key, *names)], 0.0)
+            self._call_all("remove_notices", "", [("HDEL", self._key, *names)], 0.0)

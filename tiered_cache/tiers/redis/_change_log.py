@@ -1,4 +1,4 @@
-"""The log of a Redis tier's changes: a stream beside its records."""
+"""The change log of a Redis tier: a stream beside its records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from tiered_cache.contracts.change_log import Change, ChangePage, pack, unpack
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tiered_cache.tiers.redis._connection import Command, Speaker, Talk
+    from tiered_cache.tiers.redis._client import RedisClient, Steps
+    from tiered_cache.tiers.redis._commands import Command
 
 __all__ = ["LOG_FUNCTION", "RedisLog"]
 
@@ -32,32 +33,32 @@ local function log(stream, origin, first, last)
   redis.call('PEXPIRE', stream, {_KEPT_MS})
 end
 """
-"""For the scripts that make changes and log them as one; what to log are arguments."""
+"""A Lua function for the scripts that change and log in one step; the entries are arguments."""
 
 
 class RedisLog:
     """Implements `ChangeLog` on a stream of some 10,000 entries, which the server numbers.
 
-    It also keeps the namespace's generation, a key that a clear changes and that a fill must still
-    find. Both are made anew when the server lost them: a reader misses the entry that it read last,
-    and fills are refused until the new generation is known.
+    It also keeps the generation of the namespace: a key that a clear changes, and that a fill must
+    find unchanged. If the server lost the two, both are created again. A reader then misses the
+    last entry that it read, and fills are refused until the new generation is known.
 
     Source: https://redis.io/docs/latest/develop/data-types/streams/
 
     Args:
-        speaker: Asks.
-        converse: Has a talk.
-        max_waiting: How many connections may be blocked by waiting; past that, who waits polls.
+        client: The client.
+        run: Runs steps.
+        max_waiting: Most connections that waiting may block. Further readers poll.
     """
 
     def __init__(
         self,
-        speaker: Speaker,
-        converse: Callable[[Talk[Any]], Any],
+        client: RedisClient,
+        run: Callable[[Steps[Any]], Any],
         max_waiting: int,
     ) -> None:
-        self._ask_all = speaker.ask_all
-        self._converse = converse
+        self._call_all = client.call_all
+        self._run = run
         self._max_waiting = max_waiting
         self.source = ""
         self.generation = b""
@@ -69,33 +70,33 @@ class RedisLog:
         self._may_block = threading.Semaphore(self._max_waiting)
 
     def open(self, source: str, stream: bytes, generation_key: bytes) -> None:
-        """Say where it is, and learn the generation."""
+        """Set the names of its keys, and read the generation."""
         self.source = source
         self.stream = stream
         self.generation_key = generation_key
-        self._converse(self.learn_generation())
+        self._run(self.learn_generation())
 
-    def learn_generation(self) -> Talk[None]:
-        """Read the generation; make one where there is none."""
+    def learn_generation(self) -> Steps[None]:
+        """Read the generation; create one if there is none."""
         key = self.generation_key
         create = ("SET", key, secrets.token_hex(8), "NX")
-        _, generation = yield from self._ask_all("generation", "", [create, ("GET", key)])
+        _, generation = yield from self._call_all("generation", "", [create, ("GET", key)])
         self.generation = generation if isinstance(generation, bytes) else b""
 
-    def _ask(self, operation: str, commands: Sequence[Command], extra_s: float = 0.0) -> list[Any]:
-        replies: list[Any] = self._converse(self._ask_all(operation, "", commands, extra_s))
+    def _send(self, operation: str, commands: Sequence[Command], extra_s: float = 0.0) -> list[Any]:
+        replies: list[Any] = self._run(self._call_all(operation, "", commands, extra_s))
         return replies
 
-    def begin_clear(self, origin: str, prefix: str) -> Talk[None]:
-        """Refuse fills that began before now, and log that keys are being removed."""
+    def begin_clear(self, origin: str, prefix: str) -> Steps[None]:
+        """Refuse fills that began before now, and log that keys with `prefix` change."""
         generation = secrets.token_hex(8)
         renew = ("SET", self.generation_key, generation)
-        yield from self._ask_all("clear", "", [renew, *self._log_prefix(origin, prefix)])
+        yield from self._call_all("clear", "", [renew, *self._log_prefix(origin, prefix)])
         self.generation = generation.encode()
 
-    def end_clear(self, origin: str, prefix: str) -> Talk[None]:
-        """Log that keys have been removed: some may have been read in between."""
-        yield from self._ask_all("clear", "", self._log_prefix(origin, prefix))
+    def end_clear(self, origin: str, prefix: str) -> Steps[None]:
+        """Log the change once more: other processes may have read keys during the clear."""
+        yield from self._call_all("clear", "", self._log_prefix(origin, prefix))
 
     def _log_prefix(self, origin: str, prefix: str) -> list[Command]:
         return self._add(origin, *pack([prefix], are_prefixes=True))
@@ -108,16 +109,16 @@ class RedisLog:
         ]
 
     def read(self, position: int | None) -> ChangePage:
-        """What changed after `position`, in one round trip."""
+        """The changes after `position`, in one round trip."""
         if position is None:
             return self._end()
         at = _to_id(position)
         anchor = ("XRANGE", self.stream, at, at)
         later = ("XREAD", "COUNT", _PAGE, "STREAMS", self.stream, at)
         generation = ("GET", self.generation_key)
-        there, streams, known = self._ask("read_changes", [anchor, later, generation])
+        there, streams, known = self._send("read_changes", [anchor, later, generation])
         if isinstance(known, bytes):
-            # Somebody may have cleared: the next fill need not be refused to know.
+            # Another process may have cleared. Knowing it now spares the next fill a refusal.
             self.generation = known
         if not there:
             return self._end()
@@ -130,14 +131,14 @@ class RedisLog:
 
     def _end(self) -> ChangePage:
         newest = ("XREVRANGE", self.stream, "+", "-", "COUNT", 1)
-        (entries,) = self._ask("read_changes", [newest])
+        (entries,) = self._send("read_changes", [newest])
         if entries:
             return ChangePage((), _to_position(entries[0][0]), complete=False)
-        added, _ = self._ask("read_changes", self._add("", _NO_CHANGE))
+        added, _ = self._send("read_changes", self._add("", _NO_CHANGE))
         return ChangePage((), _to_position(added), complete=False)
 
     def wait(self, position: int, timeout_s: float) -> None:
-        """Block until the stream goes on after `position`."""
+        """Block until the stream has an entry after `position`."""
         may_block = self._may_block
         if not may_block.acquire(blocking=False):
             time.sleep(min(timeout_s, _POLL_S))
@@ -145,7 +146,7 @@ class RedisLog:
         block_ms = max(1, int(timeout_s * 1000))
         command = ("XREAD", "BLOCK", block_ms, "COUNT", 1, "STREAMS", self.stream)
         try:
-            self._ask("await_change", [(*command, _to_id(position))], timeout_s)
+            self._send("await_change", [(*command, _to_id(position))], timeout_s)
         finally:
             may_block.release()
 
@@ -167,7 +168,7 @@ def _entries_of(streams: Any) -> list[Any]:
 
 
 def _to_changes(entry_id: bytes, fields: Any) -> list[Change]:
-    """The changes that an entry tells of: of any keys, if it is none of ours."""
+    """The changes in an entry. A foreign entry counts as a change of all keys."""
     try:
         _, origin, _, packed = fields
         milliseconds = _to_position(entry_id) >> _SEQUENCE_BITS

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache._process.fork import call_in_child
 from tiered_cache.contracts.leases import LeaseAnswer
-from tiered_cache.tiers.redis._script import Script
+from tiered_cache.tiers.redis._commands import Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tiered_cache.tiers.redis._connection import Speaker, Talk
+    from tiered_cache.tiers.redis._client import RedisClient, Steps
 
-__all__ = ["POLL_S", "LeaseTalk", "RedisLeases"]
+__all__ = ["POLL_S", "LeaseCommands", "RedisLeases"]
 
 _REMEMBERED_MS = 3_600_000
 _DONE_MS = 10_000
 POLL_S = 0.02
-"""How long who waits does so where no connection is left to be blocked."""
+"""Poll interval of a waiter when no connection is free to block."""
 
-# A lease is "<end, in ms of the server's clock> <whether anybody waits> <owner>". Who asks twice has lost
-# the connection, or the node, before the first answer came: he is not to wait for himself.
+# A lease is "<end, in ms of the server's clock> <1 if a waiter waits> <owner>". An owner that asks
+# twice lost the connection, or the node, before the first answer came: it must not wait for itself.
 _ACQUIRE = Script(f"""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -61,75 +61,75 @@ return tonumber(waited)
 """)
 
 
-class LeaseTalk:
-    """Talks about leases: each method is that of `Leases` with its name. Thread-safe.
+class LeaseCommands:
+    """The steps of the methods of `Leases` with the same names. Thread-safe.
 
-    Each request is one script on one key. Who waits blocks on a stream, to which the holder adds
-    when he gives the lease back and somebody waits; that costs a second round trip.
+    Each request is one script on one key. A waiter blocks on a stream. An owner that releases a
+    lease with waiters adds an entry to the stream, in a second round trip.
 
     Args:
-        speaker: Asks.
+        client: The client.
     """
 
-    def __init__(self, speaker: Speaker) -> None:
-        self._ask_all = speaker.ask_all
-        self._aside = ""
+    def __init__(self, client: RedisClient) -> None:
+        self._call_all = client.call_all
+        self._prefix = ""
 
-    def open(self, aside: str) -> None:
-        """Say with what the names begin of what is kept beside the records."""
-        self._aside = aside
+    def open(self, prefix: str) -> None:
+        """Set the prefix of the names of leases and their streams."""
+        self._prefix = prefix
 
     def _name(self, kind: str, key: str) -> bytes:
-        return f"{self._aside}{kind}:".encode() + key.encode("utf-8", "surrogatepass")
+        return f"{self._prefix}{kind}:".encode() + key.encode("utf-8", "surrogatepass")
 
-    def acquire(self, key: str, owner: str, lifetime_s: float) -> Talk[LeaseAnswer]:
+    def acquire(self, key: str, owner: str, lifetime_s: float) -> Steps[LeaseAnswer]:
         """Ask for the lease of `key`."""
         acquire = _ACQUIRE.call([self._name("lease", key)], (owner, int(lifetime_s * 1000)))
         newest = ("XREVRANGE", self._name("done", key), "+", "-", "COUNT", 1)
-        # In this order: what is added between the two would else be waited for in vain.
-        entries, (state, left_ms) = yield from self._ask_all("acquire", key, [newest, acquire])
+        # In this order: otherwise a release between the two commands would not wake this waiter.
+        entries, (state, left_ms) = yield from self._call_all("acquire", key, [newest, acquire])
         if state:
             return LeaseAnswer(granted=True, taken_over=state == 2)
         seen = entries[0][0] if entries else b"0-0"
         return LeaseAnswer(granted=False, ends_in_s=left_ms / 1000, seen=seen)
 
-    def renew(self, key: str, owner: str, lifetime_s: float) -> Talk[bool]:
-        """Have `lifetime_s` seconds from now; false if somebody else was given the lease."""
+    def renew(self, key: str, owner: str, lifetime_s: float) -> Steps[bool]:
+        """Extend the lease to `lifetime_s` seconds from now; false if it has another owner."""
         name = self._name("lease", key)
         renew = _RENEW.call([name], (owner, int(lifetime_s * 1000)))
-        (renewed,) = yield from self._ask_all("renew", key, [renew])
+        (renewed,) = yield from self._call_all("renew", key, [renew])
         return bool(renewed)
 
-    def release(self, key: str, owner: str) -> Talk[None]:
-        """Give the lease back; who waits is woken."""
+    def release(self, key: str, owner: str) -> Steps[None]:
+        """Release the lease and wake its waiters."""
         release = _RELEASE.call([self._name("lease", key)], (owner,))
-        (waited,) = yield from self._ask_all("release", key, [release])
+        (waited,) = yield from self._call_all("release", key, [release])
         if waited:
             done = self._name("done", key)
-            tell = ("XADD", done, "MAXLEN", 1, "*", "", "")
-            yield from self._ask_all("release", key, [tell, ("PEXPIRE", done, _DONE_MS)])
+            wake = ("XADD", done, "MAXLEN", 1, "*", "", "")
+            yield from self._call_all("release", key, [wake, ("PEXPIRE", done, _DONE_MS)])
 
-    def wait(self, key: str, seen: object, timeout_s: float) -> Talk[None]:
-        """Block until the lease is given back, or `timeout_s` is over."""
+    def wait(self, key: str, seen: object, timeout_s: float) -> Steps[None]:
+        """Block until the lease is released, or `timeout_s` is over."""
         block_ms = max(1, int(timeout_s * 1000))
         wait = ("XREAD", "BLOCK", block_ms, "STREAMS", self._name("done", key), seen)
-        yield from self._ask_all("wait", key, [wait], timeout_s)
+        yield from self._call_all("wait", key, [wait], timeout_s)
 
 
 class RedisLeases:
     """Implements `Leases` for hosts that share a server, by the server's clock.
 
     Args:
-        talk: What is said.
-        converse: Has a talk.
-        max_waiting: How many connections may be blocked by waiting; past that, who waits polls.
+        commands: The steps for leases.
+        run: Runs steps.
+        max_waiting: Most connections that waiting may block. Further waiters poll.
     """
 
     def __init__(
-        self, talk: LeaseTalk, converse: Callable[[Talk[Any]], Any], max_waiting: int
+        self, commands: LeaseCommands, run: Callable[[Steps[Any]], Any], max_waiting: int
     ) -> None:
-        self._talk = talk
-        self._converse = converse
+        self._commands = commands
+        self._run = run
         self._max_waiting = max_waiting
         self._start()
         call_in_child(self._start)
@@ -139,24 +139,24 @@ class RedisLeases:
 
     def acquire(self, key: str, owner: str, lifetime_s: float) -> LeaseAnswer:
         """Ask for the lease of `key`."""
-        answer: LeaseAnswer = self._converse(self._talk.acquire(key, owner, lifetime_s))
+        answer: LeaseAnswer = self._run(self._commands.acquire(key, owner, lifetime_s))
         return answer
 
     def renew(self, key: str, owner: str, lifetime_s: float) -> bool:
-        """Have `lifetime_s` seconds from now; false if somebody else was given the lease."""
-        return bool(self._converse(self._talk.renew(key, owner, lifetime_s)))
+        """Extend the lease to `lifetime_s` seconds from now; false if it has another owner."""
+        return bool(self._run(self._commands.renew(key, owner, lifetime_s)))
 
     def release(self, key: str, owner: str) -> None:
-        """Give the lease back; who waits is woken."""
-        self._converse(self._talk.release(key, owner))
+        """Release the lease and wake its waiters."""
+        self._run(self._commands.release(key, owner))
 
     def wait(self, key: str, seen: object, timeout_s: float) -> None:
-        """Block until the lease is given back, or `timeout_s` is over."""
+        """Block until the lease is released, or `timeout_s` is over."""
         may_block = self._may_block
         if not may_block.acquire(blocking=False):
             time.sleep(min(timeout_s, POLL_S))
             return
         try:
-            self._converse(self._talk.wait(key, seen, timeout_s))
+            self._run(self._commands.wait(key, seen, timeout_s))
         finally:
             may_block.release()

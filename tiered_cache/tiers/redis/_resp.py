@@ -1,7 +1,8 @@
-"""Reading the replies of a Redis server from what has arrived of them.
+"""An incremental parser of the replies of a Redis server, versions 2 and 3 of the protocol.
 
-`redis-py`'s parser reads each line by itself, which costs microseconds a reply, and some 12 where lines
-are awaited; in a batch of hundreds that is more than all else. This one takes what has arrived.
+redis-py's parser reads line by line: microseconds a reply, and some 12 where each line is awaited.
+hiredis allocates arrays by their announced length: 13 bytes stop every thread for seconds. Both
+were rejected, with figures, in docs/design/decisions.md ("The RESP parser").
 
 Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
@@ -14,78 +15,94 @@ from redis._parsers import base as _redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse
 
-__all__ = ["Replies"]
+__all__ = ["ReplyParser"]
 
 _END = b"\r\n"
 _STRING, _INTEGER = b"$:"
 _OTHER_STRINGS = b"=!"
 _LONG_ERROR = ord("!")
-_COLLECTIONS = b"*~%>"
+_AGGREGATES = b"*~%>"
 _MAP, _PUSH = b"%>"
 _LONGEST_LINE = 65_536
 _parse_error: Any = _redis.BaseParser.parse_error
 
 
-class _Collection(NamedTuple):
-    """A reply of several, of which some are still to come."""
+class _Aggregate(NamedTuple):
+    """An array, set, map or push message, some of whose elements have yet to arrive."""
 
     kind: int
     size: int
-    found: list[Any]
+    elements: list[Any]
 
-    def whole(self) -> Any:
-        """What it is, once all are there."""
-        found = self.found
-        return dict(zip(found[::2], found[1::2], strict=True)) if self.kind == _MAP else found
+    def value(self) -> Any:
+        """The aggregate as a Python object, once all elements are there."""
+        elements = self.elements
+        if self.kind != _MAP:
+            return elements
+        return dict(zip(elements[::2], elements[1::2], strict=True))
 
 
-class Replies:
-    """The replies of one exchange, of version 2 or 3 of the protocol, as they arrive.
+class ReplyParser:
+    """Parses the replies of one exchange as they arrive.
 
-    Nothing is parsed twice: a reply may be a collection of a million others, which arrives in a thousand
-    chunks.
+    No byte is parsed twice, because an array of a million elements arrives in a thousand chunks.
+    Memory grows with the bytes that arrived, never with an announced length. Nesting needs no
+    recursion.
 
     Args:
-        count: How many there will be.
+        count: The number of replies to expect.
 
     Attributes:
-        read: Those that are there. A `ResponseError` is the reply to one command.
+        replies: The complete replies. A `ResponseError` is the reply to one command.
     """
 
     def __init__(self, count: int) -> None:
-        self.read: list[Any] = []
+        self.replies: list[Any] = []
         self._count = count
         self._data = b""
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes] = []  # joined only once enough has arrived
         self._size = 0
         self._needed = 0
-        self._open: list[_Collection] = []
+        self._open: list[_Aggregate] = []
 
     def feed(self, chunk: bytes) -> bool:
-        """Take what has arrived; whether all replies are there.
+        """Parse `chunk`; true once all replies are there.
 
         Raises:
-            InvalidResponse: It is no reply, or more than was asked for: nobody knows what answers what.
-            redis.exceptions.ConnectionError: The server does not serve this connection: it still loads its
+            InvalidResponse: The bytes are no reply, or more than was expected: which reply answers
+                which command is unknown.
+            redis.exceptions.ConnectionError: The server refuses this connection: it is loading its
                 data, has too many clients, or wants a password.
+            ValueError, TypeError: A number, or the key of a map, is not usable.
         """
-        # Joined only once enough is there: a long value arrives in a thousand chunks.
         self._chunks.append(chunk)
         self._size += len(chunk)
         if self._size < self._needed:
             return False
         data = self._data + b"".join(self._chunks)
         self._chunks.clear()
-        at = needed = 0
-        read, count = self.read, self._count
-        while len(read) < count:
+        at, needed = self._parse(data)
+        if needed:
+            self._data = data[at:]
+            self._size = len(self._data)
+            self._needed = needed - at
+            return False
+        if at < len(data):
+            msg = "more replies arrived than were asked for"
+            raise InvalidResponse(msg)
+        return True
+
+    def _parse(self, data: bytes) -> tuple[int, int]:
+        """Parse `data`: the offset reached, and the length needed to go on, 0 once all is there."""
+        at = 0
+        replies, count = self.replies, self._count
+        while len(replies) < count:
             end = data.find(_END, at)
             if end < 0:
                 if len(data) - at > _LONGEST_LINE:
                     msg = "a line of a reply has no end"
                     raise InvalidResponse(msg)
-                needed = len(data) + 1
-                break
+                return at, len(data) + 1
             kind, text, following = data[at], data[at + 1 : end], end + 2
             if kind == _STRING or kind in _OTHER_STRINGS:
                 value: Any = None
@@ -93,59 +110,52 @@ class Replies:
                 if size >= 0:
                     stop = following + size
                     if len(data) < stop + 2:
-                        needed = stop + 2
-                        break
+                        return at, stop + 2
                     value = data[following:stop]
                     following = stop + 2
                     if kind != _STRING:
-                        value = _error(value) if kind == _LONG_ERROR else value[4:]
+                        value = _to_error(value) if kind == _LONG_ERROR else value[4:]
             elif kind == _INTEGER:
                 value = int(text)
-            elif kind in _COLLECTIONS:
+            elif kind in _AGGREGATES:
                 self._begin(kind, int(text))
                 at = following
                 continue
             else:
-                value = _of_one_line(kind, text)
+                value = _parse_line(kind, text)
             at = following
             if self._open:
                 self._add(value)
             else:
-                read.append(value)
-        else:
-            _end_at(at, data)
-            return True
-        self._data = data[at:]
-        self._size = len(self._data)
-        self._needed = needed - at
-        return False
+                replies.append(value)
+        return at, 0
 
     def _begin(self, kind: int, size: int) -> None:
         if size > 0:
-            self._open.append(_Collection(kind, 2 * size if kind == _MAP else size, []))
+            self._open.append(_Aggregate(kind, 2 * size if kind == _MAP else size, []))
         elif kind != _PUSH:
-            self._add(_Collection(kind, 0, []).whole() if size == 0 else None)
+            self._add(_Aggregate(kind, 0, []).value() if size == 0 else None)
 
     def _add(self, value: Any) -> None:
-        """Put a reply into the collection that it is a part of, and this one into its own if it is whole."""
+        """Append a reply to the innermost open aggregate, and close the aggregates that it completes."""
         while self._open:
-            collection = self._open[-1]
-            collection.found.append(value)
-            if len(collection.found) < collection.size:
+            aggregate = self._open[-1]
+            aggregate.elements.append(value)
+            if len(aggregate.elements) < aggregate.size:
                 return
             self._open.pop()
-            if collection.kind == _PUSH:  # nobody asked for it
+            if aggregate.kind == _PUSH:  # it answers no command
                 return
-            value = collection.whole()
-        self.read.append(value)
+            value = aggregate.value()
+        self.replies.append(value)
 
 
-def _of_one_line(kind: int, text: bytes) -> Any:
+def _parse_line(kind: int, text: bytes) -> Any:
     match bytes((kind,)):
         case b"+":
             return text
         case b"-":
-            return _error(text)
+            return _to_error(text)
         case b"_":
             return None
         case b"#":
@@ -159,13 +169,7 @@ def _of_one_line(kind: int, text: bytes) -> Any:
             raise InvalidResponse(msg)
 
 
-def _end_at(at: int, data: bytes) -> None:
-    if at < len(data):
-        msg = "more replies arrived than were asked for"
-        raise InvalidResponse(msg)
-
-
-def _error(text: bytes) -> Exception:
+def _to_error(text: bytes) -> Exception:
     error: Exception = _parse_error(text.decode("utf-8", "replace"))
     if isinstance(error, RedisConnectionError):
         raise error

@@ -1,4 +1,4 @@
-"""The Redis tier: records in a Redis or Valkey server, shared by hosts."""
+"""The Redis tier: records on a Redis or Valkey server, shared by hosts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from tiered_cache.entry import MIN_VALUE_BYTES, Entry
 from tiered_cache.errors import ConfigurationError, TierUnavailableError
 from tiered_cache.tiers.redis._board import RedisBoard
 from tiered_cache.tiers.redis._change_log import RedisLog
-from tiered_cache.tiers.redis._cluster import make_wire
-from tiered_cache.tiers.redis._connection import Speaker, Talk, converse
-from tiered_cache.tiers.redis._leases import LeaseTalk, RedisLeases
-from tiered_cache.tiers.redis._records import RecordTalk
-from tiered_cache.tiers.redis._wire import RedisWire
+from tiered_cache.tiers.redis._client import RedisClient, Steps, run
+from tiered_cache.tiers.redis._leases import LeaseCommands, RedisLeases
+from tiered_cache.tiers.redis._records import RecordCommands
+from tiered_cache.tiers.redis._scans import ScanCommands
+from tiered_cache.tiers.redis._server import ServerConnections
+from tiered_cache.tiers.redis.connections import make_connections
+from tiered_cache.tiers.redis.keyspace import record_prefix, side_prefix
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
 
 if TYPE_CHECKING:
@@ -27,41 +29,41 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["RedisTier", "prefix_of"]
-
-
-def prefix_of(namespace: str) -> bytes:
-    """What the names of a namespace's keys begin with: the hash tag keeps them together in a cluster."""
-    return f"tiered-cache:{{{namespace}}}:".encode()  # no namespace has a brace
+__all__ = ["RedisTier"]
 
 
 class RedisTier:
-    """Records in a Redis or Valkey server, or cluster.
+    """A tier that stores records on a Redis or Valkey server, or a cluster, shared by all hosts.
 
-    Every key is `tiered-cache:{<namespace>}:<key>`, whatever else the server is used for; nothing
-    is ever flushed, and keys are listed with `SCAN`. The braces are a hash tag: in a cluster, a
-    namespace is on one node, so that a change and its log are one step there too. A read costs one round trip,
-    so do the reads or writes of many keys. The remaining lifetime is the server's own, so that the clocks of
-    the hosts don't matter. Event loops of `asyncio` have connections of their own, as many at most for each;
-    a cluster is asked in threads.
+    Put it last in a stack: `TieredCache([MemoryTier(), RedisTier("redis://cache:6379/0")])`. A
+    server that is away costs misses, never exceptions, unless the cache is `strict` or has no
+    other tier.
+
+    The server may hold other data. Every key is `tiered-cache:{<namespace>}:<key>`; keys are listed
+    with `SCAN`, and nothing is ever flushed. The braces are a hash tag: on a cluster, a namespace
+    is on one node, where a change and its log entry are one step.
+
+    A read costs one round trip, and so does a read or write of many keys. The server counts the
+    remaining lifetime, so the clocks of the hosts don't matter. Each event loop of `asyncio` has
+    its own connections, with the same limit; a cluster is asked from threads.
 
     Args:
         url: The server: `redis://[user:password@]host:port/database`, `rediss://` for TLS,
-            `unix:///path/to/socket`. A cluster: `redis+cluster://[user:password@]host:port,…`,
-            or `rediss+cluster://`, with those nodes that are asked first where a key is.
-        timeout: How long a call may take, connecting and all nodes that are asked included. Threads
-            also wait for a connection within it; tasks wait while others are answered, and then
-            have all of it.
-        connect_timeout: How long connecting may take; no longer than `timeout`.
+            `unix:///path/to/socket`. A cluster: `redis+cluster://[user:password@]host:port,…` or
+            `rediss+cluster://`, with the nodes to ask first.
+        timeout: Deadline of a call, connecting and all nodes of a cluster included. A thread also
+            waits for a connection within it. A task waits as long as other tasks are answered,
+            and then has the full deadline.
+        connect_timeout: Deadline of connecting, within `timeout`.
         max_value_bytes: The longest record that it stores or reads.
-        max_connections: How many connections this process makes at most.
-        name: Its name in statistics and events.
+        max_connections: Most connections of this process.
+        name: The tier's name in statistics and events.
 
-    Thread-safe and fork-safe: a connection is used by one thread at a time. Resolving a host name
-    is left to the system's resolver and its timeouts.
+    Thread-safe and fork-safe: one thread at a time uses a connection. The system's resolver
+    resolves host names, with its own timeouts.
 
     Raises:
-        ConfigurationError: The URL is not usable.
+        ConfigurationError: The URL or a limit is not usable.
     """
 
     reach = Reach.CLUSTER
@@ -80,76 +82,77 @@ class RedisTier:
         self.name = name
         self._max_value_bytes = parse_size(max_value_bytes, name="max_value_bytes")
         if self._max_value_bytes < MIN_VALUE_BYTES:
-            msg = f"max_value_bytes={max_value_bytes!r} of the Redis tier must be at least {MIN_VALUE_BYTES}: no record is shorter"
+            msg = f"max_value_bytes={max_value_bytes!r} of the Redis tier is shorter than any record: write at least {MIN_VALUE_BYTES}"
             raise ConfigurationError(msg)
         if max_connections < 1:
-            msg = f"max_connections={max_connections!r} of the Redis tier must be at least 1"
+            msg = f"max_connections={max_connections!r} of the Redis tier allows no connection: write at least 1"
             raise ConfigurationError(msg)
-        self._wire = make_wire(
+        self._connections = make_connections(
             url,
             timeout_s=parse_duration(timeout, name="timeout"),
             connect_timeout_s=parse_duration(connect_timeout, name="connect_timeout"),
             max_connections=max_connections,
         )
-        speaker = Speaker(name, self._wire.address)
-        self._lease_talk = LeaseTalk(speaker)
-        self._board = RedisBoard(lambda *asked: self._converse(speaker.ask_all(*asked)), name)
-        self._leases = RedisLeases(self._lease_talk, self._converse, max_connections // 2)
-        self._log = RedisLog(speaker, self._converse, max_connections // 2)
-        self._records = RecordTalk(speaker, self._log, name, self._max_value_bytes)
+        client = RedisClient(name, self._connections.address)
+        self._lease_commands = LeaseCommands(client)
+        self._board = RedisBoard(lambda *request: self._run(client.call_all(*request)), name)
+        self._leases = RedisLeases(self._lease_commands, self._run, max_connections // 2)
+        self._log = RedisLog(client, self._run, max_connections // 2)
+        self._records = RecordCommands(client, self._log, name, self._max_value_bytes)
+        self._scans = ScanCommands(client, self._log, name)
 
-    def _converse(self, talk: Talk[T]) -> T:
-        return converse(self._wire.exchange, talk)
+    def _run(self, steps: Steps[T]) -> T:
+        return run(self._connections.exchange, steps)
 
     def open(self, context: TierContext) -> None:
-        """Reach the server once, so that a wrong address, password or database is told at once."""
-        prefix = prefix_of(context.namespace)
-        self._wire.serve(prefix)
+        """Connect once, so that a wrong address, password or database raises at once."""
+        prefix = record_prefix(context.namespace)
+        self._connections.use_slot_of(prefix)
         self._records.open(prefix, context.origin, context.clock.wall)
-        # No namespace has a slash: what is kept beside the records is no key of anybody's.
-        aside = f"tiered-cache:{{{context.namespace}}}/"
-        self._lease_talk.open(aside)
+        self._scans.open(prefix, context.origin)
+        aside = side_prefix(context.namespace)
+        self._lease_commands.open(aside)
         self._board.open(f"{aside}statistics".encode())
         self._log.open(
-            f"redis:{self._wire.address}/{aside}",
+            f"redis:{self._connections.address}/{aside}",
             f"{aside}log".encode(),
             f"{aside}generation".encode(),
         )
 
     def awaited(self) -> AwaitedTier | None:
-        """The same tier for the running event loop of `asyncio`; a cluster is asked by threads."""
-        if not isinstance(self._wire, RedisWire):
+        """The same tier for the running event loop of `asyncio`; `None` for a cluster."""
+        if not isinstance(self._connections, ServerConnections):
             return None
-        from tiered_cache.tiers.redis._awaited import AwaitedRedis
+        from tiered_cache.tiers.redis._async_tier import AsyncRedis
 
-        return AwaitedRedis(self._wire, self._records, self._lease_talk)
+        return AsyncRedis(self._connections, self._records, self._scans, self._lease_commands)
 
     @property
     def board(self) -> Board:
-        """Where all hosts publish their statistics."""
+        """The board on which all hosts publish their statistics."""
         return self._board
 
     @property
     def log(self) -> ChangeLog:
-        """What the hosts changed, in the order of the server."""
+        """The change log of all hosts, in the order of the server."""
         return self._log
 
     @property
     def leases(self) -> Leases:
-        """Leases that hosts agree on, by the server's clock."""
+        """The leases of all hosts, by the server's clock."""
         return self._leases
 
     def get(self, key: str) -> Found | Absent:
         """The record of `key`, in one round trip."""
-        return self._converse(self._records.get(key))
+        return self._run(self._records.get(key))
 
     def get_many(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
         """The records of `keys`, in one round trip."""
-        return self._converse(self._records.get_many(keys))
+        return self._run(self._records.get_many(keys))
 
     def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
-        """The beginnings of the records of `keys`, in one round trip of half as many commands."""
-        return self._converse(self._records.get_heads(keys))
+        """The first bytes of the records of `keys`, some 500 keys a round trip."""
+        return self._run(self._records.get_heads(keys))
 
     def put(
         self,
@@ -161,55 +164,54 @@ class RedisTier:
         fill: bool = False,
     ) -> bool:
         """Store the record `item`, in one round trip."""
-        return self._converse(self._records.put(key, PutItem(item, lifetime_s, expected, fill)))
+        return self._run(self._records.put(key, PutItem(item, lifetime_s, expected, fill)))
 
     def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
-        """Store each of `items`, some 8 MiB of them in a round trip."""
-        return self._converse(self._records.put_many(items))
+        """Store each of `items`, some 8 MiB of them a round trip."""
+        return self._run(self._records.put_many(items))
 
     def delete(self, key: str) -> bool:
-        """Put a tombstone in the place of `key`."""
-        return self._converse(self._records.delete(key))
+        """Replace `key` by a tombstone."""
+        return self._run(self._records.delete(key))
 
     def delete_many(self, keys: Sequence[str]) -> int:
-        """Put tombstones in the places of `keys`, some 500 keys a round trip."""
-        return self._converse(self._records.delete_many(keys))
+        """Replace `keys` by tombstones, some 500 keys a round trip."""
+        return self._run(self._records.delete_many(keys))
 
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with `prefix`, some 500 keys a round trip."""
         return self.clear_in_steps(prefix, lambda _: None)
 
     def clear_in_steps(self, prefix: str, stepped: Callable[[int], object]) -> int:
-        """Do the same, and call `stepped` after each round trip."""
-        return self._converse(self._records.clear(prefix, stepped, self._whole_at))
+        """Do the same, and call `stepped` with the keys removed so far after each round trip."""
+        return self._run(self._scans.clear(prefix, stepped, self._sole_address))
 
-    def _whole_at(self) -> str:
-        """The server that has all keys."""
+    def _sole_address(self) -> str:
         try:
-            return self._wire.whole_at()
+            return self._connections.sole_address()
         except TierUnavailableError as error:
             error.tier, error.operation = self.name, "clear"
             raise
 
     def fence(self, prefix: str) -> None:
-        """Refuse fills that began before now, and log that keys which begin with `prefix` changed."""
-        self._converse(self._records.fence(prefix))
+        """Refuse fills that began before now, and log a change of all keys that begin with `prefix`."""
+        self._run(self._scans.fence(prefix))
 
     def scan(self, prefix: str = "") -> Iterator[str]:
-        """The keys that begin with `prefix`, some 500 keys a round trip, each given once.
+        """The keys that begin with `prefix`, some 500 keys a round trip, each one once.
 
         Costs a walk over all keys of the server's database, and memory for the keys found.
         """
         seen: set[bytes] = set()
         cursor: bytes | None = b"0"
         while cursor is not None:
-            cursor, keys = self._converse(self._records.scan(cursor, prefix, seen))
+            cursor, keys = self._run(self._scans.scan(cursor, prefix, seen))
             yield from keys
 
     def info(self) -> TierInfo:
-        """Where it is. A server does not know how many keys a prefix has without a walk."""
-        return TierInfo(detail=self._wire.address)
+        """The address. Counting the keys of a prefix would take a walk over the database."""
+        return TierInfo(detail=self._connections.address)
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._wire.close()
+        self._connections.close()

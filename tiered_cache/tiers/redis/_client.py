@@ -1,7 +1,7 @@
-"""Talking to a Redis server, without doing it: what is asked, and what the answers mean.
+"""A client of a Redis server without I/O: the steps of an operation, and the meaning of replies.
 
-A talk is a generator that yields what to ask the server and is sent the replies, so that threads and
-event loops, which ask in different ways, have the same conversations.
+Steps are a generator: it yields batches of commands and is sent their replies. Threads and event
+loops do I/O in different ways and run the same steps.
 """
 
 from __future__ import annotations
@@ -12,23 +12,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from redis.exceptions import MovedError, NoScriptError, OutOfMemoryError, ResponseError
 
 from tiered_cache.errors import CorruptRecordError, RecordRefusedError, TierUnavailableError
-from tiered_cache.tiers.redis._script import with_its_text
+from tiered_cache.tiers.redis._commands import with_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Ask", "Command", "Speaker", "Talk", "converse"]
+    from tiered_cache.tiers.redis._commands import Command
 
-Command = tuple[object, ...] | bytes
-"""A command and its arguments; or all of that as it goes over the wire, where it is asked most often."""
+__all__ = ["CommandBatch", "RedisClient", "Steps", "run"]
 
 
-class Ask(NamedTuple):
-    """Commands for the server, sent in one go.
+class CommandBatch(NamedTuple):
+    """Commands for one round trip.
 
     Attributes:
         commands: The commands.
-        extra_s: How many seconds they may take beyond the tier's own deadline.
+        extra_s: Seconds that they may take beyond the tier's own deadline.
     """
 
     commands: Sequence[Command]
@@ -36,60 +35,62 @@ class Ask(NamedTuple):
 
 
 T = TypeVar("T")
-Talk = Generator[Ask, list[Any], T]
+Steps = Generator[CommandBatch, list[Any], T]
 
 
-def converse(exchange: Callable[[Sequence[Command], float], list[Any]], talk: Talk[T]) -> T:
-    """Have a talk by `exchange`, which gives the replies to commands; what it comes to."""
+def run(exchange: Callable[[Sequence[Command], float], list[Any]], steps: Steps[T]) -> T:
+    """The result of `steps`; `exchange` sends each batch and returns its replies."""
     try:
-        ask = next(talk)
+        batch = next(steps)
         while True:
             try:
-                replies = exchange(ask.commands, ask.extra_s)
+                replies = exchange(batch.commands, batch.extra_s)
             except TierUnavailableError as error:
-                ask = talk.throw(error)
+                batch = steps.throw(error)
             else:
-                ask = talk.send(replies)
+                batch = steps.send(replies)
     except StopIteration as stop:
         result: T = stop.value
         return result
 
 
-class Speaker:
-    """Asks, and says in our words what the server says is wrong.
+class RedisClient:
+    """Builds the steps of single requests, and turns error replies into this package's exceptions.
 
     Args:
         tier: The tier's name.
-        address: Where the server is, for people.
+        address: The server's address, without credentials, for messages.
+
+    Thread-safe: it has no state.
     """
 
     def __init__(self, tier: str, address: str) -> None:
         self.address = address
         self._tier = tier
 
-    def ask(self, operation: str, key: str | None, command: Command) -> Talk[Any]:
+    def call(self, operation: str, key: str | None, command: Command) -> Steps[Any]:
         """The reply to one command."""
-        (reply,) = yield from self.exchange(operation, key, [command])
-        return self.checked(reply, operation, key)
+        (reply,) = yield from self.send(operation, key, [command])
+        return self.check(reply, operation, key)
 
-    def ask_all(
+    def call_all(
         self, operation: str, key: str, commands: Sequence[Command], extra_s: float = 0.0
-    ) -> Talk[list[Any]]:
+    ) -> Steps[list[Any]]:
         """The replies to several commands."""
-        replies = yield from self.exchange(operation, key, commands, extra_s)
-        return [self.checked(reply, operation, key) for reply in replies]
+        replies = yield from self.send(operation, key, commands, extra_s)
+        return [self.check(reply, operation, key) for reply in replies]
 
-    def exchange(
+    def send(
         self, operation: str, key: str | None, commands: Sequence[Command], extra_s: float = 0.0
-    ) -> Talk[list[Any]]:
-        """The replies as they are; a script that the server does not know is sent to it."""
+    ) -> Steps[list[Any]]:
+        """The replies, error replies included. A script unknown to the server is sent in full."""
         try:
-            replies = yield Ask(commands, extra_s)
+            replies = yield CommandBatch(commands, extra_s)
             if commands[-1][0] != "EVALSHA":
                 return replies
             unknown = [at for at, each in enumerate(replies) if isinstance(each, NoScriptError)]
             if unknown:
-                again = yield Ask([with_its_text(commands[at]) for at in unknown])
+                again = yield CommandBatch([with_source(commands[at]) for at in unknown])
                 for at, reply in zip(unknown, again, strict=True):
                     replies[at] = reply
             return replies
@@ -97,16 +98,16 @@ class Speaker:
             error.tier, error.operation, error.key = self._tier, operation, key
             raise
 
-    def checked(self, reply: Any, operation: str, key: str | None) -> Any:
-        """`reply`, or our word for what the server says is wrong."""
+    def check(self, reply: Any, operation: str, key: str | None) -> Any:
+        """`reply`; an error reply is raised as an exception of this package."""
         if not isinstance(reply, ResponseError):
             return reply
         details = {"tier": self._tier, "operation": operation, "key": key}
         if "WRONGTYPE" in str(reply):
-            msg = "the server holds something else than a string under this key"
+            msg = "the server holds no string under this key"
             raise CorruptRecordError(msg, **details) from reply
         if isinstance(reply, OutOfMemoryError):
-            msg = "the server is at its maxmemory and evicts nothing: give it an eviction policy such as allkeys-lru"
+            msg = "the server is at its maxmemory and evicts nothing: set maxmemory-policy, for example to allkeys-lru"
             raise RecordRefusedError(msg, **details) from reply
         if isinstance(reply, MovedError):
             msg = f"{self.address} is a node of a cluster: begin the URL with redis+cluster:// and name some of its nodes"
