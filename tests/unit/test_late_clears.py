@@ -59,13 +59,13 @@ def open_cache(
 def away(cache: TieredCache) -> Callable[[], None]:
     """Have the Redis tier fail until what is returned is called."""
     tier: Any = cache._source.core().stack.levels[-1].tier
-    exchange = tier._wire.exchange
+    exchange = tier._connections.exchange
 
     def fail(*_: object) -> None:
         raise TierUnavailableError("away")
 
-    tier._wire.exchange = fail
-    return lambda: setattr(tier._wire, "exchange", exchange)
+    tier._connections.exchange = fail
+    return lambda: setattr(tier._connections, "exchange", exchange)
 
 
 @pytest.mark.proves("write-back/queued-clear")
@@ -251,7 +251,7 @@ def test_law_4_and_7_over_a_tier_that_comes_and_goes_the_last_change_of_each_key
             keys = rng.sample(mine, 3)
             how = rng.choice(["set", "set_many", "delete", "delete_many", "clear", "flap"])
             if how == "flap":
-                tier._wire.exchange = rng.choice([exchange, unavailable])
+                tier._connections.exchange = rng.choice([exchange, unavailable])
             elif how == "set":
                 cache.set(keys[0], turn)
                 state[keys[0]] = turn
@@ -270,9 +270,9 @@ def test_law_4_and_7_over_a_tier_that_comes_and_goes_the_last_change_of_each_key
 
     with open_cache(tmp_path, valkey.url, namespace, durability) as cache:
         tier: Any = cache._source.core().stack.levels[-1].tier
-        exchange = tier._wire.exchange
+        exchange = tier._connections.exchange
         race(3, change)
-        tier._wire.exchange = exchange
+        tier._connections.exchange = exchange
         assert cache.flush("60s")
         assert cache.journal() == []
         for state in last:
