@@ -17,8 +17,8 @@ import pytest
 
 from tests.dashboard.browser import held, open_browser, redraw
 from tests.dashboard.live import Load, dashboard, settings_of
-from tests.dashboard.readings import make_reading, make_stats
-from tiered_cache.dashboard.document import document
+from tests.dashboard.snapshots import make_snapshot, make_stats
+from tiered_cache.dashboard.page_data import page_data
 from tiered_cache.dashboard.series import Series
 from tiered_cache.stats.fleet.history import History
 from tiered_cache.testing import ValkeyServer
@@ -63,7 +63,7 @@ def _memory_of_a_day() -> list[str]:
         series.add(second, stats)
         history.add(second, stats)
         if second and second % DAY_S == 0:
-            json.dumps(document(make_reading(second, lookups=1000 * second), "24h", series))
+            json.dumps(page_data(make_snapshot(second, lookups=1000 * second), "24h", series))
             gc.collect()
             kept.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()

@@ -13,7 +13,7 @@ import uvicorn
 
 from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.dashboard import dashboard_app
-from tiered_cache.dashboard.serving import bind
+from tiered_cache.dashboard.server import bind
 
 if TYPE_CHECKING:
     import socket

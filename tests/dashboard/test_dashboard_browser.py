@@ -11,12 +11,11 @@ import pytest
 
 from tests.dashboard.browser import Pages, held, open_browser, redraw, wait_for_count
 from tests.dashboard.conftest import served
-from tests.dashboard.readings import make_reading, make_stats, with_open_breaker
+from tests.dashboard.snapshots import make_snapshot, make_stats, same_windows, with_open_breaker
 from tests.dashboard.test_dashboard_entries import HOSTILE
-from tiered_cache.dashboard import numbers
+from tiered_cache.dashboard import feed
+from tiered_cache.dashboard.access_rules import AccessRules
 from tiered_cache.dashboard.app import Dashboard
-from tiered_cache.dashboard.reading import WINDOWS, Reading, Span
-from tiered_cache.dashboard.rules import Rules
 from tiered_cache.stats.snapshot.tier_stats import CURVE_SIZES
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from tests.dashboard.conftest import Site
     from tiered_cache import TieredCache
+    from tiered_cache.dashboard.fleet_snapshot import FleetSnapshot
 
 SIZES = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 FIRST = "#summary .fact"
@@ -38,11 +38,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def site_of(cache: TieredCache) -> Iterator[Callable[..., Site]]:
-    """Serves a reading, by the rules that it is given."""
+    """Serves a snapshot under the given access rules."""
     with ExitStack() as stack:
 
-        def serve(reading: Reading, **rules: Any) -> Site:
-            app = Dashboard(cache, Rules(**rules), "analysis", lambda: reading)
+        def serve(snapshot: FleetSnapshot, **rules: Any) -> Site:
+            app = Dashboard(cache, AccessRules(**rules), "analysis", lambda: snapshot)
             return stack.enter_context(served(app))
 
         yield serve
@@ -60,7 +60,7 @@ def pages(browser: Browser, request: pytest.FixtureRequest, site_of: object) -> 
     assert made.wrong == []
 
 
-def full_reading(processes: int = 3) -> Reading:
+def full_snapshot(processes: int = 3) -> FleetSnapshot:
     """Everything that the page can show, in the same numbers each time."""
     now = make_stats(20_000)
     memory, *rest = now.tiers
@@ -73,13 +73,13 @@ def full_reading(processes: int = 3) -> Reading:
         (1_700_000_000.0 - 60 * minute, make_stats(20_000 - 1000 * minute))
         for minute in range(15, 0, -1)
     ]
-    return make_reading(
+    return make_snapshot(
         1_700_000_000.0,
         processes=processes,
         lookups=20_000,
         past=past,
         gone=2,
-        spans={name: Span(now, None if name == "all" else 900.0) for name in WINDOWS},
+        windows=same_windows(now, 900.0),
     )
 
 
@@ -112,7 +112,7 @@ def test_everything_is_shown_at_every_width_and_in_both_schemes(
 ) -> None:
     for key in HOSTILE:
         cache.set(key, 1, tags={"repo:x"})
-    site = site_of(full_reading(), allow_changes=True, show_values=True)
+    site = site_of(full_snapshot(), allow_changes=True, show_values=True)
     page = pages.open(site.url, width=width, scheme=scheme)
     page.wait_for_selector(FIRST)
     assert text(page, '#summary [data-field="seconds_saved"]').startswith("2 h 39 min")
@@ -133,7 +133,7 @@ def test_everything_is_shown_at_every_width_and_in_both_schemes(
 def test_it_is_readable_when_there_is_nothing(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
-    site = site_of(make_reading(1_700_000_000.0, processes=1, rows=[]))
+    site = site_of(make_snapshot(1_700_000_000.0, processes=1, rows=[]))
     for width, scheme in SIZES[::2]:
         page = pages.open(site.url, width=width, scheme=scheme)
         page.wait_for_selector(FIRST)
@@ -152,13 +152,13 @@ def test_it_is_readable_when_a_tier_is_down(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
     now = with_open_breaker(make_stats(5000), "redis", 1_700_000_000.0)
-    reading = make_reading(
+    snapshot = make_snapshot(
         1_700_000_000.0,
         lookups=5000,
         trouble=["The server can't be asked."],
-        spans={name: Span(now, 60.0) for name in WINDOWS},
+        windows=same_windows(now, 60.0),
     )
-    site = site_of(reading)
+    site = site_of(snapshot)
     for width, scheme in (SIZES[1], SIZES[2]):
         page = pages.open(site.url, width=width, scheme=scheme)
         page.wait_for_selector('[data-breaker="redis"][data-state="open"]')
@@ -174,7 +174,7 @@ def test_it_is_readable_when_a_tier_is_down(
 def test_it_is_readable_with_a_hundred_processes(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
-    site = site_of(full_reading(100))
+    site = site_of(full_snapshot(100))
     page = pages.open(site.url)
     page.wait_for_selector("#process-rows tbody tr >> nth=99")
     assert text(page, "#status") == "Live · 100 processes on 10 hosts"
@@ -191,7 +191,7 @@ def test_it_is_readable_with_a_hundred_processes(
 def test_the_slider_says_what_another_size_would_give(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
-    site = site_of(full_reading())
+    site = site_of(full_snapshot())
     page = pages.open(site.url)
     page.wait_for_selector("#what-if-said")
     assert text(page, "#what-if-said").startswith("memory twice as large: hit rate 80.0 % → 85.7 %")
@@ -214,7 +214,7 @@ def test_hostile_keys_are_only_text(
 ) -> None:
     for key in HOSTILE:
         cache.set(key, "<i>value</i>", tags={"<u>tag</u>"})
-    site = site_of(make_reading(1.0), allow_changes=True, show_values=True)
+    site = site_of(make_snapshot(1.0), allow_changes=True, show_values=True)
     page = pages.open(site.url, width=390)
     page.on("dialog", lambda dialog: pages.wrong.append(dialog.message))
     for key in HOSTILE:
@@ -239,7 +239,7 @@ def test_an_entry_is_deleted_after_it_was_confirmed(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
     cache.set("report:1", 1)
-    site = site_of(make_reading(1.0), allow_changes=True)
+    site = site_of(make_snapshot(1.0), allow_changes=True)
     page = pages.open(site.url)
     page.fill("#search-text", "report")
     page.click("#search button")
@@ -261,7 +261,7 @@ def test_without_leave_there_is_nothing_to_delete_with(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
     cache.set("report:1", "a-value", tags={"repo:x"})
-    site = site_of(make_reading(1.0))
+    site = site_of(make_snapshot(1.0))
     page = pages.open(site.url)
     page.fill("#search-text", "report")
     page.click("#search button")
@@ -277,7 +277,7 @@ def test_it_can_be_used_by_the_keyboard_alone(
     for number in range(3):
         cache.set(f"report:{number}", 1, tags={"repo:x"})
 
-    site = site_of(full_reading(), allow_changes=True)
+    site = site_of(full_snapshot(), allow_changes=True)
     page = pages.open(site.url)
     page.wait_for_selector("#what-if-size")
 
@@ -325,7 +325,7 @@ def test_it_can_be_used_by_the_keyboard_alone(
 def test_the_colours_are_chosen_and_remembered(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
-    site = site_of(make_reading(1.0))
+    site = site_of(make_snapshot(1.0))
     page = pages.open(site.url, scheme="light")
     page.wait_for_selector(FIRST)
     page.select_option("#theme", "dark")
@@ -338,7 +338,7 @@ def test_the_colours_are_chosen_and_remembered(
 @pytest.mark.proves("dashboard/token")
 def test_a_browser_logs_in(cache: TieredCache, site_of: Callable[..., Site], pages: Pages) -> None:
     token = "a-token-of-24-characters"
-    site = site_of(make_reading(1.0), token=token)
+    site = site_of(make_snapshot(1.0), token=token)
     page = pages.open(site.url)
     page.fill("#token", "not-the-token-of-this")
     page.keyboard.press("Enter")
@@ -354,7 +354,7 @@ def test_a_browser_logs_in(cache: TieredCache, site_of: Callable[..., Site], pag
 def test_it_asks_where_it_is_not_pushed_to(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
-    site = site_of(full_reading(), live=False)
+    site = site_of(full_snapshot(), live=False)
     page = pages.open(site.url)
     with page.expect_request("**/api/now?window=1m"):
         page.check("input[value='1m']", force=True)
@@ -368,8 +368,8 @@ def test_law_10_a_page_does_not_grow(
 ) -> None:
     # Nothing is drawn but by the test: what a page draws with is there until it is collected.
     for name in ("EVERY_S", "_SELDOM_S"):
-        monkeypatch.setattr(numbers, name, 600.0)
-    site = site_of(full_reading(20))
+        monkeypatch.setattr(feed, name, 600.0)
+    site = site_of(full_snapshot(20))
     page = pages.open(site.url)
     page.wait_for_selector("#chart-rate canvas")
     redraw(page, 400)  # what the browser makes once is made by then

@@ -8,8 +8,8 @@ import pytest
 
 from tests.patience import patient_redis
 from tiered_cache import DiskTier, MemoryTier, TieredCache
-from tiered_cache.dashboard import entries
-from tiered_cache.dashboard.entries import MAX_FOUND, Entries
+from tiered_cache.dashboard import entry_browser
+from tiered_cache.dashboard.entry_browser import MAX_FOUND, EntryBrowser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,20 +53,20 @@ def test_searching_finds_what_contains_the_text_and_first_what_begins_with_it(
 ) -> None:
     for key in ("b:a", "a:1", "c", "a:2"):
         cache.set(key, 1)
-    found = Entries(cache, show_values=False).search("a")
+    found = EntryBrowser(cache, show_values=False).search("a")
     assert sorted(found["keys"][:2]) == ["a:1", "a:2"]
     assert found["keys"][2:] == ["b:a"]
     assert (found["looked_at"], found["whole"]) == (4, True)
-    assert len(Entries(cache, show_values=False).search("")["keys"]) == 4
+    assert len(EntryBrowser(cache, show_values=False).search("")["keys"]) == 4
 
 
 @pytest.mark.proves("dashboard/bounded")
 def test_law_10_a_search_is_bounded(cache: TieredCache, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.set_many({f"key:{number}": 1 for number in range(300)})
-    browser = Entries(cache, show_values=False)
+    browser = EntryBrowser(cache, show_values=False)
     found = browser.search("key")
     assert (len(found["keys"]), found["whole"]) == (MAX_FOUND, False)
-    monkeypatch.setattr(entries, "SEARCH_S", -1.0)
+    monkeypatch.setattr(entry_browser, "SEARCH_S", -1.0)
     assert browser.search("nowhere") == {"keys": [], "looked_at": 64, "whole": False}
 
 
@@ -80,7 +80,7 @@ def test_looking_into_the_cache_changes_and_counts_nothing(
         one.set("key", "value")
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / "2"), patient_redis(redis_url)]
     with TieredCache(tiers, namespace=namespace) as other:
-        browser = Entries(other, show_values=True)
+        browser = EntryBrowser(other, show_values=True)
         assert browser.search("key")["keys"] == ["key"]
         said = browser.explain("key")
         assert said["value"] == "'value'"
@@ -96,7 +96,7 @@ def test_a_value_is_shown_in_part_and_its_own_code_can_do_no_harm(tmp_path: Path
             raise ZeroDivisionError
 
     with TieredCache([MemoryTier()]) as cache:
-        browser = Entries(cache, show_values=True)
+        browser = EntryBrowser(cache, show_values=True)
         cache.set("angry", Angry())
         assert browser.explain("angry")["value"].startswith("<Angry instance at")
         cache.set("long", "x" * 1_000_000)
@@ -107,7 +107,7 @@ def test_a_value_is_shown_in_part_and_its_own_code_can_do_no_harm(tmp_path: Path
 def test_a_lifetime_without_a_limit_is_null(cache: TieredCache) -> None:
     cache.set("for ever", 1)
     cache.set("an hour", 1, ttl="1h")
-    browser = Entries(cache, show_values=False)
+    browser = EntryBrowser(cache, show_values=False)
     assert [each["remaining_s"] for each in browser.explain("for ever")["tiers"]] == [None, None]
     assert all(3500 < each["remaining_s"] <= 3600 for each in browser.explain("an hour")["tiers"])
 

@@ -117,7 +117,7 @@ def the_dead_server_is_seen(page: Page, server: ValkeyServer, loads: list[Load])
     os.kill(server.pid, signal.SIGKILL)
     page.wait_for_selector('[data-breaker="redis"][data-state="open"]')
     page.get_by_text("breaker open:").wait_for()
-    page.get_by_text("only what is on this host is shown").wait_for()
+    page.get_by_text("The page shows this host only").wait_for()
     assert "open" in page.inner_text("#breakers .past")
 
 
@@ -150,7 +150,7 @@ def run(*arguments: str, code: int, **variables: str) -> str:
 
 @pytest.mark.proves("dashboard/listens-locally")
 def test_what_would_be_open_to_others_is_not_served() -> None:
-    assert "give it a token" in run("--host", "0.0.0.0", "--port", "0", code=3)
+    assert "set TIERED_CACHE_DASHBOARD_TOKEN or --token" in run("--host", "0.0.0.0", "--port", "0", code=3)
     assert "16 characters" in run("--token", "short", code=3)
     assert "is not a port" in run("--port", "70000", code=2)
 

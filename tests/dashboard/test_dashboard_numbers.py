@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.dashboard.readings import make_reading, make_stats, with_open_breaker
+from tests.dashboard.snapshots import make_snapshot, make_stats, same_windows, with_open_breaker
 from tiered_cache import DiskTier, MemoryTier, TieredCache
-from tiered_cache.dashboard.collecting import Collector
-from tiered_cache.dashboard.document import MAX_PROCESSES, TOP, document
-from tiered_cache.dashboard.reading import WINDOWS, Span
+from tiered_cache.dashboard.fleet_collector import FleetCollector
+from tiered_cache.dashboard.fleet_snapshot import WINDOW_NAMES
+from tiered_cache.dashboard.page_data import MAX_PROCESSES, TOP, page_data
 from tiered_cache.dashboard.series import MAX_POINTS, Series
-from tiered_cache.dashboard.whatif import what_if
+from tiered_cache.dashboard.size_estimates import size_estimates
 from tiered_cache.stats.snapshot.cache_stats import CacheStats, FunctionStats
 from tiered_cache.stats.snapshot.tier_stats import CURVE_SIZES
 
@@ -26,10 +26,10 @@ NOW_S = 1_700_000_000.0
 
 
 @pytest.mark.proves("dashboard/numbers")
-@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("window", WINDOW_NAMES)
 def test_the_numbers_are_those_of_the_snapshot(window: str) -> None:
     stats = make_stats(5000)
-    said = document(make_reading(NOW_S, lookups=5000), window, Series())
+    said = page_data(make_snapshot(NOW_S, lookups=5000), window, Series())
     for name in ("lookups", "hits", "misses", "computes", "hit_rate", "seconds_saved"):
         assert said["total"][name] == getattr(stats, name), name
     for shown, tier in zip(said["tiers"], stats.tiers, strict=True):
@@ -42,24 +42,24 @@ def test_the_numbers_are_those_of_the_snapshot(window: str) -> None:
 def test_everything_is_plain_json_whatever_there_is() -> None:
     endless = replace(with_open_breaker(make_stats(9), "redis", NOW_S), bus_lag_s=None)
     for stats in (CacheStats(), make_stats(), make_stats(1), endless, CacheStats(counted=False)):
-        spans = {name: Span(stats, None) for name in WINDOWS}
-        said = document(make_reading(NOW_S, spans=spans), "all", Series())
+        windows = same_windows(stats)
+        said = page_data(make_snapshot(NOW_S, windows=windows), "all", Series())
         assert json.loads(json.dumps(said, allow_nan=False)) == said
 
 
 def test_no_bound_is_null() -> None:
-    spans = {
-        name: Span(replace(make_stats(), staleness_bound_s=math.inf), None) for name in WINDOWS
-    }
-    assert document(make_reading(NOW_S, spans=spans), "all", Series())["bus"]["bound_s"] is None
+    windows = same_windows(replace(make_stats(), staleness_bound_s=math.inf))
+    assert (
+        page_data(make_snapshot(NOW_S, windows=windows), "all", Series())["bus"]["bound_s"] is None
+    )
 
 
 def test_where_nobody_works_nobody_lags() -> None:
-    spans = {name: Span(replace(make_stats(), bus_lag_s=3600.0), None) for name in WINDOWS}
-    working = make_reading(NOW_S, processes=1, spans=spans)
-    assert document(working, "all", Series())["bus"]["lag_s"] == 3600.0
-    nobody = make_reading(NOW_S, processes=0, spans=spans)
-    assert document(nobody, "all", Series())["bus"]["lag_s"] is None
+    windows = same_windows(replace(make_stats(), bus_lag_s=3600.0))
+    working = make_snapshot(NOW_S, processes=1, windows=windows)
+    assert page_data(working, "all", Series())["bus"]["lag_s"] == 3600.0
+    nobody = make_snapshot(NOW_S, processes=0, windows=windows)
+    assert page_data(nobody, "all", Series())["bus"]["lag_s"] is None
 
 
 @pytest.mark.proves("dashboard/bounded")
@@ -68,9 +68,9 @@ def test_law_10_what_is_told_is_bounded() -> None:
         FunctionStats(f"f{number}", seconds_saved=float(number), compute_seconds=1000.0 - number)
         for number in range(1000)
     )
-    spans = {name: Span(replace(make_stats(9), functions=functions), None) for name in WINDOWS}
-    reading = make_reading(NOW_S, lookups=10_000, processes=1000, spans=spans)
-    said = document(reading, "1m", Series())
+    windows = same_windows(replace(make_stats(9), functions=functions))
+    snapshot = make_snapshot(NOW_S, lookups=10_000, processes=1000, windows=windows)
+    said = page_data(snapshot, "1m", Series())
     assert [each["name"] for each in said["functions"]["saved"]] == [
         f"f{999 - place}" for place in range(TOP)
     ]
@@ -79,10 +79,10 @@ def test_law_10_what_is_told_is_bounded() -> None:
 
 
 def test_who_is_in_trouble_comes_first() -> None:
-    reading = make_reading(NOW_S, lookups=300, processes=3)
-    rows = [*reading.processes]
+    snapshot = make_snapshot(NOW_S, lookups=300, processes=3)
+    rows = [*snapshot.processes]
     rows[2] = rows[2]._replace(stats=with_open_breaker(rows[2].stats, "redis", NOW_S))
-    said = document(reading._replace(processes=rows), "all", Series())
+    said = page_data(snapshot._replace(processes=rows), "all", Series())
     assert said["processes"][0]["pid"] == rows[2].pid
     assert said["processes"][0]["breakers"] == [{"tier": "redis", "state": "open"}]
 
@@ -133,18 +133,18 @@ def test_while_points_are_few_finer_ones_are_shown() -> None:
 def test_what_another_size_saves_is_what_misses_cost() -> None:
     stats = make_stats(1000)
     memory = stats.tiers[0]
-    assert what_if(stats, 0, 3600.0) is None
+    assert size_estimates(stats, 0, 3600.0) is None
     curve = tuple(memory.hits + size * 10 - 10 for size in CURVE_SIZES)
     stats = replace(
         stats, tiers=(replace(memory, curve=curve, curve_lookups=1000), *stats.tiers[1:])
     )
-    points = {each["times"]: each for each in what_if(stats, 0, 1800.0) or []}
+    points = {each["times"]: each for each in size_estimates(stats, 0, 1800.0) or []}
     assert points[1.0]["hit_rate"] == memory.hit_rate
     assert points[1.0]["saved_per_hour_s"] == 0.0
     miss_s = stats.compute_seconds / memory.misses
     assert points[2.0]["hit_rate"] == pytest.approx(memory.hit_rate + 0.01)
     assert points[2.0]["saved_per_hour_s"] == pytest.approx(10 * miss_s * 2)
-    assert {each["saved_per_hour_s"] for each in what_if(stats, 0, None) or []} == {None}
+    assert {each["saved_per_hour_s"] for each in size_estimates(stats, 0, None) or []} == {None}
 
 
 @pytest.mark.proves("dashboard/numbers")
@@ -158,27 +158,27 @@ def test_all_who_share_the_disk_are_collected_and_the_onlooker_is_not(
         worker.get_or_compute("a", lambda: 1)
         worker.get("a")
         worker.close()  # its last words hang on the board now
-        collector = Collector(onlooker)
-        reading = collector.read()
-        assert (reading.reach, reading.processes, reading.gone) == ("host", [], 1)
-        assert {span.stats.lookups for span in reading.spans.values()} == {2}
-        assert collector.read().past == [], "the past is told once"
+        collector = FleetCollector(onlooker)
+        snapshot = collector.collect()
+        assert (snapshot.reach, snapshot.processes, snapshot.gone) == ("host", [], 1)
+        assert {window.stats.lookups for window in snapshot.windows.values()} == {2}
+        assert collector.collect().past == [], "the past is told once"
 
 
 def test_a_cache_that_shares_nothing_shows_itself() -> None:
     with TieredCache([MemoryTier()]) as cache:
-        collector = Collector(cache)
-        assert collector.read().processes == []
+        collector = FleetCollector(cache)
+        assert collector.collect().processes == []
         cache.get("a")
-        (row,) = collector.read().processes
-        assert (row.stats.lookups, collector.read().reach) == (1, "process")
+        (row,) = collector.collect().processes
+        assert (row.stats.lookups, collector.collect().reach) == (1, "process")
 
 
 def test_of_two_readings_at_once_one_is_refused() -> None:
     with TieredCache([MemoryTier()]) as cache:
-        collector = Collector(cache)
+        collector = FleetCollector(cache)
         collector._lock.acquire()
         with pytest.raises(TimeoutError, match="has not ended"):
-            collector.read()
+            collector.collect()
         collector._lock.release()
-        collector.read()
+        collector.collect()

@@ -14,21 +14,21 @@ import anyio
 import pytest
 
 from tests.dashboard.conftest import served
-from tests.dashboard.readings import make_reading
-from tiered_cache.dashboard import numbers, stream, working
+from tests.dashboard.snapshots import make_snapshot
+from tiered_cache.dashboard import blocking_calls, event_stream, feed
+from tiered_cache.dashboard.access_rules import AccessRules
 from tiered_cache.dashboard.app import Dashboard
-from tiered_cache.dashboard.numbers import Numbers
-from tiered_cache.dashboard.rules import Rules
-from tiered_cache.dashboard.stream import MAX_STREAMS
-from tiered_cache.dashboard.working import Workers
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.dashboard.blocking_calls import BlockingCalls
+from tiered_cache.dashboard.event_stream import MAX_STREAMS
+from tiered_cache.dashboard.feed import Feed
+from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.dashboard.conftest import Site
     from tiered_cache import TieredCache
-    from tiered_cache.dashboard.reading import Reading
+    from tiered_cache.dashboard.fleet_snapshot import FleetSnapshot
 
 
 class Page:
@@ -65,18 +65,18 @@ class Source:
         self.read_times = 0
         self._options = options
 
-    def __call__(self) -> Reading:
+    def __call__(self) -> FleetSnapshot:
         self.read_times += 1
-        return make_reading(1000.0 + self.read_times, lookups=self.read_times, **self._options)
+        return make_snapshot(1000.0 + self.read_times, lookups=self.read_times, **self._options)
 
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(numbers, "EVERY_S", 0.05)
+    monkeypatch.setattr(feed, "EVERY_S", 0.05)
 
 
-def app_of(cache: TieredCache, read: Callable[[], Reading]) -> Any:
-    return Dashboard(cache, Rules(), "a title", read)
+def app_of(cache: TieredCache, read: Callable[[], FleetSnapshot]) -> Any:
+    return Dashboard(cache, AccessRules(), "a title", read)
 
 
 @pytest.mark.usefixtures("often")
@@ -89,7 +89,7 @@ def test_the_numbers_are_pushed_as_they_change(cache: TieredCache) -> None:
 
 @pytest.mark.proves("dashboard/idle")
 def test_all_pages_share_one_reading(cache: TieredCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(numbers, "EVERY_S", 60.0)
+    monkeypatch.setattr(feed, "EVERY_S", 60.0)
     source = Source()
     with served(app_of(cache, source)) as site, ExitStack() as stack:
         for window in ("1m", "15m", "24h", "all") * 4:
@@ -108,8 +108,8 @@ def test_nothing_is_read_while_nobody_looks(cache: TieredCache) -> None:
         assert source.read_times == 0
         with Page(site) as page:
             page.event()
-        seats = app._app._app.routes[5].endpoint.__self__._seats
-        wait_until(lambda: seats._free == MAX_STREAMS, "the page is gone")
+        slots = app._app._app.routes[5].endpoint.__self__._slots
+        wait_until(lambda: slots._free == MAX_STREAMS, "the page is gone")
         before = source.read_times
         assert site.ask("/api/about").status == 200
         assert source.read_times == before
@@ -137,8 +137,8 @@ def test_law_10_pages_are_bounded_and_a_closed_one_makes_room(cache: TieredCache
 def test_law_8_a_page_that_takes_nothing_is_let_go_of(
     cache: TieredCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "SEND_S", 0.2)
-    monkeypatch.setattr(stream.Seats.__init__, "__defaults__", (1,))
+    monkeypatch.setattr(event_stream, "SEND_S", 0.2)
+    monkeypatch.setattr(event_stream.StreamSlots.__init__, "__defaults__", (1,))
     source = Source(trouble=["x" * 1_000_000])
     with served(app_of(cache, source)) as site, Page(site) as frozen:
         assert frozen.status == 200
@@ -154,12 +154,12 @@ def test_law_8_a_page_that_takes_nothing_is_let_go_of(
 def test_law_8_numbers_that_do_not_come_hold_up_nothing_else(
     cache: TieredCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(working, "WAIT_S", 0.2)
+    monkeypatch.setattr(blocking_calls, "WAIT_S", 0.2)
     release = threading.Event()
 
-    def hang() -> Reading:
+    def hang() -> FleetSnapshot:
         release.wait()
-        return make_reading(1.0)
+        return make_snapshot(1.0)
 
     try:
         with served(app_of(cache, hang)) as site:
@@ -173,9 +173,9 @@ def test_law_8_numbers_that_do_not_come_hold_up_nothing_else(
 def test_a_stream_without_numbers_ends_so_that_the_page_asks_again(
     cache: TieredCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(working, "WAIT_S", 0.2)
+    monkeypatch.setattr(blocking_calls, "WAIT_S", 0.2)
 
-    def fail() -> Reading:
+    def fail() -> FleetSnapshot:
         raise OSError
 
     with served(app_of(cache, fail)) as site, Page(site) as page:
@@ -186,9 +186,9 @@ def test_a_stream_without_numbers_ends_so_that_the_page_asks_again(
 
 @pytest.mark.usefixtures("often")
 def test_numbers_that_fail_once_stay_and_say_so(cache: TieredCache) -> None:
-    readings = iter([make_reading(1.0, lookups=7), None, make_reading(2.0, lookups=8)])
+    readings = iter([make_snapshot(1.0, lookups=7), None, make_snapshot(2.0, lookups=8)])
 
-    def read() -> Reading:
+    def read() -> FleetSnapshot:
         found = next(readings, None)
         if found is None:
             msg = "away"
@@ -204,7 +204,7 @@ def test_numbers_that_fail_once_stay_and_say_so(cache: TieredCache) -> None:
 
 def test_law_8_a_page_that_reads_its_first_numbers_while_the_server_ends_is_let_go_of() -> None:
     async def main() -> bool:
-        made = Numbers(lambda: make_reading(1.0), Workers())
+        made = Feed(lambda: make_snapshot(1.0), BlockingCalls())
         await made.latest("1m")
         made._due_s = math.inf  # nothing else lets it go
         made.end()
@@ -215,19 +215,19 @@ def test_law_8_a_page_that_reads_its_first_numbers_while_the_server_ends_is_let_
 
 @pytest.mark.proves("dashboard/idle")
 def test_what_takes_long_to_read_is_read_less_often() -> None:
-    def read() -> Reading:
+    def read() -> FleetSnapshot:
         ends_s = time.thread_time() + 0.03
         while time.thread_time() < ends_s:
             pass
-        return make_reading(1.0)
+        return make_snapshot(1.0)
 
     async def due_in_s() -> float:
-        made = Numbers(read, Workers())
+        made = Feed(read, BlockingCalls())
         began_s = time.monotonic()
         await made.latest("1m")
         return made._due_s - began_s
 
-    assert anyio.run(due_in_s) > numbers.EVERY_S
+    assert anyio.run(due_in_s) > feed.EVERY_S
 
 
 def test_a_window_that_there_is_not(cache: TieredCache) -> None:

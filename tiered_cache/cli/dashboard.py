@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tiered_cache.config import build_stack, load_settings
     from tiered_cache.dashboard import dashboard_app
     from tiered_cache.dashboard.extra import need_extra
-    from tiered_cache.dashboard.serving import bind, serve, url_of
+    from tiered_cache.dashboard.server import bind, serve, url_of
 
     need_extra("starlette", "uvicorn")
     token = arguments.token or os.environ.get(TOKEN_VARIABLE) or None

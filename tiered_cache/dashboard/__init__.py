@@ -1,4 +1,8 @@
-"""The dashboard: a web page that shows what a cache does, live. Needs the extra `[dashboard]`."""
+"""The dashboard: a live web page about a cache, as an ASGI application.
+
+Needs the extra `[dashboard]`. The command line and the demo may import it. It imports the cache
+and its statistics, and never the engine, a tier or the codec.
+"""
 
 from __future__ import annotations
 
@@ -23,34 +27,33 @@ def dashboard_app(
     show_values: bool = False,
     live: bool = True,
 ) -> Dashboard:
-    """The dashboard of `cache` and of all processes that share its tiers, as an ASGI application.
+    """The dashboard of `cache`, and of all processes that share its tiers, as an ASGI application.
 
-    Serve it by itself, or mount it anywhere in an application of your own: it knows no absolute
-    address. It asks for numbers only while somebody looks, in worker threads.
+    Serve it alone, or mount it under any path of another application. It reads statistics only
+    while a page is open, in worker threads.
 
     Args:
-        cache: What it shows. It stays yours to close.
-        title: What the page is called.
-        token: What a browser must log in with, or a program send as a bearer token; at least 16
-            characters. `None`, and everybody who reaches the application may see it.
-        allowed_hosts: The names under which it may be reached, without a port; `localhost` and
-            addresses of the loopback interface always are. With a token, so is every address.
-        allow_changes: Whether entries may be deleted and tags invalidated.
-        show_values: Whether the values of entries may be seen.
-        live: Whether the server pushes the numbers; if not, the page asks for them, as it must
-            behind WSGI.
+        cache: The cache to show. The caller closes it.
+        title: The title of the page.
+        token: The secret for logging in, or for a bearer header; at least 16 characters. With
+            `None`, any client that reaches the application sees the page.
+        allowed_hosts: Host names in the page's URL, without ports. `localhost` and loopback
+            addresses are always allowed; with a token, all addresses are.
+        allow_changes: Whether the page may delete entries and invalidate tags.
+        show_values: Whether the page shows the values of entries.
+        live: Whether the server pushes statistics. Behind WSGI pass `False`: the page then polls.
 
     Raises:
         MissingExtraError: The extra `[dashboard]` is not installed.
-        ConfigurationError: The token is too short, or a host is not a host's name.
+        ConfigurationError: The token is too short, or a host name is invalid.
     """
     from tiered_cache.dashboard.extra import need_extra
 
     need_extra("starlette")
+    from tiered_cache.dashboard.access_rules import AccessRules
     from tiered_cache.dashboard.app import Dashboard
-    from tiered_cache.dashboard.rules import Rules
 
-    rules = Rules(
+    rules = AccessRules(
         token=token,
         allowed_hosts=allowed_hosts,
         allow_changes=allow_changes,

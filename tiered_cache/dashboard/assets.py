@@ -1,4 +1,4 @@
-"""The page's own files: read once, and served from memory."""
+"""The static files of the page, read once and served from memory."""
 
 from __future__ import annotations
 
@@ -16,42 +16,44 @@ if TYPE_CHECKING:
 
 __all__ = ["Assets"]
 
-_TYPES = {
+_MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
     "LICENSE": "text/plain; charset=utf-8",
 }
-"""By the end of a file's name: a browser that may not guess must be told right, whatever the
-system's table of types says."""
+"""Media types by file suffix.
+
+With `nosniff` a browser rejects a script of another type, and the tables of systems differ.
+"""
 
 
 class _Asset(NamedTuple):
     content: bytes
-    type: str
-    tag: str
+    media_type: str
+    etag: str
 
 
 class Assets:
-    """The files by their path, such as `"js/main.js"`.
+    """The static files by path, such as `"js/main.js"`.
 
-    Nothing else can be asked for, so that no path leads out of them. Immutable, so safe for any
-    thread.
+    Only paths of files that were found at construction are served, so no path leads out of the
+    directory. Immutable, so safe for any thread.
     """
 
     def __init__(self) -> None:
         self._assets = dict(_walk(files("tiered_cache.dashboard") / "static", ""))
 
     def respond(self, request: Request, path: str) -> Response:
-        """The file at `path`, or that the browser has it already, or that there is none."""
-        found = self._assets.get(path)
-        if found is None:
-            return PlainTextResponse("There is no such file.\n", 404)
-        headers = {"Cache-Control": "no-cache", "ETag": found.tag}
-        if request.headers.get("if-none-match") == found.tag:
+        """The file at `path`; 304 if the browser has it; 404 if there is none."""
+        asset = self._assets.get(path)
+        if asset is None:
+            return PlainTextResponse("File not found.\n", 404)
+        headers = {"Cache-Control": "no-cache", "ETag": asset.etag}
+        if request.headers.get("if-none-match") == asset.etag:
             return Response(status_code=304, headers=headers)
-        return Response(found.content, media_type=found.type, headers=headers)
+        return Response(asset.content, media_type=asset.media_type, headers=headers)
 
 
 def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, _Asset]]:
@@ -60,8 +62,8 @@ def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, _Asset]]:
         if each.is_dir():
             yield from _walk(each, name + "/")
             continue
-        kind = _TYPES.get(each.name.rpartition(".")[2])
-        if kind is not None:
+        media_type = _MEDIA_TYPES.get(each.name.rpartition(".")[2])
+        if media_type is not None:
             content = each.read_bytes()
-            tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-            yield name, _Asset(content, kind, tag)
+            etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+            yield name, _Asset(content, media_type, etag)

@@ -1,4 +1,4 @@
-"""The libraries that the dashboard needs and the base install does not have."""
+"""Checks for the libraries of the extra `[dashboard]`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["need_extra"]
 
 
 def need_extra(*modules: str) -> None:
-    """Make sure that `modules` can be imported.
+    """Check that `modules` are installed.
 
     Raises:
-        MissingExtraError: One of them is not installed.
+        MissingExtraError: One of them is not.
     """
     missing = [name for name in modules if find_spec(name) is None]
     if missing:

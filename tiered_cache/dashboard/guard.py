@@ -1,4 +1,4 @@
-"""What stands before every request: who asks, from where, and what the browser may do with it."""
+"""Checks each request before the dashboard answers it."""
 
 from __future__ import annotations
 
@@ -8,117 +8,119 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
+
+from tiered_cache.dashboard.responses import error_response
+from tiered_cache.dashboard.security_headers import SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from tiered_cache.dashboard.rules import Rules
+    from tiered_cache.dashboard.access_rules import AccessRules
 
 __all__ = ["Guard"]
 
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
-)
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "same-origin",  # "no-referrer" has forms send "Origin: null"
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-_SAFE = frozenset({"GET", "HEAD"})
-_FRIENDLY = frozenset({"same-origin", "none"})
-_FOR_ALL = ("/login", "/static/")
-"""What a browser that has not logged in may see: the form, and how it looks."""
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+_OWN_SITES = frozenset({"same-origin", "none"})
+_PUBLIC_PATHS = ("/login", "/static/")
+"""Paths that need no token: the login form and its files."""
 
 
 class Guard:
-    """An ASGI application that lets to another one only what the rules allow.
+    """An ASGI application that passes permitted requests to another one and refuses the rest.
 
-    - The `Host` must be one of this server's, against DNS rebinding.
-    - What another site's page asks for is refused, by `Origin` and `Sec-Fetch-Site`; what is not a
-      GET must name this origin, against forged requests.
-    - Where there is a token, it or the cookie of who logged in is needed.
-    - Every response has the headers that keep a browser from doing more with it.
+    - `Host` must name this server, against DNS rebinding.
+    - `Origin` and `Sec-Fetch-Site` must not name another site. A request that is not a GET must
+      name this origin, against forged requests.
+    - If there is a token, the request needs it or a session cookie.
+    - Every response gets `SECURITY_HEADERS`.
 
     Args:
-        app: The application.
-        rules: The rules.
+        app: The application behind the guard.
+        rules: The access rules.
     """
 
-    def __init__(self, app: ASGIApp, rules: Rules) -> None:
+    def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
         self._app = app
         self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or have the application answer."""
+        """Pass the request on, or refuse it."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
-            await send(message)
-
         refusal = self._refusal(HTTPConnection(scope), str(scope["method"]))
-        await (self._app if refusal is None else refusal)(scope, receive, send_guarded)
+        app = self._app if refusal is None else refusal
+        await app(scope, receive, _with_headers(send))
 
-    def _refusal(self, asked: HTTPConnection, method: str) -> Response | None:
-        headers = asked.headers
+    def _refusal(self, request: HTTPConnection, method: str) -> Response | None:
+        headers = request.headers
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._rules.allows_host(hosts[0]):
-            return _refuse(421, "this is not the host that was asked for")
-        if not _is_from_here(headers, hosts[0], changes=method not in _SAFE):
-            return _refuse(403, "another site may not ask this")
-        path = _path_of(asked.scope)
-        if not self._rules.needs_token or path.startswith(_FOR_ALL) or self._knows(asked):
+            return error_response(
+                421, "the host name is not allowed: add it by --allow-host or allowed_hosts"
+            )
+        if not _is_own_site(headers, hosts[0], is_change=method not in _SAFE_METHODS):
+            return error_response(403, "requests from other sites are refused")
+        path = _path_of(request.scope)
+        if not self._rules.needs_token or path.startswith(_PUBLIC_PATHS):
+            return None
+        if self._is_authorized(request):
             return None
         if path == "/":
             return RedirectResponse("login", 303)
-        return _refuse(401, "the token is needed", {"WWW-Authenticate": "Bearer"})
+        return error_response(
+            401,
+            "the token is missing or wrong: log in, or send it as a bearer token",
+            {"WWW-Authenticate": "Bearer"},
+        )
 
-    def _knows(self, asked: HTTPConnection) -> bool:
-        kind, _, said = asked.headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and self._rules.is_token(said.strip()):
+    def _is_authorized(self, request: HTTPConnection) -> bool:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self._rules.is_token(token.strip()):
             return True
-        return self._rules.is_session(_cookie(asked.headers, self._rules.cookie))
+        return self._rules.is_session(_cookie(request.headers, self._rules.cookie))
 
 
-def _is_from_here(headers: Headers, host: str, *, changes: bool) -> bool:
-    if headers.get("sec-fetch-site", "none") not in _FRIENDLY and not _is_visit(headers):
+def _with_headers(send: Send) -> Send:
+    async def send_guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers[name] = value
+            headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return send_guarded
+
+
+def _is_own_site(headers: Headers, host: str, *, is_change: bool) -> bool:
+    site = headers.get("sec-fetch-site", "none")
+    if site not in _OWN_SITES and not _is_navigation(headers):
         return False
     origin = headers.get("origin")
     if origin is None:
-        return not changes
+        return not is_change
     try:
         split = urlsplit(origin)
     except ValueError:
         return False
-    # A proxy may speak TLS for us, so the scheme can't be known.
+    # A proxy may speak TLS in front of the server, so both schemes are accepted.
     return split.scheme in ("http", "https") and split.netloc.lower() == host.lower()
 
 
-def _is_visit(headers: Headers) -> bool:
-    """Whether somebody follows a link from elsewhere: a page in the window, that no script sees."""
+def _is_navigation(headers: Headers) -> bool:
+    """Whether the browser follows a link into a window. No script of the other site sees it."""
     return (
         headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
     )
 
 
 def _path_of(scope: Scope) -> str:
-    """The path below where the application is mounted."""
+    """The path below the mount point."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     return path[len(root) :] if root and path.startswith(root + "/") else path
@@ -130,7 +132,3 @@ def _cookie(headers: Headers, name: str) -> str:
     except CookieError:
         return ""
     return "" if morsel is None else morsel.value
-
-
-def _refuse(status: int, why: str, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse({"error": why}, status, headers)

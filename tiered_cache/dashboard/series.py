@@ -1,34 +1,45 @@
-"""The numbers over time, for the charts: few points, however long it goes on."""
+"""The statistics over time, for the charts: a bounded number of points for any uptime."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tiered_cache.dashboard.reading import ALL
+from tiered_cache.dashboard.fleet_snapshot import ALL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tiered_cache.stats.snapshot.cache_stats import CacheStats
+    from tiered_cache.stats.snapshot.tier_stats import TierStats
 
 __all__ = ["MAX_POINTS", "Series"]
 
 MAX_POINTS = 150
-"""Points of a chart."""
+"""Most points of a chart."""
 
-_ENOUGH = 8
+_ENOUGH_POINTS = 8
 
 _STEPS = {"1m": (60.0, 1.0), "15m": (900.0, 10.0), "24h": (86_400.0, 600.0)}
-"""How far back each chart goes and how far its points are apart, in seconds."""
+"""By window: the seconds that its chart covers, and the seconds between two points."""
+
+
+class _TierPoint(NamedTuple):
+    hit_rate: float | None = None
+    latency_s: float | None = None
+
+
+_EMPTY = _TierPoint()
 
 
 class _Point(NamedTuple):
     at_s: float
     hit_rate: float | None
-    tiers: dict[str, tuple[float | None, float | None]]
+    tiers: dict[str, _TierPoint]
 
 
-class _Ring:
-    """Points of one resolution: each is the difference to the snapshot of the one before."""
+class _Resolution:
+    """The points of one resolution; each is the difference of two consecutive snapshots."""
 
     def __init__(self, reach_s: float, step_s: float) -> None:
         self._reach_s = reach_s
@@ -39,7 +50,8 @@ class _Ring:
 
     def add(self, at_s: float, stats: CacheStats) -> None:
         if self._base is None or at_s <= self._base[0] or stats.lookups < self._base[1].lookups:
-            self._base, self._latest = (at_s, stats), None  # the first, or something went back
+            # The first snapshot, or the clock or the counters went back.
+            self._base, self._latest = (at_s, stats), None
             return
         self._latest = (at_s, stats)
         if at_s - self._base[0] >= self._step_s:
@@ -49,72 +61,69 @@ class _Ring:
             self._points.popleft()
 
     def points(self) -> list[_Point]:
-        """The finished ones and the one that is still growing."""
+        """The finished points, and the one that still grows."""
         if self._base is None or self._latest is None:
             return [*self._points]
         return [*self._points, _point(self._base, self._latest)]
 
 
 class Series:
-    """What the charts show, of each window. Memory is bounded. For one thread at a time."""
+    """The points of the charts, for each window. Bounded memory. For one thread at a time."""
 
     def __init__(self) -> None:
-        self._rings = {name: _Ring(*steps) for name, steps in _STEPS.items()}
+        self._resolutions = {name: _Resolution(*steps) for name, steps in _STEPS.items()}
 
     def add(self, at_s: float, stats: CacheStats) -> None:
-        """Note the counters as they were at `at_s`, which is later than all before.
+        """Add the totals at `at_s`.
 
         Args:
-            at_s: Wall clock.
-            stats: Of all processes, since anything was counted.
+            at_s: Wall clock, later than at the previous call.
+            stats: The totals of all processes.
         """
-        for ring in self._rings.values():
-            ring.add(at_s, stats)
+        for each in self._resolutions.values():
+            each.add(at_s, stats)
 
     def to_dict(self, window: str, tiers: list[str]) -> dict[str, Any]:
-        """Hit rates and times of reads, column by column.
+        """Hit rates and read latencies by column, oldest first.
 
-        Times are 95th percentiles where the statistics policy keeps histograms, means elsewhere.
+        A latency is the 95th percentile if the statistics policy keeps histograms, else the mean.
         """
         points = self._points(window)
-        nothing = (None, None)
         return {
             "at": [round(each.at_s, 3) for each in points],
             "hit_rate": [each.hit_rate for each in points],
-            "tiers": [
-                {
-                    "name": name,
-                    "hit_rate": [each.tiers.get(name, nothing)[0] for each in points],
-                    "latency_s": [each.tiers.get(name, nothing)[1] for each in points],
-                }
-                for name in tiers
-            ],
+            "tiers": [_column(name, points) for name in tiers],
         }
 
     def _points(self, window: str) -> list[_Point]:
-        """Those of the window, or while they are few, finer ones of less time."""
-        names = [*self._rings]
+        """The points of the window. While those are few, points of a finer resolution."""
+        names = [*self._resolutions]
         found: list[_Point] = []
         for name in reversed(names[: names.index("24h" if window == ALL else window) + 1]):
-            finer = self._rings[name].points()
+            finer = self._resolutions[name].points()
             found = finer if len(finer) > len(found) else found
-            if len(found) >= _ENOUGH:
+            if len(found) >= _ENOUGH_POINTS:
                 break
         return found
 
 
+def _column(name: str, points: Sequence[_Point]) -> dict[str, Any]:
+    found = [each.tiers.get(name, _EMPTY) for each in points]
+    return {
+        "name": name,
+        "hit_rate": [each.hit_rate for each in found],
+        "latency_s": [each.latency_s for each in found],
+    }
+
+
 def _point(before: tuple[float, CacheStats], after: tuple[float, CacheStats]) -> _Point:
     at_s, stats = after[0], after[1] - before[1]
-    return _Point(
-        at_s,
-        round(stats.hit_rate, 4) if stats.lookups else None,
-        {
-            tier.name: (
-                round(tier.hit_rate, 4) if tier.lookups else None,
-                tier.read_latency.quantile(0.95)
-                if tier.read_latency is not None
-                else tier.mean_read_s or None,
-            )
-            for tier in stats.tiers
-        },
-    )
+    hit_rate = round(stats.hit_rate, 4) if stats.lookups else None
+    return _Point(at_s, hit_rate, {tier.name: _tier_point(tier) for tier in stats.tiers})
+
+
+def _tier_point(tier: TierStats) -> _TierPoint:
+    hit_rate = round(tier.hit_rate, 4) if tier.lookups else None
+    if tier.read_latency is not None:
+        return _TierPoint(hit_rate, tier.read_latency.quantile(0.95))
+    return _TierPoint(hit_rate, tier.mean_read_s or None)

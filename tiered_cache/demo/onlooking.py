@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
 from tiered_cache.dashboard import dashboard_app
 from tiered_cache.dashboard.extra import need_extra
-from tiered_cache.dashboard.serving import bind, served, url_of
+from tiered_cache.dashboard.server import bind, served, url_of
 from tiered_cache.demo.worker import NAMESPACE
 
 if TYPE_CHECKING:

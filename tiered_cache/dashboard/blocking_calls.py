@@ -1,4 +1,4 @@
-"""Calls that block, made by worker threads and waited for only so long."""
+"""Blocking calls in worker threads: a bounded number, each with a deadline."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import anyio.to_thread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MAX_CALLS", "WAIT_S", "Workers"]
+__all__ = ["MAX_CALLS", "WAIT_S", "BlockingCalls"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_CALLS = 8
-"""Calls that one dashboard makes at the same time; further ones wait their turn."""
+"""Calls that one dashboard runs at the same time; further calls wait for a thread."""
 
 WAIT_S = 10.0
-"""Seconds after which a call is given up. Its thread ends when the tiers' own deadlines do."""
+"""Deadline of a call in seconds. An overdue thread ends at the deadlines of the tiers."""
 
 
-class Workers:
-    """Makes calls in threads, a bounded number at once. For one event loop at a time."""
+class BlockingCalls:
+    """Runs blocking functions in threads, at most `MAX_CALLS` at a time. For one event loop."""
 
     def __init__(self) -> None:
         self._limit: anyio.CapacityLimiter | None = None
 
-    async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What `function` returns.
+    async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The result of `function`.
 
         Raises:
-            TimeoutError: It took too long, or there was no thread for it in time.
+            TimeoutError: It took longer than `WAIT_S`, waiting for a thread included.
         """
         if self._limit is None:
             self._limit = anyio.CapacityLimiter(MAX_CALLS)

@@ -1,11 +1,13 @@
-"""Numbers that are made up, for pages that show what is hard to bring about."""
+"""Made-up statistics, for states of the page that are hard to bring about."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache.dashboard.reading import WINDOWS, ProcessRow, Reading, Span
+from tiered_cache.dashboard.fleet_snapshot import WINDOW_NAMES, FleetSnapshot, ProcessRow
+from tiered_cache.stats.fleet.history import Window
 from tiered_cache.stats.snapshot.cache_stats import (
     BreakerChange,
     CacheStats,
@@ -17,7 +19,7 @@ from tiered_cache_policies.statistics.histogram import LatencyHistogram
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["make_reading", "make_stats"]
+__all__ = ["make_snapshot", "make_stats", "same_windows", "with_open_breaker"]
 
 _HITS = (0.8, 0.6, 0.4)
 _READ_S = (4e-7, 3e-5, 4e-4)
@@ -26,7 +28,7 @@ _READ_S = (4e-7, 3e-5, 4e-4)
 def make_stats(
     lookups: int = 0, *, tiers: Sequence[str] = ("memory", "disk", "redis")
 ) -> CacheStats:
-    """What a cache did after so many lookups, always in the same proportions."""
+    """The statistics of a cache after `lookups`, always in the same proportions."""
     reach, parts, hits = lookups, [], 0
     for name, share, read_s in zip(tiers, _HITS, _READ_S, strict=False):
         answered = int(reach * share)
@@ -67,8 +69,15 @@ def make_stats(
     )
 
 
-def make_reading(at_s: float, *, lookups: int = 0, processes: int = 1, **more: Any) -> Reading:
-    """A reading of `processes` that did `lookups` together; `more` is as of `Reading`."""
+def same_windows(stats: CacheStats, span_s: float | None = None) -> dict[str, Window]:
+    """All windows with the same statistics; `span_s` is the length of all but the last."""
+    return {name: Window(stats, None if name == "all" else span_s) for name in WINDOW_NAMES}
+
+
+def make_snapshot(
+    at_s: float, *, lookups: int = 0, processes: int = 1, **more: Any
+) -> FleetSnapshot:
+    """A snapshot of `processes` with `lookups` in total; `more` are fields of `FleetSnapshot`."""
     stats = make_stats(lookups)
     rows = [
         ProcessRow(
@@ -81,14 +90,12 @@ def make_reading(at_s: float, *, lookups: int = 0, processes: int = 1, **more: A
         )
         for number in range(processes)
     ]
-    spans = {name: Span(stats, None if name == "all" else 60.0) for name in WINDOWS}
-    return Reading(at_s, more.pop("spans", spans), more.pop("rows", rows), **more)
+    windows = more.pop("windows", same_windows(stats, 60.0))
+    return FleetSnapshot(at_s, windows, more.pop("rows", rows), **more)
 
 
 def with_open_breaker(stats: CacheStats, name: str, at_s: float) -> CacheStats:
-    """The same, with the breaker of one tier open."""
-    from dataclasses import replace
-
+    """`stats` with the breaker of the tier `name` open."""
     return replace(
         stats,
         staleness_bound_s=math.inf,

@@ -1,4 +1,4 @@
-"""What a tier of another size would give: hit rates, and the seconds that they save."""
+"""Estimates of a tier at other sizes: the hit rate, and the seconds saved."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from tiered_cache.stats.snapshot.tier_stats import CURVE_SIZES
 if TYPE_CHECKING:
     from tiered_cache.stats.snapshot.cache_stats import CacheStats
 
-__all__ = ["what_if"]
+__all__ = ["size_estimates"]
 
 _HOUR_S = 3600.0
 
 
-def what_if(stats: CacheStats, at: int, span_s: float | None) -> list[dict[str, Any]] | None:
-    """The hit rate of a tier at each of `CURVE_SIZES`, and what that saves an hour.
+def size_estimates(stats: CacheStats, at: int, span_s: float | None) -> list[dict[str, Any]] | None:
+    """The estimated hit rate of a tier at each of `CURVE_SIZES`, and the seconds it saves an hour.
 
-    A lookup that the tier answers more saves what a miss of it costs: on average, what the tiers
-    below and computing took. `None` where no curve is known.
+    An additional hit saves the average cost of a miss: the lower tiers and the computation.
 
     Args:
-        stats: What happened in a window.
-        at: Which tier.
-        span_s: How long the window is; without it, no seconds an hour are told.
+        stats: The statistics of a window.
+        at: The index of the tier.
+        span_s: The length of the window. With `None`, no savings are estimated.
+
+    Returns:
+        `None` if the tier has no miss-ratio curve.
     """
     tier = stats.tiers[at]
     if tier.hit_rate_at(1.0) is None:

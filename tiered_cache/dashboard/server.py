@@ -1,4 +1,4 @@
-"""Serving the dashboard by itself, with uvicorn."""
+"""Serves the dashboard alone, with uvicorn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from tiered_cache.dashboard.extra import need_extra
-from tiered_cache.dashboard.rules import is_loopback_address
+from tiered_cache.dashboard.host_names import is_loopback_address
 from tiered_cache.errors import ConfigurationError, TieredCacheError
 
 if TYPE_CHECKING:
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["MAX_CONNECTIONS", "bind", "serve", "served", "url_of"]
 
 MAX_CONNECTIONS = 128
-"""Connections that are served at once; further ones are answered with 503."""
+"""Most connections at a time. Further ones are answered with 503."""
 
-_LEAVE_S = 2
+_SHUTDOWN_S = 2
 _BACKLOG = 128
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+"""The loopback address by the address that stands for all interfaces."""
 
 
 def bind(host: str, port: int, *, has_token: bool) -> socket.socket:
@@ -32,22 +34,23 @@ def bind(host: str, port: int, *, has_token: bool) -> socket.socket:
 
     Args:
         host: A name or an address.
-        port: The port; 0 is any that is free.
-        has_token: Whether the dashboard asks for a token.
+        port: The port; 0 for any free one.
+        has_token: Whether the dashboard needs a token.
 
     Raises:
-        ConfigurationError: There is no such host here, or without a token others could reach it.
-        TieredCacheError: The port is taken, or may not be used.
+        ConfigurationError: This machine has no such host, or other machines could reach it and
+            there is no token.
+        TieredCacheError: The port is taken or not permitted.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        msg = f"there is no host {host!r}: give a name or an address of this machine"
+        msg = f"unknown host {host!r}: expected a name or an address of this machine"
         raise ConfigurationError(msg) from error
     if not has_token and not all(is_loopback_address(str(each[4][0])) for each in found):
         msg = (
-            f"at {host!r} the dashboard can be reached by others: give it a token, by "
-            "TIERED_CACHE_DASHBOARD_TOKEN or --token, or stay at 127.0.0.1"
+            f"other machines could reach the dashboard at {host!r} without a token: set "
+            "TIERED_CACHE_DASHBOARD_TOKEN or --token, or use 127.0.0.1"
         )
         raise ConfigurationError(msg)
     family, _, _, _, address = found[0]
@@ -58,30 +61,27 @@ def bind(host: str, port: int, *, has_token: bool) -> socket.socket:
         listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()
-        msg = f"port {port} of {host} can't be used: {error.strerror}; --port gives another"
+        msg = f"can't listen on port {port} of {host}: {error.strerror}; choose another by --port"
         raise TieredCacheError(msg) from error
     return listening
 
 
 def url_of(listening: socket.socket, host: str) -> str:
-    """Where a browser on this machine finds it."""
+    """The URL of a listening socket for a browser on this machine."""
     address, port = listening.getsockname()[:2]
-    if host == "localhost":
-        address = host
-    elif address in ("0.0.0.0", "::"):  # noqa: S104 - this is how "everywhere" is written
-        address = "127.0.0.1" if address == "0.0.0.0" else "::1"  # noqa: S104 - the same
+    address = host if host == "localhost" else _ANY_ADDRESS.get(address, address)
     return f"http://[{address}]:{port}/" if ":" in address else f"http://{address}:{port}/"
 
 
 def serve(app: Dashboard, listening: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve `app` until Ctrl-C, or another signal to end, which then is the caller's.
+    """Serve `app` until Ctrl-C or another signal that ends the process.
 
-    To be called in the main thread.
+    Call it in the main thread. uvicorn raises the signal again when it has shut down.
 
     Args:
         app: The application.
-        listening: What `bind` gave; closed afterwards.
-        on_ready: Called once when it can be asked.
+        listening: The socket from `bind`; closed at the end.
+        on_ready: Called once, when the server accepts requests.
 
     Raises:
         MissingExtraError: The extra `[dashboard]` is not installed.
@@ -96,7 +96,7 @@ def served(app: Dashboard, listening: socket.socket) -> Generator[None]:
 
     Args:
         app: The application.
-        listening: What `bind` gave; closed afterwards.
+        listening: The socket from `bind`; closed at the end.
 
     Raises:
         MissingExtraError: The extra `[dashboard]` is not installed.
@@ -107,28 +107,28 @@ def served(app: Dashboard, listening: socket.socket) -> Generator[None]:
         target=server.run, kwargs=options, name="tiered-cache dashboard", daemon=True
     )
     with listening:
-        thread.start()  # what connects before it is ready waits: the socket listens already
+        thread.start()  # the socket listens already, so early connections wait in its backlog
         try:
             yield
         finally:
             server.should_exit = True
-            thread.join(2 * _LEAVE_S)
+            thread.join(2 * _SHUTDOWN_S)
 
 
 def _server(app: Dashboard, on_ready: Callable[[], None]) -> uvicorn.Server:
     need_extra("uvicorn")
     import uvicorn
 
-    class Server(uvicorn.Server):
+    class DashboardServer(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             on_ready()
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            app.end_streams()  # it would wait for them, and then break them off
+            app.end_streams()  # uvicorn would wait for open streams until its deadline
             await super().shutdown(sockets)
 
-    return Server(
+    return DashboardServer(
         uvicorn.Config(
             app,
             log_level="warning",
@@ -139,6 +139,6 @@ def _server(app: Dashboard, on_ready: Callable[[], None]) -> uvicorn.Server:
             ws="none",
             limit_concurrency=MAX_CONNECTIONS,
             timeout_keep_alive=10,
-            timeout_graceful_shutdown=_LEAVE_S,
+            timeout_graceful_shutdown=_SHUTDOWN_S,
         )
     )
