@@ -219,11 +219,11 @@ def test_the_command_line_says_how_far_behind_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["stats"]) == 0
-    assert "disk: what others changed is known up to" in capsys.readouterr().out
+    assert "disk: changes by others are known up to" in capsys.readouterr().out
     assert main(["stats", "--json"]) == 0
     (memory, disk) = json.loads(capsys.readouterr().out)["tiers"]
     assert memory["lag"] is None
     assert disk["lag"]["behind_s"] >= 0.0
     monkeypatch.setenv("TIERED_CACHE_REDIS_URL", "redis://127.0.0.1:1/0")
     assert main(["stats"]) == 4
-    assert "redis: what others changed is not known" in capsys.readouterr().out
+    assert "redis: changes by others are not known" in capsys.readouterr().out

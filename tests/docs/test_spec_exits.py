@@ -14,7 +14,7 @@ import pytest
 
 from tiered_cache.cli import main
 from tiered_cache.cli.exits import EXIT_CODES
-from tiered_cache.cli.main import _code_of
+from tiered_cache.cli.main import code_of
 from tiered_cache.errors import SerializationError
 from tiered_cache.journal import DiskJournal
 
@@ -76,7 +76,7 @@ def test_a_tier_that_is_needed_and_away(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.proves("exit-codes/other")
 def test_anything_else_that_went_wrong() -> None:
-    assert _code_of(SerializationError("no such value")) == 5
+    assert code_of(SerializationError("no such value")) == 5
 
 
 @pytest.mark.proves("exit-codes/interrupted")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tiered_cache.cli.stack import OpenStack
+from tiered_cache.cli.open_stack import OpenStack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -336,7 +336,7 @@ def test_help_says_how_and_what_comes_of_it() -> None:
         assert f"examples:\n  tiered-cache {command}" in shown
         assert "--stack NAME" in shown
         assert "--config FILE" in shown
-    assert "by each process for itself" in run("stats", "--help").stdout
+    assert "Each process counts\nits own work" in run("stats", "--help").stdout
 
 
 @pytest.mark.parametrize(
@@ -401,10 +401,11 @@ def test_debugging_shows_tracebacks() -> None:
 def test_a_fault_of_the_program_shows_no_value() -> None:
     program = """
 import sys
-from tiered_cache.cli import about, main
+from tiered_cache.cli import main
+from tiered_cache.cli.commands import version
 def broken(arguments):
     raise LookupError("the value of somebody")
-about.run = broken
+version.run = broken
 sys.exit(main(["version"]))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

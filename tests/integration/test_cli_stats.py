@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiered_cache import TieredCache
+from tiered_cache._terminal.figures import amount, size, span
 from tiered_cache.cli import main
-from tiered_cache.cli.tables import amount, fleet_lines, fleet_table, size, span
+from tiered_cache.cli.fleet_text import fleet_lines, fleet_table
 from tiered_cache.stats.fleet.fleet_stats import FleetStats
 from tiered_cache.stats.snapshot.cache_stats import CacheStats, FunctionStats, TierStats
 
@@ -157,12 +158,12 @@ def largest() -> FleetStats:
 
 
 def test_everything_fits_80_columns() -> None:
-    from tiered_cache.cli.stats import _by_rich, _plain
+    from tiered_cache._terminal.tables import plain_table, rich_table
 
     columns, rows = fleet_table(largest())
     cells = [list(row) for row in rows]
-    drawn = [_plain(columns, cells)]
-    if (rich := _by_rich(columns, cells)) is not None:
+    drawn = [plain_table(columns, cells, numeric=True)]
+    if (rich := rich_table(columns, cells, numeric=True)) is not None:
         drawn.append(re.sub(r"\x1b\[[0-9;]*m", "", rich))
     for text in drawn:
         assert max(len(line) for line in text.splitlines()) <= 80

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tiered_cache.demo.keeping import Keep
+from tiered_cache.demo.kept_disk import KeptDisk
 from tiered_cache.errors import ConfigurationError
 from tiered_cache.testing import wait_until
 
@@ -108,9 +108,9 @@ def test_a_page_is_there_while_it_runs_and_until_ctrl_c(tree: Path, tmp_path: Pa
 
 def test_only_what_a_demo_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("ten years of work")
-    with pytest.raises(ConfigurationError, match="no demo left there"):
-        Keep(tmp_path)
+    with pytest.raises(ConfigurationError, match="no demo wrote"):
+        KeptDisk(tmp_path)
     (tmp_path / "tiered-cache.toml").write_text("# mine\n")
-    with pytest.raises(ConfigurationError, match="no demo left there"):
-        Keep(tmp_path)
+    with pytest.raises(ConfigurationError, match="no demo wrote"):
+        KeptDisk(tmp_path)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["thesis.txt", "tiered-cache.toml"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import pty
@@ -20,18 +19,21 @@ import psutil
 import pytest
 
 from tiered_cache import DiskTier, TieredCache
-from tiered_cache.demo import add_arguments, run, runs
+from tiered_cache.cli.main import make_parser
+from tiered_cache.demo import runs
 from tiered_cache.demo.analyses import ANALYSES, Source
-from tiered_cache.demo.crew import Crew, shares
-from tiered_cache.demo.identity import answer_key
-from tiered_cache.demo.worker import NAMESPACE
+from tiered_cache.demo.analyzer_processes import AnalyzerProcesses, partition
+from tiered_cache.demo.answer_keys import answer_key
+from tiered_cache.demo.machine import NAMESPACE
+from tiered_cache.demo.run_results import DemoResult, RunResult, first_difference
 from tiered_cache.errors import ConfigurationError, MissingExtraError, TieredCacheError
 from tiered_cache.testing import wait_until
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator, Sequence
 
-    from tiered_cache.demo.worker import Outcome, Task
+    from tiered_cache.demo.analyzer import FileShare, ShareResult
 
 SOURCES = {
     "plain.py": b"import os\n\n\ndef f(a, b):\n    if a and b:\n        return f(b, a)\n    return 1\n",
@@ -76,9 +78,12 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def arguments(*given: str | Path) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    return parser.parse_args([str(each) for each in given])
+    return make_parser().parse_args(["demo", *map(str, given)])
+
+
+def run(parsed: argparse.Namespace) -> int:
+    code: int = parsed.run(parsed)
+    return code
 
 
 def demo(*given: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -272,42 +277,42 @@ def test_interrupted_it_leaves_nothing_behind(
     assert list(places.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+@pytest.mark.needs_linux
 def test_killed_it_leaves_no_process_behind(tree: Path, places: Path) -> None:
     ended, _, alive = ended_amid_a_run(tree, signal.SIGKILL)
     assert (ended, alive) == (-signal.SIGKILL, [])
 
 
-def tasks(tree: Path, places: Path) -> list[Task]:
+def file_shares(tree: Path, places: Path) -> list[FileShare]:
     files = [(name, len(content)) for name, content in SOURCES.items()]
     return [
         {"root": str(tree), "files": part, "disk": str(places / "disk"), "redis": None}
-        for part in shares(files, 2)
+        for part in partition(files, 2)
     ]
 
 
-def as_run(name: str, outcomes: Sequence[Outcome]) -> runs.Run:
-    digests = {file: digest for each in outcomes for file, digest in each["digests"].items()}
-    return runs.Run(name, 1.0, 0, 0, 0.0, [], digests, 0, [])
+def as_run(name: str, results: Sequence[ShareResult]) -> RunResult:
+    digests = {file: digest for each in results for file, digest in each["digests"].items()}
+    return RunResult(name, 1.0, 0, 0, 0.0, [], digests, 0, [])
 
 
-def ask_a_crew(tree: Path, places: Path, name: str) -> runs.Run:
-    with Crew(tasks(tree, places)) as crew:
-        return as_run(name, crew.run(lambda _: None, lambda: None))
+def analysed(tree: Path, places: Path, name: str) -> RunResult:
+    with AnalyzerProcesses(file_shares(tree, places)) as processes:
+        return as_run(name, processes.run(lambda _: None, lambda: None))
 
 
 def test_another_answer_in_a_later_run_is_found_and_its_file_is_named(
     tree: Path, places: Path
 ) -> None:
-    cold = ask_a_crew(tree, places, "cold")
-    assert runs.first_difference([cold, ask_a_crew(tree, places, "restart")]) is None
+    cold = analysed(tree, places, "cold")
+    assert first_difference([cold, analysed(tree, places, "restart")]) is None
     with TieredCache([DiskTier(places / "disk")], namespace=NAMESPACE) as cache:
         for name in ("warns.py", "syntax.py"):
             key = answer_key(ANALYSES[0], Source(SOURCES[name], is_package=False))
             assert cache.exists(key)
             cache.set(key, {"blocks": [], "highest": 1})
-    again = ask_a_crew(tree, places, "restart")
-    assert runs.first_difference([cold, again]) == ("syntax.py", "restart")
+    again = analysed(tree, places, "restart")
+    assert first_difference([cold, again]) == ("syntax.py", "restart")
 
 
 def test_different_answers_are_the_last_word_and_exit_code_1(
@@ -316,16 +321,16 @@ def test_different_answers_are_the_last_word_and_exit_code_1(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    conducted = runs.conducted
+    all_runs = runs.all_runs
 
     @contextmanager
-    def conducted_badly(*given: Any, **named: Any) -> Iterator[runs.Demo]:
-        with conducted(*given, **named) as done:
+    def with_another_answer(*given: Any, **named: Any) -> Iterator[DemoResult]:
+        with all_runs(*given, **named) as done:
             *before, last = done.runs
             digests = last.digests | {"plain.py": "0" * 32}
             yield done._replace(runs=[*before, last._replace(digests=digests)])
 
-    monkeypatch.setattr(runs, "conducted", conducted_badly)
+    monkeypatch.setattr(runs, "all_runs", with_another_answer)
     assert run(arguments(tree, "--no-redis")) == 1
     last_words = " ".join(capsys.readouterr().out.split("\n\n")[-1].split())
     assert last_words.startswith("NOT IDENTICAL: plain.py has other answers in the run 'restart'")
@@ -337,15 +342,15 @@ def test_different_answers_are_the_last_word_and_exit_code_1(
 
 def test_a_process_that_dies_ends_the_demo_with_an_error(tree: Path, places: Path) -> None:
     (tree / "slow.py").write_bytes(SLOW)
-    task = tasks(tree, places)[0]
-    task["files"] = ["slow.py"]
+    share = file_shares(tree, places)[0]
+    share["files"] = ["slow.py"]
     me = psutil.Process()
     before = set(me.children())
-    with Crew([task]) as crew:
+    with AnalyzerProcesses([share]) as processes:
         (worker,) = set(me.children()) - before
         worker.kill()
         with pytest.raises(TieredCacheError, match="ended too early, with status -9"):
-            crew.run(lambda _: None, lambda: None)
+            processes.run(lambda _: None, lambda: None)
 
 
 @pytest.mark.parametrize("package", ["radon", "pyflakes", "rich"])

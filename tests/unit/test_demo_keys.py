@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tiered_cache.demo import identity
+from tiered_cache.demo import answer_keys
 from tiered_cache.demo.analyses import ANALYSES, Analysis, Source, analyze
-from tiered_cache.demo.identity import answer_key
+from tiered_cache.demo.answer_keys import answer_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def _forget_versions() -> Iterator[None]:
 
 
 def _forget() -> None:
-    for each in vars(identity).values():
+    for each in vars(answer_keys).values():
         if isinstance(each, functools._lru_cache_wrapper):
             each.cache_clear()
 
@@ -65,7 +65,7 @@ def test_another_version_of_the_analyzer_gives_another_key(monkeypatch: pytest.M
 def test_an_edit_of_our_own_code_gives_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
     before = answer_key(OWN, SOURCE)
     _forget()
-    monkeypatch.setattr(identity, "_OWN_CODE", ("analyses.py", "tree.py"))
+    monkeypatch.setattr(answer_keys, "_OWN_CODE", ("analyses.py", "source_tree.py"))
     assert answer_key(OWN, SOURCE) != before
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiered_cache.demo.analyses import ANALYSES, MAX_STATEMENT_LINES, Analysis, Source, analyze
-from tiered_cache.demo.crew import shares
-from tiered_cache.demo.tree import MAX_FILE_BYTES, find_sources, standard_library
+from tiered_cache.demo.analyzer_processes import partition
+from tiered_cache.demo.source_tree import MAX_FILE_BYTES, find_sources, standard_library
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,7 @@ def test_the_standard_library_is_there_without_its_tests() -> None:
 @pytest.mark.parametrize("processes", [1, 2, 3, 50])
 def test_shares_are_a_partition_into_parts_that_are_not_empty(processes: int) -> None:
     files = [(f"{number}.py", number**3) for number in range(20)]
-    parts = shares(files, processes)
+    parts = partition(files, processes)
     assert sorted(name for part in parts for name in part) == sorted(name for name, _ in files)
     assert len(parts) == min(processes, 20)
     assert all(parts)

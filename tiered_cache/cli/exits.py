@@ -30,4 +30,4 @@ EXIT_CODES = {
     FAILED: "anything else that went wrong",
     INTERRUPTED: "interrupted with Ctrl-C",
 }
-"""Each code, and what it means."""
+"""The meaning of each code, for the help and the documentation."""

@@ -1,119 +1,79 @@
-"""The demo: real analyses of a real source tree, cold, warm, after a restart, on a second machine."""
+"""The demo: analyses of a source tree, cold, warm, after a restart and on a second machine.
+
+The command line imports `run_demo`; nothing else imports the package.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tiered_cache.cli.exits import INTERRUPTED, NO, OK
-
 if TYPE_CHECKING:
-    import argparse
+    from pathlib import Path
 
-__all__ = ["add_arguments", "run"]
-
-_MAX_JOBS = 64
+__all__ = ["run_demo"]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the demo's arguments. Imports no library."""
-    from tiered_cache.cli.parsing import port_number
+def run_demo(
+    path: Path | None = None,
+    *,
+    jobs: int = 1,
+    redis: bool = True,
+    keep: Path | None = None,
+    dashboard_port: int | None = None,
+    as_json: bool = False,
+) -> bool:
+    """Run the demo and print its report; whether all runs gave the same answers.
 
-    parser.add_argument(
-        "path",
-        nargs="?",
-        type=Path,
-        metavar="PATH",
-        help="the source tree, or one file, to analyse; by default the running Python's library",
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON document instead of the table"
-    )
-    parser.add_argument(
-        "--no-redis", action="store_true", help="without the third tier and the second machine"
-    )
-    parser.add_argument(
-        "--jobs",
-        type=_jobs,
-        default=1,
-        metavar="N",
-        help="processes in each run, each with its own memory tier, sharing the lower tiers "
-        "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--keep",
-        type=Path,
-        metavar="DIR",
-        help="keep the first machine's disk here, for 'tiered-cache dashboard' to look at",
-    )
-    parser.add_argument(
-        "--dashboard",
-        action="store_true",
-        help="show it live in a web page of this machine, until Ctrl-C",
-    )
-    parser.add_argument(
-        "--port", type=port_number, default=8765, help="of that page (default: %(default)s)"
-    )
-
-
-def _jobs(text: str) -> int:
-    from argparse import ArgumentTypeError
-
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_JOBS:
-        msg = f"{text!r} is not a number of processes: give one from 1 to {_MAX_JOBS}"
-        raise ArgumentTypeError(msg)
-    return int(text)
-
-
-def run(args: argparse.Namespace) -> int:
-    """Run the demo; the exit code is 0, 1 if some run gave other answers, 130 if interrupted.
+    Args:
+        path: The source tree, or one file; by default Python's standard library.
+        jobs: Processes in each run.
+        redis: Whether to start a Valkey server, and to run on a second machine.
+        keep: Directory for the first machine's disk, which stays there.
+        dashboard_port: Port of a live dashboard, which stays until Ctrl-C; 0 for any free port.
+        as_json: Print one JSON document instead of the report.
 
     Raises:
-        MissingExtraError: The `[demo]` extra is not installed.
-        ConfigurationError: There is nothing to analyse.
+        MissingExtraError: The extra `[demo]` is not installed, or `[dashboard]` for the dashboard.
+        ConfigurationError: There is nothing to analyse, or `keep` holds other files.
         TieredCacheError: A process of the demo ended too early.
     """
-    _need_extra()
-    from tiered_cache.cli.ending import ended_in_order
-    from tiered_cache.demo.keeping import Keep
-    from tiered_cache.demo.onlooking import Page
-    from tiered_cache.demo.report import Report
-    from tiered_cache.demo.runs import conducted, first_difference
-    from tiered_cache.demo.tree import find_sources, standard_library
+    _check_extra()
+    import contextlib
 
-    tree = standard_library() if args.path is None else find_sources(args.path)
-    keep = None if args.keep is None else Keep(args.keep)
-    page = Page(args.port) if args.dashboard else None
-    report = Report(as_json=args.json)
-    try:
-        with ended_in_order(), contextlib.ExitStack() as until_the_end:
-            report.introduce(tree, args.jobs, redis=not args.no_redis, page=page)
-            with report.progress() as watcher:
-                demo = until_the_end.enter_context(
-                    conducted(
-                        tree,
-                        jobs=args.jobs,
-                        redis=not args.no_redis,
-                        watcher=watcher,
-                        keep=None if keep is None else keep.disk,
-                        **({} if page is None else {"onlooker": page.over}),
-                    )
-                )
-            difference = first_difference(demo.runs)
-            report.conclude(demo, difference)
-            if difference is None or page is not None:
-                report.lead_on(keep, page)
-            if page is not None:
-                page.stay()
-    except KeyboardInterrupt:
-        print("Interrupted: the server is stopped, the directories are removed.", file=sys.stderr)
-        return INTERRUPTED
-    return OK if difference is None else NO
+    from tiered_cache.demo.kept_disk import KeptDisk
+    from tiered_cache.demo.live_dashboard import LiveDashboard
+    from tiered_cache.demo.report import DemoReport
+    from tiered_cache.demo.run_results import first_difference
+    from tiered_cache.demo.runs import all_runs
+    from tiered_cache.demo.source_tree import find_sources, standard_library
+
+    tree = standard_library() if path is None else find_sources(path)
+    kept = None if keep is None else KeptDisk(keep)
+    page = None if dashboard_port is None else LiveDashboard(dashboard_port)
+    report = DemoReport(as_json=as_json)
+    with contextlib.ExitStack() as until_the_end:
+        report.introduce(tree, jobs, redis=redis, page_url=None if page is None else page.url)
+        with report.progress() as progress:
+            runs = all_runs(
+                tree,
+                jobs=jobs,
+                redis=redis,
+                progress=progress,
+                first_disk=None if kept is None else kept.disk,
+                beside=contextlib.nullcontext if page is None else page.served,
+            )
+            result = until_the_end.enter_context(runs)
+        difference = first_difference(result.runs)
+        report.conclude(result, difference)
+        if page is not None:
+            report.point_to_page(page.url)
+            page.wait_for_interrupt()
+        elif difference is None:
+            report.point_to_dashboard(None if kept is None else kept.dashboard_command)
+    return difference is None
 
 
-def _need_extra() -> None:
+def _check_extra() -> None:
     from importlib.util import find_spec
 
     from tiered_cache.errors import MissingExtraError

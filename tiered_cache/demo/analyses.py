@@ -1,4 +1,4 @@
-"""The analyses that the demo caches: from the bytes of a source file to plain data."""
+"""The analyses that the demo caches: functions from the content of a source file to plain data."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ["ANALYSES", "MAX_STATEMENT_LINES", "Analysis", "Source", "analyze"]
 
 
 MAX_STATEMENT_LINES = 1500
-"""The longest statement whose maintainability is measured. radon tries whether a statement is
-complete after each of its lines, so its time grows with their square: a table of data of 20,000
-lines would take 20 minutes."""
+"""The longest statement whose maintainability is measured. After each line of a statement, radon tests
+whether the statement is complete, so its time grows with the square of the lines: 20 minutes for a
+table of 20,000 lines."""
 
 
 class Source(NamedTuple):
-    """What an analysis may look at; whatever it looks at is part of its key.
+    """The input of an analysis, all of which is part of its key.
 
     Attributes:
         content: The bytes of the file.
-        is_package: Whether it is an `__init__.py`, which pyflakes judges by other rules.
+        is_package: Whether it is an `__init__.py`, for which pyflakes has other rules.
     """
 
     content: bytes
@@ -35,18 +35,20 @@ class Source(NamedTuple):
 
 
 class _Code(NamedTuple):
+    """A parsed source."""
+
     text: str
     tree: ast.Module
     is_package: bool
 
 
 class Analysis(NamedTuple):
-    """One kind of question about a source file.
+    """One analysis of a source file.
 
     Attributes:
-        name: What it is called in keys and reports.
-        package: The distribution that answers it, `None` if the code is our own.
-        answer: Says it of the parsed source, in plain data.
+        name: Its name in keys and reports.
+        package: The distribution of the analyzer; `None` if the code is our own.
+        answer: The analysis of a parsed source; returns plain data.
     """
 
     name: str
@@ -55,17 +57,16 @@ class Analysis(NamedTuple):
 
 
 def analyze(analysis: Analysis, source: Source) -> dict[str, Any]:
-    """What `analysis` says about `source`, or `{"failed": why}`.
+    """The answer of `analysis` about `source`, or `{"failed": reason}`.
 
-    That a file can't be decoded or parsed depends on its bytes alone, so it is an answer like any
-    other, and worth caching. The same goes for an analyzer's own failure on odd code: one file
-    must not end the run.
+    A failure to decode or parse depends on the file's content alone, so it is an answer too, and is
+    cached. So is a failure of the analyzer on odd code: one file must not end the run.
 
     Raises:
-        MemoryError: There was none left, which says nothing about the file: not an answer.
+        MemoryError: Memory ran out, which says nothing about the file, so it is no answer.
     """
     try:
-        # Warnings are about the code that is analysed, and would end up in the user's terminal.
+        # Warnings concern the analysed code, and would clutter the user's terminal.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             text, tree = _parse(source.content)
@@ -76,8 +77,8 @@ def analyze(analysis: Analysis, source: Source) -> dict[str, Any]:
         return {"failed": _describe(error)}
 
 
-# Four analyses ask for the tree of the same file one after the other. pyflakes adds attributes to
-# it, which none of the others looks at.
+# The four analyses use the tree of the same file, one after the other. pyflakes adds attributes to
+# it, which no other analysis reads.
 @functools.lru_cache(maxsize=1)
 def _parse(content: bytes) -> tuple[str, ast.Module]:
     text = importlib.util.decode_source(content)
@@ -110,7 +111,7 @@ def _maintainability(code: _Code) -> dict[str, Any]:
 
 
 def _lines(statement: ast.stmt) -> int:
-    """The lines of a statement that has no statements in it; 0 for one that has."""
+    """The number of lines of a simple statement; 0 for a compound one."""
     if hasattr(statement, "body") or statement.end_lineno is None:
         return 0
     return statement.end_lineno - statement.lineno + 1
@@ -120,7 +121,7 @@ def _messages(code: _Code) -> dict[str, Any]:
     from pyflakes.checker import Checker
 
     name = "__init__.py" if code.is_package else "module.py"
-    # All that the user's environment could change is given here, or kept from the process.
+    # Options that pyflakes would take from the environment are given here: they change the answer.
     checker = Checker(code.tree, name, builtins=None, withDoctest=False)
     messages = [
         (each.lineno, each.col, type(each).__name__, each.message % each.message_args)

@@ -1,4 +1,4 @@
-"""A metric of our own: how hard the control flow of a module is to follow."""
+"""The nesting score, a metric of our own for control flow that is hard to follow."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 class FunctionScore(NamedTuple):
-    """What one function, or the code outside all functions, scores.
+    """The score of one function, or of the code outside all functions.
 
     Attributes:
         name: Dotted, as in `Class.method`; `<module>` is the code outside all functions.
-        line: Where it begins, from 1; 0 for `<module>`.
+        line: Its first line, from 1; 0 for `<module>`.
         score: Its nesting score.
     """
 
@@ -28,29 +28,28 @@ class FunctionScore(NamedTuple):
 def nesting_scores(tree: ast.Module) -> list[FunctionScore]:
     """The nesting score of each function of a module, in the order of their lines.
 
-    The score counts what a reader has to keep in mind. Each branch, loop, `try`, `match` and
-    conditional expression costs one, and one more for every such construct that it is nested in;
-    a function inside a function counts as a level. `else`, `elif` and each run of the same
-    boolean operator cost one, however deep they are. A function that calls itself by its name
-    pays one.
+    Each branch, loop, `try`, `match` and conditional expression costs one, and one more for every
+    such construct around it. A function inside a function counts as a level. `else`, `elif` and each
+    run of the same boolean operator cost one at any depth. A call by name of the function itself
+    costs one.
 
-    The idea is Cognitive Complexity (G. Ann Campbell, SonarSource, 2018); labelled jumps, which
-    Python does not have, are left out.
+    Source: Cognitive Complexity (G. Ann Campbell, SonarSource, 2018), without labelled jumps, which
+    Python does not have.
 
     Raises:
         RecursionError: The code is nested deeper than this Python recurses.
     """
-    walk = _Walk()
+    scorer = _NestingScorer()
     for statement in tree.body:
-        walk.visit(statement, "", 0)
+        scorer.visit(statement, "", 0)
     return sorted(
-        [FunctionScore("<module>", 0, walk.outside), *walk.functions],
+        [FunctionScore("<module>", 0, scorer.outside), *scorer.functions],
         key=lambda score: (score.line, score.name),
     )
 
 
-class _Walk:
-    """One walk over a module. `self.score` is the score of the innermost named function."""
+class _NestingScorer:
+    """A walk over a module. `_score` is that of the innermost named function so far."""
 
     def __init__(self) -> None:
         self.functions: list[FunctionScore] = []
@@ -59,7 +58,7 @@ class _Walk:
 
     @property
     def outside(self) -> int:
-        """The score of what is in no function; to be asked when the walk is over."""
+        """The score of the code outside all functions; valid after the walk."""
         return self._score
 
     def visit(self, node: ast.AST, scope: str, depth: int) -> None:
@@ -85,7 +84,7 @@ class _Walk:
     ) -> None:
         outer_score, outer_function = self._score, self._function
         self._score, self._function = 0, node.name
-        # A method begins anew; a function inside a function is one more thing to keep in mind.
+        # A method starts at depth 0; a function inside a function adds a level.
         self._visit_children(node, f"{scope}{node.name}.", depth + 1 if outer_function else 0)
         self.functions.append(FunctionScore(scope + node.name, node.lineno, self._score))
         self._score, self._function = outer_score, outer_function

@@ -1,4 +1,4 @@
-"""What the demo prints: an introduction, progress, one table and what it means."""
+"""The demo's report on the terminal: introduction, progress, table and conclusion."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from tiered_cache.cli.output import print_json, printable, say
-from tiered_cache.demo.document import document
-from tiered_cache.demo.wording import conclusion, introduction, runs_table
+from tiered_cache._terminal.json_output import print_json
+from tiered_cache._terminal.messages import printable, say
+from tiered_cache.demo.json_report import json_report
+from tiered_cache.demo.summary import conclusion, introduction, runs_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.progress import TaskID
 
-    from tiered_cache.demo.keeping import Keep
-    from tiered_cache.demo.onlooking import Page
-    from tiered_cache.demo.runs import Demo, Watcher
-    from tiered_cache.demo.tree import Tree
+    from tiered_cache.demo.run_results import DemoResult
+    from tiered_cache.demo.runs import RunProgress
+    from tiered_cache.demo.source_tree import SourceTree
 
-__all__ = ["Report"]
+__all__ = ["DemoReport"]
 
 
-class Report:
-    """Prints what goes to people on the standard output, or one JSON document there.
+class DemoReport:
+    """Prints the report, or one JSON document, to standard output.
 
-    Progress goes to the standard error, and only to a terminal. Colours too only go to terminals,
-    and not where `NO_COLOR` is set.
+    Progress goes to standard error, if that is a terminal. Colours go to terminals only, and not
+    where `NO_COLOR` is set.
 
     Args:
         as_json: Print the document.
@@ -39,17 +39,17 @@ class Report:
         self._as_json = as_json
         self._console = Console(highlight=False, emoji=False, markup=False, soft_wrap=False)
 
-    def introduce(self, tree: Tree, jobs: int, *, redis: bool, page: Page | None) -> None:
-        """Say what is about to happen, and where it can be seen."""
+    def introduce(self, tree: SourceTree, jobs: int, *, redis: bool, page_url: str | None) -> None:
+        """Print the plan of the demo, and the URL of its dashboard."""
         if not self._as_json:
             for line in introduction(tree, jobs, redis=redis):
                 self._console.print(line)
-        if page is not None:
-            say(f"The dashboard is at {page.url} while it runs.")
+        if page_url is not None:
+            say(f"The dashboard is at {page_url} while the demo runs.")
 
     @contextlib.contextmanager
-    def progress(self) -> Iterator[Watcher]:
-        """A progress bar while the block runs."""
+    def progress(self) -> Iterator[RunProgress]:
+        """A bar for each run while the block runs."""
         console = Console(stderr=True, highlight=False, emoji=False)
         with Progress(
             TextColumn("{task.description:<10}", markup=False),
@@ -62,58 +62,60 @@ class Report:
             redirect_stdout=False,
             redirect_stderr=False,
         ) as bars:
-            yield _Bars(bars)
+            yield _RunBars(bars)
 
-    def conclude(self, demo: Demo, difference: tuple[str, str] | None) -> None:
-        """Say what came of it."""
+    def conclude(self, result: DemoResult, difference: tuple[str, str] | None) -> None:
+        """Print the table of runs, its meaning and the verdict, or the document."""
         if self._as_json:
-            print_json(document(demo, difference))
+            print_json(json_report(result, difference))
             return
         utf8 = self._console.encoding.lower().startswith("utf")
-        self._console.print(runs_table(demo, microseconds="µs" if utf8 else "us"))
+        microseconds = "µs" if utf8 else "us"
+        self._console.print(runs_table(result, microseconds=microseconds))
         self._console.print()
-        for paragraph in conclusion(demo):
+        for paragraph in conclusion(result, microseconds=microseconds):
             self._console.print(paragraph)
         self._console.print()
         if difference is None:
-            answers = f"{demo.runs[0].lookups:,} answers"
+            answers = f"{result.runs[0].lookups:,} answers"
             self._console.print(
-                f"Identical in all {len(demo.runs)} runs: {answers}.", style="green"
+                f"Identical in all {len(result.runs)} runs: {answers}.", style="green"
             )
         else:
             name, run = difference
             self._console.print(
                 f"NOT IDENTICAL: {printable(name)} has other answers in the run {run!r} than in "
-                f"{demo.runs[0].name!r}.",
+                f"{result.runs[0].name!r}.",
                 style="bold red",
             )
 
-    def lead_on(self, keep: Keep | None, page: Page | None) -> None:
-        """Say where there is more to see."""
-        if page is not None:
-            say(f"\nThe dashboard stays at {page.url} until Ctrl-C.")
-        elif keep is not None:
-            self._tell(f"See it in a browser:\n  {keep.command}")
+    def point_to_page(self, url: str) -> None:
+        """Say that the dashboard stays."""
+        say(f"\nThe dashboard stays at {url} until you press Ctrl-C.")
+
+    def point_to_dashboard(self, command: str | None) -> None:
+        """Print the command that shows the kept disk, or one that shows the next demo live."""
+        if self._as_json:
+            return
+        if command is None:
+            command, title = "tiered-cache demo --dashboard", "Watch it in a browser while it runs:"
         else:
-            self._tell("See it in a browser while it runs:\n  tiered-cache demo --dashboard")
-
-    def _tell(self, text: str) -> None:
-        if not self._as_json:
-            self._console.print()
-            # As it is, however long: it is there to be copied.
-            self._console.print(text, soft_wrap=True)
+            title = "Look at it in a browser:"
+        self._console.print()
+        # Not wrapped, so that the command can be copied.
+        self._console.print(f"{title}\n  {command}", soft_wrap=True)
 
 
-class _Bars:
-    """Shows each run as a bar. Implements `runs.Watcher`."""
+class _RunBars:
+    """Shows each run as a bar. Implements `RunProgress`."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
         self._task: TaskID | None = None
 
     def begin(self, title: str, files: int) -> None:
-        self._task = self._progress.add_task(title, total=files)
+        self._task = self._bars.add_task(title, total=files)
 
     def advance(self, files: int) -> None:
         if self._task is not None:
-            self._progress.update(self._task, completed=files)
+            self._bars.update(self._task, completed=files)

@@ -1,0 +1,91 @@
+"""`config`: show or check the settings, or print their JSON Schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tiered_cache._terminal.json_output import print_json
+from tiered_cache._terminal.messages import printable, say
+from tiered_cache._terminal.tables import print_table
+from tiered_cache.cli.exits import CONFIGURATION, OK
+from tiered_cache.cli.parsers import add_command, add_stack_options
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from tiered_cache.cli.parsers import Commands
+    from tiered_cache.config import Mistake, Settings
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "config",
+        "show or check the settings, or print their JSON Schema",
+        run,
+        description="show: every setting of a stack, and its source.\n"
+        "check: every mistake in the settings, and every stack that can't be built from\n"
+        "them; exit code 3 if there is one. No tier is opened.\n"
+        "schema: the JSON Schema of tiered-cache.toml, for an editor.\n"
+        "Passwords and keys are never shown.",
+        examples="  tiered-cache config show --stack ci\n"
+        "  tiered-cache config check --config new.toml && mv new.toml tiered-cache.toml\n"
+        "  tiered-cache config schema > tiered-cache.schema.json",
+    )
+    parser.add_argument("action", choices=["show", "check", "schema"])
+    add_stack_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the settings, the mistakes or the schema."""
+    from tiered_cache.config import SettingsMistakesError, json_schema, load_settings
+
+    if arguments.action == "schema":
+        print_json(json_schema())
+        return OK
+    try:
+        settings = load_settings(config_file=arguments.config)
+        resolved = settings.resolved(arguments.stack)
+    except SettingsMistakesError as error:
+        _print_mistakes(error.mistakes, as_json=arguments.json)
+        return CONFIGURATION
+    if arguments.action == "check":
+        return _check(settings, as_json=arguments.json)
+    if arguments.json:
+        print_json({each.field: {"value": each.value, "source": each.source} for each in resolved})
+    else:
+        print_table(("setting", "value", "source"), resolved)
+    return OK
+
+
+def _print_mistakes(mistakes: Sequence[Mistake], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"mistakes": [each._asdict() for each in mistakes]})
+    else:
+        for each in mistakes:
+            say(printable(each))
+
+
+def _check(settings: Settings, *, as_json: bool) -> int:
+    """Print the stacks that can't be built: settings that are right by themselves may contradict."""
+    from tiered_cache.config.build import check_stack
+    from tiered_cache.errors import ConfigurationError
+
+    refused = {}
+    for name in settings.stack_names:
+        try:
+            check_stack(settings.stack(name))
+        except ConfigurationError as error:
+            refused[name] = str(error)
+    if as_json:
+        print_json({"mistakes": [], "stacks": settings.stack_names, "refused": refused})
+    elif refused:
+        for name, why in refused.items():
+            say(printable(f"stack {name}: {why}"))
+    else:
+        print(f"no mistakes; stacks: {', '.join(settings.stack_names)}")
+    return CONFIGURATION if refused else OK
