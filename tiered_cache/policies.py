@@ -1,11 +1,11 @@
-"""The policies that come with tiered_cache, and the contracts for your own."""
+"""The policies of tiered_cache, and the contracts for policies of other packages."""
 
 from __future__ import annotations
 
 from tiered_cache_policies.admission.break_even import BreakEven
-from tiered_cache_policies.admission.combining import AllOf, AnyOf, Combining, Not
 from tiered_cache_policies.admission.max_bytes import MaxBytes
 from tiered_cache_policies.admission.min_cost import MinCost
+from tiered_cache_policies.admission.operators import AllOf, AnyOf, Combining, Not
 from tiered_cache_policies.admission.second_hit import SecondHit
 from tiered_cache_policies.contracts import (
     AdmissionPolicy,
@@ -43,6 +43,7 @@ from tiered_cache_policies.eviction.ttl import TTL
 from tiered_cache_policies.expiry.jittered import Jittered
 from tiered_cache_policies.expiry.negative import Negative
 from tiered_cache_policies.expiry.until import Until
+from tiered_cache_policies.latency_histogram import LatencyHistogram
 from tiered_cache_policies.promotion.always import Always
 from tiered_cache_policies.promotion.by_bytes import ByBytes
 from tiered_cache_policies.promotion.never import Never
@@ -52,7 +53,6 @@ from tiered_cache_policies.refreshing.early_refresh import EarlyRefresh
 from tiered_cache_policies.refreshing.refresh_ahead import RefreshAhead
 from tiered_cache_policies.refreshing.sliding import Sliding
 from tiered_cache_policies.statistics.counters import Counters
-from tiered_cache_policies.statistics.histogram import LatencyHistogram
 from tiered_cache_policies.statistics.histograms import Histograms
 from tiered_cache_policies.statistics.off import Off
 from tiered_cache_policies.statistics.sampled import Sampled

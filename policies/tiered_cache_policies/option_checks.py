@@ -1,4 +1,4 @@
-"""Options that are numbers, with an error that names the option and what is allowed."""
+"""Checks of numeric options. The error names the option and the allowed range."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ __all__ = ["part", "positive", "share"]
 
 
 def share(value: float, name: str) -> float:
-    """A share of something: above 0.0 and at most 1.0.
+    """`value` as a share: above 0.0 and at most 1.0.
 
     Raises:
-        ValueError: It is anything else.
+        ValueError: It is no number, or out of this range.
     """
     return _number(value, name, "above 0.0 and at most 1.0", lambda number: 0.0 < number <= 1.0)
 
 
 def part(value: float, name: str) -> float:
-    """A part that is not all: above 0.0 and below 1.0.
+    """`value` as a part that is less than the whole: above 0.0 and below 1.0.
 
     Raises:
-        ValueError: It is anything else.
+        ValueError: It is no number, or out of this range.
     """
     return _number(value, name, "above 0.0 and below 1.0", lambda number: 0.0 < number < 1.0)
 
 
 def positive(value: float, name: str) -> float:
-    """A positive, finite number.
+    """`value` as a positive, finite number.
 
     Raises:
-        ValueError: It is anything else.
+        ValueError: It is no number, or not positive and finite.
     """
     allowed = "a positive, finite number"
     return _number(value, name, allowed, lambda number: 0.0 < number < math.inf)

@@ -56,8 +56,8 @@ def test_a_bad_number_is_told_with_its_option_and_what_is_allowed(
         (lambda: Until(330), "time=330 is not a time of day"),  # type: ignore[arg-type] # wrong
         (lambda: Until("03:30", 1), "zone=1 is not a time zone"),  # type: ignore[arg-type] # wrong
         (lambda: Negative("1m", when=True), "when=True must be a function"),  # type: ignore[arg-type] # wrong
-        (lambda: MinCost("1s") & 3, "3 is no admission policy"),  # type: ignore[operator] # wrong
-        (lambda: MinCost("1s") | MaxBytes, "MaxBytes'> is no admission policy"),
+        (lambda: MinCost("1s") & 3, "3 is not an admission policy"),  # type: ignore[operator] # wrong
+        (lambda: MinCost("1s") | MaxBytes, "MaxBytes'> is not an admission policy"),
     ],
 )
 def test_other_bad_options_name_themselves(make: Callable[[], object], told: str) -> None:

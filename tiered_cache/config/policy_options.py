@@ -6,7 +6,7 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache_policies.admission.combining import AllOf
+from tiered_cache_policies.admission.operators import AllOf
 from tiered_cache_policies.policy_registry import PolicyKind, find_policy, policy_names
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""Whether a value may enter a tier. One rule a file; rules combine with `&`, `|` and `~`."""
+"""Admission policies: whether a value may enter a tier. They combine with `&`, `|` and `~`."""

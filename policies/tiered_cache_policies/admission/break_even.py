@@ -1,10 +1,10 @@
-"""Admit what is dearer to compute than to read back."""
+"""Admit values that cost more to compute than to read back."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiered_cache_policies.admission.combining import Combining
+from tiered_cache_policies.admission.operators import Combining
 from tiered_cache_policies.option_checks import positive
 
 if TYPE_CHECKING:
@@ -14,24 +14,24 @@ __all__ = ["BreakEven"]
 
 
 class BreakEven(Combining):
-    """The admission policy that keeps out of a tier what is cheaper to compute than to read there.
+    """The admission policy that refuses values which cost less to compute than to read from the tier.
 
     It compares the measured cost with the tier's live latency: a value that takes 80 µs to compute
-    does not belong into a server that takes 200 µs to answer. A value whose cost nobody measured,
-    and one for a tier that was not read yet, are admitted.
+    does not belong in a server that takes 200 µs to answer. It admits a value without a measured
+    cost, and any value for a tier without a read so far.
 
     Args:
-        factor: By how much computing must be dearer than reading; 1.0 is break-even.
+        factor: The least ratio of cost to read time; 1.0 is break-even.
 
     Raises:
         ValueError: `factor` is not a positive, finite number.
 
-    It has no state, so any number of threads and caches may share one.
+    Stateless: threads and caches may share one.
     """
 
     def __init__(self, factor: float = 1.0) -> None:
         self.factor = positive(factor, "factor")
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
-        """Whether reading it back would save time."""
+        """Whether a read would save time."""
         return candidate.cost_s == 0.0 or candidate.cost_s >= self.factor * candidate.read_s

@@ -1,10 +1,10 @@
-"""Admit what is small."""
+"""Admit small records."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiered_cache_policies.admission.combining import Combining
+from tiered_cache_policies.admission.operators import Combining
 from tiered_cache_policies.quantities import Size, parse_size
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ __all__ = ["MaxBytes"]
 class MaxBytes(Combining):
     """The admission policy that admits records of at most `most` bytes.
 
-    A value whose size is not known, because no tier needs its record, is admitted.
+    It admits a value of unknown size: no tier needed a record of it.
 
     Args:
         most: The largest size, such as `"8MB"`.
@@ -24,12 +24,12 @@ class MaxBytes(Combining):
     Raises:
         ValueError: `most` is not a size.
 
-    It has no state, so any number of threads and caches may share one.
+    Stateless: threads and caches may share one.
     """
 
     def __init__(self, most: Size) -> None:
         self.most_bytes = parse_size(most, name="most")
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
-        """Whether it is small enough."""
+        """Whether the record is small enough."""
         return candidate.size_bytes <= self.most_bytes

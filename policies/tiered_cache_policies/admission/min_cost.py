@@ -1,10 +1,10 @@
-"""Admit what took long to compute."""
+"""Admit values that took long to compute."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiered_cache_policies.admission.combining import Combining
+from tiered_cache_policies.admission.operators import Combining
 from tiered_cache_policies.quantities import Duration, parse_duration
 
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ __all__ = ["MinCost"]
 
 
 class MinCost(Combining):
-    """The admission policy that admits what took at least `least` to compute.
+    """The admission policy that admits values which took at least `least` to compute.
 
-    A value whose cost nobody measured, because it was set, is admitted.
+    It admits a value without a measured cost, such as one that was set.
 
     Args:
         least: The least cost, such as `"50ms"`.
@@ -24,12 +24,12 @@ class MinCost(Combining):
     Raises:
         ValueError: `least` is not a duration.
 
-    It has no state, so any number of threads and caches may share one.
+    Stateless: threads and caches may share one.
     """
 
     def __init__(self, least: Duration) -> None:
         self.least_s = parse_duration(least, name="least")
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
-        """Whether it is dear, or nobody knows."""
+        """Whether its cost is high or unknown."""
         return candidate.cost_s >= self.least_s or candidate.cost_s == 0.0

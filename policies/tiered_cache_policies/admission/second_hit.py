@@ -1,11 +1,11 @@
-"""Admit what is asked for again."""
+"""Admit keys that come a second time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiered_cache_policies._recent import RecentCounts
-from tiered_cache_policies.admission.combining import Combining
+from tiered_cache_policies._recent_counts import RecentCounts
+from tiered_cache_policies.admission.operators import Combining
 
 if TYPE_CHECKING:
     from tiered_cache_policies.contracts import Candidate, TierFacts
@@ -16,20 +16,20 @@ __all__ = ["SecondHit"]
 class SecondHit(Combining):
     """The admission policy that admits a key the second time that it comes.
 
-    What is asked for once only, as most of a scan is, never displaces anything. The price is one
-    more computation or read from below of all that stays. A value that was set is admitted at
-    once.
+    A key that comes only once, as most keys of a scan do, never displaces an entry. The price is a
+    second computation, or a second read from below, of every key that stays. A value that was set is
+    admitted at once.
 
     Source: Maggs and Sitaraman, "Algorithmic Nuggets in Content Delivery", ACM SIGCOMM CCR 2015,
     section 3 (cache on second hit).
 
     Args:
-        max_keys: How many keys, per tier, are remembered at most: some 100 bytes each.
+        max_keys: The most keys to remember per tier, at about 100 bytes each.
 
     Raises:
         ValueError: `max_keys` is not at least 2.
 
-    Thread-safe: two threads that bring a key at the same instant may both be refused. One object
+    Thread-safe: two threads with the same key at the same instant may both be refused. One object
     serves any number of tiers; give each cache its own.
     """
 

@@ -1,1 +1,1 @@
-"""What to let go when a tier is full. One algorithm a file."""
+"""Eviction policies: which entry leaves a full tier. The modules with an underscore are shared parts."""

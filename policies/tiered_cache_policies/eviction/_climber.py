@@ -1,4 +1,4 @@
-"""Hill climbing: a share that walks towards the better hit ratio."""
+"""Hill climbing: a share that moves towards the better hit ratio."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _RESTART = 0.05
 
 
 class Climber:
-    """A share between 0 and 1, changed step by step towards the better hit ratio.
+    """A share between 0 and 1 that moves step by step towards the better hit ratio.
 
-    Each step goes on in the direction of the last one if the hit ratio got better since then, and
-    back otherwise. Steps become smaller, and large again when the ratio changes at once by five
-    points: then the workload did.
+    A step repeats the direction of the last one if the hit ratio improved since, and reverses it
+    otherwise. Steps shrink. A sudden change of the ratio by five points means another workload, and
+    resets the size of the step.
 
     Attributes:
         share: The share.
@@ -34,7 +34,7 @@ class Climber:
         self._ratio: float | None = None
 
     def step(self, ratio: float) -> None:
-        """Take a step, knowing the hit ratio since the last one."""
+        """Take a step; `ratio` is the hit ratio since the last step."""
         change = 0.0 if self._ratio is None else ratio - self._ratio
         if self._ratio is not None:
             size = _STEP if abs(change) >= _RESTART else abs(self._step) * _DECAY

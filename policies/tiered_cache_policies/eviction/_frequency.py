@@ -1,4 +1,4 @@
-"""W-TinyLFU's memory: how often keys were used that are gone, and how large the window should be."""
+"""The frequency sketch of W-TinyLFU: uses of evicted keys, and the size of the window."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from tiered_cache_policies.eviction._climber import Climber
 __all__ = ["MOST", "Frequency"]
 
 MOST = 15
-"""What a count goes up to: beyond it, which key was used more often says little."""
+"""The largest count. Differences between larger counts say little."""
 
 _PERIOD = 10
-"""After so many uses per entry, counts are halved and the window takes a step."""
+"""Uses per entry after which counts are halved and the window takes a step."""
 _PROTECTED = 0.8
-"""The share of the main part that is for entries which were used there."""
+"""The share of the main part that is reserved for entries with a use there."""
 _CELLS_PER_ENTRY = 16
 _FEW = 8
 _HALF = bytes(count >> 1 for count in range(256))
 
 
 class Frequency:
-    """Counts of the uses of keys that are not held, and the limits that follow from hit ratios.
+    """The uses of evicted keys, and the limits of the segments, which follow the hit ratio.
 
-    A count-min sketch of one row: 16 to 32 cells of a byte for an entry that is held. What is
-    held counts its own uses and brings them when it leaves, so most cells are nobody's, and
-    a second row would halve errors that are rare already.
+    It is a count-min sketch of one row, with 16 to 32 cells of a byte per entry in the cache. An
+    entry counts its own uses and adds them to the sketch when it is evicted. So most cells are
+    unused, and a second row would only halve errors that are rare already.
 
     Source: Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission Policy",
     ACM Transactions on Storage 13(4), 2017.
 
     Attributes:
-        counts: The cells. A hash of the key, `& mask`, chooses the one that counts its uses.
-        mask: The last bits of a hash that do.
-        room: The number of entries for which it has cells.
-        due: The number of uses after which `end_period` is to be called.
-        uses: The uses in this period that were seen so far.
-        hits: Those of them that were hits.
-        window_limit: What the window may take.
-        main_limit: What the main part may take.
-        climber: It holds the window's share.
-        protected_limit: What the protected entries in it may take.
+        counts: The cells. A hash of the key, `& mask`, selects the cell of the key.
+        mask: The bits of a hash that select a cell.
+        room: The number of entries for which there are cells.
+        due: The number of uses in a period; the caller then calls `end_period`.
+        uses: The uses in this period so far.
+        hits: The hits among them.
+        window_limit: The largest size of the window.
+        main_limit: The largest size of the main part.
+        climber: The share of the window in the whole.
+        protected_limit: The largest size of the protected entries in the main part.
     """
 
     def __init__(self, limit: float, *, sized: bool) -> None:
@@ -66,19 +66,19 @@ class Frequency:
 
     def grow(self) -> None:
         """Make room for twice as many entries."""
-        # A row that is twice as long is indexed by one more bit: no count changes.
+        # A row of twice the length is indexed by one more bit, so no count changes.
         self.counts = self.counts * 2
         self.mask = len(self.counts) - 1
         self.due = _PERIOD * self.room
         self.room *= 2
 
     def resize(self, limit: float) -> None:
-        """Divide another whole."""
+        """Change the size of the whole, and divide it between the parts."""
         self._limit = limit
         self._divide()
 
     def __copy__(self) -> Frequency:
-        """One that goes its own way from here."""
+        """An independent copy."""
         twin = Frequency.__new__(Frequency)
         twin.__dict__.update(self.__dict__)
         twin.counts = self.counts.copy()
@@ -86,7 +86,7 @@ class Frequency:
         return twin
 
     def end_period(self, entries: int) -> None:
-        """Halve the counts, and divide anew; `entries` are held."""
+        """Halve the counts, and divide the whole again; `entries` is the number in the cache."""
         self.counts = self.counts.translate(_HALF)
         self.climber.step(self.hits / self.uses)
         self._divide()

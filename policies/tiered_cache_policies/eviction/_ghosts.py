@@ -1,4 +1,4 @@
-"""Keys that were let go, remembered for a while, first in, first out."""
+"""Ghosts: the keys of evicted entries, remembered for a while, first in, first out."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _SPARE = 64
 
 
 class Ghosts(Generic[K]):
-    """A FIFO of keys that forgets late: its length matters only when a key comes back.
+    """A FIFO of keys with a lazy limit: its length matters only when a key comes back.
 
-    To remember `key`, which it must not know, put it into `keys` and append it to `order`, and
-    `trim` whenever `order` is longer than `enough`. That is no method because most misses pay for
-    it. (An `OrderedDict` that is trimmed each time costs twice as much.)
+    To remember a new `key`, add it to `keys`, append it to `order`, and call `trim` if `order` is
+    longer than `enough`. Callers inline this, because most misses pay for it. (An `OrderedDict`
+    that is trimmed each time costs twice as much.)
 
     Attributes:
-        keys: The keys, and perhaps some that `trim` would forget.
-        order: The same keys, oldest first, and between them places of keys that were recalled.
-        enough: The length of `order` up to which nothing needs to be done.
+        keys: The keys, including some that `trim` would forget.
+        order: The keys, oldest first, with void places of recalled keys in between.
+        enough: The length of `order` up to which no `trim` is needed.
 
     Cost: O(1), amortised. Not safe for several threads.
     """
@@ -34,10 +34,10 @@ class Ghosts(Generic[K]):
         self.order: deque[K] = deque()
         self.enough = _SPARE
         self._recalled: dict[K, int] = {}
-        """How often keys stand in `order` without being remembered."""
+        """The number of void places in `order`, by key."""
 
     def recall(self, key: K, length: int) -> bool:
-        """Whether `key`, which is in `keys`, is among the last `length`; then it is forgotten."""
+        """Whether `key`, one of `keys`, is among the last `length`. If so, it is forgotten."""
         if len(self.keys) > length:
             self.trim(length)
             if key not in self.keys:
@@ -59,7 +59,7 @@ class Ghosts(Generic[K]):
         self.enough = len(self.order) + len(self.order) // 8 + _SPARE
 
     def _skip(self, key: K) -> None:
-        """Count a void place of `key` less."""
+        """Count one void place of `key` less."""
         times = self._recalled.pop(key)
         if times > 1:
             self._recalled[key] = times - 1
@@ -74,7 +74,7 @@ class Ghosts(Generic[K]):
                 self.order.append(key)
 
     def copy(self) -> Ghosts[K]:
-        """Another one that remembers the same."""
+        """An independent copy."""
         twin: Ghosts[K] = Ghosts()
         twin.keys = self.keys.copy()
         twin.order = self.order.copy()

@@ -1,4 +1,4 @@
-"""Which of several policies to follow: the one that would have missed least lately."""
+"""The choice among several policies: the one with the fewest recent misses leads."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ __all__ = ["LRU", "S3FIFO", "TINYLFU", "Leader"]
 LRU, S3FIFO, TINYLFU = range(3)
 
 _HORIZON = 20
-"""Misses count for a third of it after so many uses per entry in which somebody missed."""
+"""Uses per entry with a miss of any policy, after which a miss counts for a third."""
 _HEAD_START = 0.1
-"""What S3-FIFO, the best on average, is ahead at the start, in misses per entry."""
+"""The lead of S3-FIFO at the start, in misses per entry: it is the best on average."""
 _MARGIN = 0.01
 _MOST_MARGIN = 1.0
-"""Misses per entry by which another one has to be better."""
+"""The most misses per entry by which another policy must be better."""
 _MARGIN_HORIZON = 100
 _REVIEWS = 4
-"""In so many steps everything could have been replaced."""
+"""The number of reviews in the time in which misses could replace every entry."""
 
 
 class Leader:
-    """Compares misses, and says whom to follow.
+    """Compares the misses of policies and chooses the one to follow.
 
-    The leader is the policy with the fewest misses, where older ones count less and less. Another
-    one must be ahead of it by a margin, because each has other entries, so every change costs.
-    Only for LRU there is none: falling behind LRU is what nobody would forgive. The margin
-    doubles with a change that turns out to have been a mistake, when the former leader would have
-    missed less than the present one since; it is halved by one that was right, and by time.
+    The leader is the policy with the fewest misses, where old misses count less than new ones.
+    Another policy must be better by a margin, because every change costs misses: each policy has
+    other entries. LRU needs no margin, because no user accepts more misses than with LRU. The margin
+    doubles after a wrong change, when the former leader would have missed less since than the new
+    one. It halves after a right change, and decays with time.
 
     Attributes:
-        number: The leader's.
+        number: The number of the leader.
     """
 
     def __init__(self) -> None:
@@ -45,11 +45,11 @@ class Leader:
         self._margin = _MARGIN
 
     def review(self, misses: Sequence[int], entries: int) -> bool:
-        """Whether another one leads from now on.
+        """Compare the policies; true if another one leads from now on.
 
         Args:
-            misses: Of each policy, ever. The first call is for when it begins to matter.
-            entries: The number of entries that are held.
+            misses: The misses of each policy since the start. Call this first when the cache is full.
+            entries: The number of entries in the cache.
         """
         if not self._seen:
             self._seen = self._at_change = misses

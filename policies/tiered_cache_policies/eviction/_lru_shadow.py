@@ -1,4 +1,4 @@
-"""What LRU would hold."""
+"""The keys that LRU would hold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ K = TypeVar("K")
 
 
 class LRUShadow(Shadow[K]):
-    """The keys that were used last."""
+    """The most recently used keys."""
 
     held: OrderedDict[K, None]
 
@@ -26,9 +26,9 @@ class LRUShadow(Shadow[K]):
         self.held = OrderedDict()
 
     def replay(self, uses: Sequence[K]) -> list[K]:
-        """See `uses`."""
+        """Replay `uses`."""
         held = self.held
-        use, let_go = held.move_to_end, held.popitem
+        use, evict = held.move_to_end, held.popitem
         room = self.limit - len(held)
         misses = 0
         gone: list[K] = []
@@ -40,13 +40,13 @@ class LRUShadow(Shadow[K]):
             held[key] = None
             room -= 1
             while room < 0:
-                gone.append(let_go(False)[0])
+                gone.append(evict(False)[0])
                 room += 1
         self.misses += misses
         return gone
 
     def next_to_go(self, most: int) -> dict[K, int]:
-        """The keys that were not used for longest."""
+        """The least recently used keys."""
         oldest = list(islice(self.held, most))
         oldest.reverse()
         return dict.fromkeys(oldest, 1)

@@ -1,4 +1,4 @@
-"""Entries in a queue from which each can be taken out wherever it stands: a ring of nodes."""
+"""A queue as a ring of nodes, with removal from any place."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ new = object.__new__
 
 
 class QueueNode(VisitNode[K, V]):
-    """A node's place in a queue, a ring that is closed by a sentinel.
+    """A node in a queue, which is a ring closed by a sentinel.
 
     Attributes:
-        newer: The neighbour that was appended next; the newest's is the sentinel.
-        older: The neighbour that was appended before; the oldest's is the sentinel.
+        newer: The next appended neighbour; the sentinel for the newest node.
+        older: The neighbour appended before; the sentinel for the oldest node.
     """
 
     __slots__ = ("newer", "older")
@@ -33,7 +33,7 @@ class QueueNode(VisitNode[K, V]):
 
 
 def ring(kind: type[N]) -> N:
-    """The sentinel of an empty queue: its `newer` is the oldest entry, its `older` the newest."""
+    """The sentinel of an empty queue. Its `newer` is the oldest node, its `older` the newest."""
     sentinel: N = new(kind)
     sentinel.newer = sentinel.older = sentinel
     return sentinel
@@ -48,14 +48,14 @@ def walk(sentinel: N) -> Iterator[N]:
 
 
 def append(node: N, sentinel: N) -> None:
-    """Make `node`, which is in no queue, the newest of one."""
+    """Append `node`, which is in no queue, to the queue of `sentinel`."""
     node.newer = sentinel
     node.older = newest = sentinel.older
     newest.newer = sentinel.older = node
 
 
 def dissolve(sentinel: QueueNode[Any, Any]) -> None:
-    """Unlink everything: values go with their nodes, not when the cycles are collected."""
+    """Unlink every node, so that values are freed now and not by the garbage collector."""
     node = sentinel.newer
     sentinel.newer = sentinel.older = sentinel
     while node is not sentinel:

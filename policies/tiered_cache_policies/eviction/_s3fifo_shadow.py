@@ -1,4 +1,4 @@
-"""What S3-FIFO would hold."""
+"""The keys that S3-FIFO would hold."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _MOST = 3
 
 
 class S3FIFOShadow(Shadow[K]):
-    """The keys in the queues of `S3FIFO`, which see there for the algorithm.
+    """The keys in the queues of `S3FIFO`; see there for the algorithm.
 
-    Nothing is ever taken out of the middle, so queues can be queues of keys, and what is known of
-    a key is the number of its visits.
+    No key is removed from the middle of a queue, so a `deque` of keys suffices. The state of a key
+    is the number of its visits.
     """
 
     held: dict[K, int]
@@ -45,7 +45,7 @@ class S3FIFOShadow(Shadow[K]):
         self._memory = int(limit * _GHOSTS)
 
     def replay(self, uses: Sequence[K]) -> list[K]:
-        """See `uses`."""
+        """Replay `uses`."""
         visits, ghosts = self.held, self._ghosts
         small, main = self._small, self._main
         small_limit, memory = self._small_limit, self._memory
@@ -64,8 +64,7 @@ class S3FIFOShadow(Shadow[K]):
             elif not ghosts and room > 0 and len(small) >= small_limit:
                 proven = True
             while room <= 0:
-                # As _choose does, without the call, where what has just passed the small queue
-                # goes: mostly.
+                # As in _choose, without the call: mostly the oldest key of the small queue goes.
                 if excess <= 0 and small and visits[oldest := small[0]] < _PROVEN:
                     small.popleft()
                     ghosts[oldest] = None
@@ -88,7 +87,7 @@ class S3FIFOShadow(Shadow[K]):
         return gone
 
     def _choose(self) -> K:
-        """Take the key that has to go out of its queue."""
+        """Remove the next key to evict from its queue."""
         visits, small, main = self.held, self._small, self._main
         if len(main) <= self._main_limit:
             while small:
@@ -106,7 +105,7 @@ class S3FIFOShadow(Shadow[K]):
         return oldest
 
     def next_to_go(self, most: int) -> dict[K, int]:
-        """The oldest of the queue whose turn it is, but for those that will be spared."""
+        """The oldest keys of the next queue to evict from, without those that it would spare."""
         visits, small, main = self.held, self._small, self._main
         found: dict[K, int] = {}
         if len(main) <= self._main_limit:

@@ -1,4 +1,4 @@
-"""What a policy would hold, simulated on keys alone, many uses at a time."""
+"""The simulation of a policy on keys alone, many uses at a time."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ K = TypeVar("K")
 
 
 class Shadow(Generic[K]):
-    """The keys that a policy would hold, had it seen the uses that were replayed so far.
+    """The keys that a policy would hold after the uses replayed so far.
 
-    A replay is one loop over local names. That is what makes it cheap: call by call, the same
-    steps cost two to three times as much.
+    A replay is one loop over local names. Call by call, the same steps cost two to three times as
+    much.
 
     Attributes:
-        held: The keys, with what the policy knows of each.
-        limit: How many it may hold. It shrinks to a lower limit with the next use that it misses.
-        misses: The uses of keys that it did not hold.
+        held: The keys, each with the policy's state of it.
+        limit: The most keys. After a lower limit, the next miss shrinks it.
+        misses: The uses of keys that were not held.
     """
 
-    held: Any  # a dictionary, of each subclass's own kind
+    held: Any  # a dictionary, of another kind in each subclass
 
     def __init__(self) -> None:
         self.limit = sys.maxsize
         self.misses = 0
 
     def replay(self, uses: Sequence[K]) -> list[K]:
-        """See `uses`, oldest first; the keys that were let go, some of which may have come back."""
+        """Replay `uses`, oldest first; return the evicted keys, some of which may be held again."""
         raise NotImplementedError
 
     def resize(self, limit: int) -> None:
-        """Hold `limit` keys at most, which is at least one."""
+        """Set the limit, which is at least 1."""
         self.limit = limit
 
     def next_to_go(self, most: int) -> dict[K, int]:
-        """Up to `most` keys that it will let go if newcomers come and nothing else is used.
+        """Up to `most` next keys to evict, provided that only new keys are used until then.
 
-        The first to go is the last, as `dict.popitem` has it. With each there is the number of
-        uses that would spare it. If it holds any, there is at least one.
+        The next one is last, in the order of `dict.popitem`. The value of a key is the number of
+        uses that would spare it. A shadow with keys returns at least one.
         """
         raise NotImplementedError
 

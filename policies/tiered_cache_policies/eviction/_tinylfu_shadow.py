@@ -1,4 +1,4 @@
-"""What W-TinyLFU would hold."""
+"""The keys that W-TinyLFU would hold."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["TinyLFUShadow"]
 K = TypeVar("K")
 
 _VISIT = MOST + 1
-"""What a visit adds to a key's number. Below it are the uses that were counted already."""
+"""The amount that a visit adds to the number of a key. The rest, below it, is the counted uses."""
 
 
 class TinyLFUShadow(Shadow[K]):
-    """The keys in the segments of `TinyLFU`, which see there for the algorithm.
+    """The keys in the segments of `TinyLFU`; see there for the algorithm.
 
-    Nothing is ever taken out of the middle, so segments can be queues of keys, and what is known
-    of a key is one number: its uses, and `_VISIT` for each visit that is not among them yet.
+    No key is removed from the middle of a segment, so a `deque` of keys suffices. The state of a key
+    is one number: its counted uses, and `_VISIT` for each visit that is not counted yet.
     """
 
     held: dict[K, int]
@@ -43,7 +43,7 @@ class TinyLFUShadow(Shadow[K]):
         self._frequency.resize(limit)
 
     def replay(self, uses: Sequence[K]) -> list[K]:
-        """See `uses`."""
+        """Replay `uses`."""
         held, frequency = self.held, self._frequency
         window, probation = self._window, self._probation
         while frequency.room < min(len(held) + len(uses), self.limit):
@@ -60,8 +60,8 @@ class TinyLFUShadow(Shadow[K]):
                 continue
             misses += 1
             while room <= 0:
-                # As _choose does, without the call, where neither was visited and both parts are
-                # as large as they should be: mostly.
+                # As in _choose, without the call. Mostly neither key was visited, and both parts
+                # have their size.
                 if (
                     steady
                     and (count := held[loser := window[0]]) < _VISIT
@@ -102,11 +102,11 @@ class TinyLFUShadow(Shadow[K]):
         return gone
 
     def _is_steady(self) -> bool:
-        """Whether something of both parts can be compared, and neither is too large or small."""
+        """Whether both parts have a key to compare and neither is too large or too small."""
         return bool(self._probation) and len(self._window) == self._frequency.window_limit
 
     def _choose(self) -> tuple[K, int]:
-        """Take the key that lost the comparison out of its segment; the key and its uses."""
+        """Remove the loser of the comparison from its segment; return it and its uses."""
         frequency, window, probation = self._frequency, self._window, self._probation
         free = frequency.main_limit - len(probation) - len(self._protected)
         while free > 0 and len(window) > max(frequency.window_limit, 1):
@@ -123,7 +123,7 @@ class TinyLFUShadow(Shadow[K]):
         return victim, self.held[victim]
 
     def _next_segment(self) -> deque[K]:
-        """The one whose oldest key the main part would let go: it was not visited there."""
+        """The segment with the next key to evict from the main part; it has no visit there."""
         probation, protected = self._probation, self._protected
         limit = self._frequency.protected_limit
         while (segment := probation or protected) and self.held[segment[0]] >= _VISIT:
@@ -135,7 +135,7 @@ class TinyLFUShadow(Shadow[K]):
         return segment
 
     def _reward(self, key: K) -> int:
-        """Count the visits of `key` as uses, of which there are so many then."""
+        """Count the visits of `key` as uses; return its uses."""
         visits, count = divmod(self.held[key], _VISIT)
         self._frequency.uses += visits
         self._frequency.hits += visits
@@ -146,7 +146,7 @@ class TinyLFUShadow(Shadow[K]):
         held = self.held
         for key, number in held.items():
             if number >= _VISIT:
-                # One is left: having been looked at must not make it seem unused.
+                # One visit is left, or a key that is in use would look unused.
                 held[key] = number - _VISIT
                 held[key] = _VISIT + self._reward(key) // 2
             else:
@@ -154,7 +154,7 @@ class TinyLFUShadow(Shadow[K]):
         self._frequency.end_period(len(held))
 
     def next_to_go(self, most: int) -> dict[K, int]:
-        """The losers of the next comparisons, as long as the window has somebody to compare."""
+        """The losers of the next comparisons, up to the end of the window."""
         held, window, probation = self.held, self._window, self._probation
         found: list[tuple[K, int]] = []
         if probation and len(window) == self._frequency.window_limit:

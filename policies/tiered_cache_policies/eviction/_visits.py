@@ -1,4 +1,4 @@
-"""Bounded mappings whose hits only count a visit, so that readers need no lock."""
+"""The base of policies with lock-free hits: a hit only counts a visit."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ N = TypeVar("N", bound="VisitNode[Any, Any]")
 
 _REQUIRED: Any = object()
 State = tuple[dict[str, Any], list[tuple[Any, ...]]]
-"""Of a policy, pickled: its attributes without nodes, and a row for each node."""
+"""The pickled state of a policy: its attributes without the nodes, and a row for each node."""
 
 
 class VisitNode(Generic[K, V]):
-    """What is kept for a key.
+    """An entry of a policy.
 
     Attributes:
         key: The key.
         value: The value.
-        size: What it takes, in the unit of the policy's `getsizeof`.
-        visits: Its visits that the policy has yet to reward; readers without the lock add to it.
-        total_visits: Its visits before that.
+        size: Its size, in the unit of the policy's `getsizeof`.
+        visits: The visits that the policy has not rewarded yet; readers without the lock add to it.
+        total_visits: The visits before those.
     """
 
     __slots__ = ("key", "size", "total_visits", "value", "visits")
     kept: ClassVar[tuple[str, ...]] = __slots__
-    """What a duplicate takes over. Neighbours it can't: a pickle would recurse from one to the
-    next."""
+    """The attributes that a copy keeps. It must not keep neighbours: a pickle would recurse from
+    one to the next."""
 
     key: K
     value: V
@@ -45,16 +45,16 @@ class VisitNode(Generic[K, V]):
 
 
 class VisitCounting(Cache[K, V], Generic[K, V, N]):
-    """What the algorithms share that look at visits only when something has to go.
+    """The base of algorithms that look at visits only when they evict.
 
-    An algorithm adds `popitem`, and what keeps its order: `_insert`, `_remove`, `_forget`, and for
-    duplicates `_in_order` and `_requeue`. The ways of an insertion are few calls and no
-    constructor, because every miss pays for them.
+    An algorithm adds `popitem` and the methods of its order: `_insert`, `_remove`, `_forget`, and
+    for copies `_in_order` and `_requeue`. Insertions make few calls and run no constructor, because
+    every miss pays for them.
 
-    It behaves as every `cachetools.Cache` does: `ValueError` for a value larger than `maxsize`,
-    `KeyError` for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()`
-    only. `[]`, `get`, `setdefault` and replacing a value are visits; `in`, `len`, `pop` and
-    iteration over the keys are not. Safe for one thread, and readers on `nodes` beside it.
+    It behaves as any `cachetools.Cache`: `ValueError` for a value larger than `maxsize`, `KeyError`
+    for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()` only. `[]`,
+    `get`, `setdefault` and replacing a value are visits; `in`, `len`, `pop` and iteration over the
+    keys are not. Safe for one thread, and any number of readers of `nodes`.
 
     Attributes:
         nodes: The nodes by key, live; the same dictionary for as long as the policy lives.
@@ -65,44 +65,44 @@ class VisitCounting(Cache[K, V], Generic[K, V, N]):
     nodes: dict[K, N]
 
     def __init__(self, maxsize: float, getsizeof: Callable[[V], float] | None = None) -> None:
-        # The base class keeps values in a dictionary of its own, which stays empty here: a second
-        # look-up for each access would cost as much as the policy.
+        # The dictionary of the base class stays empty: a second look-up for each access would cost
+        # as much as the policy.
         super().__init__(maxsize, getsizeof)
         self.nodes = {}
         self._limit = maxsize
-        # Where each counts 1 and there is room for one, no size can be wrong.
+        # If each counts 1 and there is room for one, no size can be wrong.
         self._measured = self.getsizeof is not Cache.getsizeof or maxsize < 1
         self._forget()
 
     def _forget(self) -> None:
-        """Start with nothing, `nodes` being empty."""
+        """Reset the order, for empty `nodes`."""
         self._used: float = 0
 
     def _insert(self, key: K, value: V, size: float) -> None:
-        """Make room with `popitem`, and a node for `key`, counted in `_used`."""
+        """Evict with `popitem` until there is room; add a node for `key`, counted in `_used`."""
         raise NotImplementedError
 
     def _remove(self, node: N) -> None:
-        """Take `node` out."""
+        """Remove `node`."""
         del self.nodes[node.key]
         self._used -= node.size
 
     def _assign(self, node: N, value: V, size: float) -> None:
-        """Give `node` another value, for which there is room."""
+        """Replace the value of `node`; there is room for the new one."""
         self._used += size - node.size
         node.size = size
         node.value = value
 
     def _in_order(self) -> Iterable[N]:
-        """The nodes, in an order from which `_requeue` can make the same queues."""
+        """The nodes, in an order from which `_requeue` can restore the queues."""
         return self.nodes.values()
 
     def _requeue(self) -> None:
-        """Make the queues of a duplicate, whose `nodes` are there, in order, but not chained."""
+        """Restore the queues of a copy from its `nodes`, which are in order but not linked."""
 
     @property
     def currsize(self) -> float:
-        """What it holds now, in the unit of `getsizeof`."""
+        """The size of all entries, in the unit of `getsizeof`."""
         return self._used
 
     def __getitem__(self, key: K) -> V:
@@ -126,8 +126,8 @@ class VisitCounting(Cache[K, V], Generic[K, V, N]):
         return size
 
     def _replace(self, node: N, value: V, size: float) -> bool:
-        """Whether `node` still was there when there was room for its new value."""
-        node.visits += 1  # before the evictions, so that they spare it if they can
+        """Make room for a new value of `node`; false if that evicted `node` itself."""
+        node.visits += 1  # before the evictions, so that they spare this node if they can
         while self._used + size - node.size > self._limit:
             self.popitem()
             if self.nodes.get(node.key) is not node:
@@ -210,7 +210,7 @@ class VisitCounting(Cache[K, V], Generic[K, V, N]):
         self.__dict__.update(attributes)
         for row in rows:
             node = object.__new__(self._NODE)
-            for name, what in zip(self._NODE.kept, row, strict=True):
-                setattr(node, name, what)
+            for name, each in zip(self._NODE.kept, row, strict=True):
+                setattr(node, name, each)
             self.nodes[node.key] = cast("N", node)
         self._requeue()

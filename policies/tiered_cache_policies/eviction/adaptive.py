@@ -1,4 +1,4 @@
-"""Adaptive: evicts as LRU, S3-FIFO or W-TinyLFU would, whichever would have missed least lately."""
+"""Adaptive: evicts as LRU, S3-FIFO or W-TinyLFU, the one with the fewest recent misses."""
 
 from __future__ import annotations
 
@@ -25,39 +25,37 @@ V = TypeVar("V")
 T = TypeVar("T")
 
 _BATCH = 256
-"""The uses that are logged before all shadows see them."""
+"""The number of uses in the log before all shadows replay it."""
 _AHEAD = 64
-"""The evictions that may follow one another on what the leader was asked once."""
+"""The most successive evictions from one list of the leader's next keys."""
 
 
 class Adaptive(Cache[K, V]):
-    """A bounded mapping that evicts as the policy would that has done best lately.
+    """A bounded mapping that evicts as the policy with the fewest recent misses would.
 
-    Three shadows hold the keys that LRU, S3-FIFO and W-TinyLFU would hold. Uses are logged, and
-    the shadows see them batch by batch, which costs a fraction of showing them one by one. The
-    shadow that has missed least leads (`_leader.Leader`). What has to go is something that it
-    does not hold, so the cache comes to hold what the leader would; and where there is nothing
-    of that kind, what it would let go next. It starts with S3-FIFO. Falling behind LRU is
-    answered with the next batch, any other change takes a margin, which grows while changes turn
-    out badly.
+    Three shadows hold the keys that LRU, S3-FIFO and W-TinyLFU would hold. Uses are logged, and the
+    shadows replay the log in batches, which costs a fraction of single calls. The shadow with the
+    fewest misses leads (`_leader.Leader`). An eviction removes an entry that the leader does not
+    hold, so the cache approaches the leader's entries; if there is none, it removes the leader's next
+    key to evict. S3-FIFO leads at the start. If the cache falls behind LRU, LRU leads from the next
+    batch on. Any other change needs a margin, which grows with wrong changes.
 
-    Sources: LRU's guard, the margins and the batches are this project's own; the idea of choosing
-    among policies by simulating them on keys alone is of Qureshi et al., "A Case for MLP-Aware
-    Cache Replacement", ISCA 2006, and Vietri et al., "Driving Cache Replacement with ML-based
-    LeCaR", HotStorage 2018. For the policies see `S3FIFO` and `TinyLFU`.
+    Sources: The guard for LRU, the margins and the batches are this project's own. The idea of
+    choosing among policies by simulating them on keys alone is from Qureshi et al., "A Case for
+    MLP-Aware Cache Replacement", ISCA 2006, and Vietri et al., "Driving Cache Replacement with
+    ML-based LeCaR", HotStorage 2018. For the policies see `S3FIFO` and `TinyLFU`.
 
-    It behaves as every `cachetools.Cache` does: `ValueError` for a value larger than `maxsize`,
-    `KeyError` for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()`
-    only. Shadows count entries, not sizes: with `getsizeof` they hold as many as would fit if all
-    were as large as those that are held. They don't hear of deletions, which are no fault of a
-    policy's.
+    It behaves as any `cachetools.Cache`: `ValueError` for a value larger than `maxsize`, `KeyError`
+    for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()` only. Shadows
+    count entries, not sizes: with `getsizeof` their limit is the number of entries of the present
+    mean size that would fit. They ignore deletions, which are no fault of a policy.
 
     Args:
-        maxsize: The most that it holds, in the unit of `getsizeof`.
-        getsizeof: The size of a value; by default each counts 1.
+        maxsize: The largest size of all entries, in the unit of `getsizeof`.
+        getsizeof: The size of a value; 1 for each by default.
 
-    Cost: O(1) amortised, of about three policies; some 400 bytes an entry beside the values, and
-    a log of 256 keys. Not safe for several threads.
+    Cost: O(1) amortised, about that of three policies; about 400 bytes an entry besides the values,
+    and a log of 256 keys. Not thread-safe.
     """
 
     def __init__(self, maxsize: float, getsizeof: Callable[[V], float] | None = None) -> None:
@@ -72,14 +70,14 @@ class Adaptive(Cache[K, V]):
         self._sizes: dict[K, float] = {}
         self._used: float = 0
         self._full = False
-        # In the order in which the leader counts them.
+        # In the order of the numbers in Leader.
         self._shadows: tuple[Shadow[K], ...] = (LRUShadow(), S3FIFOShadow(), TinyLFUShadow())
         self._leader = Leader()
-        # What may go, the first to go at the end, with the number of uses that would spare it. It
-        # is not held by the leading shadow, or would be let go next. Some may be gone already.
+        # The next keys to evict, the first at the end, with the number of uses that would spare
+        # each. The leading shadow does not hold them, or evicts them next. Some may be gone already.
         self._doomed: dict[K, int] = {}
         self._log: list[K] = []
-        # How much of the log the leading shadow has seen.
+        # The length of the log that the leading shadow has replayed.
         self._seen = 0
         self._resize(self._most)
 
@@ -89,7 +87,7 @@ class Adaptive(Cache[K, V]):
 
     @property
     def currsize(self) -> float:
-        """What it holds now, in the unit of `getsizeof`."""
+        """The size of all entries, in the unit of `getsizeof`."""
         return self._used if self._measured else len(self._values)
 
     def __getitem__(self, key: K) -> V:
@@ -104,8 +102,8 @@ class Adaptive(Cache[K, V]):
         return self._values[key]
 
     def __missing__(self, key: K) -> V:
-        # `Cache.__getitem__`, called on a policy to look without using, finds nothing in the
-        # base class's own dictionary, which stays empty, and ends here.
+        # A caller that must not count a use calls `Cache.__getitem__`. That finds nothing in the
+        # base class's dictionary, which stays empty, and ends here.
         return self._values[key]
 
     @overload
@@ -114,7 +112,7 @@ class Adaptive(Cache[K, V]):
     def get(self, key: K, /, default: V | T) -> V | T: ...
     def get(self, key: K, default: Any = None) -> Any:
         """The value of `key`, or `default`; a use."""
-        # As `[]`, without the call.
+        # As in `[]`, without the call.
         if key not in self._values:
             return default
         log = self._log
@@ -126,7 +124,7 @@ class Adaptive(Cache[K, V]):
         return self._values[key]
 
     def _spare(self, key: K) -> None:
-        """Count a use of what may go."""
+        """Count a use of a key that is to be evicted."""
         uses = self._doomed[key]
         if uses > 1:
             self._doomed[key] = uses - 1
@@ -137,9 +135,8 @@ class Adaptive(Cache[K, V]):
         values, log = self._values, self._log
         if self._measured:
             self._make_room(key, self.getsizeof(value))
-        if (
-            key in self._doomed
-        ):  # also where it comes back: it was deleted, or the leader alone held it
+        # Also for a new key: it was deleted before, or only the leader held it.
+        if key in self._doomed:
             self._spare(key)
         if key not in values and len(values) >= self._most:
             self._full = True
@@ -150,7 +147,7 @@ class Adaptive(Cache[K, V]):
             self._review()
 
     def _make_room(self, key: K, size: float) -> None:
-        """Evict until `key` can take `size`, and count it."""
+        """Evict until `key` has room for `size`, and count it."""
         if not 0 <= size <= self._limit:
             msg = "value too large" if size > self._limit else "value size must be non-negative"
             raise ValueError(msg)
@@ -162,7 +159,7 @@ class Adaptive(Cache[K, V]):
         sizes[key] = size
 
     def popitem(self) -> tuple[K, V]:
-        """Remove and return a `(key, value)` that the leader would not hold, or would let go."""
+        """Remove and return a `(key, value)` that the leader does not hold or evicts next."""
         values = self._values
         while True:
             doomed = self._doomed or self._doom()
@@ -173,7 +170,7 @@ class Adaptive(Cache[K, V]):
                 return key, values.pop(key)
 
     def _doom(self) -> dict[K, int]:
-        """Find something that may go, at least one that is held."""
+        """Find the next keys to evict; at least one is in the cache."""
         values = self._values
         leading = self._catch_up()
         if self._doomed:
@@ -182,7 +179,7 @@ class Adaptive(Cache[K, V]):
         for key in doomed:
             if key in values:
                 return doomed
-        # All that would go next was deleted, or did not fit: any will do.
+        # All of the leader's next keys were deleted or did not fit: any entry will do.
         for key in values:
             doomed[key] = 1
             return doomed
@@ -190,7 +187,7 @@ class Adaptive(Cache[K, V]):
         raise KeyError(msg) from None
 
     def _catch_up(self) -> Shadow[K]:
-        """Let the leading shadow see what is new in the log, and doom what it lets go."""
+        """Replay the rest of the log in the leading shadow, and doom the keys that it evicts."""
         leading = self._shadows[self._leader.number]
         seen, log = self._seen, self._log
         self._seen = len(log)
@@ -204,7 +201,7 @@ class Adaptive(Cache[K, V]):
         return leading
 
     def _review(self) -> None:
-        """Let every shadow see the log, and follow the best."""
+        """Replay the log in every shadow, and follow the best."""
         leading = self._catch_up()
         shadows, log, values = self._shadows, self._log, self._values
         for shadow in shadows:
@@ -237,7 +234,7 @@ class Adaptive(Cache[K, V]):
         return f"{name}({self._values!r}, maxsize={self._limit!r}, currsize={self.currsize!r})"
 
     def clear(self) -> None:
-        """Remove everything, and forget who did best. O(n)."""
+        """Remove everything, and reset the choice of the leader. O(n)."""
         self._forget()
 
     def __copy__(self) -> Adaptive[K, V]:

@@ -1,4 +1,4 @@
-"""ARC: recency and frequency, with the room of each moved to where the ghosts come back."""
+"""ARC: lists for recency and for frequency; returning ghosts move room between them."""
 
 from __future__ import annotations
 
@@ -58,23 +58,23 @@ class _Keys(Generic[K]):
 class ARC(Cache[K, V]):
     """A bounded mapping that evicts by ARC, the Adaptive Replacement Cache.
 
-    Entries that were used once and entries that were used again are two lists in LRU order. The
-    keys of what either let go are remembered (ghosts). A ghost that comes back shows which list
-    was too short: the target of the first one moves that way, and evictions follow the target.
+    Entries with one use and entries with more uses are two lists in LRU order. The keys that either
+    list evicted are remembered, as ghosts. A ghost that comes back shows that its list was too
+    short: the target size of the first list moves accordingly, and evictions follow the target.
 
     Source: Megiddo and Modha, "ARC: A Self-Tuning, Low Overhead Replacement Cache", FAST 2003.
-    Sizes other than 1 are not in the paper: lists are measured by the sum of their entries' sizes,
-    and the target moves by the size of what comes back.
+    The paper knows no sizes other than 1. Here a list is measured by the sum of its sizes, and the
+    target moves by the size of the ghost that comes back.
 
-    It behaves as every `cachetools.Cache` does: `ValueError` for a value larger than `maxsize`,
-    `KeyError` for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()`
-    only. `[]`, `get`, `setdefault` and replacing a value are uses; `in`, `len`, `pop` and
-    iteration over the keys are not.
+    It behaves as any `cachetools.Cache`: `ValueError` for a value larger than `maxsize`, `KeyError`
+    for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()` only. `[]`,
+    `get`, `setdefault` and replacing a value are uses; `in`, `len`, `pop` and iteration over the
+    keys are not.
 
     Args:
-        maxsize: The most that it holds, in the unit of `getsizeof`. Beside that it remembers keys
-            of entries that took as much.
-        getsizeof: The size of a value; by default each counts 1.
+        maxsize: The largest size of all entries, in the unit of `getsizeof`. In addition, it
+            remembers the keys of evicted entries of the same size in all.
+        getsizeof: The size of a value; 1 for each by default.
 
     Cost: O(1). Not safe for several threads.
     """
@@ -89,9 +89,9 @@ class ARC(Cache[K, V]):
         self._once_ghosts: _Keys[K] = _Keys()
         self._again_ghosts: _Keys[K] = _Keys()
         self._target: float = 0
-        """How much of the whole is for what was used once."""
+        """The target size of the entries with one use."""
         self._for_again = False
-        """Whether room is made for a ghost of `_again`, which decides where the target is met."""
+        """Whether the room is for a ghost of `_again`; decides the eviction if the target is met."""
 
     def __getitem__(self, key: K, _get: Callable[..., Any] = Cache.__getitem__) -> V:
         value: V = _get(self, key)
@@ -99,17 +99,17 @@ class ARC(Cache[K, V]):
         return value
 
     def _use(self, key: K) -> bool:
-        """Whether `key` is held; then it is the most recently used."""
+        """Make `key` the most recently used; false for an absent key."""
         if key in self._again.sizes:
             self._again.sizes.move_to_end(key)
         elif key in self._once.sizes:
             self._again.add(key, self._once.drop(key))
         else:
-            return False  # a subclass's __missing__ did not store it, or it is new
+            return False  # the key is new, or the __missing__ of a subclass did not store it
         return True
 
     def __setitem__(self, key: K, value: V, _set: Callable[..., None] = Cache.__setitem__) -> None:
-        # Before room is made: a held key is to be spared, a ghost's return moves the target.
+        # Before the evictions: they must spare a present key, and a returning ghost moves the target.
         if not self._use(key):
             self._adapt(key)
         try:
@@ -164,7 +164,7 @@ class ARC(Cache[K, V]):
         else:
             msg = f"{type(self).__name__} is empty"
             raise KeyError(msg) from None
-        if size:  # nothing would bound how many ghosts there are of what takes nothing
+        if size:  # the number of ghosts of size 0 would be unbounded
             ghosts.add(key, size)
         value: V = Cache.__getitem__(self, key)
         Cache.__delitem__(self, key)

@@ -1,4 +1,4 @@
-"""FIFO, as `cachetools` has it: what was written first is let go first.
+"""FIFO of `cachetools`: the oldest entry is evicted first.
 
 `FIFO(maxsize, getsizeof=None)`. Reads change nothing.
 """

@@ -1,4 +1,4 @@
-"""Greedy-Dual-Size-Frequency: what is cheap to compute again, large and seldom used goes first."""
+"""Greedy-Dual-Size-Frequency: entries that are cheap, large and seldom used are evicted first."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ V = TypeVar("V")
 _SPARE = 64
 
 
-class _Node(VisitNode[K, V]):
+class _RankedNode(VisitNode[K, V]):
     """An entry with its rank.
 
     Attributes:
-        weight: Its cost by size.
-        turn: The number of its place in the heap; places with other numbers are void.
+        weight: Its cost divided by its size.
+        turn: The number of its place in the heap. Its places with other numbers are void.
     """
 
     __slots__ = ("turn", "weight")
@@ -34,38 +34,38 @@ class _Node(VisitNode[K, V]):
     turn: int
 
 
-class GDSF(VisitCounting[K, V, _Node[K, V]]):
-    """A bounded mapping that evicts by what an entry saves for the room that it takes.
+class GDSF(VisitCounting[K, V, _RankedNode[K, V]]):
+    """A bounded mapping that evicts the entry that saves the least cost for its size.
 
-    An entry's priority is `clock + uses * cost / size`, and the lowest is evicted. The clock is
-    the priority of what was evicted last, so that what was not used for long is overtaken, however
-    costly it was. A hit only adds to the node's `visits`, so it needs no lock
-    (`contracts.LockFreeReads`): the priority is brought up to date when the entry would have to
-    go. That credits old uses as if they were made then, which does not lose hits on the traces.
+    The priority of an entry is `clock + uses * cost / size`; the lowest is evicted. The clock is the
+    priority of the last evicted entry, so new entries overtake old ones that are no longer used, even
+    expensive ones. A hit only adds to the node's `visits`, so it needs no lock
+    (`contracts.LockFreeReads`). The priority is updated when the entry would be evicted. That
+    credits old uses as if they were new, which loses no hits on the traces.
 
     Source: Cherkasova, "Improving WWW Proxies Performance with Greedy-Dual-Size-Frequency Caching
     Policy", HP Laboratories report HPL-98-69, 1998.
 
-    It behaves as every `cachetools.Cache` does: `ValueError` for a value larger than `maxsize`,
-    `KeyError` for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()`
-    only. `[]`, `get`, `setdefault` and replacing a value are visits; `in`, `len`, `pop` and
-    iteration over the keys are not.
+    It behaves as any `cachetools.Cache`: `ValueError` for a value larger than `maxsize`, `KeyError`
+    for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()` only. `[]`,
+    `get`, `setdefault` and replacing a value are visits; `in`, `len`, `pop` and iteration over the
+    keys are not.
 
     Args:
-        maxsize: The most that it holds, in the unit of `getsizeof`.
-        getsizeof: The size of a value; by default each counts 1.
-        getcost: What it took to compute a value, in seconds or any other unit; by default each
-            took 1. It is asked once, when the value is stored. What is not above 0 counts as 0:
-            such entries go first, the least recently used before the others.
+        maxsize: The largest size of all entries, in the unit of `getsizeof`.
+        getsizeof: The size of a value; 1 for each by default.
+        getcost: The cost of computing a value, in seconds or any other unit; 1 for each by default.
+            It is called once, when the value is stored. A cost that is not above 0 counts as 0: such
+            entries are evicted first, the least recently used before the others.
 
     Attributes:
-        getcost: As given. A memory tier puts in what knows its entries.
+        getcost: As given. A memory tier replaces it by a function that knows its entries.
 
-    Cost: a hit O(1), an insertion O(log n) amortised over the visits. Safe for one thread, and
-    readers on `nodes` beside it.
+    Cost: a hit O(1), an insertion O(log n) amortised over the visits. Safe for one thread, and any
+    number of readers of `nodes`.
     """
 
-    _NODE = _Node
+    _NODE = _RankedNode
 
     def __init__(
         self,
@@ -84,12 +84,12 @@ class GDSF(VisitCounting[K, V, _Node[K, V]]):
 
     def _weigh(self, value: V, size: float) -> float:
         cost = self.getcost(value)
-        if not cost > 0:  # not a number, among others
+        if not cost > 0:  # also for NaN
             return 0.0
         return cost / size if size else math.inf
 
-    def _rank(self, node: _Node[K, V]) -> tuple[float, int, K]:
-        """A place in the heap for `node`; the one that it had is void."""
+    def _rank(self, node: _RankedNode[K, V]) -> tuple[float, int, K]:
+        """A new place in the heap for `node`; its old place becomes void."""
         self._turn += 1
         node.turn = self._turn
         uses = 1 + node.total_visits
@@ -99,7 +99,7 @@ class GDSF(VisitCounting[K, V, _Node[K, V]]):
         weight = self._weigh(value, size)
         while self._used + size > self._limit:
             self.popitem()
-        node: _Node[K, V] = _Node()
+        node: _RankedNode[K, V] = _RankedNode()
         node.key = key
         node.value = value
         node.size = size
@@ -110,30 +110,30 @@ class GDSF(VisitCounting[K, V, _Node[K, V]]):
         self.nodes[key] = node
         self._used += size
 
-    def _assign(self, node: _Node[K, V], value: V, size: float) -> None:
+    def _assign(self, node: _RankedNode[K, V], value: V, size: float) -> None:
         node.weight = self._weigh(value, size)
         super()._assign(node, value, size)
         heapq.heappush(self._heap, self._rank(node))
         self._prune()
 
-    def _remove(self, node: _Node[K, V]) -> None:
+    def _remove(self, node: _RankedNode[K, V]) -> None:
         super()._remove(node)
         self._prune()
 
     def _prune(self) -> None:
-        """Drop void places where they are the most: bounded memory, at O(1) amortised."""
+        """Remove void places if they are the majority: bounds the memory, at O(1) amortised."""
         if len(self._heap) > 2 * len(self.nodes) + _SPARE:
             self._heap = [place for place in self._heap if self._at(place) is not None]
             heapq.heapify(self._heap)
 
-    def _at(self, place: tuple[float, int, K]) -> _Node[K, V] | None:
+    def _at(self, place: tuple[float, int, K]) -> _RankedNode[K, V] | None:
         node = self.nodes.get(place[2])
         return node if node is not None and node.turn == place[1] else None
 
     def popitem(self) -> tuple[K, V]:
         """Remove and return the `(key, value)` of the lowest priority."""
         heap = self._heap
-        # One round credits all visits. Counting them bounds it where other threads keep visiting.
+        # One round credits all visits. The count bounds it even if other threads keep visiting.
         uncredited = len(self.nodes)
         while heap:
             place = heap[0]

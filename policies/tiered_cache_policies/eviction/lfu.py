@@ -1,8 +1,8 @@
-"""LFU, as `cachetools` has it: what was used least often is let go first.
+"""LFU of `cachetools`: the least frequently used entry is evicted first.
 
-`LFU(maxsize, getsizeof=None)`. Among equals, the one that was not used for longest goes first.
-Uses are counted while an entry is held and never forgotten, so what was popular once stays. A
-read moves its key between counts, so it needs the tier's lock.
+`LFU(maxsize, getsizeof=None)`. Among equals, the least recently used one goes first.
+Uses are counted as long as an entry is in the cache, so an entry that was popular once stays. A read
+moves its key between counts, so it needs the tier's lock.
 """
 
 from __future__ import annotations

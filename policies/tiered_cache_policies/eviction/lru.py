@@ -1,6 +1,6 @@
-"""LRU, as `cachetools` has it: what was not used for longest is let go first.
+"""LRU of `cachetools`: the least recently used entry is evicted first.
 
-`LRU(maxsize, getsizeof=None)`. A read moves its key in an order, so it needs the tier's lock.
+`LRU(maxsize, getsizeof=None)`. A read changes the order of keys, so it needs the tier's lock.
 """
 
 from __future__ import annotations

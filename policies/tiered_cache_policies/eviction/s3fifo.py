@@ -1,4 +1,4 @@
-"""S3-FIFO: a small queue that lets most newcomers go early, a main one, and a memory of who went."""
+"""S3-FIFO: a small queue that evicts most new entries early, a main queue, and ghosts."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ V = TypeVar("V")
 _SMALL = 0.1
 _GHOSTS = 0.9
 _PROVEN = 2
-"""Visits in the small queue that lead to the main one."""
+"""Visits in the small queue after which an entry moves to the main queue."""
 _MOST = 3
-"""Visits in the main queue that count at most: each spares the entry for a round."""
+"""The most visits that count in the main queue. Each spares the entry for one round."""
 
 
-class _Node(QueueNode[K, V]):
-    """An entry's place in one of the two queues.
+class _ProvenNode(QueueNode[K, V]):
+    """An entry in one of the two queues.
 
     Attributes:
-        proven: Whether it stands in the main queue.
+        proven: Whether it is in the main queue.
     """
 
     __slots__ = ("proven",)
@@ -39,34 +39,34 @@ class _Node(QueueNode[K, V]):
     proven: bool
 
 
-class S3FIFO(VisitCounting[K, V, _Node[K, V]]):
-    """A bounded mapping that evicts by S3-FIFO: what is used once passes through quickly.
+class S3FIFO(VisitCounting[K, V, _ProvenNode[K, V]]):
+    """A bounded mapping that evicts by S3-FIFO: entries that are used once leave quickly.
 
-    New entries stand in a small queue, a tenth of the whole. Its oldest is moved to the main
-    queue if it was visited twice, and is evicted otherwise; then its key is remembered for a
-    while (a ghost), and if it comes back it goes straight to the main queue. There the oldest is
-    evicted, unless it was visited: then it goes round again, once for each of at most three
-    visits. Before the first ghost, what the small queue has no room for goes to the main one.
-    A hit moves nothing: it only adds to the node's `visits`, so it needs no lock
+    New entries enter a small queue, a tenth of the whole. Its oldest entry moves to the main queue
+    if it was visited twice, and is evicted otherwise. The key of an evicted entry is remembered for
+    a while, as a ghost. A ghost that comes back goes straight to the main queue. The main queue
+    evicts its oldest entry, unless it was visited: then the entry goes round again, once for each of
+    at most three visits. Until the first ghost, new entries that don't fit into the small queue go
+    to the main queue. A hit moves no entry: it only adds to the node's `visits`, so it needs no lock
     (`contracts.LockFreeReads`).
 
     Source: Yang et al., "FIFO Queues are All You Need for Cache Eviction", SOSP 2023.
 
-    It behaves as every `cachetools.Cache` does: `ValueError` for a value larger than `maxsize`,
-    `KeyError` for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()`
-    only. `[]`, `get`, `setdefault` and replacing a value are visits; `in`, `len`, `pop` and
-    iteration over the keys are not.
+    It behaves as any `cachetools.Cache`: `ValueError` for a value larger than `maxsize`, `KeyError`
+    for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()` only. `[]`,
+    `get`, `setdefault` and replacing a value are visits; `in`, `len`, `pop` and iteration over the
+    keys are not.
 
     Args:
-        maxsize: The most that it holds, in the unit of `getsizeof`. Beside that it remembers keys
-            of entries that took up to nine tenths of it.
-        getsizeof: The size of a value; by default each counts 1.
+        maxsize: The largest size of all entries, in the unit of `getsizeof`. In addition, it
+            remembers the keys of evicted entries, up to nine tenths as many as there are entries.
+        getsizeof: The size of a value; 1 for each by default.
 
-    Cost: O(1) amortised: an eviction passes each entry four times at most, and only as often as
-    it was visited. Safe for one thread, and readers on `nodes` beside it.
+    Cost: O(1) amortised. An eviction passes each entry at most four times, and only as often as it
+    was visited. Safe for one thread, and any number of readers of `nodes`.
     """
 
-    _NODE = _Node
+    _NODE = _ProvenNode
 
     def __init__(self, maxsize: float, getsizeof: Callable[[V], float] | None = None) -> None:
         super().__init__(maxsize, getsizeof)
@@ -76,13 +76,13 @@ class S3FIFO(VisitCounting[K, V, _Node[K, V]]):
 
     def _forget(self) -> None:
         super()._forget()
-        self._small: _Node[K, V] = ring(_Node)
-        self._main: _Node[K, V] = ring(_Node)
+        self._small: _ProvenNode[K, V] = ring(_ProvenNode)
+        self._main: _ProvenNode[K, V] = ring(_ProvenNode)
         self._main_used: float = 0
         self._ghosts: Ghosts[K] = Ghosts()
 
     def __setitem__(self, key: K, value: V) -> None:
-        # The base class's, with _insert in it.
+        # As in the base class, with _insert inlined.
         nodes = self.nodes
         size = self._measure(value) if self._measured else 1
         if key in nodes and self._replace(nodes[key], value, size):
@@ -95,8 +95,8 @@ class S3FIFO(VisitCounting[K, V, _Node[K, V]]):
                 self.popitem()
         elif not ghosts.order and used - self._main_used > self._small_limit:
             proven = True
-        node: _Node[K, V]
-        nodes[key] = node = _Node()
+        node: _ProvenNode[K, V]
+        nodes[key] = node = _ProvenNode()
         node.key = key
         node.value = value
         node.size = size
@@ -114,24 +114,24 @@ class S3FIFO(VisitCounting[K, V, _Node[K, V]]):
         self._used = used
 
     def _memory(self) -> int:
-        """How many ghosts there may be: a share of the entries that there are or can be."""
+        """The most ghosts: a share of the possible or present number of entries."""
         return int((self._limit if self._counted else len(self.nodes)) * _GHOSTS)
 
-    def _remove(self, node: _Node[K, V]) -> None:
+    def _remove(self, node: _ProvenNode[K, V]) -> None:
         super()._remove(node)
         node.newer.older, node.older.newer = node.older, node.newer
         if node.proven:
             self._main_used -= node.size
 
-    def _assign(self, node: _Node[K, V], value: V, size: float) -> None:
+    def _assign(self, node: _ProvenNode[K, V], value: V, size: float) -> None:
         if node.proven:
             self._main_used += size - node.size
         super()._assign(node, value, size)
 
     def popitem(self) -> tuple[K, V]:
-        """Remove and return the `(key, value)` that was visited least often for its queue."""
-        # By sizes, the main queue's share is one of what is held: somebody who counts entries as
-        # well may let some go long before the sizes add up to the limit.
+        """Remove and return the next `(key, value)`: the oldest with too few visits for its queue."""
+        # With sizes, the share of the main queue is one of the present size: a tier that also
+        # limits the number of entries evicts long before the sizes reach the limit.
         limit = self._main_limit if self._counted else self._used * (1 - _SMALL)
         if self._main_used <= limit:
             small = self._small
@@ -152,7 +152,7 @@ class S3FIFO(VisitCounting[K, V, _Node[K, V]]):
                 self._promote(node)
         return self._pop_main()
 
-    def _promote(self, node: _Node[K, V]) -> None:
+    def _promote(self, node: _ProvenNode[K, V]) -> None:
         node.total_visits += node.visits
         node.visits = 0
         node.proven = True
@@ -174,11 +174,11 @@ class S3FIFO(VisitCounting[K, V, _Node[K, V]]):
         self._main_used -= size
         return node.key, node.value
 
-    def _turn(self, node: _Node[K, V]) -> _Node[K, V]:
-        """Make what was visited the newest of the main queue; the oldest that was not."""
+    def _turn(self, node: _ProvenNode[K, V]) -> _ProvenNode[K, V]:
+        """Requeue the visited nodes at the head of the main queue; return the first unvisited one."""
         main = self._main
-        # So many steps use up all visits. Counting them bounds it where other threads keep
-        # visiting everything.
+        # This many steps use up all visits. The count bounds the loop even if other threads keep
+        # visiting every entry.
         for _ in range((_MOST + 1) * len(self.nodes)):
             visits = node.visits
             if not visits:
@@ -188,7 +188,7 @@ class S3FIFO(VisitCounting[K, V, _Node[K, V]]):
             node = node.newer
             if node is main:
                 node = main.newer
-        # The queue is closed to a ring: the sentinel goes round instead of what it passes.
+        # The queue is a ring: moving the sentinel requeues all nodes that it passes.
         main.newer.older, main.older.newer = main.older, main.newer
         main.newer = node
         main.older = older = node.older
@@ -201,7 +201,7 @@ class S3FIFO(VisitCounting[K, V, _Node[K, V]]):
         dissolve(self._main)
         super().clear()
 
-    def _in_order(self) -> Iterator[_Node[K, V]]:
+    def _in_order(self) -> Iterator[_ProvenNode[K, V]]:
         return chain(walk(self._small), walk(self._main))
 
     def _requeue(self) -> None:

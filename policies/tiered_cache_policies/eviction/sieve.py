@@ -1,4 +1,4 @@
-"""SIEVE: first in, first out, but what was visited meanwhile is spared where it stands."""
+"""SIEVE: first in, first out, except that visited entries are spared in their place."""
 
 from __future__ import annotations
 
@@ -14,28 +14,27 @@ V = TypeVar("V")
 
 
 class Sieve(VisitCounting[K, V, QueueNode[K, V]]):
-    """A bounded mapping that evicts by SIEVE; it scans less than LRU lets through.
+    """A bounded mapping that evicts by SIEVE.
 
-    Entries stand in a queue in the order in which they were inserted. A hand walks from the
-    oldest towards the newest: an entry that was visited since the hand last passed is spared, one
-    that was not is evicted, and the hand stays there for the next eviction. From the newest it
-    goes on at the oldest. A hit moves nothing: it only adds to the node's `visits`, so it needs
-    no lock (`contracts.LockFreeReads`) and an insertion is all that pays for the order.
+    Entries are in a queue in the order of their insertion. A hand moves from the oldest towards the
+    newest. It spares an entry that was visited since it last passed, evicts one that was not, and
+    stays there until the next eviction. After the newest it continues at the oldest. A hit moves no
+    entry: it only adds to the node's `visits`, so it needs no lock (`contracts.LockFreeReads`).
 
     Source: Zhang et al., "SIEVE is Simpler than LRU: an Efficient Turn-Key Eviction Algorithm for
     Web Caches", NSDI 2024.
 
-    It behaves as every `cachetools.Cache` does: `ValueError` for a value larger than `maxsize`,
-    `KeyError` for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()`
-    only. `[]`, `get`, `setdefault` and replacing a value are visits; `in`, `len`, `pop` and
-    iteration over the keys are not.
+    It behaves as any `cachetools.Cache`: `ValueError` for a value larger than `maxsize`, `KeyError`
+    for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()` only. `[]`,
+    `get`, `setdefault` and replacing a value are visits; `in`, `len`, `pop` and iteration over the
+    keys are not.
 
     Args:
-        maxsize: The most that it holds, in the unit of `getsizeof`.
-        getsizeof: The size of a value; by default each counts 1.
+        maxsize: The largest size of all entries, in the unit of `getsizeof`.
+        getsizeof: The size of a value; 1 for each by default.
 
-    Cost: O(1); an eviction passes each entry once at most, and O(1) of them amortised over the
-    visits that made it pass. Safe for one thread, and readers on `nodes` beside it.
+    Cost: O(1). An eviction passes each entry at most once, and O(1) of them amortised over the
+    visits. Safe for one thread, and any number of readers of `nodes`.
     """
 
     _NODE = QueueNode
@@ -74,8 +73,8 @@ class Sieve(VisitCounting[K, V, QueueNode[K, V]]):
             if node is sentinel:
                 raise self._nothing_left() from None
         if node.visits:
-            # One round clears every mark, so by then the hand has found its entry. Counting the
-            # steps bounds it where other threads keep visiting everything.
+            # One round clears every mark, so the hand finds an entry. The count bounds the round
+            # even if other threads keep visiting every entry.
             for _ in range(len(self.nodes)):
                 node.total_visits += node.visits
                 node.visits = 0
@@ -84,7 +83,7 @@ class Sieve(VisitCounting[K, V, QueueNode[K, V]]):
                     node = sentinel.newer
                 if not node.visits:
                     break
-        # As _remove does, without the call: half of every insertion into a full cache is here.
+        # As in _remove, without the call: this is half of an insertion into a full cache.
         self._hand = newer = node.newer
         newer.older = older = node.older
         older.newer = newer

@@ -1,4 +1,4 @@
-"""W-TinyLFU: what leaves the window stays only where it was used more than the next to go."""
+"""W-TinyLFU: an entry leaves the window for the main part if it was used more than its victim."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class _Node(QueueNode[K, V]):
-    """A node, or the sentinel of a segment: then `size` is that of all its nodes.
+class _SegmentNode(QueueNode[K, V]):
+    """An entry in a segment, or the sentinel of one: then `size` is the size of the segment.
 
     Attributes:
-        segment: The sentinel of the segment that it stands in.
-        uses: How often its key was used, as far as is known and not forgotten.
-        place: A hash of the key, whose last bits choose the cell for its uses when it is gone.
+        segment: The sentinel of the entry's segment.
+        uses: The known uses of the key, halved each period.
+        place: A hash of the key. Its last bits select the cell that keeps the uses after eviction.
     """
 
     __slots__ = ("place", "segment", "uses")
 
     kept = (*QueueNode.kept, "place", "uses")
-    segment: _Node[K, V]
+    segment: _SegmentNode[K, V]
     uses: int
     place: int
 
 
 def _segment() -> Any:
-    sentinel = ring(_Node)
+    sentinel = ring(_SegmentNode)
     sentinel.size = sentinel.visits = 0
-    sentinel.uses = MOST  # nothing is worth more than what an empty segment would let go
+    sentinel.uses = MOST  # no entry wins against the sentinel of an empty segment
     return sentinel
 
 
 def _move(node: Any, segment: Any) -> None:
-    """Make `node` the newest of a segment."""
+    """Move `node` to the end of a segment."""
     node.newer.older = older = node.older
     older.newer = node.newer
     size = node.size
@@ -55,37 +55,36 @@ def _move(node: Any, segment: Any) -> None:
     newest.newer = segment.older = node
 
 
-class TinyLFU(VisitCounting[K, V, _Node[K, V]]):
-    """A bounded mapping that evicts by W-TinyLFU: recency in a window, frequency behind it.
+class TinyLFU(VisitCounting[K, V, _SegmentNode[K, V]]):
+    """A bounded mapping that evicts by W-TinyLFU: recency in a window, frequency in a main part.
 
-    New entries queue in a window. When something has to go, the window's oldest entry is compared
-    with the one that the main part would let go. The one whose key was used less often is
-    evicted, and the other one is in the main part from then on. That part has two segments:
-    entries are on probation first, and protected once they were used there. Uses are counted on
-    what is held; what leaves takes its count to a sketch of 16 to 32 bytes an entry, where it
-    finds it again. After ten uses per entry all counts are halved, and the window's share of the
-    whole takes a step towards the better hit ratio.
+    New entries queue in a window. An eviction compares the oldest entry of the window with the next
+    victim of the main part. It evicts the one with fewer uses; the other one is in the main part
+    from then on. The main part has two segments: an entry is on probation first, and protected after
+    a use there. An entry counts its own uses. An eviction stores them in a sketch of 16 to 32 bytes
+    per entry, where the key finds them when it returns. After ten uses per entry all counts are
+    halved, and the window's share of the whole takes a step towards the better hit ratio.
 
     Sources: Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission Policy",
     ACM Transactions on Storage 13(4), 2017; Einziger, Eytan, Friedman and Manes, "Adaptive
-    Software Cache Management", Middleware 2018. Unlike there, a hit moves nothing: it only adds
-    to the node's `visits`, so it needs no lock (`contracts.LockFreeReads`). The segments are put
-    in order, and the visits counted as uses, when an eviction comes by.
+    Software Cache Management", Middleware 2018. Unlike there, a hit moves no entry: it only adds to
+    the node's `visits`, so it needs no lock (`contracts.LockFreeReads`). An eviction puts the
+    segments in order and counts the visits as uses.
 
-    It behaves as every `cachetools.Cache` does: `ValueError` for a value larger than `maxsize`,
-    `KeyError` for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()`
-    only. `[]`, `get`, `setdefault` and replacing a value are visits; `in`, `len`, `pop` and
-    iteration over the keys are not.
+    It behaves as any `cachetools.Cache`: `ValueError` for a value larger than `maxsize`, `KeyError`
+    for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()` only. `[]`,
+    `get`, `setdefault` and replacing a value are visits; `in`, `len`, `pop` and iteration over the
+    keys are not.
 
     Args:
-        maxsize: The most that it holds, in the unit of `getsizeof`.
-        getsizeof: The size of a value; by default each counts 1.
+        maxsize: The largest size of all entries, in the unit of `getsizeof`.
+        getsizeof: The size of a value; 1 for each by default.
 
-    Cost: O(1) amortised; once in ten uses per entry, an eviction looks at everything. Safe for
-    one thread, and readers on `nodes` beside it.
+    Cost: O(1) amortised; once in ten uses per entry, an eviction visits every entry. Safe for one
+    thread, and any number of readers of `nodes`.
     """
 
-    _NODE = _Node
+    _NODE = _SegmentNode
 
     def __init__(self, maxsize: float, getsizeof: Callable[[V], float] | None = None) -> None:
         super().__init__(maxsize, getsizeof)
@@ -93,7 +92,7 @@ class TinyLFU(VisitCounting[K, V, _Node[K, V]]):
 
     def _forget(self) -> None:
         super()._forget()
-        # Neighbours are of the base's type, which knows no segments.
+        # Any, because neighbours have the type of the base class, which has no segments.
         self._window: Any = _segment()
         self._probation: Any = _segment()
         self._protected: Any = _segment()
@@ -105,13 +104,13 @@ class TinyLFU(VisitCounting[K, V, _Node[K, V]]):
         nodes = self.nodes
         if len(nodes) >= frequency.room:
             frequency.grow()
-        node: _Node[K, V]
-        nodes[key] = node = new(_Node)
+        node: _SegmentNode[K, V]
+        nodes[key] = node = new(_SegmentNode)
         node.key = key
         node.value = value
         node.size = size
         node.visits = node.total_visits = 0
-        # A tuple's hash mixes its item's: an int's own is the int, whose last bits often repeat.
+        # The hash of a tuple, because the hash of an int is the int: its last bits often repeat.
         node.place = place = hash((key,))
         uses = frequency.counts[place & frequency.mask]
         node.uses = uses + 1 if uses < MOST else MOST
@@ -121,7 +120,7 @@ class TinyLFU(VisitCounting[K, V, _Node[K, V]]):
         window.size += size
         self._used = used
 
-    def _remove(self, node: _Node[K, V]) -> None:
+    def _remove(self, node: _SegmentNode[K, V]) -> None:
         node.newer.older = older = node.older
         older.newer = node.newer
         size = node.size
@@ -134,12 +133,12 @@ class TinyLFU(VisitCounting[K, V, _Node[K, V]]):
         if frequency.counts[cell] < uses:
             frequency.counts[cell] = uses
 
-    def _assign(self, node: _Node[K, V], value: V, size: float) -> None:
+    def _assign(self, node: _SegmentNode[K, V], value: V, size: float) -> None:
         node.segment.size += size - node.size
         super()._assign(node, value, size)
 
     def popitem(self) -> tuple[K, V]:
-        """Remove and return the `(key, value)` that lost the comparison."""
+        """Remove and return the `(key, value)` that loses the comparison."""
         frequency = self._frequency
         window, probation = self._window, self._probation
         if window.size > frequency.window_limit:
@@ -156,7 +155,7 @@ class TinyLFU(VisitCounting[K, V, _Node[K, V]]):
                 _move(candidate, probation)
         elif victim is self._protected:
             raise self._nothing_left() from None
-        # As _remove does, without the call: half of every insertion into a full cache is here.
+        # As in _remove, without the call: this is half of an insertion into a full cache.
         victim.newer.older = older = victim.older
         older.newer = victim.newer
         size = victim.size
@@ -174,12 +173,12 @@ class TinyLFU(VisitCounting[K, V, _Node[K, V]]):
         return key, victim.value
 
     def _victim(self) -> Any:
-        """The main part's oldest entry that was not used there; `_protected` if it is empty."""
+        """The oldest entry of the main part without a visit; `_protected` if the part is empty."""
         probation, protected = self._probation, self._protected
         limit = self._frequency.protected_limit
         node = protected
-        # So many steps use up all visits. Counting them bounds it where other threads keep
-        # visiting everything.
+        # This many steps use up all visits. The count bounds the loop even if other threads keep
+        # visiting every entry.
         for _ in range(2 * len(self.nodes)):
             node = probation.newer
             if node is probation:
@@ -193,7 +192,7 @@ class TinyLFU(VisitCounting[K, V, _Node[K, V]]):
         return node
 
     def _fill_main(self) -> None:
-        """Let all that the window has too much but one into the main part, if there is room."""
+        """Move the excess of the window into the main part while it has room; the last one stays."""
         window, frequency = self._window, self._frequency
         free = frequency.main_limit - (self._used - window.size)
         while window.size > frequency.window_limit:
@@ -203,7 +202,7 @@ class TinyLFU(VisitCounting[K, V, _Node[K, V]]):
             free -= node.size
             _move(node, self._probation)
 
-    def _reward(self, node: _Node[K, V]) -> None:
+    def _reward(self, node: _SegmentNode[K, V]) -> None:
         visits = node.visits
         node.visits = 0
         node.total_visits += visits
@@ -214,7 +213,7 @@ class TinyLFU(VisitCounting[K, V, _Node[K, V]]):
     def _end_period(self) -> None:
         for node in self.nodes.values():
             if node.visits:
-                # One is left: having been looked at must not make it seem unused.
+                # One visit is left, or an entry that is in use would look unused.
                 node.visits -= 1
                 self._reward(node)
                 node.visits = 1
@@ -244,5 +243,5 @@ class TinyLFU(VisitCounting[K, V, _Node[K, V]]):
             node.segment = segment = self._protected if number >= safe else segment
             segment.size += node.size
             append(node, segment)
-        # A copy is made of what still is the original's.
+        # So far the copy shares this object with the original.
         self._frequency = copy(self._frequency)

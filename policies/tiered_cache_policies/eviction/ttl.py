@@ -1,8 +1,8 @@
-"""TTL, as `cachetools` has it: LRU that also drops what is older than `ttl`.
+"""TTL of `cachetools`: LRU that also removes entries older than `ttl`.
 
-`TTL(maxsize, ttl, timer=time.monotonic, getsizeof=None)`. It needs a `ttl`, in the unit of
-`timer`, which is one limit for every entry; an entry's own lifetime is the tier's business and
-needs no policy. Entries past `ttl` are dropped without `popitem()`, so nobody counts them as
+`TTL(maxsize, ttl, timer=time.monotonic, getsizeof=None)`. `ttl` is one limit for
+all entries, in the unit of `timer`. The lifetime of a single entry needs no policy: the tier
+enforces it. Entries older than `ttl` are removed without `popitem()`, so they are not counted as
 evictions.
 """
 

@@ -1,1 +1,1 @@
-"""How long a value is fresh. One rule a file; several are asked one after the other."""
+"""Expiry policies: how long a value is fresh. A cache applies several in order."""

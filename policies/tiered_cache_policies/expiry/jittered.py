@@ -1,4 +1,4 @@
-"""Lifetimes that end at different times."""
+"""Lifetimes with random ends."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["Jittered"]
 class Jittered:
     """The expiry policy that shortens each lifetime by a random part of it.
 
-    What was written together then does not end together, and is not computed anew all at once. A
-    lifetime is never lengthened; one without a limit stays so.
+    Values that were written together then expire at different times, and are not all recomputed at
+    once. A lifetime is never lengthened. A lifetime without a limit is unchanged.
 
     Args:
-        fraction: The largest part that is taken off, above 0.0 and below 1.0.
-        random: Gives a number from 0.0 to below 1.0; for tests.
+        fraction: The largest part to take off, above 0.0 and below 1.0.
+        random: Returns a number from 0.0 to below 1.0; for tests.
 
     Raises:
         ValueError: `fraction` is out of its range.
 
-    Thread-safe as far as `random` is, and the default is.
+    Thread-safe if `random` is; the default is.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Shorter lifetimes for results that say that there is nothing."""
+"""Shorter lifetimes for negative results."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def _is_nothing(value: Any) -> bool:
 
 
 class Negative:
-    """The expiry policy that keeps negative results for a shorter time.
+    """The expiry policy that gives negative results a shorter lifetime.
 
-    What was not found may come into being at any time; what was found seldom goes.
+    An absent thing may appear at any time; a present one seldom disappears.
 
     Args:
         ttl: The longest lifetime of a negative result.
-        when: Which values are negative; by default `None` and what is empty.
+        when: Whether a value is negative; by default `None` and empty strings and collections are.
 
     Raises:
         ValueError: `ttl` is not a duration above zero.
 
-    It has no state, so any number of threads and caches may share one.
+    Stateless: threads and caches may share one.
     """
 
     def __init__(self, ttl: Duration = "1m", *, when: Callable[[Any], bool] = _is_nothing) -> None:
@@ -41,7 +41,7 @@ class Negative:
             msg = f"ttl={ttl!r} of negative results must be above zero"
             raise ValueError(msg)
         if not callable(when):
-            msg = f"when={when!r} must be a function that says of a value whether it is negative"
+            msg = f"when={when!r} must be a function from a value to whether it is negative"
             raise ValueError(msg)
         self._when = when
 

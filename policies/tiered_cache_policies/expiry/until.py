@@ -13,18 +13,18 @@ __all__ = ["Until"]
 
 
 class Until:
-    """The expiry policy that lets everything end at a time of day, for what a nightly job renews.
+    """The expiry policy that ends every lifetime at a time of day, such as that of a nightly job.
 
     Args:
         time: The time of day, such as `"03:30"` or `"03:30:15"`.
         zone: An IANA time zone, such as `"Europe/Berlin"`; `"UTC"` by default.
 
     Raises:
-        ValueError: There is no such time or zone.
+        ValueError: `time` is not a time of day, or `zone` not a time zone.
 
-    Where clocks are set forward past the time, it is taken at the moment of the change; where they
-    are set back and it comes twice, the first counts (PEP 495, `fold=0`). It has no state, so any
-    number of threads and caches may share one.
+    If clocks are set forward past the time, the lifetime ends at the moment of the change. If they
+    are set back and the time comes twice, the first one counts (PEP 495, `fold=0`). Stateless:
+    threads and caches may share one.
     """
 
     def __init__(self, time: str, zone: str = "UTC") -> None:
@@ -39,9 +39,7 @@ class Until:
         try:
             self._zone: dt.tzinfo = dt.UTC if zone == "UTC" else ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-            msg = (
-                f"zone={zone!r} is not a time zone that this system knows, such as 'Europe/Berlin'"
-            )
+            msg = f"zone={zone!r} is not a time zone of this system: write one such as 'Europe/Berlin'"
             raise ValueError(msg) from None
 
     def lifetime_s(self, new: NewValue) -> float:
@@ -49,7 +47,7 @@ class Until:
         now = dt.datetime.fromtimestamp(new.now_s, self._zone)
         day = now.date()
         while True:
-            # Through UTC, because the difference of two local times ignores a change between them.
+            # In UTC, because the difference of two local times ignores a clock change between them.
             end_s = dt.datetime.combine(day, self._time, self._zone).timestamp()
             if end_s > new.now_s:
                 return min(new.lifetime_s, end_s - new.now_s)

@@ -1,1 +1,1 @@
-"""Whether a value that was found below is copied upwards. One rule a file."""
+"""Promotion policies: whether a hit in a lower tier is copied upwards."""

@@ -1,4 +1,4 @@
-"""Promote everything."""
+"""Promote every hit."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["Always"]
 class Always:
     """The promotion policy that copies every hit into every faster tier.
 
-    The next lookup of the key is answered by the fastest tier. It has no state, so any number of
-    threads and caches may share one.
+    The fastest tier then answers the next lookup of the key. Stateless: threads and caches may
+    share one.
     """
 
     def promote(self, found: FoundBelow, into: TierFacts) -> bool:

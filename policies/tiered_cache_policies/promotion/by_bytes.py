@@ -1,4 +1,4 @@
-"""Promote what is small."""
+"""Promote small records."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class ByBytes:
     Raises:
         ValueError: `most` is not a size.
 
-    It has no state, so any number of threads and caches may share one.
+    Stateless: threads and caches may share one.
     """
 
     def __init__(self, most: Size = "64KiB") -> None:
         self.most_bytes = parse_size(most, name="most")
 
     def promote(self, found: FoundBelow, into: TierFacts) -> bool:
-        """Whether it is small enough."""
+        """Whether the record is small enough."""
         return found.size_bytes <= self.most_bytes

@@ -1,4 +1,4 @@
-"""Promote nothing."""
+"""Promote no hit."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ __all__ = ["Never"]
 
 
 class Never:
-    """The promotion policy that leaves a hit where it was found.
+    """The promotion policy that copies no hit upwards.
 
-    Faster tiers then hold only what was written into them, by a `set` or after a miss: right for
-    a job that reads everything once. It has no state, so any number of threads and caches may
-    share one.
+    Faster tiers then hold only values that a `set` or the fill of a miss wrote. It suits a job that
+    reads everything once. Stateless: threads and caches may share one.
     """
 
     def promote(self, found: FoundBelow, into: TierFacts) -> bool:

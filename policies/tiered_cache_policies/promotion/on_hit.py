@@ -1,10 +1,10 @@
-"""Promote what is hit again."""
+"""Promote an entry at its n-th hit."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiered_cache_policies._recent import RecentCounts
+from tiered_cache_policies._recent_counts import RecentCounts
 
 if TYPE_CHECKING:
     from tiered_cache_policies.contracts import FoundBelow, TierFacts
@@ -13,19 +13,19 @@ __all__ = ["OnHit"]
 
 
 class OnHit:
-    """The promotion policy that copies a value upwards at its `hits`-th hit below.
+    """The promotion policy that copies an entry upwards at its `hits`-th hit in a lower tier.
 
-    With 2, what is read once stays where it is and displaces nothing above.
+    With 2, an entry that is read once stays in its tier and displaces no other.
 
     Args:
-        hits: At which hit; 1 is `Always`.
-        max_keys: How many keys, per tier, are remembered at most: some 100 bytes each.
+        hits: The number of the hit; 1 is `Always`.
+        max_keys: The most keys to remember per tier, at about 100 bytes each.
 
     Raises:
-        ValueError: An option is not a whole number that is large enough.
+        ValueError: `hits` is not a whole number of at least 1, or `max_keys` of at least 2.
 
-    Thread-safe: of hits at the same instant one may not be counted. One object serves any number
-    of tiers; give each cache its own.
+    Thread-safe: two hits at the same instant may count as one. One object serves any number of
+    tiers; give each cache its own.
     """
 
     def __init__(self, hits: int = 2, *, max_keys: int = 100_000) -> None:
@@ -40,7 +40,7 @@ class OnHit:
         self._seen: dict[int, RecentCounts] = {}
 
     def promote(self, found: FoundBelow, into: TierFacts) -> bool:
-        """Whether it was hit often enough; then its count begins anew."""
+        """Whether the entry had enough hits; if so, its count restarts at zero."""
         seen = self._seen.get(into.level)
         if seen is None:
             seen = self._seen.setdefault(into.level, RecentCounts(self._max_keys))

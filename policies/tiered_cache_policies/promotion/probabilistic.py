@@ -1,4 +1,4 @@
-"""Promote by chance."""
+"""Promote a hit with a probability."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["Probabilistic"]
 class Probabilistic:
     """The promotion policy that copies a hit into each faster tier with a probability.
 
-    What is hit often is promoted soon, what is hit once rarely, and nothing is remembered for it:
-    a tenth of the promotions of `Always` brings nearly all of its hits.
+    An entry with many hits is promoted soon, an entry with one hit seldom. No counts are kept. A
+    tenth of the promotions of `Always` gives nearly all of its hits.
 
     Args:
         probability: Above 0.0 and at most 1.0.
-        random: Gives a number from 0.0 to below 1.0; for tests.
+        random: Returns a number from 0.0 to below 1.0; for tests.
 
     Raises:
         ValueError: `probability` is out of its range.
 
-    Thread-safe as far as `random` is, and the default is.
+    Thread-safe if `random` is; the default is.
     """
 
     def __init__(
@@ -38,5 +38,5 @@ class Probabilistic:
         self._random = random
 
     def promote(self, found: FoundBelow, into: TierFacts) -> bool:
-        """Whether chance says so, for this tier by itself."""
+        """True with the probability; decided for each tier separately."""
         return self._random() < self.probability

@@ -1,1 +1,1 @@
-"""What a hit does for the freshness of its value. One rule a file."""
+"""Refresh policies: the consequence of a hit for the freshness of its value."""

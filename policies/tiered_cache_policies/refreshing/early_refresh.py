@@ -1,4 +1,4 @@
-"""Refresh before the end, sooner what is dear."""
+"""Refresh at a random moment before the end, earlier for expensive values."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 __all__ = ["EarlyRefresh"]
 
 _WINDOW = 20.0
-"""Beyond so many costs before the end a hit refreshes once in e**20 times: never, that is."""
+"""The window in costs. A hit before it would refresh once in e**20 times, so practically never."""
 
 
 class EarlyRefresh:
-    """The refresh policy that computes a value anew before its end, each hit by chance (XFetch).
+    """The refresh policy that recomputes a value before its end, at a random hit (XFetch).
 
-    The chance grows towards the end, and with the measured cost: a value that takes a minute to
-    compute is refreshed minutes before its end, one that takes a millisecond just before it. Of
-    many callers and processes one is likely to be first, without any lock.
+    The probability grows towards the end, and with the measured cost: a value that takes a minute
+    to compute is refreshed minutes before its end, a value of a millisecond just before it. One of
+    many callers and processes is likely to be first, without any lock.
 
     Source: Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede Prevention",
     VLDB 2015.
 
     Args:
-        beta: Above 1.0 refreshes sooner, below later.
-        random: Gives a number from 0.0 to below 1.0; for tests.
+        beta: Above 1.0 refreshes earlier, below 1.0 later.
+        random: Returns a number from 0.0 to below 1.0; for tests.
 
     Raises:
         ValueError: `beta` is not a positive, finite number.
 
-    Thread-safe as far as `random` is, and the default is.
+    Thread-safe if `random` is; the default is.
     """
 
     def __init__(self, beta: float = 1.0, *, random: Callable[[], float] = random.random) -> None:
@@ -49,6 +49,6 @@ class EarlyRefresh:
         return min(lifetime_s, self.beta * cost_s * _WINDOW)
 
     def on_hit(self, hit: Hit) -> HitAction:
-        """Refresh if chance puts the end before now."""
+        """Refresh if the random lead reaches the end of the value."""
         ahead_s = -self.beta * hit.cost_s * math.log(1.0 - self._random())
         return HitAction(refresh=ahead_s >= hit.remaining_s)

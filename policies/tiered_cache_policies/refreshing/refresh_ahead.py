@@ -14,9 +14,9 @@ __all__ = ["RefreshAhead"]
 
 
 class RefreshAhead:
-    """The refresh policy that computes a value anew at the first hit in the last part of its life.
+    """The refresh policy that recomputes a value at the first hit in the last part of its lifetime.
 
-    What is in use never ends, and what is not is let go.
+    A value in use never expires; a value without hits does.
 
     Args:
         fraction: The part of the lifetime after which a hit refreshes, above 0.0 and below 1.0.
@@ -24,7 +24,7 @@ class RefreshAhead:
     Raises:
         ValueError: `fraction` is out of its range.
 
-    It has no state, so any number of threads and caches may share one.
+    Stateless: threads and caches may share one.
     """
 
     def __init__(self, fraction: float = 0.8) -> None:

@@ -1,4 +1,4 @@
-"""Lifetimes that begin anew with use."""
+"""Lifetimes that restart with use."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _KEPT = 0.875
 
 
 class Sliding:
-    """The refresh policy that gives a value its lifetime again when it is used.
+    """The refresh policy that restarts the lifetime of a value when it is used.
 
-    A value ends when it was not used for `ttl`, or for up to an eighth less: a renewal is a write
-    to every tier, so a hit within an eighth of `ttl` after the last makes none. The value itself
-    gets no younger; use it for what does not change. Give the cache the same `default_ttl`.
+    A value expires when it was not used for `ttl`, or up to an eighth earlier. A renewal is a write
+    to every tier, so a hit within an eighth of `ttl` after the last renewal makes none. The value is
+    not recomputed, so use this for values that don't change. Give the cache the same `default_ttl`.
 
     Args:
-        ttl: How long a value stays without being used.
+        ttl: How long a value stays without use.
 
     Raises:
         ValueError: `ttl` is not a duration above zero.
 
-    It has no state, so any number of threads and caches may share one.
+    Stateless: threads and caches may share one.
     """
 
     def __init__(self, ttl: Duration) -> None:
@@ -38,9 +38,9 @@ class Sliding:
             raise ValueError(msg)
 
     def window_s(self, lifetime_s: float, cost_s: float) -> float:
-        """All but an eighth of the time without use."""
+        """All but the first eighth of the lifetime."""
         return self.ttl_s * _KEPT
 
     def on_hit(self, hit: Hit) -> HitAction:
-        """Renew, unless that was done within the last eighth."""
+        """Renew, unless the last renewal is less than an eighth of `ttl` ago."""
         return HitAction(renew_s=self.ttl_s if hit.remaining_s <= self.ttl_s * _KEPT else 0.0)

@@ -1,1 +1,1 @@
-"""How much is counted. One policy a file."""
+"""Statistics policies: how much is counted."""

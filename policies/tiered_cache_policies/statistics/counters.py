@@ -1,4 +1,4 @@
-"""Count everything."""
+"""Count every operation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Counters"]
 class Counters:
     """The statistics policy that counts every operation, exactly, also under threads.
 
-    A hit in memory costs one C call for it, an operation on another tier a lock. It has no state, so
+    It adds one C call to a hit in memory, and a lock to an operation on another tier. Stateless:
     caches may share one.
     """
 

@@ -1,4 +1,4 @@
-"""Count everything, and how long it took."""
+"""Count every operation and its duration."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ __all__ = ["Histograms"]
 
 
 class Histograms:
-    """The statistics policy that counts every operation and keeps the distribution of its times.
+    """The statistics policy that counts every operation and keeps the distribution of durations.
 
-    For each tier the reads and the writes that call it go into a `LatencyHistogram`, so that there
-    are medians and percentiles. A hit in memory that is inlined is counted but not timed. It costs
-    about a microsecond more for each call of a tier. It has no state, so caches may share one.
+    Each tier has a `LatencyHistogram` of its reads and one of its writes, with medians and
+    percentiles. An inlined hit in memory is counted but not timed. The policy adds about a
+    microsecond to each call of a tier. Stateless: caches may share one.
     """
 
     one_in = 1

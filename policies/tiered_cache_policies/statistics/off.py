@@ -8,8 +8,8 @@ __all__ = ["Off"]
 class Off:
     """The statistics policy that counts nothing.
 
-    Snapshots then say `counted=False`, and their numbers mean nothing but how full the tiers are.
-    It has no state, so caches may share one.
+    Snapshots then have `counted=False`. Of their numbers only the fill of the tiers is meaningful.
+    Stateless: caches may share one.
     """
 
     one_in = 0

@@ -1,4 +1,4 @@
-"""Count some for all."""
+"""Count a sample of the operations."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ __all__ = ["Sampled"]
 
 
 class Sampled:
-    """The statistics policy that counts a share of the operations, each for as many as it stands for.
+    """The statistics policy that counts a random sample of the operations, each with its weight.
 
-    Of the calls of a tier one in `1 / rate` is counted, chosen by chance, with that weight: so the
-    numbers still add up, and are right on average. What costs a C call only is counted all the
-    same: inlined hits, and the cache's own hits and misses.
+    One in `1 / rate` calls of a tier is counted, with that weight. So the numbers still add up, and
+    are right on average. Inlined hits, and the cache's own hits and misses, are always counted:
+    they cost one C call only.
 
     Args:
-        rate: The share, above 0.0 and at most 1.0; it is rounded to one in a whole number.
+        rate: The share of counted calls, above 0.0 and at most 1.0; rounded to one in a whole
+            number.
 
     Raises:
         ValueError: `rate` is out of its range.
 
-    It has no state but its rate, so caches may share one.
+    Stateless: caches may share one.
     """
 
     latencies = False

@@ -1,1 +1,1 @@
-"""Which tiers a write goes to, and in which order. One rule a file."""
+"""Write policies: which tiers a write goes to, in which order, now or later."""

@@ -1,4 +1,4 @@
-"""Write the lowest tier only."""
+"""Write to the lowest tier only."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ __all__ = ["WriteAround"]
 
 
 class WriteAround:
-    """The write policy that writes the lowest tier now and leaves the faster ones out.
+    """The write policy that writes to the lowest tier only.
 
-    What the faster tiers held for the key is deleted; they get the value when it is read again,
-    as the promotion policy says. Right for values that are seldom read soon after they were
-    written: they push nothing else out. It has no state, so any number of threads and caches may
-    share one.
+    Entries of the key in faster tiers are deleted. A later read brings the value back into them, if
+    the promotion policy agrees. It suits values that are seldom read soon after the write, because
+    they displace no other entry. Stateless: threads and caches may share one.
     """
 
     def plan(self, request: WriteRequest, tiers: Sequence[TierFacts]) -> WritePlan:

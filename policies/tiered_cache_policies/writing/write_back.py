@@ -1,4 +1,4 @@
-"""Write-back: the fast tiers now, the slow ones later, many keys in one go."""
+"""Write-back: to the fast tiers now, to the slow ones later, many keys at once."""
 
 from __future__ import annotations
 
@@ -17,28 +17,27 @@ __all__ = ["WriteBack"]
 
 
 class WriteBack:
-    """The write policy that acknowledges a write at a durability level and does the rest later.
+    """The write policy that acknowledges a write at a durability level and queues the rest.
 
-    - `"memory"`: the write is in the tiers of this process. What waits is lost if it is killed.
-    - `"disk"`: it is in the host's tiers as well, and what waits for the tiers that hosts share is
+    - `"memory"`: the write is in the tiers of this process. A kill loses the queued writes.
+    - `"disk"`: the write is in the host's tiers as well. Queued writes to tiers that hosts share are
       in a journal on disk, which the next process takes over.
-    - `"remote"`, for single calls: it is in every tier, as with write-through.
+    - `"remote"`, for single calls: the write is in every tier, as with write-through.
 
-    A queue takes what is to be written later: of several writes of a key only the last is written.
-    Other processes see a queued write when it is flushed. Computed values are queued without a
-    journal: they can be computed again.
+    Of several queued writes of a key only the last is written. Other processes see a queued write
+    after its flush. Computed values are queued without a journal, because they can be recomputed.
 
     Args:
         durability: `"memory"` or `"disk"`.
-        flush_interval: How long a key must not have been written again before it is flushed.
-        max_batch: The most keys that one flush writes.
-        max_pending: The most keys that wait. A writer of one more waits for room.
-        max_delay: After how long a key is flushed even if it keeps being written.
+        flush_interval: The time without another write of a key before the key is flushed.
+        max_batch: The most keys in one flush.
+        max_pending: The most keys in the queue. The writer of one more waits for room.
+        max_delay: The time after which a key is flushed even if its writes continue.
 
     Raises:
-        ValueError: An option has a value that is not allowed; the message says which are.
+        ValueError: An option is out of range. The message names the allowed values.
 
-    It has no state but its options, so any number of threads and caches may share one.
+    Stateless: threads and caches may share one.
     """
 
     def __init__(
@@ -66,13 +65,13 @@ class WriteBack:
         self.limits = QueueLimits(quiet_s, delay_s, max_batch, max_pending)
 
     def plan(self, request: WriteRequest, tiers: Sequence[TierFacts]) -> WritePlan:
-        """What the durability demands now, the lowest tier first; the other tiers later."""
+        """The levels that the durability needs now, lowest tier first; the others later."""
         return _plan(request.durability or self.durability, request.computed, tuple(tiers))
 
 
 @lru_cache(maxsize=128)
 def _plan(durability: Durability, computed: bool, tiers: tuple[TierFacts, ...]) -> WritePlan:
-    """Remembered, because there are few stacks, and many writes to each."""
+    """The plan, cached because there are few stacks and many writes to each."""
     if durability is Durability.REMOTE:
         return WritePlan(tuple(tier.level for tier in reversed(tiers)))
     on_disk = durability is Durability.DISK

@@ -1,4 +1,4 @@
-"""Write every tier before the call returns."""
+"""Write to every tier before the call returns."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["WriteThrough"]
 
 
 class WriteThrough:
-    """The write policy that writes every tier now, the lowest first.
+    """The write policy that writes to every tier now, lowest first.
 
-    When a faster tier holds the value, each slower one does, unless it failed: a process that
-    dies in between leaves no value that only it could see. The caller waits for every tier. It
-    has no state, so any number of threads and caches may share one.
+    A value in a faster tier is then in each slower tier too, unless a tier failed. So a process that
+    dies during the write leaves no value that only it could see. The caller waits for every tier.
+    Stateless: threads and caches may share one.
     """
 
     def plan(self, request: WriteRequest, tiers: Sequence[TierFacts]) -> WritePlan:

@@ -21,7 +21,7 @@ from tiered_cache.stats.curves.shards import DIGEST_MASK
 from tiered_cache.stats.snapshot.cache_stats import CacheStats
 from tiered_cache.stats.snapshot.group_stats import FunctionStats, NamespaceStats
 from tiered_cache.stats.snapshot.tier_stats import TierStats
-from tiered_cache_policies.statistics.histogram import LatencyHistogram
+from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

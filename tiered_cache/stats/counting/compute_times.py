@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tiered_cache_policies.statistics.histogram import LatencyHistogram
+from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 __all__ = ["ComputeTimes"]
 

@@ -12,7 +12,7 @@ import msgspec
 from tiered_cache.stats.snapshot.cache_stats import CacheStats
 from tiered_cache.stats.snapshot.merge import trimmed
 from tiered_cache.stats.snapshot.tier_stats import CURVE_SIZES
-from tiered_cache_policies.statistics.histogram import LatencyHistogram
+from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 __all__ = [
     "ProcessReport",

@@ -36,7 +36,7 @@ from tiered_cache.stats.snapshot.gauges import all_true, largest, total
 from tiered_cache.stats.snapshot.group_stats import FunctionStats, GroupStats, NamespaceStats
 from tiered_cache.stats.snapshot.table import html_table, text_table
 from tiered_cache.stats.snapshot.tier_stats import TierStats
-from tiered_cache_policies.statistics.histogram import LatencyHistogram
+from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 if TYPE_CHECKING:
     import os

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tiered_cache_policies.statistics.histogram import LatencyHistogram
+    from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 __all__ = ["counter", "counters", "durations", "gauge", "gauges", "less", "percentiles", "summed"]
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from tiered_cache.stats.snapshot.fields import counter, durations, less, percentiles
-from tiered_cache_policies.statistics.histogram import LatencyHistogram
+from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 __all__ = ["OTHERS", "FunctionStats", "GroupStats", "NamespaceStats"]
 

@@ -9,7 +9,7 @@ from tiered_cache.contracts.change_log import Lag
 from tiered_cache.stats.snapshot.breaker_change import BreakerChange
 from tiered_cache.stats.snapshot.fields import counter, durations, gauge, less, percentiles
 from tiered_cache.stats.snapshot.gauges import all_true, any_of, furthest, latest, total, worst
-from tiered_cache_policies.statistics.histogram import LatencyHistogram
+from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 __all__ = ["CURVE_SIZES", "TierStats"]
 

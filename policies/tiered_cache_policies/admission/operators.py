@@ -1,4 +1,4 @@
-"""Admission rules made of others: `MinCost("50ms") & ~MaxBytes("8MB")`."""
+"""The operators on admission policies: `MinCost("50ms") & ~MaxBytes("8MB")`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["AllOf", "AnyOf", "Combining", "Not"]
 
 
 class Combining:
-    """Gives an admission policy the operators `&`, `|` and `~`; inherit it to have them."""
+    """The base class that gives an admission policy the operators `&`, `|` and `~`."""
 
     def __and__(self: AdmissionPolicy, other: AdmissionPolicy) -> AllOf:
         return AllOf(self, other)
@@ -24,48 +24,48 @@ class Combining:
 
 
 class AllOf(Combining):
-    """The admission policy that admits what each of `rules` does; `a & b`.
+    """The admission policy that admits a value if all of `rules` do; `a & b`.
 
-    Every rule is asked, also after one said no: rules that count what they see must see it all.
+    It asks every rule, even after a refusal: a rule that counts keys must see all of them.
     """
 
     def __init__(self, *rules: AdmissionPolicy) -> None:
         self.rules = tuple(_checked(rule) for rule in rules)
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
-        """Whether no rule says no."""
+        """Whether every rule admits it."""
         answers = [rule.admit(candidate, into) for rule in self.rules]
         return all(answers)
 
 
 class AnyOf(Combining):
-    """The admission policy that admits what at least one of `rules` does; `a | b`.
+    """The admission policy that admits a value if at least one of `rules` does; `a | b`.
 
-    Every rule is asked, as in `AllOf`.
+    It asks every rule, as `AllOf` does.
     """
 
     def __init__(self, *rules: AdmissionPolicy) -> None:
         self.rules = tuple(_checked(rule) for rule in rules)
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
-        """Whether some rule says yes."""
+        """Whether a rule admits it."""
         answers = [rule.admit(candidate, into) for rule in self.rules]
         return any(answers)
 
 
 class Not(Combining):
-    """The admission policy that admits what `rule` does not; `~a`."""
+    """The admission policy that admits a value if `rule` does not; `~a`."""
 
     def __init__(self, rule: AdmissionPolicy) -> None:
         self.rule = _checked(rule)
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
-        """Whether the rule says no."""
+        """Whether the rule refuses it."""
         return not self.rule.admit(candidate, into)
 
 
 def _checked(rule: AdmissionPolicy) -> AdmissionPolicy:
     if isinstance(rule, type) or not callable(getattr(rule, "admit", None)):
-        msg = f"{rule!r} is no admission policy: combine objects with an admit(), such as MaxBytes('8MB')"
+        msg = f"{rule!r} is not an admission policy: combine objects with an admit(), such as MaxBytes('8MB')"
         raise ValueError(msg)
     return rule

@@ -1,4 +1,4 @@
-"""Counting how often something was seen of late, in bounded memory."""
+"""Counts of recent occurrences of keys, in bounded memory."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ __all__ = ["RecentCounts"]
 
 
 class RecentCounts:
-    """How often each of the last keys was seen, about.
+    """Approximate counts of the most recent keys.
 
-    Two generations of counts: when the younger one holds half of `max_keys`, it becomes the older
-    one and what that held is forgotten. So a key is remembered for between a half and all of
-    `max_keys` different ones. Of a key only its hash is kept; two keys that share it, one pair in
-    2**60 or so, share their count.
+    There are two generations of counts. When the younger one holds half of `max_keys`, it replaces
+    the older one. So a key is remembered until between half and all of `max_keys` other keys came.
+    Only the hash of a key is kept; two keys with the same hash, about one pair in 2**60, share a
+    count.
 
-    Several threads may count at once; counts of the same key at the same instant may come out one
-    too low.
+    Several threads may count at once. Two counts of one key at the same instant may become one.
 
     Args:
-        max_keys: How many keys are remembered at most.
+        max_keys: The most keys to remember.
     """
 
     def __init__(self, max_keys: int) -> None:
@@ -29,7 +28,7 @@ class RecentCounts:
         return len(self._younger) + len(self._older)
 
     def see(self, key: object) -> int:
-        """Count `key` once more; how often it was seen, this time included. O(1)."""
+        """Count `key` once more and return its count. O(1)."""
         name = hash(key)
         younger = self._younger
         count = younger.get(name, 0) or self._older.get(name, 0)
@@ -39,6 +38,6 @@ class RecentCounts:
         return count
 
     def forget(self, key: object) -> None:
-        """Begin anew with `key`."""
+        """Reset the count of `key` to zero."""
         self._younger.pop(hash(key), None)
         self._older.pop(hash(key), None)

@@ -1,4 +1,4 @@
-"""Durations in buckets of a bounded relative width."""
+"""A histogram of durations, with buckets of a bounded relative width."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ __all__ = ["LatencyHistogram"]
 _BITS = 5
 _EXACT = 1 << _BITS
 _LONGEST_NS = (1 << 42) - 1
-"""Some 73 minutes; what takes longer counts as that."""
+"""About 73 minutes. A longer duration counts as this one."""
 
 
 class LatencyHistogram:
-    """Counts durations, and says which were usual: quantiles with a relative error of at most 1/64.
+    """Counts durations in buckets. Its quantiles have a relative error of at most 1/64.
 
     Buckets are log-linear: 32 of equal width for each power of two of nanoseconds, at most 1,216 in
-    all, of which only those in use take memory. Histograms subtract and add up, bucket by bucket.
+    all. Only buckets in use take memory. Histograms can be added and subtracted, bucket by bucket.
 
     Source: the HdrHistogram of G. Tene (hdrhistogram.org).
 
-    Not safe for several threads that record at once; one that is recorded into no more may be read
-    from any.
+    Only one thread may record at a time. A histogram that is no longer recorded into may be read
+    from any thread.
 
     Args:
-        buckets: Counts by the number of their bucket.
+        buckets: The counts by the number of their bucket.
     """
 
     __slots__ = ("_buckets",)
@@ -36,7 +36,7 @@ class LatencyHistogram:
         self._buckets = dict(buckets or {})
 
     def record(self, seconds: float, times: int = 1) -> None:
-        """Count a duration."""
+        """Count a duration, `times` times."""
         nanoseconds = min(max(int(seconds * 1e9), 0), _LONGEST_NS)
         shift = max(0, nanoseconds.bit_length() - _BITS - 1)
         bucket = (shift << _BITS) + (nanoseconds >> shift)
@@ -44,11 +44,11 @@ class LatencyHistogram:
 
     @property
     def count(self) -> int:
-        """How many durations were counted."""
+        """The number of counted durations."""
         return sum(self._buckets.values())
 
     def quantile(self, share: float) -> float | None:
-        """The seconds that `share` of the durations did not exceed; `None` if there are none.
+        """The seconds that `share` of the durations did not exceed; `None` for an empty histogram.
 
         Args:
             share: From 0.0 to 1.0; 0.5 is the median.
@@ -65,7 +65,7 @@ class LatencyHistogram:
         return None
 
     def copy(self) -> LatencyHistogram:
-        """One of its own with the same counts."""
+        """A separate histogram with the same counts."""
         return LatencyHistogram(self._buckets)
 
     def to_dict(self) -> dict[str, float | int | None]:
@@ -79,16 +79,16 @@ class LatencyHistogram:
 
     @property
     def buckets(self) -> dict[int, int]:
-        """The counts by the number of their bucket: what it can be made of again."""
+        """The counts by the number of their bucket, as the constructor takes them."""
         return dict(self._buckets)
 
     def durations(self) -> Iterator[tuple[float, int]]:
-        """The seconds that each bucket in use stands for, ascending, and how many it counted."""
+        """The seconds in the middle of each bucket in use, ascending, with its count."""
         for bucket in sorted(self._buckets):
             yield _middle_s(bucket), self._buckets[bucket]
 
     def plus(self, others: Iterable[LatencyHistogram]) -> LatencyHistogram:
-        """All together, of many processes say."""
+        """The sum of this histogram and `others`, for example of many processes."""
         together = dict(self._buckets)
         for each in others:
             for bucket, count in each.buckets.items():
@@ -96,7 +96,7 @@ class LatencyHistogram:
         return LatencyHistogram(together)
 
     def __sub__(self, earlier: LatencyHistogram) -> LatencyHistogram:
-        """What was counted since `earlier`, an older copy of the same histogram."""
+        """The counts since `earlier`, an older copy of the same histogram."""
         left = {
             bucket: count - earlier._buckets.get(bucket, 0)
             for bucket, count in self._buckets.items()
@@ -104,13 +104,13 @@ class LatencyHistogram:
         return LatencyHistogram({bucket: count for bucket, count in left.items() if count})
 
     def __add__(self, other: LatencyHistogram) -> LatencyHistogram:
-        """Both together, of two processes say."""
+        """The sum of both."""
         return self.plus([other])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LatencyHistogram) and self._buckets == other._buckets
 
-    __hash__ = None  # type: ignore[assignment] # it changes
+    __hash__ = None  # type: ignore[assignment] # it is mutable
 
     def __len__(self) -> int:
         return len(self._buckets)
