@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 DEADLINE_S = 0.5
 PATIENT_S = 20.0
+START_SERVER = "start a server there, correct the URL (redis_url) or use another backend"
+CHECK_LOGIN = "check the user, password and database in the URL (redis_url)"
 GENEROUS_S = 30.0
 """Far above the deadline, for a busy machine; far below the minute that redis-py would take."""
 
@@ -390,16 +392,17 @@ def test_a_strict_cache_closes_without_its_server(server: ValkeyServer, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "told", "remedy"),
     [
-        ("redis://127.0.0.1:1/0", "127.0.0.1:1"),
-        ("unix:///nowhere/at/all.sock", "/nowhere/at/all.sock"),
-        ("rediss://127.0.0.1:{port}/0", "127.0.0.1:{port}"),
-        ("redis://127.0.0.1:{port}/4711", "DB index"),
+        ("redis://127.0.0.1:1/0", "127.0.0.1:1", START_SERVER),
+        ("redis://:secret@no-such-host.invalid/0", "no-such-host.invalid:6379", START_SERVER),
+        ("unix:///nowhere/at/all.sock", "/nowhere/at/all.sock", START_SERVER),
+        ("rediss://127.0.0.1:{port}/0", "127.0.0.1:{port}", START_SERVER),
+        ("redis://127.0.0.1:{port}/4711", "DB index", CHECK_LOGIN),
     ],
 )
 def test_a_redis_that_cannot_be_used_is_a_clear_error_where_it_is_the_only_tier(
-    url: str, told: str, server: ValkeyServer
+    url: str, told: str, remedy: str, server: ValkeyServer
 ) -> None:
     port = server.url.rsplit(":", 1)[1].split("/")[0]
     started = time.monotonic()
@@ -407,6 +410,8 @@ def test_a_redis_that_cannot_be_used_is_a_clear_error_where_it_is_the_only_tier(
         TieredCache([RedisTier(url.format(port=port), timeout="1s")])
     assert time.monotonic() - started < GENEROUS_S
     assert told.format(port=port) in str(caught.value)
+    assert remedy in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.proves("law-1/no-secrets-logged")
@@ -418,6 +423,7 @@ def test_a_wrong_password_is_told_without_it() -> None:
         wrong = server.url.replace("right-secret", "wrong-secret")
         with pytest.raises(TierUnavailableError, match=r"(?i)password") as caught:
             TieredCache([patient_redis(wrong)])
+        assert CHECK_LOGIN in str(caught.value)
         assert "-secret" not in str(caught.value)
         assert "-secret" not in repr(caught.value.__cause__)
 

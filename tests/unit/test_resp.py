@@ -1,16 +1,20 @@
-"""Replies of a Redis server, read from what has arrived."""
+"""The parser of the replies of a Redis server."""
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis._parsers import _AsyncRESP2Parser, _AsyncRESP3Parser, _RESP2Parser, _RESP3Parser
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse, NoScriptError, ResponseError
 
+from tiered_cache.tiers.redis._async_server import AsyncServerConnections
 from tiered_cache.tiers.redis._resp import ReplyParser
+from tiered_cache.tiers.redis._server import ServerConnections
 
 REPLIES: list[tuple[bytes, Any]] = [
     (b"+OK\r\n", b"OK"),
@@ -141,3 +145,40 @@ def test_what_nobody_asked_for_may_be_of_any_shape(data: bytes) -> None:
     parser = ReplyParser(1)
     assert parser.feed(data)
     assert parser.replies == [5]
+
+
+@pytest.mark.parametrize("kind", [b"*", b"~", b"%", b">", b"$"])
+def test_law_10_an_announced_length_takes_no_memory(kind: bytes) -> None:
+    """hiredis allocates 8 GB for these 13 bytes, and one garbage collection of them takes seconds."""
+    tracemalloc.start()
+    try:
+        parser = ReplyParser(1)
+        assert not parser.feed(kind + b"1000000000\r\n")
+        assert tracemalloc.get_traced_memory()[1] < 10_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", [b":", b"(", b"$", b"*", b","])
+def test_law_10_a_number_of_many_digits_is_an_error(kind: bytes) -> None:
+    with pytest.raises((InvalidResponse, ValueError)):
+        ReplyParser(1).feed(kind + b"9" * 10_000_000 + b"e\r\n")
+
+
+def test_law_9_the_key_of_a_map_may_be_unusable() -> None:
+    with pytest.raises(TypeError, match="unhashable"):
+        ReplyParser(1).feed(b"%1\r\n*0\r\n:1\r\n")
+
+
+def test_law_9_the_handshake_is_not_parsed_by_hiredis_where_it_is_installed() -> None:
+    """redis-py reads replies to its own commands; hiredis would break the bounds of this parser."""
+    pool = ServerConnections(
+        "redis://localhost", timeout_s=1.0, connect_timeout_s=1.0, max_connections=1
+    )
+    loop_pool = AsyncServerConnections(pool)
+    for each, kinds in (
+        (pool, (_RESP2Parser, _RESP3Parser)),
+        (loop_pool, (_AsyncRESP2Parser, _AsyncRESP3Parser)),
+    ):
+        connection = each._connection_class(**each._options)
+        assert isinstance(connection._parser, kinds)

@@ -90,7 +90,7 @@ class RedisBoard:
     """
 
     def __init__(
-        self, call_all: Callable[[str, str, Sequence[Command], float], list[Any]], tier: str
+        self, call_all: Callable[[str, str | None, Sequence[Command], float], list[Any]], tier: str
     ) -> None:
         self._call_all = call_all
         self._tier = tier
@@ -101,7 +101,7 @@ class RedisBoard:
         self._key = key
 
     def _call(self, operation: str, script: Script, arguments: Sequence[object]) -> Any:
-        (reply,) = self._call_all(operation, "", [script.call([self._key], arguments)], 0.0)
+        (reply,) = self._call_all(operation, None, [script.call([self._key], arguments)], 0.0)
         return reply
 
     def put(self, name: str, data: bytes, lifetime_s: float, *, new: bool = False) -> bool:
@@ -148,4 +148,4 @@ class RedisBoard:
     def remove(self, names: Sequence[str]) -> None:
         """Remove notices."""
         if names:
-            self._call_all("remove_notices", "", [("HDEL", self._key, *names)], 0.0)
+            self._call_all("remove_notices", None, [("HDEL", self._key, *names)], 0.0)

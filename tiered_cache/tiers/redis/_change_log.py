@@ -80,23 +80,23 @@ class RedisLog:
         """Read the generation; create one if there is none."""
         key = self.generation_key
         create = ("SET", key, secrets.token_hex(8), "NX")
-        _, generation = yield from self._call_all("generation", "", [create, ("GET", key)])
+        _, generation = yield from self._call_all("generation", None, [create, ("GET", key)])
         self.generation = generation if isinstance(generation, bytes) else b""
 
     def _send(self, operation: str, commands: Sequence[Command], extra_s: float = 0.0) -> list[Any]:
-        replies: list[Any] = self._run(self._call_all(operation, "", commands, extra_s))
+        replies: list[Any] = self._run(self._call_all(operation, None, commands, extra_s))
         return replies
 
     def begin_clear(self, origin: str, prefix: str) -> Steps[None]:
         """Refuse fills that began before now, and log that keys with `prefix` change."""
         generation = secrets.token_hex(8)
         renew = ("SET", self.generation_key, generation)
-        yield from self._call_all("clear", "", [renew, *self._log_prefix(origin, prefix)])
+        yield from self._call_all("clear", None, [renew, *self._log_prefix(origin, prefix)])
         self.generation = generation.encode()
 
     def end_clear(self, origin: str, prefix: str) -> Steps[None]:
         """Log the change once more: other processes may have read keys during the clear."""
-        yield from self._call_all("clear", "", self._log_prefix(origin, prefix))
+        yield from self._call_all("clear", None, self._log_prefix(origin, prefix))
 
     def _log_prefix(self, origin: str, prefix: str) -> list[Command]:
         return self._add(origin, *pack([prefix], are_prefixes=True))

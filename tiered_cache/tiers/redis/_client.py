@@ -74,7 +74,7 @@ class RedisClient:
         return self.check(reply, operation, key)
 
     def call_all(
-        self, operation: str, key: str, commands: Sequence[Command], extra_s: float = 0.0
+        self, operation: str, key: str | None, commands: Sequence[Command], extra_s: float = 0.0
     ) -> Steps[list[Any]]:
         """The replies to several commands."""
         replies = yield from self.send(operation, key, commands, extra_s)

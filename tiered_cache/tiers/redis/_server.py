@@ -20,7 +20,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from tiered_cache._process.fork import call_in_child
-from tiered_cache.errors import TierTimeoutError, TierUnavailableError
+from tiered_cache.errors import TierError, TierTimeoutError, TierUnavailableError
 from tiered_cache.tiers.redis._commands import pack_commands
 from tiered_cache.tiers.redis._resp import ReplyParser
 from tiered_cache.tiers.redis._socket import deadline_connection
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["ServerConnections"]
 
 _CHECK_LOGIN = "; check the user, password and database in the URL (redis_url)"
-_START_SERVER = "; start a Redis server there, correct the URL (redis_url) or use another backend"
+_START_SERVER = "; start a server there, correct the URL (redis_url) or use another backend"
 
 
 class ServerConnections:
@@ -178,7 +178,7 @@ class ServerConnections:
             return TierTimeoutError(msg + remedy)
         if isinstance(error, RedisError | OSError):
             # redis-py's messages name addresses, users and commands, never passwords.
-            msg = f"{self.address}: {str(error) or type(error).__name__}"
+            msg = f"{self.address}: {str(error).rstrip('.') or type(error).__name__}"
         else:
             msg = f"{self.address} does not answer in the Redis protocol ({type(error).__name__})"
         return TierUnavailableError(msg + remedy)
@@ -187,7 +187,14 @@ class ServerConnections:
         """The exception of this package for one that connecting raised, with a remedy."""
         if isinstance(error, AuthenticationError | ResponseError):
             return self.to_tier_error(error, _CHECK_LOGIN)
-        return self.to_tier_error(error, _START_SERVER if _is_unreachable(error) else "")
+        if isinstance(error, RedisTimeoutError | TimeoutError):
+            return self.to_tier_error(error, _START_SERVER)
+        # redis-py raises its own exception while it handles the system's.
+        cause = error if isinstance(error, OSError) else error.__context__
+        if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError | TierError):
+            reason = cause.strerror or cause
+            return TierUnavailableError(f"can't connect to {self.address}: {reason}{_START_SERVER}")
+        return self.to_tier_error(error)
 
     def use_slot_of(self, name: bytes) -> None:
         """Do nothing: a single server has every slot."""
@@ -199,12 +206,3 @@ class ServerConnections:
     def close(self) -> None:
         """Close the idle connections. One in use stays open, and idle once it is returned."""
         self._drop_idle()
-
-
-def _is_unreachable(error: Exception) -> bool:
-    """Whether the server did not answer at all, as opposed to refusing the connection."""
-    if isinstance(error, RedisTimeoutError | TimeoutError):
-        return True
-    # redis-py raises its own exception while it handles the system's.
-    cause = error if isinstance(error, OSError) else error.__context__
-    return isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError | TierUnavailableError)
