@@ -18,10 +18,16 @@ from tiered_cache._engine.state.breaker import BreakerState
 from tiered_cache._engine.workers.flusher import Flusher
 from tiered_cache._engine.workers.refresher import Refresher, recomputing, report_failure
 from tiered_cache._process.fork import call_in_child, fork_safe_lock
+from tiered_cache._process.user_directory import user_directory
 from tiered_cache.contracts import DurableTier, LiveTier, Reach
 from tiered_cache.contracts.boards import BoardTier
 from tiered_cache.contracts.tracer import Tell, Tracer, begun
-from tiered_cache.errors import CacheClosedError, ConfigurationError, TierUnavailableError
+from tiered_cache.errors import (
+    CacheClosedError,
+    ConfigurationError,
+    JournalError,
+    TierUnavailableError,
+)
 from tiered_cache.stats.counting.cache_counters import CacheCounters, TierCounters
 from tiered_cache.stats.counting.tally import Tally
 from tiered_cache.stats.curves.curves import size_in_entries
@@ -108,7 +114,8 @@ class Core:
         self.stack.refresh_many = self._recompute_many
         if self.stack.queues_writes:
             self.stack.wake = self._flusher.wake
-            if journal_directory(tiers, options.namespace).is_dir():
+            journal = journal_directory(tiers, options.namespace)
+            if journal is not None and journal.is_dir():
                 self._flusher.adopt()
 
     def _outlets(self) -> Iterator[Outlet]:
@@ -139,7 +146,14 @@ class Core:
             from tiered_cache.journal import DiskJournal
 
             tiers = [level.tier for level in self.stack.levels]
-            made = DiskJournal(journal_directory(tiers, self.stack.options.namespace))
+            directory = journal_directory(tiers, self.stack.options.namespace)
+            if directory is None:
+                msg = (
+                    "No directory was found for the journal of writes: add a disk tier with a path "
+                    "(setting disk.path), or set the home directory (HOME)"
+                )
+                raise JournalError(msg)
+            made = DiskJournal(directory)
             with self._lock:
                 # Of two that come at once one is never used, and so opens nothing.
                 self._journal_made = self._journal_made or made
@@ -551,14 +565,16 @@ def _behind_s(tiers: Sequence[TierStats]) -> list[float]:
     return [lag.behind_s for lag in lags if lag.behind_s is not None]
 
 
-def journal_directory(tiers: Sequence[Tier], namespace: str) -> Path:
-    """Where queued writes are journaled: beside the tier on disk, or in the user's state directory."""
+def journal_directory(tiers: Sequence[Tier], namespace: str) -> Path | None:
+    """The journal's directory: beside the disk tier, or else below the user's state directory.
+
+    `None` if there is no disk tier and no home directory was found.
+    """
     for tier in tiers:
         if isinstance(tier, DurableTier):
             return tier.journal_directory
-    import platformdirs
-
-    return platformdirs.user_state_path("tiered-cache") / "journal" / namespace
+    state = user_directory("state")
+    return None if state is None else state / "journal" / namespace
 
 
 def _take(tiers: Sequence[Tier]) -> None:

@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from tiered_cache._process.user_directory import user_directory
 from tiered_cache.codec.signing import SigningKey
 from tiered_cache.errors import ConfigurationError
 
@@ -19,10 +20,18 @@ def default_host_key_path() -> Path:
 
     Write access to a cache directory must not suffice to replace the key: the key decides which of
     its records are unpickled.
-    """
-    import platformdirs  # imported here because few programs need the default path
 
-    return Path(platformdirs.user_data_dir("tiered-cache", appauthor=False)) / "host.key"
+    Raises:
+        ConfigurationError: No home directory was found.
+    """
+    directory = user_directory("data")
+    if directory is None:
+        msg = (
+            "No home directory was found for the host key: set a signing key (setting signing_key, "
+            "TIERED_CACHE_SIGNING_KEY)"
+        )
+        raise ConfigurationError(msg)
+    return directory / "host.key"
 
 
 def host_key(path: Path) -> SigningKey:
