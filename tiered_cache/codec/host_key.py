@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tiered_cache._process.user_directory import user_directory
 from tiered_cache.codec.signing import SigningKey
 from tiered_cache.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["HOST_KEY_BYTES", "default_host_key_path", "host_key", "read_host_key"]
 
