@@ -113,7 +113,7 @@ def test_a_mistake_in_the_settings() -> None:
 @pytest.mark.proves("diagnosis/output")
 def test_a_tier_that_is_away() -> None:
     done = run(code=4, TIERED_CACHE_REDIS_URL="redis://:hunter2@127.0.0.1:1/0")
-    assert "problem  redis connection: nobody listens there" in done.stdout
+    assert "problem  redis connection: no server listens at this address" in done.stdout
     assert "to do: start the server" in done.stdout
     assert done.stderr == ""  # what the probes ran into is told once
     assert "hunter2" not in done.stdout
@@ -127,7 +127,7 @@ def test_anything_else_that_is_wrong(isolated_home: Path) -> None:
     directory = isolated_home / "cache" / "tiered-cache" / ".journal" / "default"
     journal = DiskJournal(directory)
     journal.park(journal.write("key", b"record", 1.0, frozenset({"disk"})), "too large")
-    assert "problem  journal: given up: 1 writes" in run(code=1).stdout
+    assert "problem  journal: parked writes: 1" in run(code=1).stdout
     journal.close()
 
 

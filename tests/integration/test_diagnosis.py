@@ -18,7 +18,7 @@ import pytest
 from tiered_cache import ConfigurationError
 from tiered_cache.config import build_stack, load_settings
 from tiered_cache.diagnosis import Check, Verdict, diagnose
-from tiered_cache.diagnosis.disk_checks import file_system
+from tiered_cache.diagnosis.file_systems import file_system
 from tiered_cache.journal import DiskJournal
 from tiered_cache.testing import wait_until
 
@@ -218,7 +218,7 @@ def test_a_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
         connection.execute("INSERT INTO Settings VALUES ('disk_pickle_protocol_of_mine', 1)")
     content = database(tmp_path).read_bytes()
     checks = on(tmp_path)
-    assert "of somebody else" in checks["disk", "database"].finding
+    assert "of another program" in checks["disk", "database"].finding
     assert checks["disk", "database"].advice
     assert database(tmp_path).read_bytes() == content
 
@@ -270,7 +270,7 @@ def test_a_disk_that_is_nearly_full(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     checks = on(tmp_path)
     assert problems(checks) == [("disk", "space")]
-    assert "1 MiB are free" in checks["disk", "space"].finding
+    assert "the disk has 1 MiB free" in checks["disk", "space"].finding
 
 
 _MOUNTS = r"""
@@ -311,7 +311,7 @@ def test_a_network_file_system_is_no_place_for_a_database(
 ) -> None:
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"22 1 254:0 / / rw - {kind} somewhere rw\n")
-    monkeypatch.setattr("tiered_cache.diagnosis.disk_checks._MOUNTS", mounts)
+    monkeypatch.setattr("tiered_cache.diagnosis.file_systems._MOUNTS", mounts)
     assert on(tmp_path / "cache")["disk", "file system"].verdict is verdict
 
 
@@ -346,7 +346,7 @@ def test_writes_that_were_given_up(tmp_path: Path) -> None:
     checks = on(tmp_path)
     assert problems(checks) == [("journal", "journal")]
     assert (
-        checks["journal", "journal"].finding == "given up: 1 writes, the first because: too large"
+        checks["journal", "journal"].finding == "parked writes: 1, the first because of: too large"
     )
     journal.close()
 
@@ -363,7 +363,7 @@ def test_writes_that_dead_processes_left_are_told_and_left(tmp_path: Path) -> No
     for _ in range(2):
         check = on(tmp_path)["journal", "journal"]
         assert check.verdict is Verdict.ADVICE
-        assert "left by processes that died: 1 writes" in check.finding
+        assert "writes left by dead processes: 1" in check.finding
 
 
 def test_writes_of_a_process_that_runs_are_fine(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from redis import Redis
 from tests.patience import PATIENCE
 from tiered_cache.config import build_stack, load_settings
 from tiered_cache.diagnosis import Verdict, diagnose
-from tiered_cache.diagnosis.faults import COMMANDS
+from tiered_cache.diagnosis.redis_permissions import COMMANDS
 from tiered_cache.testing.valkey_cluster import port
 
 if TYPE_CHECKING:
@@ -67,4 +67,4 @@ def test_a_node_behind_a_plain_url(valkey_cluster: ValkeyCluster, namespace: str
 def test_a_server_that_is_no_cluster(valkey: Any, namespace: str, chaos_proxy: Any) -> None:
     proxy = chaos_proxy(valkey.url)
     (wrong,) = problems(proxy.url.replace("redis://", "redis+cluster://"), namespace).values()
-    assert wrong.finding.startswith("the server is no cluster")
+    assert wrong.finding.startswith("the server is not a cluster")

@@ -13,10 +13,9 @@ from redis import Redis
 
 from tests.patience import PATIENCE
 from tiered_cache.config import build_stack, load_settings
-from tiered_cache.diagnosis import Check, Verdict, diagnose
-from tiered_cache.diagnosis import tier_probes as probing
-from tiered_cache.diagnosis.faults import COMMANDS
-from tiered_cache.diagnosis.redis_checks import Facts, judge_version
+from tiered_cache.diagnosis import Check, Verdict, change_log_check, diagnose
+from tiered_cache.diagnosis.redis_info import RedisInfo, check_version
+from tiered_cache.diagnosis.redis_permissions import COMMANDS
 from tiered_cache.testing import ValkeyServer, wait_until
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def found(url: str, watcher: Any = None, **options: Any) -> Found:
 
 @pytest.fixture(autouse=True)
 def _changes_may_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probing, "_HEARD_S", 30.0)
+    monkeypatch.setattr(change_log_check, "_ARRIVAL_S", 30.0)
 
 
 def problems(checks: Found) -> list[tuple[str, str]]:
@@ -110,14 +109,14 @@ def _connection(checks: Found) -> Check:
 @pytest.mark.proves("diagnosis/server")
 def test_nobody_listens() -> None:
     check = _connection(found("redis://127.0.0.1:1/0"))
-    assert "nobody listens" in check.finding
+    assert "no server listens at this address" in check.finding
     assert "redis_url" in check.advice
 
 
 @pytest.mark.proves("diagnosis/server")
 def test_a_host_that_nobody_knows() -> None:
     check = _connection(found("redis://nobody.invalid:6379/0"))
-    assert "host name is not known" in check.finding
+    assert "host name can't be resolved" in check.finding
 
 
 @pytest.mark.proves("diagnosis/server")
@@ -142,7 +141,7 @@ def test_a_database_that_is_not_there(server: ValkeyServer) -> None:
 @pytest.mark.proves("diagnosis/server")
 def test_tls_to_a_server_without(server: ValkeyServer) -> None:
     check = _connection(found(server.url.replace("redis:", "rediss:"), redis=SOME_PATIENCE))
-    assert "does not speak TLS" in check.finding
+    assert "asks for TLS, but the server does not use it" in check.finding
     assert "write redis://" in check.advice
 
 
@@ -167,7 +166,7 @@ def test_no_tls_to_a_server_with_it() -> None:
         check = _connection(found(f"redis://127.0.0.1:{listener.getsockname()[1]}/0"))
         listener.shutdown(socket.SHUT_RDWR)
     serving.join(10)
-    assert "speaks TLS, and redis_url does not" in check.finding
+    assert "the server uses TLS, but redis_url does not" in check.finding
     assert "write rediss://" in check.advice
 
 
@@ -213,8 +212,8 @@ def test_a_replica_that_cannot_be_written(server: ValkeyServer) -> None:
         ("0", "noeviction", Verdict.ADVICE, "maxmemory is not set"),
         ("1gb", "allkeys-lru", Verdict.OK, "allkeys-lru"),
         ("1gb", "noeviction", Verdict.ADVICE, "refuses every write"),
-        ("1gb", "volatile-lru", Verdict.ADVICE, "leases and the marks of deletions"),
-        ("1gb", "allkeys-random", Verdict.ADVICE, "go as likely"),
+        ("1gb", "volatile-lru", Verdict.ADVICE, "leases and tombstones go before values"),
+        ("1gb", "allkeys-random", Verdict.ADVICE, "as likely as values that are never read"),
     ],
 )
 def test_what_a_full_server_would_do(
@@ -266,7 +265,7 @@ def test_a_user_who_may_not_do_what_is_needed(
         assert checks["redis", where].verdict is Verdict.SKIPPED
     else:
         assert ("redis", where) in problems(checks)
-        assert "does not let this user" in checks["redis", where].finding
+        assert "denies this user a command or a key" in checks["redis", where].finding
     assert "ACL SETUSER" in checks["redis", where].advice
 
 
@@ -307,8 +306,8 @@ def test_the_rights_that_are_asked_for_are_enough(server: ValkeyServer) -> None:
     ],
 )
 def test_a_server_that_is_too_old(version: str, verdict: Verdict) -> None:
-    facts = Facts.of(f"# Server\r\nredis_version:{version}\r\nredis_mode:standalone\r\n")
-    assert judge_version(facts).verdict is verdict
+    info = RedisInfo.parse(f"# Server\r\nredis_version:{version}\r\nredis_mode:standalone\r\n")
+    assert check_version(info).verdict is verdict
 
 
 @pytest.mark.proves("diagnosis/server-limits")
@@ -329,7 +328,7 @@ def test_a_clock_that_is_wrong(
     monkeypatch.setattr("tiered_cache.diagnosis.redis_checks.time", Skewed)
     check = found(redis_url)["redis", "clock"]
     assert check.verdict is verdict
-    assert "5 s are allowed" in check.finding
+    assert "hosts may differ by 5 s" in check.finding
     if verdict is not Verdict.OK:
         assert ("ahead of" if ahead_s > 0 else "behind") in check.finding
         assert "NTP" in check.advice

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tiered_cache.dashboard import dashboard_app
 from tiered_cache.dashboard.extra import need_extra
-from tiered_cache.dashboard.serving import bind, served, url_of
+from tiered_cache.dashboard.server import bind, served, url_of
 from tiered_cache.demo.machine import open_machine
 
 if TYPE_CHECKING:

@@ -1,23 +1,23 @@
-"""Looking at stacks of the settings, one part after the other."""
+"""Diagnoses stacks of the settings, part by part."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tiered_cache.config import SettingsMistakesError, load_settings
 from tiered_cache.config.build import make_codec, make_tier
 from tiered_cache.contracts import Reach
-from tiered_cache.diagnosis.disk_checks import look_at_disk
-from tiered_cache.diagnosis.findings import Diagnosis, fine, left_out, wrong
-from tiered_cache.diagnosis.notes import Notes
-from tiered_cache.diagnosis.redis_checks import look_at_server
-from tiered_cache.diagnosis.stack_probes import (
-    hear_each_other,
-    judge_journal,
-    judge_keys,
-    judge_settings,
-)
-from tiered_cache.diagnosis.tier_probes import Place, probe_tier
+from tiered_cache.diagnosis.check_result import ok, problem, skipped
+from tiered_cache.diagnosis.check_runner import CheckRunner
+from tiered_cache.diagnosis.checked_tier import CheckedTier
+from tiered_cache.diagnosis.disk_checks import check_disk
+from tiered_cache.diagnosis.journal_check import check_journal
+from tiered_cache.diagnosis.redis_checks import check_server
+from tiered_cache.diagnosis.signing_check import check_signing
+from tiered_cache.diagnosis.stack_checks import check_settings, check_staleness
+from tiered_cache.diagnosis.tier_checks import check_tier
+from tiered_cache.diagnosis.verdicts import Diagnosis
 from tiered_cache.tiers.disk import DiskTier
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tiered_cache.config import Settings
     from tiered_cache.config.schema import StackSettings
     from tiered_cache.contracts import Tier
-    from tiered_cache.diagnosis.findings import Finding, Watcher
+    from tiered_cache.diagnosis.check_result import CheckResult
+    from tiered_cache.diagnosis.verdicts import Watcher
 
 __all__ = ["diagnose"]
 
@@ -39,26 +40,28 @@ def diagnose(
     config_file: str | os.PathLike[str] | None = None,
     watcher: Watcher | None = None,
 ) -> list[Diagnosis]:
-    """See whether the stacks of the settings work, by using them.
+    """Check whether the stacks of the settings work here, by using them.
 
-    Each tier is looked at by itself, then two users of the stack change what the other one has. The
-    keys of these probes are in a view of their own and are removed; in the logs of shared tiers stay
-    some lines, which no reader minds. What opening a cache makes (a directory, a database) is made.
-    A database that the tier would put aside is left alone.
+    Each tier is checked alone; then one user of the stack changes a value of another one. Test
+    values have a view of their own, and are removed. Some lines stay in the change logs of shared
+    tiers, and readers skip them. Directories and databases are made, as by a cache. A database
+    that the tier would quarantine is not touched.
 
     Args:
-        stack: Its name; by default all stacks that the settings have.
-        settings: Settings that were loaded before; by default they are read.
-        config_file: A TOML file to be read instead of the nearest `tiered-cache.toml`.
-        watcher: Is told of each check as it begins and ends.
+        stack: The name of a stack; by default, all stacks of the settings.
+        settings: Loaded settings; by default, they are loaded.
+        config_file: A TOML file that replaces the nearest `tiered-cache.toml`.
+        watcher: Notified of each check as it begins and ends.
 
     Returns:
-        One for each stack. Where the settings have mistakes, one that has these.
+        A diagnosis for each stack. If the settings have mistakes, one diagnosis with a check for
+        each mistake.
 
     Raises:
         ConfigurationError: There is no stack of this name.
 
-    Takes a second or so, and some deadlines of the tiers where they don't answer. Thread-safe.
+    Takes about a second, and more up to the tiers' deadlines if a tier does not answer.
+    Thread-safe.
     """
     try:
         loaded = load_settings(config_file=config_file) if settings is None else settings
@@ -69,69 +72,69 @@ def diagnose(
 
 
 def _of_mistakes(error: SettingsMistakesError, stack: str, watcher: Watcher | None) -> Diagnosis:
-    notes = Notes(watcher)
+    runner = CheckRunner(watcher)
     if watcher is not None:
         watcher.stack(stack, "", ())
     for each in error.mistakes:
-        text = f"{each.source}: found {each.found}; allowed: {each.allowed}"
-        finding = wrong(text, each.fix)
-        notes.look("settings", each.field, lambda finding=finding: finding)  # type: ignore[misc] # a default
-    return Diagnosis(stack, "", (), tuple(notes.checks))
+        finding = f"{each.source}: found {each.found}; allowed: {each.allowed}"
+        runner.run("settings", each.field, partial(problem, finding, each.fix))
+    return Diagnosis(stack, "", (), tuple(runner.checks))
 
 
 def _of_stack(name: str, settings: Settings, watcher: Watcher | None) -> Diagnosis:
     chosen = settings.stack(name)
-    notes = Notes(watcher)
+    runner = CheckRunner(watcher)
     if watcher is not None:
         watcher.stack(name, chosen.namespace, tuple(chosen.tier_names))
     tiers: list[Tier] = []
 
-    def judge() -> Finding:
+    def make_tiers() -> CheckResult:
         tiers.extend(make_tier(kind, chosen) for kind in chosen.tier_names)
-        return judge_settings(name, settings)
+        return check_settings(name, settings)
 
-    if notes.look("settings", "settings", judge):
+    if runner.run("settings", "settings", make_tiers):
         for kind, tier in zip(chosen.tier_names, tiers, strict=True):
-            _look_at_tier(kind, tier, chosen, notes)
-        notes.look("signing", "keys", lambda: judge_keys(chosen, tiers))
-        _look_at_whole(chosen, tiers, notes)
-    return Diagnosis(
-        name, chosen.namespace, tuple(each.name for each in tiers), tuple(notes.checks)
-    )
+            _check_one(kind, tier, chosen, runner)
+        runner.run("signing", "keys", lambda: check_signing(chosen, tiers))
+        _check_together(name, chosen, tiers, runner)
+    names = tuple(each.name for each in tiers)
+    return Diagnosis(name, chosen.namespace, names, tuple(runner.checks))
 
 
-def _look_at_tier(kind: str, tier: Tier, chosen: StackSettings, notes: Notes) -> None:
+def _check_one(kind: str, tier: Tier, chosen: StackSettings, runner: CheckRunner) -> None:
     if kind == "null":
-        notes.look(tier.name, "null", lambda: fine("keeps nothing, on purpose"))
+        runner.run(tier.name, "null", lambda: ok("holds no values, by design"))
         return
-    if isinstance(tier, DiskTier) and not look_at_disk(
-        tier.name, tier.root, chosen.namespace, chosen.disk, notes
-    ):
-        return
+    if _may_open(kind, tier, chosen, runner):
+        checked = CheckedTier(lambda: make_tier(kind, chosen), make_codec(chosen), chosen.namespace)
+        check_tier(tier.name, checked, runner)
+
+
+def _may_open(kind: str, tier: Tier, chosen: StackSettings, runner: CheckRunner) -> bool:
+    if isinstance(tier, DiskTier):
+        return check_disk(tier.name, tier.root, chosen.namespace, chosen.disk, runner)
     url = chosen.redis_address
-    if (
-        kind == "redis"
-        and url
-        and not look_at_server(tier.name, url, chosen.namespace, chosen.redis, notes)
-    ):
-        return
-    codec = make_codec(chosen)
-    place = Place(tier.name, chosen.namespace, codec, lambda: make_tier(kind, chosen))
-    probe_tier(place, notes)
+    if kind == "redis" and url:
+        return check_server(tier.name, url, chosen.namespace, chosen.redis, runner)
+    return True
 
 
-def _look_at_whole(chosen: StackSettings, tiers: list[Tier], notes: Notes) -> None:
+def _check_together(
+    name: str, chosen: StackSettings, tiers: list[Tier], runner: CheckRunner
+) -> None:
     shared = [each.name for each in tiers if each.reach > Reach.PROCESS]
-    # A stack that is opened puts a database aside that it can't read.
-    unopened = [each.name for each in tiers if each.reach is Reach.HOST or len(tiers) == 1]
-    if shared and not notes.has_problem(*unopened):
-        notes.look("journal", "journal", lambda: judge_journal(chosen))
-    notes.look("stack", "changes", lambda: _judge_changes(chosen, shared, notes))
+    # Opening the stack would quarantine a database that it can't read.
+    must_work = [each.name for each in tiers if each.reach is Reach.HOST or len(tiers) == 1]
+    if shared and not runner.has_problem(*must_work):
+        runner.run("journal", "journal", lambda: check_journal(name, chosen))
+    runner.run("stack", "changes", lambda: _check_changes(chosen, shared, runner))
 
 
-def _judge_changes(chosen: StackSettings, shared: Sequence[str], notes: Notes) -> Finding:
+def _check_changes(
+    chosen: StackSettings, shared: Sequence[str], runner: CheckRunner
+) -> CheckResult:
     if not shared:
-        return left_out("nobody else shares a tier of it")
-    if notes.has_problem(*shared):
-        return left_out("not tried, because of the problems above")
-    return hear_each_other(chosen)
+        return skipped("no other process shares a tier of the stack")
+    if runner.has_problem(*shared):
+        return skipped("fix the problems above first")
+    return check_staleness(chosen)

@@ -20,7 +20,7 @@ from tiered_cache.diagnosis.redis_tls import tls_mismatch
 from tiered_cache.errors import TierUnavailableError
 from tiered_cache.stats.snapshot.amounts import seconds_text
 from tiered_cache.tiers.redis.connections import make_connections
-from tiered_cache.tiers.redis.keyspace import prefix_of
+from tiered_cache.tiers.redis.keyspace import record_prefix
 from tiered_cache.units import parse_duration
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def check_server(
         connect_timeout_s=parse_duration(options.connect_timeout),
         max_connections=1,
     )
-    server.use_slot_of(prefix_of(namespace))
+    server.use_slot_of(record_prefix(namespace))
     try:
         if not runner.run(name, "connection", lambda: _check_connection(server, url)):
             return False
