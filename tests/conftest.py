@@ -16,6 +16,8 @@ import hypothesis
 import psutil
 import pytest
 
+from tests import needs
+from tests.proofs.plugin import ProofPlugin
 from tiered_cache.errors import TierUnavailableError
 from tiered_cache.testing import ChaosProxy, FakeClock
 
@@ -43,9 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell's background job ignores Ctrl-C, and so would all that tests start and interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    config.addinivalue_line(
-        "markers", "exhaustive: takes minutes and runs only when it is asked for with -m"
-    )
+    config.pluginmanager.register(needs)
+    config.pluginmanager.register(ProofPlugin(config))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

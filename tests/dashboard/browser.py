@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import pytest
+from tests.needs import browser_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,19 +18,16 @@ __all__ = ["SCREENSHOTS", "Pages", "held", "open_browser", "redraw"]
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 """Where pictures of the pages are left: continuous integration keeps them."""
 
-_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _WAIT_MS = 30_000
 
 
 def open_browser() -> Iterator[Browser]:
-    """Chromium, without a window; skips the test where there is none."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _PROGRAMS)), None)
-    if program is None:
-        pytest.skip("there is no Chromium: apt-get install chromium, or set CHROMIUM")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_OPTIONS)
+    """Chromium, without a window. A test that uses it is marked `needs_browser`."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_program(), args=_OPTIONS)
         yield browser
         browser.close()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 import uvicorn
 
+from tests.dashboard.browser import open_browser
 from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.dashboard import dashboard_app
 from tiered_cache.dashboard.server import bind
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from playwright.sync_api import Browser
     from starlette.types import ASGIApp
 
 _WAIT_S = 20.0
@@ -94,6 +96,22 @@ def served(app: ASGIApp, listening: socket.socket | None = None) -> Iterator[Sit
         thread.join(_WAIT_S)
         listening.close()
         assert not thread.is_alive()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests that use the browser: one process runs them all under pytest-xdist."""
+    if "browser" in getattr(item, "fixturenames", ()):
+        item.add_marker("needs_browser")
+        item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for the tests of a module.
+
+    While it is open, its event loop runs in this thread, so that `anyio.run` fails.
+    """
+    yield from open_browser()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Load", "dashboard", "settings_of"]
 
-_ROOT = Path(__file__).parents[2]
+_LOAD = Path(__file__).with_name("load.py")
 
 
 def settings_of(folder: str, url: str, namespace: str) -> dict[str, str]:
@@ -34,8 +34,7 @@ class Load:
 
     def __init__(self, *arguments: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.dashboard.load", *arguments],
-            cwd=_ROOT,
+            [sys.executable, "-P", _LOAD, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

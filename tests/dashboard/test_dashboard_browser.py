@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.dashboard.browser import Pages, held, open_browser, redraw, wait_for_count
+from tests.dashboard.browser import Pages, held, redraw, wait_for_count
 from tests.dashboard.conftest import served
 from tests.dashboard.snapshots import make_snapshot, make_stats, same_windows, with_open_breaker
 from tests.dashboard.test_dashboard_entries import HOSTILE
 from tiered_cache.dashboard import feed
 from tiered_cache.dashboard.access_rules import AccessRules
 from tiered_cache.dashboard.app import Dashboard
+from tiered_cache.dashboard.fleet_snapshot import FleetSnapshot
 from tiered_cache.stats.snapshot.tier_stats import CURVE_SIZES
 
 if TYPE_CHECKING:
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 
 SIZES = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 FIRST = "#summary .fact"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    yield from open_browser()
 
 
 @pytest.fixture
@@ -90,7 +86,9 @@ def text(page: Page, selector: str) -> str:
 
 def audit(page: Page) -> list[str]:
     """What axe-core finds that is serious."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    from axe_playwright_python.sync_playwright import Axe
+
+    axe = Axe()
     found = axe.run(page).response["violations"]
     return [
         f"{each['id']}: {node['target']} {node.get('failureSummary', '')}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.dashboard.browser import Pages, open_browser
+from tests.dashboard.browser import Pages
 from tests.dashboard.live import Load, dashboard, settings_of
 from tiered_cache.testing import ValkeyServer
 
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 _LEAVE_S = 60
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    yield from open_browser()
 
 
 @pytest.fixture
@@ -150,7 +145,9 @@ def run(*arguments: str, code: int, **variables: str) -> str:
 
 @pytest.mark.proves("dashboard/listens-locally")
 def test_what_would_be_open_to_others_is_not_served() -> None:
-    assert "set TIERED_CACHE_DASHBOARD_TOKEN or --token" in run("--host", "0.0.0.0", "--port", "0", code=3)
+    assert "set TIERED_CACHE_DASHBOARD_TOKEN or --token" in run(
+        "--host", "0.0.0.0", "--port", "0", code=3
+    )
     assert "16 characters" in run("--token", "short", code=3)
     assert "is not a port" in run("--port", "70000", code=2)
 

@@ -64,7 +64,7 @@ def started() -> tuple[subprocess.Popen[str], psutil.Process]:
     return owner, psutil.Process(int(owner.stdout.readline()))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+@pytest.mark.needs_linux
 def test_it_ends_when_its_owner_is_killed(places: Path) -> None:
     owner, server = started()
     with owner:

@@ -171,7 +171,7 @@ for check in diagnose(settings=settings)[0].checks:
 
 
 @pytest.mark.proves("diagnosis/disk")
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.needs_root
 @pytest.mark.parametrize("made", ["nothing", "a database"])
 def test_a_directory_that_is_somebody_elses(made: str, public: Path, tmp_path: Path) -> None:
     if made == "a database":

@@ -11,8 +11,15 @@ import sys
 import sysconfig
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+import tiered_cache
+import tiered_cache_policies
+
+if TYPE_CHECKING:
+    import types
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "policies" / "README.md").read_text()
@@ -54,14 +61,19 @@ def write_wheel(folder: Path) -> Path:
     return wheel
 
 
+def place_of(package: types.ModuleType) -> str:
+    """The directory that an import of the package needs."""
+    assert package.__file__
+    return str(Path(package.__file__).parents[1])
+
+
 @pytest.mark.slow
 def test_the_policies_of_the_readme_are_found_by_name_once_installed(tmp_path: Path) -> None:
-    pytest.importorskip("pip")
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True, timeout=60)
     python = venv / "bin" / "python"
     (site,) = venv.glob("lib/python*/site-packages")
-    here = [sysconfig.get_path("purelib"), str(ROOT), str(ROOT / "policies")]
+    here = [sysconfig.get_path("purelib"), *map(place_of, (tiered_cache, tiered_cache_policies))]
     (site / "here.pth").write_text("\n".join(here))
     install = ["install", "--quiet", "--no-index", "--no-deps", str(write_wheel(tmp_path))]
     subprocess.run(
