@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tiered_cache._default import configure, tiered
+    from tiered_cache._default import configure, record_trace, tiered
     from tiered_cache.aio import AsyncTieredCache
     from tiered_cache.cache import TieredCache
     from tiered_cache.computation import Computation, current
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from tiered_cache.tiers.memory import MemoryTier
     from tiered_cache.tiers.null import NullTier
     from tiered_cache.tiers.redis import RedisTier
-    from tiered_cache.traces.recorder import record_trace
 
 __all__ = [
     "AsyncCached",
@@ -92,7 +91,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "tiered_cache._default": ("configure", "tiered"),
+    "tiered_cache._default": ("configure", "record_trace", "tiered"),
     "tiered_cache.aio": ("AsyncTieredCache",),
     "tiered_cache.cache": ("TieredCache",),
     "tiered_cache.computation": ("Computation", "current"),
@@ -129,7 +128,6 @@ _HOMES = {
     "tiered_cache.tiers.memory": ("MemoryTier",),
     "tiered_cache.tiers.null": ("NullTier",),
     "tiered_cache.tiers.redis": ("RedisTier",),
-    "tiered_cache.traces.recorder": ("record_trace",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache.cache import TieredCache
 
 if TYPE_CHECKING:
-    from tiered_cache.config import Settings
+    import os
 
-__all__ = ["configure", "tiered"]
+    from tiered_cache.config import Settings
+    from tiered_cache.traces.recorder import Observable, TraceRecorder
+
+__all__ = ["configure", "record_trace", "tiered"]
 
 
 def _from_settings() -> TieredCache:
@@ -50,3 +53,24 @@ def configure(
     chosen = settings if settings is not None else load_settings(**options)
     tiered.rebuild(lambda: build_stack("default", chosen))
     return tiered
+
+
+def record_trace(path: str | os.PathLike[str], cache: Observable | None = None) -> TraceRecorder:
+    """Record the lookups of a cache into a file, until `close()` or the end of a `with`.
+
+    `tiered-cache simulate` reads the file. It has 64-bit digests of keys, and no key or value. An
+    existing file is replaced. If the process dies, at most the last 64 KiB are missing, and the file
+    is readable all the same.
+
+    During the recording a hit in memory costs about 10 µs more: a listener and a buffered write.
+
+    Args:
+        path: The file.
+        cache: The cache to record; the default cache, `tiered`, by default.
+
+    Raises:
+        OSError: The file can't be written.
+    """
+    from tiered_cache.traces.recorder import TraceRecorder  # few programs record
+
+    return TraceRecorder(path, tiered if cache is None else cache)

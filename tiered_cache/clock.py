@@ -1,4 +1,4 @@
-"""Time, injected: everything that asks for the time asks a `Clock`."""
+"""The clock: every module takes the time from a `Clock` that it is given."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SKEW_ALLOWANCE_S = 5.0
 
 
 class Clock(Protocol):
-    """Where a cache gets its time from.
+    """The source of time of a cache.
 
-    Implementers must make both callable from any thread, without blocking. Callers compare
+    Implementers must make both methods callable from any thread, without blocking. Callers compare
     `monotonic()` only within a process, and `wall()` across processes and hosts.
     """
 
@@ -23,15 +23,15 @@ class Clock(Protocol):
         ...
 
     def wall(self) -> float:
-        """Seconds since the Unix epoch; may be stepped by the administrator."""
+        """Seconds since the Unix epoch; an administrator may step it."""
         ...
 
 
 class SystemClock:
     """The machine's own clocks.
 
-    Both are the standard library's functions themselves, because the L1 hit path calls one for
-    every lookup and a Python frame around it would cost as much as the lookup.
+    The methods are the standard library's functions themselves. The L1 hit path calls one for every
+    lookup, and a Python frame around it would cost as much as the lookup.
     """
 
     monotonic = staticmethod(time.monotonic)

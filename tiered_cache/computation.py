@@ -1,4 +1,4 @@
-"""The computation that is under way, for the function that does it."""
+"""The current computation, for the function that computes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["Computation", "current", "under_way"]
 
 
 class Computation:
-    """What a function may say of its result while it computes it.
+    """Options of a result that its function sets while it computes the result.
 
-    It is the calling thread's or task's own. Of nested computations each has one.
+    Each thread or task has its own, and each of several nested computations has one.
 
     Attributes:
         lifetime_s: The lifetime that was set, `None` if none was.
         tags: The tags that were added.
-        skipped: Whether the result is not to be stored.
+        skipped: Whether the result is returned without being stored.
     """
 
     __slots__ = ("lifetime_s", "skipped", "tags")
@@ -32,30 +32,29 @@ class Computation:
         self.skipped = False
 
     def set_ttl(self, ttl: Duration | None) -> None:
-        """Store the result under this lifetime, whatever the caller asked for; `None` is no limit.
+        """Store the result with this lifetime instead of the caller's; `None` is no limit.
 
         Raises:
-            InvalidDurationError: It is no lifetime.
+            InvalidDurationError: `ttl` is not a lifetime.
         """
         self.lifetime_s = parse_lifetime(ttl)
 
     def add_tags(self, tags: Iterable[str]) -> None:
-        """Store the result under these tags as well."""
+        """Store the result under these tags in addition to the caller's."""
         self.tags |= frozenset(tags)
 
     def skip(self) -> None:
-        """Return the result, and don't store it."""
+        """Return the result without storing it."""
         self.skipped = True
 
 
 under_way: ContextVar[Computation | None] = ContextVar("tiered_cache_computation", default=None)
-"""Set by the driver for as long as it calls a function."""
+"""Set by the driver during the call of a function."""
 
 
 def current() -> Computation:
-    """The computation that the calling function does.
+    """The computation of the calling function.
 
-    In a function that is called without a cache, the one that is returned goes nowhere: so a
-    function may use it whether it is cached or not.
+    Outside a cache it returns an object without effect, so a function may use it either way.
     """
     return under_way.get() or Computation()

@@ -1,4 +1,4 @@
-"""An entry: a value with its metadata, as it lives in memory and travels between tiers."""
+"""An entry: a value with its metadata, in memory and between tiers; and tombstones."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ __all__ = [
 ]
 
 TOKEN_BYTES = 48
-"""A record is identified by its first 48 bytes, which end with the checksum of all the rest: that
-is what a compare-and-set compares, without moving the payload."""
+"""The first 48 bytes identify a record: they end with the checksum of all the rest. A compare-and-set
+compares them without moving the payload."""
 
 HEAD_BYTES = 112
-"""So many bytes of a record say when it was written and as of when it holds."""
+"""The size of the header of a record: its first bytes, which contain all of its instants."""
 
 MIN_VALUE_BYTES = 128
 """The smallest limit on records: the header alone has 112 bytes, and a tombstone must fit."""
 
 TOMBSTONE_MAGIC = b"\x89TCT"
-"""How the mark of a deletion begins; the instant in microseconds and random bytes follow. See
+"""The first bytes of a tombstone. The instant in microseconds and random bytes follow. See
 `contracts.Tier.delete`."""
 
 _INSTANT = struct.Struct("<q")
 
 TOMBSTONE_LIFETIME_S = 3600.0
-"""How long a deletion is remembered where a late fill could still come from another process. A
-fill that takes longer than an hour is the documented limit of that protection."""
+"""The lifetime of a tombstone in seconds. It refuses late fills of other processes; a fill that takes
+longer than an hour is the documented limit of this protection."""
 
 
 NO_TAGS: Mapping[str, int] = {}
@@ -50,20 +50,21 @@ NO_TAGS: Mapping[str, int] = {}
 class Entry:
     """A value with its metadata.
 
-    Instants are wall-clock seconds since the epoch, `math.inf` where there is no limit. An entry
-    is never changed after it was made, so it may be read from any thread.
+    Instants are wall-clock seconds since the epoch, `math.inf` for no limit. An entry is never
+    changed after its construction, so any thread may read it.
 
     Args:
-        value: What the caller stored.
-        created_s: When it was written.
-        fresh_until_s: Until when it is served as is.
-        stale_until_s: Until when it may be served while it is refreshed; at least `fresh_until_s`.
-        cost_s: The seconds that computing the value took, 0.0 where nobody measured.
-        tags: The tags it was stored under, each with its version of that time.
-        lead_s: Seconds between the moment when computing it began and `created_s`; 0.0 for a value
-            that was set. What it says is as of that moment.
-        generation: The namespace's generation that it was written in.
-        size_bytes: The size of its record, or an estimate where no tier needed one.
+        value: The stored value.
+        created_s: The instant of the write.
+        fresh_until_s: The instant until which it is served without a refresh.
+        stale_until_s: The instant until which it may be served during a refresh; at least
+            `fresh_until_s`.
+        cost_s: The seconds that computing the value took, 0.0 if they were not measured.
+        tags: The tags of the value, each with its tag version at the write.
+        lead_s: Seconds from the start of the computation to `created_s`; 0.0 for a value that was
+            set. The value reflects its inputs as of that start.
+        generation: The namespace's generation at the write.
+        size_bytes: The size of its record, or an estimate if no tier needed a record.
     """
 
     __slots__ = (
@@ -108,22 +109,22 @@ class Entry:
 
 
 def make_tombstone(now_s: float) -> bytes:
-    """A mark that takes the place of a record when its key is deleted; no two are the same.
+    """A tombstone, which replaces the record of a deleted key. No two are equal.
 
     Args:
-        now_s: The wall clock's time.
+        now_s: The time of the wall clock.
     """
     start = TOMBSTONE_MAGIC + _INSTANT.pack(int(now_s * 1e6))
     return start + os.urandom(TOKEN_BYTES - len(start))
 
 
 def is_tombstone(stored: bytes) -> bool:
-    """Whether what a tier stores for a key says that the key was deleted."""
+    """Whether the stored bytes of a key are a tombstone."""
     return stored.startswith(TOMBSTONE_MAGIC)
 
 
 def deleted_at(tombstone: bytes) -> float:
-    """When the key was deleted, in seconds of the clock of the host that did it."""
+    """The instant of the deletion, in seconds of the clock of the deleting host."""
     (microseconds,) = _INSTANT.unpack_from(
         tombstone.ljust(TOKEN_BYTES, b"\0"), len(TOMBSTONE_MAGIC)
     )

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.bench.churn import zipf_ranks
-from tiered_cache import DiskTier, MemoryTier, TieredCache
+from tiered_cache import DiskTier, MemoryTier, TieredCache, record_trace
 from tiered_cache.demo.analyses import ANALYSES, Source, analyze
 from tiered_cache.demo.source_tree import standard_library
 from tiered_cache.policies import GDSF, LRU, S3FIFO
-from tiered_cache.traces import read_trace, record_trace, replay
+from tiered_cache.traces import read_trace, replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable

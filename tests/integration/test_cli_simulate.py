@@ -76,7 +76,7 @@ def test_costs_make_a_second_table() -> None:
         (["trace.txt", "--sizes", "0%"], 3, "--sizes='0%'"),
         (["trace.txt", "--plot", "curves.pdf"], 3, "must end in .png or .svg"),
         (["absent.txt"], 5, "absent.txt"),
-        (["trace.u64"], 5, "no multiple of 8"),
+        (["trace.u64"], 5, "not a multiple of 8"),
     ],
 )
 def test_what_is_wrong_is_said(arguments: list[str], code: int, told: str) -> None:

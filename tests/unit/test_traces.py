@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tiered_cache
-from tiered_cache import DiskTier, MemoryTier, TieredCache
+from tiered_cache import DiskTier, MemoryTier, TieredCache, record_trace
 from tiered_cache.policies import FIFO, GDSF, LFU, LRU, S3FIFO, Sieve
-from tiered_cache.traces import Trace, read_trace, record_trace, replay
+from tiered_cache.traces import Trace, read_trace, replay
 from tiered_cache.traces.format import HEADER, RECORD
 from tiered_cache.traces.reader import TraceError
 
@@ -65,13 +65,13 @@ def test_every_format_is_read(name: str, content: bytes, trace: Trace, tmp_path:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("t.u64", words(1)[:7], "no multiple of 8"),
-        ("t.u64u64", words(1), "no multiple of 16"),
+        ("t.u64", words(1)[:7], "not a multiple of 8"),
+        ("t.u64u64", words(1), "not a multiple of 16"),
         ("t.u64", b"", "no request"),
         ("t.txt", b"\n\n", "no request"),
         ("t.txt", b"\x80\xff", "not text in UTF-8"),
-        ("t.csv", b"a,b\n1,2\n", "no column 'key': it has a, b"),
-        ("t.csv", b"", "no column 'key': it has none"),
+        ("t.csv", b"a,b\n1,2\n", "no column 'key': its columns are a, b"),
+        ("t.csv", b"", "no column 'key': its columns are none"),
         ("t.csv", b"key,size\na,big\n", "line 2"),
         ("t.csv", b"key,cost\na,1\nb,dear\n", "line 3"),
         ("t.u64.xz", lzma.compress(words(1))[:-9], "damaged"),

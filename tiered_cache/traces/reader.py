@@ -1,4 +1,4 @@
-"""Reading traces: our own access logs, binary keys, text and CSV, compressed or not."""
+"""Reader of traces: recorded traces, binary keys, text and CSV, compressed or not."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _WORD = 8
 
 
 class TraceError(TieredCacheError, ValueError):
-    """A file is not a trace that can be read; the message says what was expected."""
+    """A file is not a readable trace. The message names the fault and the expected format."""
 
 
 class Trace(NamedTuple):
-    """What was asked for, in order.
+    """The requests of a cache, in order.
 
     Attributes:
         keys: The key of each request.
-        sizes: Bytes by key, `None` where each counts 1.
-        costs: Seconds by key, `None` where nobody measured.
+        sizes: Bytes by key, `None` if each counts 1.
+        costs: Seconds by key, `None` if they were not measured.
     """
 
     keys: Sequence[Hashable]
@@ -42,35 +42,35 @@ class Trace(NamedTuple):
 
     @property
     def volume(self) -> int:
-        """How many different keys there are, or the bytes that they take together."""
+        """The number of different keys, or their bytes in all if sizes are known."""
         unique = set(self.keys)
         sizes = self.sizes
         return len(unique) if sizes is None else sum([sizes.get(key, 1) for key in unique])
 
 
 def read_trace(path: str | os.PathLike[str], *, column: str = "key") -> Trace:
-    """The trace in a file, whose kind is known by its name or, for our own logs, its beginning.
+    """The trace in a file. The first bytes or the end of the name determine its format.
 
-    - what `record_trace` wrote;
-    - `.u64`: keys as unsigned 64-bit integers, little-endian; `.u64u64`: pairs of key and bytes;
-    - `.csv`: the column `column`, and `size` (bytes) and `cost` (seconds) if there are such;
-    - anything else: text, a key a line.
+    - A file that `record_trace` wrote, under any name.
+    - `.u64`: keys as unsigned 64-bit integers, little-endian; `.u64u64`: pairs of key and bytes.
+    - `.csv`: the column `column`, and optional columns `size` (bytes) and `cost` (seconds).
+    - Any other name: text with one key per line.
 
-    Each may end in `.xz` or `.gz` as well. Reads the whole file into memory.
+    A name may also end in `.xz` or `.gz`. Reads the whole file into memory.
 
     Raises:
-        TraceError: The file is damaged, or has no such column, or no request.
-        OSError: It can't be read.
+        TraceError: The file is damaged, lacks the column or has no request.
+        OSError: The file can't be read.
     """
     name = Path(path).name
     try:
         data = _decompressed(Path(path))
     except (lzma.LZMAError, EOFError, gzip.BadGzipFile) as error:
-        msg = f"{name} is damaged or not compressed as its name says: {error}"
+        msg = f"{name} is damaged, or not compressed as its name says: {error}"
         raise TraceError(msg) from error
     kind = name.removesuffix(".xz").removesuffix(".gz").rpartition(".")[2]
     if data.startswith(MAGIC):
-        trace = _read_log(name, data)
+        trace = _read_recorded(name, data)
     elif kind == "u64":
         trace = Trace(_words(name, data, 1))
     elif kind == "u64u64":
@@ -79,7 +79,7 @@ def read_trace(path: str | os.PathLike[str], *, column: str = "key") -> Trace:
     else:
         trace = _read_text(name, data, column if kind == "csv" else None)
     if not trace.keys:
-        msg = f"{name} has no request in it"
+        msg = f"{name} has no request"
         raise TraceError(msg)
     return trace
 
@@ -96,7 +96,7 @@ def _decompressed(path: Path) -> bytes:
 
 def _words(name: str, data: bytes, of_a_request: int) -> array.array[int]:
     if len(data) % (_WORD * of_a_request):
-        msg = f"{name} has {len(data)} bytes, which is no multiple of {_WORD * of_a_request}"
+        msg = f"{name} has {len(data)} bytes, which is not a multiple of {_WORD * of_a_request}"
         raise TraceError(msg)
     words = array.array("Q")
     words.frombytes(data)
@@ -105,9 +105,9 @@ def _words(name: str, data: bytes, of_a_request: int) -> array.array[int]:
     return words
 
 
-def _read_log(name: str, data: bytes) -> Trace:
+def _read_recorded(name: str, data: bytes) -> Trace:
     if len(data) < len(HEADER) or data[len(MAGIC)] != VERSION:
-        msg = f"{name} is an access log of another version than {VERSION}: use a newer release"
+        msg = f"{name} is a recorded trace of another version than {VERSION}: use a newer release"
         raise TraceError(msg)
     whole = len(data) - (len(data) - len(HEADER)) % RECORD.size
     keys = array.array("Q")
@@ -127,14 +127,14 @@ def _read_text(name: str, data: bytes, column: str | None) -> Trace:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        msg = f"{name} is not text in UTF-8 (byte {error.start}): name it .u64 if it is binary"
+        msg = f"{name} is not text in UTF-8 (byte {error.start}): a trace of binary keys is named .u64"
         raise TraceError(msg) from error
     if column is None:
         return Trace([line for line in text.splitlines() if line])
     rows = csv.DictReader(io.StringIO(text, newline=""))
     fields = rows.fieldnames or []
     if column not in fields:
-        msg = f"{name} has no column {column!r}: it has {', '.join(fields) or 'none'}"
+        msg = f"{name} has no column {column!r}: its columns are {', '.join(fields) or 'none'}"
         raise TraceError(msg)
     keys: list[Hashable] = []
     sizes: dict[Hashable, int] = {}

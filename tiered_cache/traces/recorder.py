@@ -1,10 +1,10 @@
-"""Recording what a running cache is asked for, to try policies and sizes on it later."""
+"""Recorder of the requests of a running cache, for replays under other policies and sizes."""
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
 import xxhash
 
@@ -15,19 +15,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Protocol
 
     from tiered_cache.events import Event
 
-    class Observable(Protocol):
-        """What can be recorded: a `TieredCache`."""
-
-        def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
-            """Call `listener` for each event."""
-            ...
-
-
-__all__ = ["TraceRecorder", "record_trace"]
+__all__ = ["Observable", "TraceRecorder"]
 
 _BUFFER_BYTES = 65_536
 _LOOKUPS = (
@@ -40,39 +31,35 @@ _LOOKUPS = (
 _MAX_BYTES = 2**32 - 1
 
 
-def record_trace(path: str | os.PathLike[str], cache: Observable | None = None) -> TraceRecorder:
-    """Record the lookups of `cache` into a file, from now until `close()` or the end of a `with`.
+class Observable(Protocol):
+    """A cache with events: a `TieredCache`."""
 
-    Keys are not in the file, only 64-bit digests of them; values never. `tiered-cache simulate`
-    reads it. An existing file is replaced. What is not yet written when the process dies, at most
-    64 KiB, is missing from the file, which is readable all the same.
+    def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `listener` for each event, until the returned function is called."""
+        ...
 
-    While it records, each hit in memory costs a call of a listener and a buffered write, about
-    10 µs.
+
+class TraceRecorder:
+    """Records the lookups of `cache` into a file, until `close()` or the end of a `with`. Thread-safe.
+
+    The file has 64-bit digests of keys, and no key or value. An existing file is replaced. If the
+    process dies, at most the last 64 KiB are missing, and the file is readable all the same.
+
+    During the recording a hit in memory costs about 10 µs more: a listener and a buffered write.
 
     Args:
         path: The file.
-        cache: What to record; by default the default cache, `tiered`.
+        cache: The cache to record.
+
+    Attributes:
+        requests: The number of lookups recorded so far.
 
     Raises:
         OSError: The file can't be written.
     """
-    if cache is None:
-        from tiered_cache import tiered
 
-        cache = tiered
-    return TraceRecorder(Path(path), cache)
-
-
-class TraceRecorder:
-    """A recording under way; see `record_trace`. Thread-safe.
-
-    Attributes:
-        requests: How many lookups were recorded so far.
-    """
-
-    def __init__(self, path: Path, cache: Observable) -> None:
-        self._file: BinaryIO = path.open("wb")
+    def __init__(self, path: str | os.PathLike[str], cache: Observable) -> None:
+        self._file: BinaryIO = Path(path).open("wb")  # noqa: SIM115 - closed by close()
         self._file.write(HEADER)
         self._buffer = bytearray()
         self._lock = threading.Lock()
@@ -85,7 +72,7 @@ class TraceRecorder:
         if kind in _LOOKUPS:
             if self._first is None:
                 self._first = tier
-            # A lookup begins at the first tier, and tells each tier that it comes to.
+            # A lookup begins at the first tier, and has an event for each tier that it reaches.
             if tier == self._first:
                 self._add(event.key, 0, 0.0, REQUESTED)
         elif kind is EventKind.COMPUTE and not event.detail:
@@ -110,7 +97,7 @@ class TraceRecorder:
         self._buffer.clear()
 
     def close(self) -> None:
-        """Record nothing more, and write down what is buffered. May be called again."""
+        """Stop the recording and write the buffer. May be called again."""
         self._stop()
         with self._lock:
             if not self._file.closed:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tiered_cache_policies.contracts import CostAware
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
 
     from tiered_cache.traces.reader import Trace
 
@@ -15,15 +15,15 @@ __all__ = ["Replay", "replay"]
 
 
 class Replay(NamedTuple):
-    """What a policy kept of a trace.
+    """The result of a replay.
 
     Attributes:
-        requests: How many requests there were.
-        hits: How many of them hit.
-        requested_bytes: The bytes of all requests, the number of them where sizes are not known.
-        hit_bytes: Those of the hits.
-        cost_s: The computing seconds of all requests, as if none hit.
-        saved_s: Those of the hits.
+        requests: The number of requests.
+        hits: The number of hits among them.
+        requested_bytes: The bytes of all requests, or their number if sizes are unknown.
+        hit_bytes: The bytes of the hits.
+        cost_s: The seconds to compute every request.
+        saved_s: The seconds to compute the hits.
     """
 
     requests: int
@@ -45,26 +45,27 @@ class Replay(NamedTuple):
 
 
 def replay(trace: Trace, policy: Callable[..., Any], capacity: float) -> Replay:
-    """Replay a trace: every request is a get, a miss inserts; the cache starts empty.
+    """Replay a trace: each request is a get, each miss an insertion; the cache starts empty.
 
     Args:
         trace: The requests.
-        policy: Called with `(capacity)`, or `(capacity, getsizeof=…)` where sizes are known.
-        capacity: Entries, or bytes where sizes are known. What is larger is never kept.
+        policy: The class of the policy, called with `(capacity)`, or with
+            `(capacity, getsizeof=…)` if sizes are known.
+        capacity: A number of entries, or bytes if sizes are known. Larger values are not stored.
 
-    Costs a microsecond or two for each request.
+    Costs one or two microseconds per request.
     """
     sizes, costs = trace.sizes, trace.costs
-    kept: Any
+    cache: Any
     if sizes is None:
-        kept = policy(capacity)
+        cache = policy(capacity)
     else:
-        kept = policy(capacity, getsizeof=lambda key: sizes.get(key, 1))
-    if costs is not None:
-        _tell_costs(kept, costs)
+        cache = policy(capacity, getsizeof=lambda key: sizes.get(key, 1))
+    if costs is not None and isinstance(cache, CostAware):
+        cache.getcost = lambda key: costs.get(key, 0.0)
     hits = hit_bytes = requested = 0
     cost_s = saved_s = 0.0
-    get, missing = kept.get, object()
+    get, missing = cache.get, object()
     for key in trace.keys:
         size = 1 if sizes is None else sizes.get(key, 1)
         seconds = 0.0 if costs is None else costs.get(key, 0.0)
@@ -75,14 +76,5 @@ def replay(trace: Trace, policy: Callable[..., Any], capacity: float) -> Replay:
             hit_bytes += size
             saved_s += seconds
         elif size <= capacity:
-            _insert(kept, key)
+            cache[key] = key
     return Replay(len(trace.keys), hits, requested, hit_bytes, cost_s, saved_s)
-
-
-def _tell_costs(policy: object, costs: dict[Hashable, float]) -> None:
-    if isinstance(policy, CostAware):
-        policy.getcost = lambda key: costs.get(key, 0.0)
-
-
-def _insert(kept: Any, key: Hashable) -> None:
-    kept[key] = key
