@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import inspect
+from importlib import import_module
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +42,40 @@ nitpick_ignore_regex = [
     ("py:.*", r"tiered_cache.*\.[A-Z](_co)?"),
 ]
 
+# Packages from which users import names, the outermost first.
+PUBLIC = (
+    "tiered_cache",
+    "tiered_cache.policies",
+    "tiered_cache.contracts",
+    "tiered_cache.config",
+    "tiered_cache.codec",
+    "tiered_cache.keys",
+    "tiered_cache.traces",
+    "tiered_cache.diagnosis",
+    "tiered_cache.testing",
+)
+
+
+def show_public_names() -> None:
+    """Give each public class and function the module from which users import it.
+
+    Autodoc writes this module into signatures. Otherwise a page would show the private module of
+    the definition, which moves.
+    """
+    named: set[int] = set()
+    for module in PUBLIC:
+        package = import_module(module)
+        for name in package.__all__:
+            found = getattr(package, name)
+            ours = getattr(found, "__module__", "").startswith("tiered_cache")
+            if (
+                ours
+                and (inspect.isclass(found) or inspect.isfunction(found))
+                and id(found) not in named
+            ):
+                named.add(id(found))
+                found.__module__ = module
+
 
 def unlink_builtins(_app: Sphinx, doctree: Any) -> None:
     """Keep `bytes` in a signature from becoming a link to a field that is called `bytes`."""
@@ -56,6 +92,7 @@ def skip_fields(
 
 
 def setup(app: Sphinx) -> None:
-    """What Sphinx calls first."""
+    """Connect the hooks; Sphinx calls this first."""
+    app.connect("builder-inited", lambda _app: show_public_names())
     app.connect("doctree-read", unlink_builtins)
     app.connect("autodoc-skip-member", skip_fields)

@@ -1,4 +1,4 @@
-"""Every public name has its place in the reference."""
+"""Every public name has its place in the reference, under the path from which users import it."""
 
 from __future__ import annotations
 
@@ -9,28 +9,39 @@ from typing import Any
 
 import pytest
 
-import tiered_cache
-import tiered_cache.policies
-import tiered_cache.testing
-from tiered_cache import codec
-
 _REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 _DIRECTIVE = re.compile(
     r"^\.\. auto(module|class|function|exception|data):: ([\w.]+)(?:\(\))?\n((?: +:.*\n)*)",
     re.MULTILINE,
 )
+_PUBLIC = [
+    "tiered_cache",
+    "tiered_cache.policies",
+    "tiered_cache.contracts",
+    "tiered_cache.config",
+    "tiered_cache.errors",
+    "tiered_cache.testing",
+    "tiered_cache.codec",
+    "tiered_cache.keys",
+    "tiered_cache.traces",
+    "tiered_cache.dashboard",
+    "tiered_cache.diagnosis",
+]
 
 
-def _documented() -> set[int]:
-    """The ids of the objects that the reference describes."""
-    found = set()
+def _documented() -> dict[int, set[str]]:
+    """The paths under which the reference describes each object, by the object's id."""
+    found: dict[int, set[str]] = {}
     for page in _REFERENCE.rglob("*.md"):
         for kind, name, options in _DIRECTIVE.findall(page.read_text()):
-            described = _resolve(name)
             if kind != "module":
-                found.add(id(described))
+                found.setdefault(id(_resolve(name)), set()).add(name)
             elif ":no-members:" not in options:
-                found |= {id(getattr(described, each)) for each in described.__all__}
+                excluded = re.findall(r":exclude-members: (.*)", options)
+                names = set(_resolve(name).__all__) - set(", ".join(excluded).split(", "))
+                for each in names:
+                    path = f"{name}.{each}"
+                    found.setdefault(id(getattr(_resolve(name), each)), set()).add(path)
     return found
 
 
@@ -42,14 +53,40 @@ def _resolve(name: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
 
 
-@pytest.mark.parametrize(
-    "module", [tiered_cache, tiered_cache.policies, tiered_cache.testing, codec]
-)
-def test_every_public_name_is_in_the_reference(module: Any) -> None:
-    documented = _documented()
-    ours = {
+def _ours(module: str) -> dict[str, Any]:
+    """The names that a module exports, without values and the classes of other projects."""
+    package = importlib.import_module(module)
+    return {
         name: found
-        for name in module.__all__
-        if (getattr(found := getattr(module, name), "__module__", "") or "").startswith("tiered_")
+        for name in package.__all__
+        if (getattr(found := getattr(package, name), "__module__", "") or "").startswith("tiered_")
     }
-    assert [name for name, found in ours.items() if id(found) not in documented] == []
+
+
+@pytest.mark.parametrize("module", _PUBLIC)
+def test_every_public_name_is_in_the_reference(module: str) -> None:
+    documented = _documented()
+    assert [name for name, found in _ours(module).items() if id(found) not in documented] == []
+
+
+@pytest.mark.parametrize("module", _PUBLIC)
+def test_every_public_name_is_shown_as_it_is_imported(module: str) -> None:
+    documented = _documented()
+    importable = {f"{each}.{name}" for each in _PUBLIC for name in _ours(each)}
+    private = {
+        name: documented.get(id(found), set())
+        for name, found in _ours(module).items()
+        if not documented.get(id(found), set()) & importable
+    }
+    assert private == {}
+
+
+@pytest.mark.parametrize("module", _PUBLIC)
+def test_no_public_name_is_described_twice(module: str) -> None:
+    documented = _documented()
+    twice = {
+        name: documented[id(found)]
+        for name, found in _ours(module).items()
+        if len(documented.get(id(found), set())) > 1
+    }
+    assert twice == {}

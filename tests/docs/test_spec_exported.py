@@ -1,4 +1,4 @@
-"""SPEC.md lists the metrics that the exporters export."""
+"""The page of metrics lists those that the exporters export."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 
 from tiered_cache.stats.output.metrics import METRICS
 
-_SPEC = (Path(__file__).parents[2] / "SPEC.md").read_text()
+_PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text()
 
 
 @pytest.mark.proves("export/table")
 def test_the_table_of_metrics_is_that_of_the_code() -> None:
-    section = _SPEC.partition("\n## Exported metrics\n")[2].partition("\n## ")[0]
+    section = _PAGE.partition("\n## Exported metrics\n")[2].partition("\n## ")[0]
     listed = re.findall(
         r"^\| `([\w.]+)` \| (\w+) \| `([^`]+)` \| ([^|]+) \| (?:`(\w+)`: ([^|]+))? ?\|$",
         section,

@@ -1,4 +1,4 @@
-"""Every metric is in SPEC.md, with its kind and unit, and SPEC.md has no other."""
+"""Every metric is on the page of metrics with its kind and unit, and the page has no other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from tiered_cache.stats.snapshot.cache_stats import (
 from tiered_cache.stats.snapshot.fields import counters, gauges
 from tiered_cache.stats.snapshot.group_stats import GroupStats
 
-_SECTION = (Path(__file__).parents[2] / "SPEC.md").read_text().partition("\n## Metrics\n")[2]
+_PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
+_SECTION = _PAGE.read_text().partition("\n## Metrics of a snapshot\n")[2]
 _SECTION = _SECTION.partition("\n## ")[0]
 _PARTS = {"name", "tiers", "namespaces", "functions"}
 _KINDS = [CacheStats, TierStats, GroupStats]
