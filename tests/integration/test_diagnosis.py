@@ -364,6 +364,9 @@ def test_writes_that_dead_processes_left_are_told_and_left(tmp_path: Path) -> No
         check = on(tmp_path)["journal", "journal"]
         assert check.verdict is Verdict.ADVICE
         assert "writes left by dead processes: 1" in check.finding
+        assert 'set writing = "write_back"' in check.advice
+    checks = found(tiers=["memory", "disk"], disk={"path": str(tmp_path)}, writing="write_back")
+    assert "start your program" in checks["journal", "journal"].advice
 
 
 def test_writes_of_a_process_that_runs_are_fine(tmp_path: Path) -> None:

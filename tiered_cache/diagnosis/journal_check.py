@@ -25,18 +25,27 @@ def check_journal(name: str, chosen: StackSettings) -> CheckResult:
         entries = cache.journal()
     parked = [each for each in entries if each.trouble]
     left = [each for each in entries if each.owner == "dead" and not each.trouble]
-    stack = "" if name == "default" else f" --stack {name}"
+    option = "" if name == "default" else f" --stack {name}"
     if parked:
         return problem(
             f"parked writes: {len(parked)}, the first because of: {parked[0].trouble}",
-            f"run `tiered-cache journal list{stack}`, then `tiered-cache journal retry{stack}`, or "
-            f"`tiered-cache journal drop{stack}` to lose them",
+            f"run `tiered-cache journal list{option}`, then `tiered-cache journal retry{option}`, "
+            f"or `tiered-cache journal drop{option}` to lose them",
         )
     if left:
         return advise(
-            f"writes left by dead processes: {len(left)}",
-            f"start your program, or run `tiered-cache journal retry{stack}`: each flushes them",
+            f"writes left by dead processes: {len(left)}", _take_over(chosen.writing, option)
         )
     if entries:
         return ok(f"waiting: {len(entries)} writes of running processes")
     return ok("no write is queued")
+
+
+def _take_over(writing: str, option: str) -> str:
+    command = f"run `tiered-cache journal retry{option}`"
+    if writing == "write_back":
+        return f"start your program, or {command}: either flushes them"
+    return (
+        f'set writing = "write_back" for the stack, and {command}: with writing = "{writing}" a '
+        "cache takes over no journal"
+    )
