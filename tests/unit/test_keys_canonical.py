@@ -315,7 +315,7 @@ def test_what_has_no_stable_key_is_refused_with_the_ways_out(value: Any) -> None
         (Source([Opaque()]), "'config'.__cache_key__()[0] of"),
         (Source(Source(Opaque())), "'config'.__cache_key__().__cache_key__() of"),
     ],
-    ids=str,
+    ids=lambda part: part if isinstance(part, str) else type(part).__name__,
 )
 def test_the_message_says_where(value: Any, place: str) -> None:
     with pytest.raises(InvalidKeyError) as caught:
