@@ -417,7 +417,7 @@ def test_law_5_a_database_that_was_replaced_leaves_nothing_old(
     with make() as cache:
         cache.set("key", "old")
         log: Any = cache._source.core().stack.levels[1].tier
-        store = log._store()
+        store = log._store.cache()
         with store.transact():
             store._sql("DELETE FROM TieredLog")
             store._sql("INSERT INTO TieredLog VALUES (7, '', x'', 0, NULL)")

@@ -33,8 +33,7 @@ from tiered_cache._engine.workers.change_follower import Following
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.contracts import ANY
 from tiered_cache.keys import VIEW_SEPARATOR
-from tiered_cache.testing.puppets import Puppet
-from tiered_cache.tiers.disk import _change_log as _disk_log
+from tiered_cache.tiers.disk import _log_table as _disk_log
 from tiered_cache.tiers.redis import _change_log as _redis_log
 
 if TYPE_CHECKING:

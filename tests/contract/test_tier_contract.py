@@ -65,8 +65,6 @@ class TestMemoryTierChecksCallers(TierContract):
 
 
 class TestDiskTier(TierContract):
-    native_time = True
-
     @pytest.fixture
     def store(self, tmp_path: Path) -> Path:
         return tmp_path / "cache"

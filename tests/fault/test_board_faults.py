@@ -69,7 +69,7 @@ def test_law_8_a_thread_that_does_not_come_back_is_given_up(board: DiskBoard) ->
     inside, leave = threading.Event(), threading.Event()
 
     def stay() -> None:
-        with board._database("read_notices"):
+        with board._database.use("read_notices"):
             inside.set()
             leave.wait(30)
 

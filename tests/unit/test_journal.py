@@ -14,8 +14,8 @@ import pytest
 
 from tiered_cache.contracts import JournalRow
 from tiered_cache.errors import JournalError
-from tiered_cache.journal import DiskJournal
-from tiered_cache.journal import disk_journal as module
+from tiered_cache.journal import DiskJournal, disk_journal
+from tiered_cache.journal._journal_file import journal_files
 from tiered_cache.testing import in_forked_child
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ def test_a_journal_that_is_taken_over_while_all_are_listed_is_still_listed(
 ) -> None:
     left_by_a_dead_process(tmp_path, ("key", b"value", 1.0))
     journal.write("ours", b"", 2.0, TIERS)
-    listed = module.journal_files
+    listed = journal_files
     adopted = False
 
     def list_and_adopt(directory: Path) -> list[Path]:
@@ -265,6 +265,6 @@ def test_a_journal_that_is_taken_over_while_all_are_listed_is_still_listed(
             assert len(journal.adopt(TIERS)) == 1
         return found
 
-    monkeypatch.setattr(module, "journal_files", list_and_adopt)
+    monkeypatch.setattr(disk_journal, "journal_files", list_and_adopt)
     assert [each.key for each in journal.entries()] == ["ours", "key"]
     assert len(listed(tmp_path)) == 1, "what was removed is not made anew"

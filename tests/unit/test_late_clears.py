@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import signal
@@ -24,7 +23,8 @@ from tiered_cache import (
 from tiered_cache._engine.plans import clear_late as clearing
 from tiered_cache.contracts import FencingTier
 from tiered_cache.entry import TOMBSTONE_LIFETIME_S
-from tiered_cache.journal.disk_journal import open_journal, read_rows
+from tiered_cache.journal._journal_file import open_journal
+from tiered_cache.journal._journal_rows import read_rows
 from tiered_cache.policies import WriteBack
 from tiered_cache.testing import FakeClock, race
 from tiered_cache.testing.waiting import wait_until
@@ -225,7 +225,7 @@ def test_law_7_a_clear_that_takes_the_place_of_others_is_journaled_for_their_tie
                 well.setattr(level.tier, "clear", lambda _: 0)
                 cache.invalidate_prefix("b/")
             (path,) = (tmp_path / ".journal" / namespace).glob("*.journal")
-            with contextlib.closing(open_journal(path, 5.0)) as file:
+            with open_journal(path, 5.0) as file:
                 (row,) = read_rows(file)
             assert (row.key, sorted(row.tiers)) == ("", ["disk", "redis"])
             assert cache.stats().queue_depth == 1

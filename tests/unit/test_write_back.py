@@ -16,6 +16,7 @@ from tiered_cache._engine.drivers import sync as driver
 from tiered_cache.errors import ConfigurationError, QueueFullError
 from tiered_cache.events import EventKind
 from tiered_cache.journal import DiskJournal
+from tiered_cache.journal._own_file import OwnFile
 from tiered_cache.policies import WriteBack
 from tiered_cache.results import WriteOutcome
 from tiered_cache.testing import FakeClock, ValkeyServer, in_forked_child
@@ -244,13 +245,13 @@ def test_many_writes_are_journaled_in_one_transaction(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     transactions = []
-    changing = DiskJournal._changing
+    change = OwnFile.change
 
-    def counted(journal: DiskJournal) -> Any:
+    def counted(journal: OwnFile, operation: str) -> Any:
         transactions.append(journal)
-        return changing(journal)
+        return change(journal, operation)
 
-    monkeypatch.setattr(DiskJournal, "_changing", counted)
+    monkeypatch.setattr(OwnFile, "change", counted)
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
     slowly = WriteBack("disk", flush_interval="1h", max_delay="2h")
     values = {f"{number}": number for number in range(40)}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tiered_cache.diagnosis.check_result import ok, problem
-from tiered_cache.tiers.disk._database import is_ours
+from tiered_cache.tiers.disk._inspection import is_ours
 
 if TYPE_CHECKING:
     from tiered_cache.diagnosis.check_result import CheckResult

@@ -1,1 +1,4 @@
-"""The tiers: memory, disk, Redis, and one that holds nothing."""
+"""The tiers, one package each: memory, disk and Redis; `null` holds nothing.
+
+Users and `config` import them. They know the contracts, and neither each other nor the engine.
+"""

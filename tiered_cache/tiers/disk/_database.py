@@ -1,4 +1,7 @@
-"""A `diskcache.Cache` that keeps its deadlines, and a look at a database before it is opened."""
+"""A `diskcache.Cache` that keeps deadlines, closes its connections and takes an injected clock.
+
+Of `diskcache`'s private members, this module and `_bytes_disk` alone use any.
+"""
 
 from __future__ import annotations
 
@@ -11,55 +14,80 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import diskcache
-from diskcache.core import DBNAME, DEFAULT_SETTINGS, METADATA
+from diskcache.core import DBNAME
 
 from tiered_cache._process.fork import ForkGate
-from tiered_cache.errors import CorruptRecordError
+from tiered_cache._sqlite.sqlite_errors import retry_while_locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DBNAME", "BoundedCache", "is_ours", "open_bounded"]
+__all__ = ["DBNAME", "BoundedCache"]
 
-_KNOWN_SETTINGS = {*DEFAULT_SETTINGS, *METADATA, "disk_max_value_bytes", "tag_index"}
-_abandoned: list[object] = []
-"""Connections that a forked child inherited. SQLite forbids even to close them there."""
+_SELECT = "SELECT mode, filename, value, expire_time FROM Cache WHERE key = ? AND raw = 1"
+_SELECT_FILE = "SELECT rowid, filename FROM Cache WHERE key = ? AND raw = 1"
+
+_inherited: list[object] = []
+"""Connections of the parent, kept in a forked child: SQLite forbids even to close them there."""
 _open: dict[int, sqlite3.Connection] = {}
-"""The connections of threads. Out of reach of the garbage collector, which could else take one that is
-in a circle before what closes it."""
+"""The connections of threads, by number.
+
+A reference from here keeps the garbage collector from finalizing a connection before its closer.
+"""
 _numbers = itertools.count()
 _gate = ForkGate()
-"""Entered to close the connection of a thread that ended: the child of a fork in the middle of that
-would find the locks of the database held for ever."""
+"""Entered while the connection of an ended thread is closed.
+
+A child of a fork in between would find the locks of the database held for ever.
+"""
+
+_Cache: Any = diskcache.Cache  # untyped: a checker infers wrong types
 
 
-_Cache: Any = diskcache.Cache  # it has no types; what a checker infers of it is wrong
+class _Instant(float):
+    """An expiry by the injected clock: `diskcache` adds it to its own time, and gets it unchanged."""
+
+    __slots__ = ()
+
+    def __radd__(self, _: float) -> float:
+        return float(self)
 
 
 class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
-    """A `diskcache.Cache` whose constructor gives up in time, and whose connections are closed.
+    """A `diskcache.Cache` with our deadlines, our clock, and connections that are closed.
 
-    `diskcache` retries for 60 seconds while it sets itself up, and leaves the connection of each
-    thread that ended to the garbage collector, which complains about it since Python 3.13.
+    `diskcache` retries for 60 seconds while it sets itself up. It leaves the connection of an ended
+    thread to the garbage collector, which warns about it since Python 3.13. It also calls
+    `time.time` itself; expiry goes by `wall` here.
+
+    Args:
+        directory: The directory of the database and its files; it exists.
+        timeout: Longest wait for other processes, in seconds, also while it is set up.
+        wall: The wall clock, in seconds since the epoch.
+        options: Settings of `diskcache.Cache`.
     """
 
-    def __init__(self, directory: str, *, timeout: float, **options: Any) -> None:
+    def __init__(
+        self, directory: str, *, timeout: float, wall: Callable[[], float], **options: Any
+    ) -> None:
+        self.wall = wall
         self._setup_deadline = time.monotonic() + timeout
         self._closers = threading.local()
         super().__init__(directory, timeout=timeout, **options)
+
+    @property
+    def sql(self) -> Callable[..., sqlite3.Cursor]:
+        """Executes a statement on this thread's connection."""
+        return self._con.execute
 
     @property
     def _sql_retry(self) -> Callable[..., Any]:
         return self._execute_until_deadline
 
     def _execute_until_deadline(self, statement: str, *args: Any, **kwargs: Any) -> Any:
-        while True:
-            try:
-                return self._sql(statement, *args, **kwargs)
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > self._setup_deadline:
-                    raise
-                time.sleep(0.001)
+        return retry_while_locked(
+            lambda: self._con.execute(statement, *args, **kwargs), self._setup_deadline
+        )
 
     @property
     def _con(self) -> sqlite3.Connection:
@@ -67,9 +95,9 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
         return self._connect() if found is None else found
 
     def _connect(self) -> sqlite3.Connection:
-        """The connection of this thread, as `diskcache` makes it, but that any thread may close it.
+        """The connection of this thread, made as `diskcache` does, except that any thread may close it.
 
-        The last who lets go of a thread's locals need not be that thread.
+        The last reference to a thread's locals may be dropped by another thread.
         """
         self._local.pid = os.getpid()
         connection = self._local.con = sqlite3.connect(
@@ -79,17 +107,60 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
             check_same_thread=False,
         )
         self._closers.closer = _Closer(connection)
-        with contextlib.suppress(sqlite3.OperationalError):  # the table may not be there yet
+        with contextlib.suppress(sqlite3.OperationalError):  # the table may be missing yet
             settings = connection.execute("SELECT key, value FROM Settings").fetchall()
             for key, value in settings:
                 if key.startswith("sqlite_"):
                     self.reset(key, value, update=False)
         return connection
 
-    def end_transaction(self) -> None:
-        """Leave no transaction open that this thread was in, should it have been interrupted in it.
+    def find_record(self, key: str, now_s: float) -> tuple[bytes, float | None] | None:
+        """The record of `key` with its expiry, `None` if it is absent or expired.
 
-        `diskcache` does not notice an exception between two of its steps, such as Ctrl-C: later
+        The record is empty if its file is missing or empty.
+        """
+        last_file = None
+        while True:
+            # diskcache's own get() takes half as long again, because it reads its settings.
+            row = self._con.execute(_SELECT, (key,)).fetchone()
+            if row is None:
+                return None
+            mode, filename, value, expires_s = row
+            if expires_s is not None and expires_s <= now_s:
+                return None
+            try:
+                return self._disk.fetch(mode, filename, value, False), expires_s
+            except FileNotFoundError:
+                # A writer replaced the record in between, unless the row names the same file again.
+                if filename == last_file:
+                    return b"", expires_s
+                last_file = filename
+
+    def store_record(
+        self, key: str, record: object, expires_s: float | None, tag: str | None
+    ) -> None:
+        """Store a record until `expires_s` by the wall clock, or without a limit if it is `None`."""
+        expire = None if expires_s is None else _Instant(expires_s)
+        self.set(key, record, expire=expire, tag=tag)
+
+    def remove_record(self, key: str) -> bool:
+        """Remove the row of `key`, expired or not; whether there was one."""
+        row = self._con.execute(_SELECT_FILE, (key,)).fetchone()
+        if row is None:
+            return False
+        rowid, filename = row
+        self._con.execute("DELETE FROM Cache WHERE rowid = ?", (rowid,))
+        if filename is not None:
+            self._disk.remove(filename)
+        return True
+
+    def _cull(self, now: float, sql: Any, cleanup: Any, limit: int | None = None) -> None:
+        super()._cull(self.wall(), sql, cleanup, limit)
+
+    def end_transaction(self) -> None:
+        """Roll back a transaction that an interruption left open in this thread.
+
+        `diskcache` does not notice an exception between two of its steps, such as Ctrl-C. Later
         writes of the thread would belong to that transaction, and never be committed.
         """
         connection: sqlite3.Connection | None = getattr(self._local, "con", None)
@@ -101,11 +172,11 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
 
     def abandon(self) -> None:
         """Never touch this object's connections again: called in a forked child."""
-        _abandoned.append((self._local, self._closers))
+        _inherited.append((self._local, self._closers))
 
 
 class _Closer:
-    """Closes a thread's connection when the thread ends and its locals are let go."""
+    """Closes a thread's connection when the thread ends and its locals are dropped."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._number = next(_numbers)
@@ -115,71 +186,7 @@ class _Closer:
     def __del__(self) -> None:
         connection = _open.pop(self._number)
         if os.getpid() != self._pid:
-            _abandoned.append(connection)
+            _inherited.append(connection)
             return
         with _gate.finalizing(), contextlib.suppress(sqlite3.Error):
             connection.close()
-
-
-def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """What tells a file from another one that takes its place; `None` if there is none."""
-    try:
-        status = os.stat(path)  # noqa: PTH116 - it runs on every write
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return status.st_dev, status.st_ino
-
-
-def open_bounded(directory: str, timeout_s: float, **options: Any) -> BoundedCache:
-    """The cache in `directory`, once it was found to be ours.
-
-    Raises:
-        sqlite3.DatabaseError: It is locked for longer than `timeout_s`, read-only, or no database.
-        CorruptRecordError: It holds settings that `diskcache` does not know.
-    """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            _inspect(directory, timeout_s)
-            return BoundedCache(directory, timeout=timeout_s, **options)
-        except sqlite3.OperationalError as error:
-            # While others set up a new database too, neither SQLite nor diskcache always waits.
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.005)
-
-
-def _inspect(directory: str, timeout_s: float) -> None:
-    """Make sure that the database can be written, and holds settings of ours only.
-
-    `diskcache` takes settings from the database over its own defaults and sets what they name as
-    attributes and pragmas, so a foreign database must not get that far.
-    """
-    connection = sqlite3.connect(
-        os.path.join(directory, DBNAME),  # noqa: PTH118 - sqlite3 takes a string
-        timeout=timeout_s,
-        isolation_level=None,
-    )
-    with contextlib.closing(connection):
-        # Before anything is written, or the file never shrinks and its bound can't be kept.
-        connection.execute("PRAGMA auto_vacuum = 1").fetchall()
-        connection.execute("PRAGMA journal_mode = wal").fetchall()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("ROLLBACK")
-        if not is_ours(connection):
-            msg = "the database holds settings that a disk tier never writes"
-            raise CorruptRecordError(msg)
-
-
-def is_ours(connection: sqlite3.Connection) -> bool:
-    """Whether a database is new, or holds only settings that a disk tier writes; changes nothing.
-
-    Raises:
-        sqlite3.DatabaseError: It is no database.
-    """
-    tables = connection.execute(
-        "SELECT count(*) FROM sqlite_master WHERE name = 'Settings' AND type = 'table'"
-    ).fetchone()
-    if not tables[0]:
-        return True
-    return {key for (key,) in connection.execute("SELECT key FROM Settings")} <= _KNOWN_SETTINGS

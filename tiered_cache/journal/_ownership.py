@@ -1,4 +1,4 @@
-"""Who owns a journal file: the process that holds its lock, which the kernel frees when it dies."""
+"""Ownership of a journal file: a lock that the kernel releases when its process dies."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from tiered_cache.errors import ConfigurationError
 
 try:
     import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment] # there is no module to put in its place
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment] # no module takes its place
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["Ownership"]
 
-_mine: set[tuple[int, str]] = set()
-"""What this process owns: by POSIX rules, closing any descriptor of a locked file unlocks it, so a
-file of our own must never be opened a second time."""
+_owned: set[tuple[int, str]] = set()
+"""The locks of this process, by process id and path.
+
+Closing any descriptor of a locked file releases the lock (POSIX), so a process must never open a
+file that it has locked.
+"""
 
 
 class Ownership:
     """An exclusive lock on one file, held until `release` or the end of the process.
 
     It is a lease without a clock: a killed owner loses it at once, a stopped one keeps it, and a
-    forked child does not inherit it (POSIX.1-2017, `fcntl`, F_SETLK). It needs a file system whose
-    locks work, which some network file systems are not.
+    forked child does not inherit it (POSIX.1-2017, `fcntl`, F_SETLK). The file system must support
+    such locks; some network file systems do not.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -37,17 +40,17 @@ class Ownership:
 
     @classmethod
     def take(cls, path: Path) -> Ownership | None:
-        """Own `path`, which is made if needed; `None` if a living process does.
+        """Lock `path`, which is created if it is missing; `None` if a live process holds the lock.
 
         Raises:
-            ConfigurationError: This platform has no such locks.
-            OSError: The file can't be made.
+            ConfigurationError: The platform has no POSIX locks.
+            OSError: The file can't be created.
         """
         if fcntl is None:
-            msg = "durability='disk' needs POSIX file locks, which this platform does not have: use 'memory' or 'remote'"
+            msg = "durability='disk' needs POSIX file locks, which this platform lacks: use 'memory' or 'remote'"
             raise ConfigurationError(msg)
         name = (os.getpid(), str(path))
-        if name in _mine:
+        if name in _owned:
             return None
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
@@ -55,11 +58,11 @@ class Ownership:
         except OSError:
             os.close(descriptor)
             return None
-        _mine.add(name)
+        _owned.add(name)
         return cls(path, descriptor)
 
     def release(self) -> None:
-        """Own it no more; in a forked child, which never did, this does nothing."""
+        """Release the lock; a no-op in a forked child, which never held it."""
         if os.getpid() == self._pid:
-            _mine.discard((self._pid, str(self._path)))
+            _owned.discard((self._pid, str(self._path)))
             os.close(self._descriptor)
