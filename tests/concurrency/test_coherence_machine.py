@@ -27,6 +27,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.puppets import Puppet
 from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, SingleFlight, TieredCache
 from tiered_cache._engine.plans import read as reading
 from tiered_cache._engine.workers.change_follower import Following

@@ -12,8 +12,8 @@ import pytest
 
 from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, TieredCache
 from tiered_cache.testing import ChaosProxy, ValkeyServer
-from tiered_cache.testing.forks import start_child
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.testing.forked_child import start_child
+from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ import pytest
 from tests.patience import patient_redis
 from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, TieredCache
 from tiered_cache.testing import FakeClock, in_forked_child
-from tiered_cache.testing.forks import start_child
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.testing.forked_child import start_child
+from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

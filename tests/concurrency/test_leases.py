@@ -28,8 +28,8 @@ from tiered_cache import (
     TieredCache,
 )
 from tiered_cache.testing import FakeClock, race
-from tiered_cache.testing.forks import start_child
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.testing.forked_child import start_child
+from tiered_cache.testing.wait import wait_until
 from tiered_cache.tiers.disk._leases import DiskLeases
 
 if TYPE_CHECKING:

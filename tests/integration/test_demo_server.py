@@ -137,7 +137,7 @@ def test_restarted_after_a_crash_it_has_the_same_address(places: Path) -> None:
 
 def test_a_program_that_does_not_exist_is_named(places: Path) -> None:
     with (
-        pytest.raises(TierUnavailableError, match="there is no program /nowhere/valkey-server"),
+        pytest.raises(TierUnavailableError, match="No program /nowhere/valkey-server"),
         ValkeyServer("/nowhere/valkey-server"),
     ):
         pass
@@ -146,7 +146,7 @@ def test_a_program_that_does_not_exist_is_named(places: Path) -> None:
 
 def test_a_server_that_refuses_an_option_is_quoted(places: Path) -> None:
     with (
-        pytest.raises(TierUnavailableError, match=r"(?s)ended at once: .*no-such-option"),
+        pytest.raises(TierUnavailableError, match=r"(?s)exited at once: .*no-such-option"),
         ValkeyServer(options=["--no-such-option", "1"]),
     ):
         pass

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from tiered_cache.testing.puppets import Puppet
+from tests.puppets import Puppet
 
 
 class Strings:

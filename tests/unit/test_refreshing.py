@@ -14,7 +14,7 @@ from tiered_cache._engine.workers.refresher import Refresher
 from tiered_cache.policies import EarlyRefresh, Hit, HitAction, RefreshAhead, Sliding
 from tiered_cache.results import LookupStatus
 from tiered_cache.testing import FakeClock, in_forked_child
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -11,7 +11,7 @@ from tiered_cache.contracts import JournalRow
 from tiered_cache.entry import Entry
 from tiered_cache.policies import QueueLimits
 from tiered_cache.testing import FakeClock, in_forked_child
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.testing.wait import wait_until
 
 LIMITS = QueueLimits(flush_interval_s=1.0, max_delay_s=5.0, max_batch=3, max_pending=100)
 SLOW = LIMITS._replace(flush_interval_s=3600.0, max_delay_s=3600.0)

@@ -1,8 +1,8 @@
-"""What you need to test your own tiers, policies, and code that uses a cache.
+"""Tools to test tiers, policies and code that uses a cache. Any program may import them.
 
-The conformance suites are pytest classes: subclass one in a test module, say how to make what it
-is to check, and run pytest. Names are imported when they are first used, so that whoever wants a
-clock needs no pytest.
+Import names from here; the modules below may move. The conformance suites are pytest classes: in a
+test module, subclass one, override its factory method, and run pytest. A name is imported at its
+first use, so that `FakeClock` needs no pytest.
 """
 
 from __future__ import annotations
@@ -12,28 +12,24 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tiered_cache.testing.cachetools_contract import CachetoolsContract
-    from tiered_cache.testing.chaos import ChaosProxy
-    from tiered_cache.testing.clock import FakeClock
-    from tiered_cache.testing.contexts import ContextRecord, make_context
-    from tiered_cache.testing.eviction_contract import EvictionContract
-    from tiered_cache.testing.forks import in_forked_child
-    from tiered_cache.testing.freshness_contracts import (
-        ExpiryContract,
-        RefreshContract,
-        StatisticsContract,
-    )
-    from tiered_cache.testing.lock_free_contract import LockFreeReadsContract
-    from tiered_cache.testing.policy_contracts import (
-        AdmissionContract,
-        PromotionContract,
-        WritingContract,
-    )
-    from tiered_cache.testing.threads import race
+    from tiered_cache.testing.chaos_proxy import ChaosProxy
+    from tiered_cache.testing.fake_clock import FakeClock
+    from tiered_cache.testing.forked_child import in_forked_child
+    from tiered_cache.testing.policy_contracts.admission_contract import AdmissionContract
+    from tiered_cache.testing.policy_contracts.cachetools_contract import CachetoolsContract
+    from tiered_cache.testing.policy_contracts.eviction_contract import EvictionContract
+    from tiered_cache.testing.policy_contracts.expiry_contract import ExpiryContract
+    from tiered_cache.testing.policy_contracts.lock_free_contract import LockFreeReadsContract
+    from tiered_cache.testing.policy_contracts.promotion_contract import PromotionContract
+    from tiered_cache.testing.policy_contracts.refresh_contract import RefreshContract
+    from tiered_cache.testing.policy_contracts.statistics_contract import StatisticsContract
+    from tiered_cache.testing.policy_contracts.writing_contract import WritingContract
+    from tiered_cache.testing.thread_race import race
+    from tiered_cache.testing.tier_context import ContextRecord, make_context
     from tiered_cache.testing.tier_contract import TierContract
     from tiered_cache.testing.valkey import ValkeyServer
     from tiered_cache.testing.valkey_cluster import ValkeyCluster
-    from tiered_cache.testing.waiting import wait_until
+    from tiered_cache.testing.wait import wait_until
 
 __all__ = [
     "AdmissionContract",
@@ -58,25 +54,25 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AdmissionContract": "policy_contracts",
-    "CachetoolsContract": "cachetools_contract",
-    "ChaosProxy": "chaos",
-    "ContextRecord": "contexts",
-    "EvictionContract": "eviction_contract",
-    "ExpiryContract": "freshness_contracts",
-    "FakeClock": "clock",
-    "LockFreeReadsContract": "lock_free_contract",
-    "PromotionContract": "policy_contracts",
-    "RefreshContract": "freshness_contracts",
-    "StatisticsContract": "freshness_contracts",
+    "AdmissionContract": "policy_contracts.admission_contract",
+    "CachetoolsContract": "policy_contracts.cachetools_contract",
+    "ChaosProxy": "chaos_proxy",
+    "ContextRecord": "tier_context",
+    "EvictionContract": "policy_contracts.eviction_contract",
+    "ExpiryContract": "policy_contracts.expiry_contract",
+    "FakeClock": "fake_clock",
+    "LockFreeReadsContract": "policy_contracts.lock_free_contract",
+    "PromotionContract": "policy_contracts.promotion_contract",
+    "RefreshContract": "policy_contracts.refresh_contract",
+    "StatisticsContract": "policy_contracts.statistics_contract",
     "TierContract": "tier_contract",
     "ValkeyCluster": "valkey_cluster",
     "ValkeyServer": "valkey",
-    "WritingContract": "policy_contracts",
-    "in_forked_child": "forks",
-    "make_context": "contexts",
-    "race": "threads",
-    "wait_until": "waiting",
+    "WritingContract": "policy_contracts.writing_contract",
+    "in_forked_child": "forked_child",
+    "make_context": "tier_context",
+    "race": "thread_race",
+    "wait_until": "wait",
 }
 
 
@@ -85,10 +81,10 @@ def __getattr__(name: str) -> Any:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
     module = f"{__name__}.{_MODULES[name]}"
-    if module not in sys.modules and _MODULES[name].endswith(("_contract", "_contracts")):
+    if module not in sys.modules and module.endswith("_contract"):
         import pytest
 
-        # Without it a failed assertion of a suite would not say what it compared.
+        # Without the rewrite a failed assertion of a suite would not show the compared values.
         pytest.register_assert_rewrite(module)
     found = getattr(importlib.import_module(module), name)
     globals()[name] = found

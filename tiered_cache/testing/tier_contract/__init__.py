@@ -1,44 +1,46 @@
-"""The conformance suite that every tier passes, ours and yours."""
+"""The conformance suite of tiers. `tiered_cache.testing` offers `TierContract`, nothing else.
+
+Each module checks one promise of `tiered_cache.contracts`.
+"""
 
 from __future__ import annotations
 
-from tiered_cache.testing.tier_contract.boards import BoardContract
-from tiered_cache.testing.tier_contract.expiring import ExpiringContract
-from tiered_cache.testing.tier_contract.keys import KeysContract
-from tiered_cache.testing.tier_contract.leasing import LeasingContract
-from tiered_cache.testing.tier_contract.logging import LoggingContract
-from tiered_cache.testing.tier_contract.placing import PlacingContract
-from tiered_cache.testing.tier_contract.sharing import SharingContract
-from tiered_cache.testing.tier_contract.storing import StoringContract
-from tiered_cache.testing.tier_contract.tokens import TokensContract
+from tiered_cache.testing.tier_contract.concurrency import ConcurrencyContract
+from tiered_cache.testing.tier_contract.key_strings import KeyContract
+from tiered_cache.testing.tier_contract.lease_holders import LeaseContract
+from tiered_cache.testing.tier_contract.lifetimes import LifetimeContract
+from tiered_cache.testing.tier_contract.log_places import PlaceContract
+from tiered_cache.testing.tier_contract.logged_changes import ChangeLogContract
+from tiered_cache.testing.tier_contract.notices import BoardContract
+from tiered_cache.testing.tier_contract.storage import StorageContract
+from tiered_cache.testing.tier_contract.tokens import TokenContract
 
 __all__ = ["TierContract"]
 
 
 class TierContract(
-    StoringContract,
-    TokensContract,
-    ExpiringContract,
-    KeysContract,
-    SharingContract,
-    LeasingContract,
-    LoggingContract,
-    PlacingContract,
+    StorageContract,
+    TokenContract,
+    LifetimeContract,
+    KeyContract,
+    ConcurrencyContract,
+    LeaseContract,
+    ChangeLogContract,
+    PlaceContract,
     BoardContract,
 ):
-    """What `tiered_cache.contracts.Tier` promises, as a pytest class to subclass.
+    """The promises of `tiered_cache.contracts.Tier`, as a pytest class to subclass.
 
-    Say how a tier is made, and run pytest::
+    Override `make_tier`, and run pytest::
 
         class TestMyTier(TierContract):
             @pytest.fixture
-            def store(self, tmp_path):  # whatever the tiers of one test have in common
+            def store(self, tmp_path):  # shared by the tiers of one test
                 return tmp_path
 
             def make_tier(self, store):
                 return MyTier(store)
 
-    The suite opens and closes what `make_tier` returns, gives each test a namespace of its own,
-    and hands the tier a `FakeClock`. Where a tier keeps time by a clock of its own, set
-    `native_time = True`.
+    The suite opens and closes the tiers, gives each test its own namespace, and hands each tier a
+    `FakeClock`. Set `native_time = True` for a tier that keeps time by its own clock.
     """

@@ -1,6 +1,6 @@
-"""A fill lands only where nothing happened since it was read: compare-and-set by tokens."""
+"""Tokens: a fill lands only if the key is unchanged since the token was read."""
 
-# ruff: noqa: D102 - the name of a test says what it checks
+# ruff: noqa: D102 - the name of a test is its description
 from __future__ import annotations
 
 import math
@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiered_cache.contracts import ANY, Absent, FencingTier, Found, PutItem
-from tiered_cache.testing.threads import race
-from tiered_cache.testing.tier_contract._base import TierContractBase
+from tiered_cache.testing.thread_race import race
+from tiered_cache.testing.tier_contract.hooks import TierContractBase
 
 if TYPE_CHECKING:
     from tiered_cache.contracts import Tier
 
-__all__ = ["TokensContract"]
+__all__ = ["TokenContract"]
 
 _RACERS = 32
 
 
-class TokensContract(TierContractBase):
-    """What `put(expected=…)` refuses, and what it lets through.
+class TokenContract(TierContractBase):
+    """The promises of `put(expected=…)`.
 
-    A tier may refuse too much, because it remembers the deletions of many keys in one counter,
-    say. So tokens that must fit are read after the last change of any key.
+    A tier may refuse more than it must, for example because one counter covers the deletions of many
+    keys. So the tests read tokens that must be accepted after the last change of any key.
     """
 
     def test_a_fill_lands_where_nothing_happened(self, tier: Tier) -> None:
@@ -54,7 +54,7 @@ class TokensContract(TierContractBase):
 
     def test_law_4_a_fill_after_a_delete_is_refused(self, tier: Tier) -> None:
         token = self._token_of_absent(tier, "key")
-        assert tier.delete("key") is False, "it was not there, and is a deletion all the same"
+        assert tier.delete("key") is False, "a deletion of an absent key counts"
         assert self.put(tier, "key", b"late", expected=token) is False
         assert isinstance(tier.get("key"), Absent)
 

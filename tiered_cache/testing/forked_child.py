@@ -18,11 +18,11 @@ __all__ = ["in_forked_child", "start_child"]
 
 
 def in_forked_child(function: Callable[[], Any], timeout_s: float = 30.0) -> Any:
-    """What `function()` returns in a child that is forked from this process as it is.
+    """Return the result of `function()` in a child forked from this process.
 
     Args:
-        function: Called in the child's only thread; its result must be plain data for JSON.
-        timeout_s: When the child is killed.
+        function: Called in the child's only thread. Its result must be plain data for JSON.
+        timeout_s: Seconds after which the child is killed.
 
     Raises:
         AssertionError: The child hung, died or raised; the message has its traceback.
@@ -39,7 +39,7 @@ def in_forked_child(function: Callable[[], Any], timeout_s: float = 30.0) -> Any
         answer = _read_to_end(reading, time.monotonic() + timeout_s)
     finally:
         os.close(reading)
-        os.kill(child, signal.SIGKILL)  # it has answered, or it never will
+        os.kill(child, signal.SIGKILL)  # it has answered, or missed its deadline
         os.waitpid(child, 0)
     if answer is None:
         msg = f"the forked child did not answer within {timeout_s:g} s"
@@ -55,9 +55,13 @@ def in_forked_child(function: Callable[[], Any], timeout_s: float = 30.0) -> Any
 
 
 def start_child(function: Callable[[], object]) -> int:
-    """The process id of a forked child that runs `function` and then ends: with 0, if it returned."""
+    """Fork a child that runs `function` and exits, with status 0 if it returned.
+
+    Returns:
+        The process id of the child.
+    """
     with warnings.catch_warnings():
-        # To fork while other threads are busy is what is being tested.
+        # Python warns of a fork beside busy threads, which is the case under test.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
@@ -71,7 +75,7 @@ def start_child(function: Callable[[], object]) -> int:
 
 
 def _answer(writing: int, function: Callable[[], Any]) -> None:
-    """Never returns: nothing of the parent's may be run or cleaned up in the child."""
+    """Write the result and exit at once: the parent's cleanup must not run in the child."""
     try:
         try:
             answer = json.dumps([function(), None])
@@ -84,7 +88,7 @@ def _answer(writing: int, function: Callable[[], Any]) -> None:
 
 
 def _read_to_end(reading: int, deadline: float) -> bytes | None:
-    """All that the child wrote, or `None` when the deadline has come first."""
+    """Everything that the child wrote; `None` after the deadline."""
     chunks: list[bytes] = []
     while True:
         ready, _, _ = select.select([reading], [], [], max(0.0, deadline - time.monotonic()))

@@ -1,6 +1,6 @@
-"""The conformance suite of eviction policies whose hits need no lock."""
+"""The conformance suite of eviction policies with lock-free hits."""
 
-# ruff: noqa: D102 - the name of a test says what it checks
+# ruff: noqa: D102 - the name of a test is its description
 from __future__ import annotations
 
 import random
@@ -13,10 +13,10 @@ __all__ = ["LockFreeReadsContract"]
 
 
 class LockFreeReadsContract:
-    """What a policy promises whose hits need no lock; run it beside `EvictionContract`."""
+    """The promises of a policy with lock-free hits. Run it beside `EvictionContract`."""
 
     def make_policy(self, maxsize: float, getsizeof: Any = None) -> Any:
-        """An empty policy of the class that is checked."""
+        """An empty policy of the class under test."""
         raise NotImplementedError
 
     def test_it_says_that_its_reads_need_no_lock(self) -> None:

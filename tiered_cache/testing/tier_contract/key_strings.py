@@ -1,6 +1,6 @@
-"""Any non-empty string is a key, and a prefix is just the beginning of a string."""
+"""Keys: any non-empty string is one, and a prefix is matched literally."""
 
-# ruff: noqa: D102 - the name of a test says what it checks
+# ruff: noqa: D102 - the name of a test is its description
 from __future__ import annotations
 
 import math
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiered_cache.contracts import Absent, PutItem, SteppedTier
-from tiered_cache.testing.tier_contract._base import TierContractBase
+from tiered_cache.testing.tier_contract.hooks import TierContractBase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tiered_cache.contracts import Tier
 
-__all__ = ["KeysContract"]
+__all__ = ["KeyContract"]
 
 _HOSTILE = {
     "space": " ",
@@ -41,8 +41,8 @@ _SCANNED = ("user:1", "user:2", "user*", "user*2", "user?", "user[12]", "user_",
 _PREFIXES = ("", "u", "user", "user:", "user*", "user?", "user[", "user_", "user%", "U", "\\", "x")
 
 
-class KeysContract(TierContractBase):
-    """Hostile keys, `scan` and `clear` by prefix."""
+class KeyContract(TierContractBase):
+    """The promises about unusual keys, and about `scan` and `clear` by prefix."""
 
     @pytest.mark.parametrize("key", _HOSTILE.values(), ids=_HOSTILE.keys())
     def test_any_string_is_a_key(self, tier: Tier, key: str) -> None:
@@ -84,7 +84,7 @@ class KeysContract(TierContractBase):
 
     def test_a_clear_in_steps_tells_how_far_it_is(self, tier: Tier) -> None:
         if not isinstance(tier, SteppedTier):
-            pytest.skip("the tier clears at once, or does not tell")
+            pytest.skip("the tier does not clear in steps")
         keys = {f"key-{number:04}" for number in range(1200)}
         tier.put_many({key: PutItem(self.make_item(tier, b"x"), math.inf) for key in keys})
         self.put(tier, "other", b"other")

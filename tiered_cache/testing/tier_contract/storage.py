@@ -1,6 +1,6 @@
-"""What is put can be got, once and many at a time, until it is deleted."""
+"""Storage: an item that was put can be got until it is deleted, alone or with many."""
 
-# ruff: noqa: D102 - the name of a test says what it checks
+# ruff: noqa: D102 - the name of a test is its description
 from __future__ import annotations
 
 import math
@@ -10,12 +10,12 @@ import pytest
 
 from tiered_cache.contracts import Absent, Found, PutItem, TierInfo
 from tiered_cache.entry import Entry
-from tiered_cache.testing.tier_contract._base import TierContractBase
+from tiered_cache.testing.tier_contract.hooks import TierContractBase
 
 if TYPE_CHECKING:
     from tiered_cache.contracts import Tier
 
-__all__ = ["StoringContract"]
+__all__ = ["StorageContract"]
 
 _PAYLOADS = {
     "empty": b"",
@@ -27,8 +27,8 @@ _PAYLOADS = {
 }
 
 
-class StoringContract(TierContractBase):
-    """get, put, delete and clear, and their forms for many keys."""
+class StorageContract(TierContractBase):
+    """The promises of `get`, `put`, `delete` and `clear`, and of their forms for many keys."""
 
     def test_what_was_never_put_is_absent(self, tier: Tier) -> None:
         assert isinstance(tier.get("never"), Absent)
@@ -39,7 +39,7 @@ class StoringContract(TierContractBase):
     def test_a_put_can_be_got(self, tier: Tier) -> None:
         assert self.put(tier, "key", b"payload") is True
         assert self.read(tier, "key") == b"payload"
-        assert self.read(tier, "key") == b"payload", "reading does not use it up"
+        assert self.read(tier, "key") == b"payload", "a read does not remove it"
 
     @pytest.mark.parametrize("payload", _PAYLOADS.values(), ids=_PAYLOADS.keys())
     def test_an_item_comes_back_as_it_was_given(self, tier: Tier, payload: bytes) -> None:
@@ -56,7 +56,7 @@ class StoringContract(TierContractBase):
 
     def test_an_entry_keeps_its_metadata(self, tier: Tier) -> None:
         if tier.holds_records:
-            pytest.skip("it holds records, whose metadata is inside the bytes")
+            pytest.skip("the metadata of a record is inside its bytes")
         entry = Entry(
             b"v", created_s=5.0, fresh_until_s=9e9, cost_s=2.5, tags={"t": 4}, generation=3
         )

@@ -1,4 +1,4 @@
-"""A process that does what it is told, one call after the other."""
+"""A forked child that executes one call after the other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any, Self
 
-from tiered_cache.testing.forks import start_child
+from tiered_cache.testing.forked_child import start_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["Puppet"]
 
 _ours: set[int] = set()
-"""The ends of pipes that this process holds: a child that kept them would outlive it."""
+"""The pipe ends of this process. Each new child closes them: else it would outlive this process."""
 
 
 class Puppet:
-    """A forked child with an object of its own, whose methods are called from here.
+    """A forked child with an object, and calls of the object's methods from this process.
 
-    Calls are lines of JSON over a pipe, so arguments and results are plain data. Where a test runs into
-    a failure, the child is killed at the end of the block. Not for several threads at once.
+    Calls are lines of JSON over a pipe, so arguments and results are plain data. The child is killed
+    at the end of the `with` block. Not thread-safe.
 
     Args:
-        make: Called in the child, once; it makes the object.
+        make: Called once, in the child. It makes the object.
     """
 
     def __init__(self, make: Callable[[], object]) -> None:
@@ -48,12 +48,12 @@ class Puppet:
         os.close(answers)
 
     def call(self, method: str, *arguments: object, timeout_s: float = 60.0) -> Any:
-        """What the method of the child's object returns.
+        """Return the result of a method of the object.
 
         Raises:
-            AssertionError: It raised, the child died, or it did not answer in time.
+            AssertionError: The method raised, the child died, or it did not answer in time.
         """
-        with contextlib.suppress(BrokenPipeError):  # it is told below
+        with contextlib.suppress(BrokenPipeError):  # reported below: the child has died
             os.write(self._commands, json.dumps([method, arguments]).encode() + b"\n")
         result, error = json.loads(self._line(method, time.monotonic() + timeout_s))
         if error is not None:
@@ -67,15 +67,15 @@ class Puppet:
             ready, _, _ = select.select([self._replies], [], [], left_s)
             chunk = os.read(self._replies, 65536) if ready else b""
             if not chunk:
-                what = "died during" if ready else "did not answer"
-                msg = f"the child {what} {method}"
+                failure = "died during" if ready else "did not answer"
+                msg = f"the child {failure} {method}"
                 raise AssertionError(msg)
             self._unread += chunk
         line, _, self._unread = self._unread.partition(b"\n")
         return line
 
     def kill(self) -> None:
-        """End it with SIGKILL, wherever it is. May be called again."""
+        """Kill the child. Further calls do nothing."""
         if not self.pid:
             return
         os.kill(self.pid, signal.SIGKILL)

@@ -1,6 +1,6 @@
-"""A tier stands threads, forks, other tiers over its store, and being closed."""
+"""Concurrency: threads, forks, other tiers over the same store, and repeated closing."""
 
-# ruff: noqa: D102 - the name of a test says what it checks
+# ruff: noqa: D102 - the name of a test is its description
 from __future__ import annotations
 
 import contextlib
@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiered_cache.contracts import Absent, Reach
-from tiered_cache.testing.forks import in_forked_child
-from tiered_cache.testing.threads import race
-from tiered_cache.testing.tier_contract._base import TierContractBase
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.testing.forked_child import in_forked_child
+from tiered_cache.testing.thread_race import race
+from tiered_cache.testing.tier_contract.hooks import TierContractBase
+from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tiered_cache.contracts import Tier
 
-__all__ = ["SharingContract"]
+__all__ = ["ConcurrencyContract"]
 
 _THREADS = 8
 _TURNS = 150
@@ -32,7 +32,7 @@ _FORKS = 12
 
 @contextlib.contextmanager
 def _busy_threads(work: Callable[[int], None]) -> Iterator[list[int]]:
-    """Three threads that call `work` again and again; gives how often each of them has."""
+    """Run three threads that call `work` repeatedly; yields the number of calls of each."""
     done = threading.Event()
     turns = [0] * 3
 
@@ -57,8 +57,8 @@ def _moved_on(turns: list[int], before: list[int]) -> bool:
     return all(map(operator.gt, turns, before))
 
 
-class SharingContract(TierContractBase):
-    """Who else uses the tier or its store."""
+class ConcurrencyContract(TierContractBase):
+    """The promises to other users of the tier or of its store."""
 
     def test_namespaces_are_apart(self) -> None:
         mine = self.open_tier(self.namespace)
@@ -156,7 +156,7 @@ class SharingContract(TierContractBase):
         assert self.read(tier, "parents-0") == b"again"
 
     def _keep_busy(self, tier: Tier, number: int) -> None:
-        if number == 0:  # a tier that locks while it scans is caught in the middle of it
+        if number == 0:  # so that a fork meets a tier that holds a lock while it scans
             list(tier.scan("parents-"))
             return
         self.put(tier, f"busy-{number}", b"x" * 40_000)

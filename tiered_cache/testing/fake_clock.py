@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it."""
+"""A clock under the control of a test."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ __all__ = ["FakeClock"]
 
 
 class FakeClock:
-    """A `Clock` that goes on only when it is told to.
+    """A `Clock` that moves only by `advance` and `set_wall`. Thread-safe.
 
     Args:
-        start_wall: What `wall()` says at first, in seconds since the epoch.
-        start_monotonic: What `monotonic()` says at first, in seconds.
-
-    Thread-safe.
+        start_wall: The first value of `wall()`, in seconds since the epoch.
+        start_monotonic: The first value of `monotonic()`, in seconds.
     """
 
     def __init__(
@@ -33,16 +31,20 @@ class FakeClock:
         return self._wall
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass, on both clocks; `ValueError` if they are negative or NaN."""
+        """Move both clocks forward by `seconds`.
+
+        Raises:
+            ValueError: `seconds` is negative or NaN.
+        """
         if not seconds >= 0:
-            msg = f"time only goes on: advance({seconds!r}) is negative; to step a clock back, use set_wall()"
+            msg = f"advance({seconds!r}): expected 0 or more; use set_wall() to step a clock back"
             raise ValueError(msg)
         with self._lock:
             self._monotonic += seconds
             self._wall += seconds
 
     def set_wall(self, wall: float) -> None:
-        """Step the wall clock, as an administrator or NTP does; `monotonic()` does not notice."""
+        """Step the wall clock, as NTP or an administrator does. `monotonic()` does not change."""
         with self._lock:
             self._wall = float(wall)
 

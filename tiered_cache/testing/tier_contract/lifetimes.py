@@ -1,22 +1,22 @@
-"""What was put is gone when its lifetime is over, and not before."""
+"""Lifetimes: an item is gone at the end of its lifetime, and not before."""
 
-# ruff: noqa: D102 - the name of a test says what it checks
+# ruff: noqa: D102 - the name of a test is its description
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
 from tiered_cache.contracts import Absent, Found, PutItem
-from tiered_cache.testing.tier_contract._base import SHORT_S, TierContractBase
+from tiered_cache.testing.tier_contract.hooks import SHORT_S, TierContractBase
 
 if TYPE_CHECKING:
     from tiered_cache.contracts import Tier
 
-__all__ = ["ExpiringContract"]
+__all__ = ["LifetimeContract"]
 
 
-class ExpiringContract(TierContractBase):
-    """Lifetimes."""
+class LifetimeContract(TierContractBase):
+    """The promises about lifetimes and their ends."""
 
     def test_law_3_the_remaining_lifetime_is_no_longer_than_what_was_given(
         self, tier: Tier
@@ -42,7 +42,7 @@ class ExpiringContract(TierContractBase):
         items = {"short-too": PutItem(self.make_item(tier, b"x"), SHORT_S)}
         tier.put_many(items)
         self.outlive(tier, SHORT_S)
-        assert list(tier.scan()) == ["kept"], "asked first, before a read could have cleaned up"
+        assert list(tier.scan()) == ["kept"], "checked before any read, which could remove it"
         assert isinstance(tier.get("short"), Absent)
         assert isinstance(tier.get_many(["short-too"])["short-too"], Absent)
         assert self.read(tier, "kept") == b"x"

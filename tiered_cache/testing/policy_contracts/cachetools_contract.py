@@ -1,6 +1,6 @@
 """The conformance suite of eviction policies that are `cachetools.Cache` classes."""
 
-# ruff: noqa: D102 - the name of a test says what it checks
+# ruff: noqa: D102 - the name of a test is its description
 from __future__ import annotations
 
 import copy
@@ -12,17 +12,17 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tiered_cache.testing.eviction_contract import EvictionContract, as_size
+from tiered_cache.testing.policy_contracts.eviction_contract import EvictionContract, as_size
 
 __all__ = ["CachetoolsContract"]
 
 
 def _pickled(source: Any) -> Any:
-    return pickle.loads(pickle.dumps(source))  # noqa: S301 - bytes that were made here
+    return pickle.loads(pickle.dumps(source))  # noqa: S301 - bytes from the same line
 
 
 class CachetoolsContract(EvictionContract):
-    """What `cachetools.Cache` adds: the face of a dictionary, `__missing__`, copies, pickles.
+    """The additions of `cachetools.Cache`: dictionary methods, `__missing__`, copies and pickles.
 
     Set `policy_class`, and the `options` that its constructor needs.
     """
@@ -31,7 +31,7 @@ class CachetoolsContract(EvictionContract):
     options: ClassVar[dict[str, Any]] = {}
 
     def make_policy(self, maxsize: float, getsizeof: Any = None) -> Any:
-        """An empty policy of the class."""
+        """An empty policy of `policy_class`."""
         return self.policy_class(maxsize, getsizeof=getsizeof, **self.options)
 
     def test_a_maxsize_may_be_infinite_but_not_negative(self) -> None:

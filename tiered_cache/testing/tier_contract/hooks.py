@@ -1,4 +1,4 @@
-"""How the suite makes tiers, writes into them and reads from them."""
+"""The hooks of the suite: make a tier, write to it, read from it, let time pass."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from tiered_cache.contracts import ANY, Absent, Found, Reach
 from tiered_cache.entry import TOKEN_BYTES, Entry
-from tiered_cache.testing.clock import FakeClock
-from tiered_cache.testing.contexts import ContextRecord, make_context
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.testing.fake_clock import FakeClock
+from tiered_cache.testing.tier_context import ContextRecord, make_context
+from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
 __all__ = ["TierContractBase"]
 
 SHORT_S = 0.3
-"""A lifetime that a test may wait for where the tier keeps time by a clock of its own."""
+"""A lifetime short enough to wait for, if the tier keeps time by its own clock."""
 
 
 class TierContractBase:
-    """The hooks of the suite, and what its tests have in common."""
+    """The hooks to override, and the helpers of the tests."""
 
     native_time: ClassVar[bool] = False
-    """Whether the tier keeps time by a clock that the suite can't move: the store's own, say."""
+    """Whether the tier keeps time by a clock that the suite can't move, such as the store's."""
 
     clock: FakeClock
     namespace: str
     told: ContextRecord
 
     def make_tier(self, store: Any) -> Tier:
-        """A tier that is not open yet. Override it.
+        """A new tier, not yet open. Override it.
 
         Args:
-            store: What the fixture `store` gave for this test. Each call makes another tier over
-                it, as another process would have one; a tier that lives in its process ignores
-                it. Between tests, only what the namespace keeps apart may be shared.
+            store: The value of the fixture `store`. Each call makes another tier over it, like
+                another process; a tier that lives in its process ignores it. Tests may share a
+                store only as far as namespaces separate them.
         """
         raise NotImplementedError
 
     @pytest.fixture
     def store(self) -> Any:
-        """What the tiers of one test have in common; override it where there is something."""
+        """The store that the tiers of one test share. Override it for tiers that share one."""
         return None
 
     @pytest.fixture(autouse=True)
@@ -66,11 +66,11 @@ class TierContractBase:
 
     @pytest.fixture
     def tier(self) -> Tier:
-        """An open, empty tier."""
+        """A tier that is open and empty."""
         return self.open_tier()
 
     def open_tier(self, namespace: str | None = None) -> Tier:
-        """Another tier, open on this test's namespace or the one that is named."""
+        """Open another tier, in `namespace` or in the namespace of the test."""
         namespace = namespace or self.namespace
         context, self.told = make_context(namespace, self.clock)
         tier = self.make_tier(self._store)
@@ -80,7 +80,7 @@ class TierContractBase:
         return tier
 
     def _clean_up(self) -> None:
-        """Leave nothing in a store that other tests, or people, use as well."""
+        """Remove the keys of this test from a store that others share."""
         for namespace in self._namespaces:
             tier = self.make_tier(self._store)
             tier.open(make_context(namespace, self.clock)[0])
@@ -88,7 +88,7 @@ class TierContractBase:
             tier.close()
 
     def make_item(self, tier: Tier, payload: bytes) -> Entry | bytes:
-        """Something that `tier` takes. A record begins with 48 bytes that no other one has."""
+        """An item for `tier`. A record begins with 48 unique bytes."""
         if tier.holds_records:
             return b"\x00" + os.urandom(TOKEN_BYTES - 1) + payload
         return Entry(payload, created_s=self.clock.wall(), size_bytes=max(1, len(payload)))
@@ -106,12 +106,12 @@ class TierContractBase:
         return tier.put(key, self.make_item(tier, payload), lifetime_s, expected=expected)
 
     def read(self, tier: Tier, key: str) -> bytes | None:
-        """The payload that `tier` holds for `key`, `None` where that is absent."""
+        """The payload of `key` in `tier`; `None` if it is absent."""
         return self.payload(tier.get(key))
 
     @staticmethod
     def payload(answer: Found | Absent) -> bytes | None:
-        """The payload in an answer."""
+        """The payload of an answer; `None` if it is absent."""
         if isinstance(answer, Absent):
             return None
         assert isinstance(answer, Found), f"a tier answers Found or Absent, not {answer!r}"
@@ -122,7 +122,7 @@ class TierContractBase:
         return answer.item[TOKEN_BYTES:]
 
     def outlive(self, tier: Tier, lifetime_s: float) -> None:
-        """Let `lifetime_s` pass by the tier's clock."""
+        """Let `lifetime_s` seconds pass by the tier's clock."""
         if not self.native_time:
             self.clock.advance(lifetime_s + 0.001)
             return

@@ -1,4 +1,4 @@
-"""A proxy that stands before a server and behaves as sick networks and servers do."""
+"""A TCP proxy that simulates faults of networks and servers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from tiered_cache.testing.valkey import free_port
+from tiered_cache.testing.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -23,15 +23,15 @@ _CALL_TIMEOUT_S = 10.0
 
 
 class ChaosProxy:
-    """A TCP proxy before a server whose answers it can hold back, garble or cut.
+    """A TCP proxy that can delay, garble or cut the answers of a server.
 
-    A change of mode holds from the next bytes on, for connections that are open as well. Use it
-    as a context manager. Thread-safe; it runs an event loop in one daemon thread.
+    A new mode applies from the next bytes on, also to open connections. Use it as a context manager.
+    Thread-safe; one daemon thread runs its event loop.
 
     Args:
-        upstream: The server's URL, `redis://host:port/…` or `unix:///path`, or any other with a
-            host and a port.
-        seed: What the garbage is made from; the same seed makes the same bytes.
+        upstream: The server's URL: `redis://host:port/…`, `unix:///path`, or any other URL with a host
+            and a port.
+        seed: The seed of `garbage`; the same seed gives the same bytes.
     """
 
     def __init__(self, upstream: str, *, seed: int = 0) -> None:
@@ -47,16 +47,16 @@ class ChaosProxy:
         self._interval_s = 0.0
         self._left = 0
         self.connections = 0
-        """How many connections it has accepted."""
+        """The number of accepted connections."""
 
     @property
     def port(self) -> int:
-        """The TCP port on 127.0.0.1, the same for its whole life."""
+        """The TCP port on 127.0.0.1. It never changes."""
         return self._port
 
     @property
     def url(self) -> str:
-        """The upstream's URL with the proxy's address in the place of the server's."""
+        """The upstream's URL with the address of the proxy."""
         if self._upstream.scheme == "unix":
             return f"redis://127.0.0.1:{self._port}/0"
         login, at, _ = self._upstream.netloc.rpartition("@")
@@ -71,7 +71,7 @@ class ChaosProxy:
         self.close()
 
     def close(self) -> None:
-        """Reset every connection and stop. May be called again."""
+        """Reset every connection and stop. Further calls do nothing."""
         if self._loop.is_closed():
             return
         self._call(self._hang_up())
@@ -81,32 +81,32 @@ class ChaosProxy:
         self._loop.close()
 
     def forward(self) -> None:
-        """Be a plain proxy: the first mode."""
+        """Forward everything. The proxy starts in this mode."""
         self._set("passing")
 
     def refuse(self) -> None:
-        """Reset every connection and refuse new ones, as a host does where no server runs."""
+        """Reset every connection and refuse new ones, like a host without a server."""
         self._set("refusing")
         self._call(self._hang_up())
 
     def blackhole(self) -> None:
-        """Accept connections, take what clients send, and never answer."""
+        """Accept connections and data, and never answer."""
         self._set("silent")
 
     def garbage(self) -> None:
-        """Answer whatever a client sends with random bytes."""
+        """Answer all data with 64 random bytes."""
         self._set("garbling")
 
     def delay(self, seconds: float) -> None:
-        """Hold each part of an answer back for `seconds`."""
+        """Delay each part of an answer by `seconds`."""
         self._set("delaying", interval_s=seconds)
 
     def dribble(self, interval_s: float) -> None:
-        """Give answers one byte at a time, one every `interval_s` seconds."""
+        """Send answers one byte at a time, one every `interval_s` seconds."""
         self._set("dribbling", interval_s=interval_s)
 
     def cut(self, after_bytes: int) -> None:
-        """Reset the connection after `after_bytes` more bytes of answers, of all together."""
+        """Reset the connection after `after_bytes` more bytes of answers, counted over all connections."""
         self._set("cutting", left=after_bytes)
 
     def _set(self, mode: str, *, interval_s: float = 0.0, left: int = 0) -> None:
@@ -142,7 +142,7 @@ class ChaosProxy:
             with contextlib.suppress(OSError):
                 await self._converse(reader, writer)
         except asyncio.CancelledError:
-            pass  # the proxy closes; a stream's task that ends cancelled is logged as an error
+            pass  # the proxy closes; asyncio would log a cancelled stream task as an error
         finally:
             _reset(writer)
             self._writers.discard(writer)
@@ -193,7 +193,7 @@ class ChaosProxy:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close with a RST, which the other side notices at once, whatever it is doing."""
+    """Close with a RST, which the peer notices at once, even in the middle of a write."""
     raw: socket.socket | None = writer.get_extra_info("socket")
     if raw is not None and raw.fileno() != -1:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -1,6 +1,6 @@
-"""A tier that has a board keeps notices apart from records, and changes them in one step."""
+"""Boards: notices are kept apart from records, and change atomically."""
 
-# ruff: noqa: D102 - the name of a test says what it checks
+# ruff: noqa: D102 - the name of a test is its description
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -9,8 +9,8 @@ import pytest
 
 from tiered_cache.contracts.boards import MAX_NOTICE_BYTES, Board, BoardTier
 from tiered_cache.errors import RecordRefusedError
-from tiered_cache.testing.threads import race
-from tiered_cache.testing.tier_contract._base import TierContractBase
+from tiered_cache.testing.thread_race import race
+from tiered_cache.testing.tier_contract.hooks import TierContractBase
 
 if TYPE_CHECKING:
     from tiered_cache.contracts import Tier
@@ -22,7 +22,7 @@ _THREADS = 16
 
 
 class BoardContract(TierContractBase):
-    """What `tiered_cache.contracts.boards` promises; skipped for tiers without a board."""
+    """The promises of `tiered_cache.contracts.boards`; skipped for tiers without a board."""
 
     @pytest.fixture
     def board(self, tier: Tier) -> Board:
@@ -30,8 +30,8 @@ class BoardContract(TierContractBase):
 
     @pytest.fixture
     def other(self, board: Board) -> Board:
-        """The same board, as another process sees it."""
-        del board  # it skips the test where there is none
+        """The same board in another tier, as another process has it."""
+        del board  # the fixture skips the test without a board
         return _board_of(self.open_tier())
 
     def test_a_notice_is_read_by_all_as_it_was_written(self, board: Board, other: Board) -> None:

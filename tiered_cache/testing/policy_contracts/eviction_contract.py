@@ -1,6 +1,6 @@
 """The conformance suite of eviction policies."""
 
-# ruff: noqa: D102 - the name of a test says what it checks
+# ruff: noqa: D102 - the name of a test is its description
 from __future__ import annotations
 
 import random
@@ -15,18 +15,18 @@ __all__ = ["EvictionContract", "as_size"]
 
 
 def as_size(value: int) -> int:
-    """A `getsizeof` for values that are their own size, and can be pickled."""
+    """A `getsizeof` for values that are their own size; unlike a lambda, it can be pickled."""
     return value
 
 
 class EvictionContract:
-    """What a memory tier needs of an eviction policy, as a pytest class to subclass.
+    """The memory tier's expectations of an eviction policy, as a pytest class to subclass.
 
     Override `make_policy`.
     """
 
     def make_policy(self, maxsize: float, getsizeof: Any = None) -> EvictionPolicy:
-        """An empty policy of the class that is checked."""
+        """An empty policy of the class under test."""
         raise NotImplementedError
 
     def test_it_starts_empty(self) -> None:

@@ -1,6 +1,6 @@
-"""A tier that logs its changes logs them all, and nothing else."""
+"""Change logs: every change is logged, and no fill."""
 
-# ruff: noqa: D102 - the name of a test says what it checks
+# ruff: noqa: D102 - the name of a test is its description
 from __future__ import annotations
 
 import math
@@ -11,19 +11,19 @@ import pytest
 
 from tiered_cache.contracts import FencingTier, PutItem
 from tiered_cache.contracts.change_log import MAX_LOGGED_KEY, Change, ChangeLog, LoggedTier
-from tiered_cache.testing.tier_contract._base import TierContractBase
+from tiered_cache.testing.tier_contract.hooks import TierContractBase
 
 if TYPE_CHECKING:
     from tiered_cache.contracts import Tier
 
-__all__ = ["LoggingContract"]
+__all__ = ["ChangeLogContract"]
 
 _LONG_S = 30.0
 _MANY = 20_000
 
 
-class LoggingContract(TierContractBase):
-    """What `tiered_cache.contracts.change_log` promises; skipped for tiers without a log."""
+class ChangeLogContract(TierContractBase):
+    """The promises of `tiered_cache.contracts.change_log`; skipped for tiers without a log."""
 
     @pytest.fixture
     def log(self, tier: Tier) -> ChangeLog:
@@ -33,8 +33,8 @@ class LoggingContract(TierContractBase):
 
     @pytest.fixture
     def reader(self, log: ChangeLog) -> ChangeLog:
-        """The same log, as another process sees it."""
-        del log  # it skips the test where there is none
+        """The same log in another tier, as another process has it."""
+        del log  # the fixture skips the test without a log
         other = self.open_tier()
         assert isinstance(other, LoggedTier)
         return other.log
@@ -82,7 +82,7 @@ class LoggingContract(TierContractBase):
         position = self.end(reader)
         assert self.put(tier, "key", expected=token)
         assert not self.put(tier, "key", expected=token)
-        # One that did not land may be there as well.
+        # The log may also have the change that was refused.
         assert set(self.changed(reader, position)) == {("key", False)}
 
     def test_a_clear_is_logged_at_its_beginning_and_at_its_end(
@@ -193,7 +193,7 @@ class LoggingContract(TierContractBase):
     def test_law_4_a_clear_elsewhere_refuses_fills_that_began_before_it(
         self, tier: Tier, reader: ChangeLog
     ) -> None:
-        del reader  # it skips the test where there is none
+        del reader  # the fixture skips the test without a log
         elsewhere = self.open_tier()
         for clearing in ("", "another prefix"):
             token = tier.get("answer").token
@@ -208,7 +208,7 @@ class LoggingContract(TierContractBase):
     def test_law_4_a_clear_elsewhere_refuses_fills_of_keys_that_were_deleted_before(
         self, prefix: str, tier: Tier, reader: ChangeLog
     ) -> None:
-        del reader  # it skips the test where there is none
+        del reader  # the fixture skips the test without a log
         tier.delete("user:1")
         self.put(tier, "user:2")
         token = tier.get("user:1").token

@@ -1,6 +1,6 @@
-"""A tier that remembers places remembers them for all who share it."""
+"""Places: a tier remembers positions in change logs for all processes that share it."""
 
-# ruff: noqa: D102 - the name of a test says what it checks
+# ruff: noqa: D102 - the name of a test is its description
 from __future__ import annotations
 
 import math
@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiered_cache.contracts.change_log import PlaceTier
-from tiered_cache.testing.tier_contract._base import TierContractBase
+from tiered_cache.testing.tier_contract.hooks import TierContractBase
 
 if TYPE_CHECKING:
     from tiered_cache.contracts import Tier
 
-__all__ = ["PlacingContract"]
+__all__ = ["PlaceContract"]
 
 _LOG, _OTHER_LOG = "log:a", "log:b"
 _FAR = 1 << 100
-"""Positions are larger than 64 bits where a log counts in milliseconds and sequences."""
+"""A position beyond 64 bits, as in a log that counts milliseconds and sequence numbers."""
 
 
-class PlacingContract(TierContractBase):
-    """What `tiered_cache.contracts.change_log.PlaceTier` promises; skipped for tiers that remember no places."""
+class PlaceContract(TierContractBase):
+    """The promises of `contracts.change_log.PlaceTier`; skipped for tiers without places."""
 
     def placed(self, tier: Tier) -> PlaceTier:
         if not isinstance(tier, PlaceTier):
-            pytest.skip("the tier remembers no places")
+            pytest.skip("the tier has no places")
         return tier
 
     def fill(self, tier: Tier, key: str, token: object) -> bool:

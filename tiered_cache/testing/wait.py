@@ -1,4 +1,4 @@
-"""Waiting for something that can be observed, with a deadline."""
+"""Polling for a condition, with a deadline."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 10.0
     """Return as soon as `condition()` is true.
 
     Args:
-        condition: Called again and again, a few hundred times a second.
-        what: What is waited for, for the message.
-        timeout_s: When to give up. It costs nothing where the condition comes true.
+        condition: Called a few hundred times a second until it is true.
+        what: The expectation, for the message.
+        timeout_s: Seconds until it fails. A condition that becomes true costs none of them.
 
     Raises:
-        AssertionError: It did not come true in time.
+        AssertionError: It was not true in time.
     """
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() >= deadline:
-            msg = f"waited {timeout_s:g} s in vain: {what}"
+            msg = f"not true within {timeout_s:g} s: {what}"
             raise AssertionError(msg)
         time.sleep(_INTERVAL_S)

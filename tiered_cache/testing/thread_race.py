@@ -1,4 +1,4 @@
-"""Running one function in many threads that start at the same instant."""
+"""One function in many threads that start together."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ T = TypeVar("T")
 
 
 def race(count: int, function: Callable[[int], T], timeout_s: float = 60.0) -> list[T]:
-    """The results of `function(0)` to `function(count - 1)`, each called in a thread of its own.
+    """Return the results of `function(0)` to `function(count - 1)`, each called in its own thread.
 
-    A barrier holds the threads back until all of them run.
+    A barrier releases all threads together.
+
+    Args:
+        count: The number of threads.
+        function: Called with the number of its thread.
+        timeout_s: Seconds until the threads must have ended.
 
     Raises:
-        AssertionError: A thread did not end in time; it is left behind as a daemon.
-        BaseException: What a call raised; the first, where several did.
+        AssertionError: A thread did not end in time. It is left behind as a daemon.
+        BaseException: The first exception of a call.
     """
     barrier = threading.Barrier(count)
     results: dict[int, T] = {}

@@ -1,26 +1,25 @@
-"""A `TierContext` for a tier that is tested without a stack around it."""
+"""A `TierContext` for tests of a tier without a stack."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
+from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.contracts import EvictionReason, TierContext
 
 if TYPE_CHECKING:
     from tiered_cache.clock import Clock
 
-from tiered_cache.clock import SYSTEM_CLOCK
-
 __all__ = ["ContextRecord", "make_context"]
 
 
 class ContextRecord:
-    """What a tier told its context.
+    """The calls that a tier made to its context.
 
     Attributes:
-        evicted: The (key, size in bytes, reason) of each entry that it let go.
-        mutated: The keys whose values it found changed.
+        evicted: The (key, size in bytes, reason) of each entry that the tier removed by itself.
+        mutated: The keys whose values the tier found mutated.
     """
 
     def __init__(self) -> None:
@@ -31,9 +30,9 @@ class ContextRecord:
 def make_context(
     namespace: str = "test", clock: Clock = SYSTEM_CLOCK
 ) -> tuple[TierContext, ContextRecord]:
-    """A context, and the record of what it is told.
+    """A context, and a record of the calls that a tier makes to it.
 
-    Its `fingerprint` is the value's `repr`: good enough for plain data, and needs no codec.
+    Its `fingerprint` is the `repr` of the value, which suits plain data and needs no codec.
     """
     record = ContextRecord()
     context = TierContext(

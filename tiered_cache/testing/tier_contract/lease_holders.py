@@ -1,6 +1,6 @@
-"""A tier that has leases gives each to one at a time."""
+"""Leases: each has one holder at a time."""
 
-# ruff: noqa: D102 - the name of a test says what it checks
+# ruff: noqa: D102 - the name of a test is its description
 from __future__ import annotations
 
 import threading
@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiered_cache.contracts.leases import Leases, LeaseTier
-from tiered_cache.testing.threads import race
-from tiered_cache.testing.tier_contract._base import SHORT_S, TierContractBase
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.testing.thread_race import race
+from tiered_cache.testing.tier_contract.hooks import SHORT_S, TierContractBase
+from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
     from tiered_cache.contracts import Tier
 
-__all__ = ["LeasingContract"]
+__all__ = ["LeaseContract"]
 
 _LONG_S = 60.0
 _THREADS = 16
 
 
-class LeasingContract(TierContractBase):
-    """What `tiered_cache.contracts.leases` promises; skipped for tiers without leases."""
+class LeaseContract(TierContractBase):
+    """The promises of `tiered_cache.contracts.leases`; skipped for tiers without leases."""
 
     @pytest.fixture
     def leases(self, tier: Tier) -> Leases:
@@ -31,12 +31,12 @@ class LeasingContract(TierContractBase):
 
     @pytest.fixture
     def others(self, leases: Leases) -> Leases:
-        """The same leases, as another process sees them."""
-        del leases  # it skips the test where there are none
+        """The same leases in another tier, as another process has them."""
+        del leases  # the fixture skips the test without leases
         return _leases_of(self.open_tier())
 
     def run_out(self, leases: Leases, key: str) -> None:
-        """Let the lease of `key` run out, which was taken for `SHORT_S`."""
+        """Wait until the lease of `key`, taken for `SHORT_S`, has run out."""
         self.clock.advance(SHORT_S)
         wait_until(
             lambda: leases.acquire(key, "late", _LONG_S).taken_over,
@@ -114,7 +114,7 @@ class LeasingContract(TierContractBase):
     def test_a_lease_that_was_given_back_before_the_waiting_is_not_waited_for(
         self, leases: Leases, others: Leases
     ) -> None:
-        for turn in range(3):  # what an earlier turn left does not hide a later one
+        for turn in range(3):  # the leftovers of a turn must not hide the next release
             leases.acquire("key", f"one-{turn}", _LONG_S)
             seen = others.acquire("key", f"two-{turn}", _LONG_S).seen
             leases.release("key", f"one-{turn}")
