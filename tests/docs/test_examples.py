@@ -8,6 +8,7 @@ that file for the Python blocks below it.
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import types
@@ -19,6 +20,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 from tiered_cache import _default
+from tiered_cache.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,3 +98,15 @@ def test_the_first_pages_run_as_a_script_twice(page: str, tmp_path: Path) -> Non
             check=False,
         )
         assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_the_simulation_replays_the_file_that_its_page_makes(
+    program: types.ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = _ROOT / "docs" / "how-to" / "simulate.md"
+    commands = re.findall(r"^\$ tiered-cache (.*)$", page.read_text(), re.MULTILINE)
+    assert commands
+    _run(page, program)
+    for command in commands:
+        assert main(shlex.split(command)) == 0
+        assert "s3fifo" in capsys.readouterr().out

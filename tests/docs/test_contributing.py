@@ -1,0 +1,48 @@
+"""CONTRIBUTING.md draws the tree that there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[2]
+_TEXT = (_ROOT / "CONTRIBUTING.md").read_text()
+_HIDDEN = {"__pycache__"}
+
+
+def _drawn() -> set[str]:
+    """The folders in the tree, as paths from the root."""
+    block = _TEXT.partition("```text\n")[2].partition("```")[0]
+    found, above = set(), [""]
+    for indent, name in re.findall(r"^( *)([\w/]+/)", block, re.MULTILINE):
+        level = len(indent) // 2
+        above[level + 1 :] = [above[level] + name]
+        found.add(above[level + 1].rstrip("/"))
+    return found
+
+
+def _folders(root: str) -> set[str]:
+    """The folders below `root` with Python files or tests, as paths from the root of the checkout."""
+    paths = [each for each in (_ROOT / root).rglob("*") if each.is_dir()]
+    return {
+        str(each.relative_to(_ROOT))
+        for each in paths
+        if not _HIDDEN & set(each.parts) and any(child.is_file() for child in each.iterdir())
+    }
+
+
+@pytest.mark.parametrize("root", ["tiered_cache", "policies", "tests"])
+def test_the_tree_is_complete(root: str) -> None:
+    if not (_ROOT / root).is_dir() or not list((_ROOT / root).rglob("*.py")):
+        pytest.skip("the packages come from the wheel")
+    static = "tiered_cache/dashboard/static/"
+    folders = {each for each in _folders(root) if not each.startswith(static)}
+    assert folders - _drawn() == set()
+
+
+def test_the_tree_names_only_folders_that_exist() -> None:
+    if not (_ROOT / "tiered_cache").is_dir():
+        pytest.skip("the packages come from the wheel")
+    assert [each for each in sorted(_drawn()) if not (_ROOT / each).is_dir()] == []
