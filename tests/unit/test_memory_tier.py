@@ -76,7 +76,7 @@ def test_law_10_entries_are_bounded_under_every_policy(eviction: object) -> None
         stats = cache.stats().tiers[0]
         assert stats.entries == 10
         assert stats.evictions == 90
-        assert len(cache._source.core().stack.levels[0].tier._expiries) < 2500  # type: ignore[attr-defined] # of MemoryTier
+        assert len(cache._source.core().stack.levels[0].tier._table.expiries) < 2500  # type: ignore[attr-defined] # of MemoryTier
 
 
 @pytest.mark.proves("eviction/gdsf")
@@ -147,7 +147,7 @@ def test_deadlines_of_replaced_entries_are_forgotten(clock: FakeClock) -> None:
     with TieredCache([tier], clock=clock) as cache:
         for number in range(20_000):
             cache.set("key", number, ttl=10 + number % 7)
-        assert len(tier._expiries) < 2000
+        assert len(tier._table.expiries) < 2000
         clock.advance(100)
         cache.set("other", 1)
         assert cache.get("key") is None

@@ -1,4 +1,4 @@
-"""A tier that holds nothing: a place in a stack that is switched off."""
+"""The null tier, which holds nothing: it takes the place of a tier that is switched off."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["NullTier"]
 
 
 class NullTier(OneByOne):
-    """Takes every write and holds none; every lookup is a miss.
+    """A tier that accepts every write and stores none; every lookup is a miss.
 
     Args:
         name: Its name in statistics and events.
@@ -29,10 +29,10 @@ class NullTier(OneByOne):
         self.name = name
 
     def open(self, context: TierContext) -> None:
-        """Need nothing."""
+        """Do nothing."""
 
     def get(self, key: str) -> Found | Absent:
-        """Nothing."""
+        """Always absent."""
         return Absent(None)
 
     def put(
@@ -44,20 +44,20 @@ class NullTier(OneByOne):
         expected: object = ANY,
         fill: bool = False,
     ) -> bool:
-        """Take it and forget it."""
+        """Accept the item without storing it."""
         return True
 
     def delete(self, key: str) -> bool:
-        """There was nothing."""
+        """Always false."""
         return False
 
     def scan(self, prefix: str = "") -> Iterator[str]:
-        """There is nothing."""
+        """No keys."""
         return iter(())
 
     def info(self) -> TierInfo:
-        """Empty."""
+        """Zero entries and bytes, of at most zero."""
         return TierInfo(entries=0, bytes=0, max_entries=0, max_bytes=0)
 
     def close(self) -> None:
-        """Have nothing to let go of."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""An estimate of how many bytes a Python object takes, for entries that have no record."""
+"""An estimate of the size of Python objects, for entries without a record."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _CONTAINERS = (list, tuple, AbstractSet, deque)
 
 
 def estimate_bytes(value: object) -> int:
-    """About how many bytes `value` and what it contains take in memory; at least 1.
+    """The approximate bytes that `value` and its contents take in memory; at least 1.
 
-    It adds `sys.getsizeof` of each distinct object over containers and instance attributes. After
-    1000 objects it stops walking and scales up by what is left, so that its cost is bounded.
+    It adds up `sys.getsizeof` of each distinct object in containers and instance attributes. After
+    1000 objects it stops, and scales the sum by the number of objects still queued. So its cost is
+    bounded.
     """
     seen: set[int] = set()
     queue: deque[object] = deque([value])
