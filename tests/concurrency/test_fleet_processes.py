@@ -1,4 +1,4 @@
-"""The numbers of real processes that are killed, forked or simply end (law 11)."""
+"""The statistics of real processes that are killed, fork or end normally (law 11)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HITS = 25
 
 
 class Place:
-    """Where the processes of a test have their cache: a disk, and a server if there is one."""
+    """The shared tiers of the processes of a test: a disk, and optionally a server."""
 
     def __init__(self, folder: Path, namespace: str, url: str | None = None) -> None:
         self.folder = folder
@@ -46,7 +46,7 @@ class Place:
         return TieredCache(tiers, namespace=self.namespace, clock=clock)
 
     def later(self) -> TieredCache:
-        """A cache in whose time what processes published last is long ago."""
+        """A cache an hour in the future, when all notices have run out."""
         return self.open(FakeClock(start_wall=time.time() + 3600))
 
 
@@ -68,7 +68,7 @@ def reader(disk: Place) -> Iterator[TieredCache]:
 
 
 def use(cache: TieredCache) -> None:
-    """One miss and so many hits."""
+    """One miss and `HITS` hits."""
     for _ in range(HITS + 1):
         cache.get_or_compute("key", lambda: 1)
 
@@ -194,7 +194,7 @@ def test_a_running_process_is_seen_by_itself(disk: Place, reader: TieredCache) -
 def test_law_12_the_thread_starts_with_the_first_lookup_and_ends_with_the_cache(
     disk: Place, awaited: bool
 ) -> None:
-    before = set(threading.enumerate())  # of caches that were just closed
+    before = set(threading.enumerate())  # threads of caches that other tests have just closed
 
     def publishers() -> list[threading.Thread]:
         started = set(threading.enumerate()) - before

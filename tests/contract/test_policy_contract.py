@@ -42,7 +42,7 @@ from tiered_cache_policies.policy_registry import find_policy, policy_names
 
 
 def cost_of(value: Any) -> float:
-    """A cost that differs between values, and is 0 for some."""
+    """A cost that differs between values, with 0 among them."""
     return len(str(value)) % 3
 
 

@@ -1,4 +1,4 @@
-"""The conformance suites find what is broken, and pass what is not."""
+"""The conformance suites fail broken tiers and policies, and pass sound ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PAGE = _ROOT / "docs" / "how-to" / "write-a-tier.md"
 
 
 def _overriding(method: str) -> tuple[str, str]:
-    """A tier that replaces one of the methods for many keys by a broken one."""
+    """The replacement that adds a broken method for many keys to a tier."""
     return "    def info(self):", f"    def {method}\n\n    def info(self):"
 
 

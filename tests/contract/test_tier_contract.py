@@ -122,7 +122,7 @@ else:
 
 @pytest.fixture(scope="module")
 def dict_tier() -> Any:
-    """The class on the page that says how to write a tier, which is its only source."""
+    """The class on the how-to page about tiers, which is its only source."""
     code = re.search(r"```python\n(.*?)```", _HOW_TO.read_text(), re.DOTALL)
     assert code is not None
     page: dict[str, Any] = {}
@@ -141,7 +141,7 @@ class TestDocumentedTier(TierContract):
 
 
 class TestNullTier:
-    """It takes every write and holds none."""
+    """The null tier accepts every write and holds none."""
 
     @pytest.fixture
     def tier(self) -> NullTier:

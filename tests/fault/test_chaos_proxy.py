@@ -1,4 +1,4 @@
-"""The proxy that stands for sick networks does to connections what it says."""
+"""The chaos proxy: each mode has the described effect on connections."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PATIENCE_S = 10.0
 
 @pytest.fixture
 def echo() -> Iterator[str]:
-    """The URL of a server that sends back what it gets."""
+    """The URL of an echo server."""
     listener = socket.create_server(("127.0.0.1", 0))
     connections: list[socket.socket] = []
 
@@ -173,7 +173,7 @@ def test_a_server_that_is_gone_looks_so_through_the_proxy(
         port = listener.getsockname()[1]
     proxy = chaos_proxy(f"redis://127.0.0.1:{port}/0")
     received = b""
-    with suppress(ConnectionResetError), _connect(proxy) as client:  # reset before it is made
+    with suppress(ConnectionResetError), _connect(proxy) as client:  # a reset may come first
         received = _read_to_end(client)
     assert received == b""
     assert proxy.connections == 1

@@ -1,4 +1,4 @@
-"""What the numbers are said to mean: each rule, where it speaks and where it does not."""
+"""Advice: each rule with statistics that trigger it and statistics that do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What-if curves: right, bounded, and live in a running cache."""
+"""Miss-ratio curves: accurate, bounded, and live in a running cache."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def digest(key: int) -> int:
 
 
 def exact(keys: Sequence[Any], sizes: Sequence[float]) -> list[int]:
-    """The hits of LRU caches of these sizes, by the distance of each request from the last one."""
+    """The hits of LRU caches of these sizes, from the exact reuse distance of each request."""
     tree = [0] * (len(keys) + 1)
 
     def add(place: int, number: int) -> None:
@@ -86,7 +86,7 @@ def test_curves_are_those_of_exact_replays_to_a_hundredth() -> None:
     errors = {}
     for name in json.loads((_TRACES / "traces.json").read_text()):
         if not (_TRACES / f"{name}.u64.xz").is_file():
-            continue  # one with sizes, which these curves don't know
+            continue  # a trace with sizes, which these curves ignore
         keys = _requests(name)
         unique = len(set(keys))
         sizes = [unique * 2 ** (-step / 2) for step in range(20, -1, -1)]
@@ -117,16 +117,16 @@ def test_a_curve_of_few_keys_is_exact() -> None:
 
 
 def _interrupted(function: Callable[[], object], step: int) -> bool:
-    """Whether `function` was interrupted: before the line of that number, of those that count."""
+    """Interrupt `function` before its line number `step` in the shards module; whether it came that far."""
     left = step
     file = Shards.hits_at.__code__.co_filename
 
     def trace(frame: types.FrameType, event: str, _: object) -> Any:
         nonlocal left
-        # Not in what the garbage collector happens to call here.
+        # Not in finalizers that the garbage collector calls here.
         if frame.f_code.co_filename != file:
             return None
-        # Not around the lock: CPython is never interrupted between one and its block.
+        # Not around the lock: CPython handles no signal between taking it and entering its block.
         if event == "line" and frame.f_code.co_name != "hits_at":
             left -= 1
             if left < 0:

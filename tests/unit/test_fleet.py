@@ -1,4 +1,4 @@
-"""The numbers of all processes: published, added up, and counted once whatever happens to them."""
+"""The statistics of all processes: published, merged, and never counted twice."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 
 def numbered(kind: Any, first: int, **given: Any) -> Any:
-    """A snapshot in which each counter is another number."""
+    """A snapshot with a different number in each counter."""
     fields = {
         name: float(first + place) if "seconds" in name else first + place
         for place, name in enumerate(counters(kind))
@@ -61,7 +61,7 @@ def numbered(kind: Any, first: int, **given: Any) -> Any:
 
 
 def snapshot(first: int) -> CacheStats:
-    """One with every counter of every part."""
+    """A snapshot of a cache with numbers in all counters of all parts."""
     tiers = (
         numbered(TierStats, first, name="memory", reach="process", entries=5, max_entries=10),
         numbered(TierStats, 2 * first, name="disk", reach="host", entries=first, bytes=100),
@@ -95,7 +95,7 @@ def total_of(parts: list[CacheStats], name: str) -> Any:
 
 
 class Process:
-    """A publisher of a process that is not there, on a board that is."""
+    """A simulated process with a real publisher on a real board."""
 
     def __init__(self, board: DiskBoard, number: int, clock: FakeClock) -> None:
         self.did = CacheStats()
@@ -107,7 +107,7 @@ class Process:
 
     def guarded(self, function: Callable[..., Any], *args: Any, **options: Any) -> Answer:
         if self.answers and self.answers[0].asked:
-            function(*args, **options)  # it is done, and the answer is lost
+            function(*args, **options)  # the call succeeds and its answer is lost
         if self.answers:
             return self.answers.pop(0)
         return Answer(asked=True, done=True, value=function(*args, **options))
@@ -130,7 +130,7 @@ def board(tmp_path: Path, clock: FakeClock) -> Iterator[DiskBoard]:
 
 
 def hits_on(board: DiskBoard) -> tuple[int, int, int]:
-    """The hits of all, how many processes run, and how many are gone."""
+    """The merged hits, the number of running processes, and the number of ended ones."""
     now = read_board(board)
     return now.stats().hits, len(now.running), now.gone
 
@@ -256,7 +256,7 @@ def test_law_9_a_report_with_impossible_numbers_is_no_report(change: dict[str, A
     try:
         data = msgspec.msgpack.encode({**good, **change})
     except OverflowError:
-        return  # no MessagePack at all
+        return  # MessagePack can't hold it
     with pytest.raises(ValueError):  # noqa: PT011 - of several kinds
         decode_report(data)
 
@@ -376,7 +376,7 @@ class Fleet(RuleBasedStateMachine):
         self.said = 0
         self.started = 3
         self.doubts = False
-        """Whether an answer was lost: what it was about may be missing, and is never there twice."""
+        """Whether an answer was lost: its counts may be missing then, but are never there twice."""
 
     @rule(which=st.integers(0, 2), hits=st.integers(1, 9))
     def work(self, which: int, hits: int) -> None:

@@ -1,4 +1,4 @@
-"""Windows: differences of snapshots that are kept thinner the older they are."""
+"""Windows: differences of snapshots that are thinned with age."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_after_counters_went_back_a_window_begins_anew() -> None:
     history = History()
     history.add(0.0, CacheStats(hits=500))
     history.add(30.0, CacheStats(hits=900))
-    # As where a server lost what was published on it: a difference would be less than nothing.
+    # A server may lose its data: a difference would be negative.
     emptied = CacheStats(hits=4)
     assert history.since(60.0, 70.0, emptied) == (emptied, None)
     history.add(70.0, emptied)

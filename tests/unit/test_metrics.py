@@ -1,4 +1,4 @@
-"""The catalogue of metrics, and what exporters make of it."""
+"""The catalogue of metrics, and the exporters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tiered_cache.stats.snapshot.cache_stats import (
 )
 from tiered_cache.stats.snapshot.fields import counters, gauges
 from tiered_cache.testing import FakeClock
-from tiered_cache_policies.statistics.histogram import LatencyHistogram
+from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ SUBJECTS = {
 
 @pytest.fixture
 def cache() -> Iterator[TieredCache]:
-    """A cache that has been used: hits, misses, computations, a view, a function, an eviction."""
+    """A used cache: hits, misses, computations, a view, a function, an eviction."""
     with TieredCache([MemoryTier(max_entries=3)], statistics=Histograms()) as cache:
 
         @cache.cached
@@ -115,7 +115,7 @@ def test_prometheus_scrapes_the_numbers_of_the_snapshot(cache: TieredCache) -> N
         for sample in family.samples
     }
     stats = cache.stats()
-    # Labels come back in their own order.
+    # The parser returns labels in an order of its own.
     assert scraped["tiered_cache_lookups_total", HOSTILE, "miss"] == stats.misses
     assert scraped["tiered_cache_tier_lookups_total", HOSTILE, "hit", "memory"] == 1
     assert scraped["tiered_cache_compute_time_seconds_total", HOSTILE] == stats.compute_seconds
@@ -313,7 +313,7 @@ def test_a_plot_is_saved_as_what_its_name_says(cache: TieredCache, tmp_path: Pat
 
 
 def _exported() -> Iterator[tuple[str, dict[str, set[str]]]]:
-    """The names of the time series, and the labels of each with their values, where they are fixed."""
+    """The names of the time series, each with its labels and their fixed values."""
     for each in METRICS:
         labels = {"cache": set[str](), each.part.value: set[str](), each.label: set(each.fields)}
         name = prometheus_name(each)

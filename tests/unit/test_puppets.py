@@ -1,4 +1,4 @@
-"""A puppet does what it is told in a process of its own, and its end is noticed."""
+"""A puppet executes calls in a process of its own, and reports its death."""
 
 from __future__ import annotations
 

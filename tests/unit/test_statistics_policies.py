@@ -1,4 +1,4 @@
-"""How much is counted, and what the histograms say."""
+"""Statistics policies, and the histograms."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def use(cache: TieredCache, times: int = 50) -> None:
-    """Misses, hits in memory and hits below."""
+    """Misses, hits in memory and hits in the lower tier."""
     for number in range(times):
         cache.get_or_compute(str(number), lambda: 1)
         cache.get(str(number))

@@ -1,4 +1,4 @@
-"""Snapshots add up, subtract, and turn into plain data."""
+"""Snapshots: sums, differences, plain data and the printed table."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_snapshot_never_changes() -> None:
     stats = CacheStats(hits=1)
     assert stats.snapshot() is stats
     with pytest.raises(dataclasses.FrozenInstanceError):
-        stats.hits = 2  # type: ignore[misc] # it is what must fail
+        stats.hits = 2  # type: ignore[misc] # must fail
 
 
 def test_plain_data_has_the_derived_figures_and_is_json() -> None:

@@ -39,7 +39,7 @@ def provider(spans: InMemorySpanExporter) -> Iterator[TracerProvider]:
 
 
 def answers(spans: InMemorySpanExporter) -> list[tuple[object, object]]:
-    """Outcome and tier of each span, and forgets them."""
+    """The outcome and tier of each span so far; clears the exporter."""
     found: list[tuple[object, object]] = []
     for span in spans.get_finished_spans():
         assert span.name == "tiered_cache.get_or_compute"
