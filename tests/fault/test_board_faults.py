@@ -1,7 +1,9 @@
-"""A board that is damaged, locked, gone or full of foreign rows costs statistics, and nothing else."""
+"""A board that is damaged, locked, removed or full of foreign rows costs statistics only."""
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sqlite3
 import threading
 from typing import TYPE_CHECKING
@@ -54,6 +56,29 @@ def test_law_9_foreign_rows_are_not_read(path: Path, board: DiskBoard) -> None:
 
 
 @pytest.mark.proves("counting/board-faults")
+def test_a_board_whose_directory_was_removed_is_created_again(
+    tmp_path: Path, path: Path, board: DiskBoard
+) -> None:
+    nested = tmp_path / "directory" / "board.db"
+    board.open(nested, FakeClock().wall)
+    assert board.put("a", b"1", 60.0, new=True)
+    shutil.rmtree(nested.parent)
+    assert board.put("b", b"2", 60.0, new=True)
+    other = DiskBoard(0.1, "disk")
+    other.open(nested, FakeClock().wall)
+    assert list(other.names("")) == ["b"]
+    other.close()
+
+
+def test_a_board_of_a_newer_format_is_left_alone(path: Path, board: DiskBoard) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as newer:
+        newer.execute("PRAGMA user_version = 7")
+    content = path.read_bytes()
+    with pytest.raises(TierUnavailableError, match="format 7, which is newer"):
+        board.names("")
+    assert path.read_bytes() == content
+
+
 def test_law_8_a_locked_board_is_given_up_in_time(path: Path, board: DiskBoard) -> None:
     board.put("a", b"1", 60.0, new=True)
     other = sqlite3.connect(path, isolation_level=None)

@@ -1,4 +1,4 @@
-"""Disks that are full, locked, damaged, hostile, or lose their process."""
+"""Disks that are full, locked, damaged or hostile, and processes that are killed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_directory_that_cannot_be_written_is_told_or_done_without(
 
 
 def test_a_closed_tier_makes_no_directory_anew(tmp_path: Path) -> None:
-    """Its threads may be about to look for changes when the cache is closed and its directory removed."""
+    """A thread may still wait for changes when the cache is closed and its directory removed."""
     tier = DiskTier(tmp_path / "cache")
     with TieredCache([MemoryTier(), tier]) as cache:
         cache.set("key", 1)
@@ -122,7 +122,7 @@ def test_law_9_a_database_that_is_none_is_put_aside(
     for _ in range(3):
         database(tmp_path).parent.mkdir(exist_ok=True)
         for left in database(tmp_path).parent.glob("cache.db-*"):
-            left.unlink(missing_ok=True)  # a thread of the last cache may just have done it
+            left.unlink(missing_ok=True)  # or a thread of the last cache did
         database(tmp_path).write_bytes(content)
         with stack(tmp_path) as cache:
             assert cache.get("key") is None
@@ -267,7 +267,7 @@ def test_a_full_disk_refuses_writes_and_loses_nothing(small_disk: Path) -> None:
             assert not cache.get_many(failed)
             rows = len(list((small_disk / "default").rglob("*.val")))
             assert rows <= len(written), "no file is left of a write that failed"
-            other.unlink()  # to clear takes some room as well
+            other.unlink()  # a clear needs some room as well
             cache.clear()
             assert cache.set("key", b"there is room again" * 1000)
     finally:
@@ -309,7 +309,7 @@ def test_law_7_what_was_acknowledged_survives_sigkill(after: int, tmp_path: Path
     with DiskOnly(tmp_path) as cache:
         for number in stored - deleted:
             value = cache.get(f"key-{number}")
-            # The very next deletion may have been done and not yet been told.
+            # The next deletion may have been done and not yet acknowledged.
             if value is None and number + 2 not in stored and number % 5 == 2:
                 continue
             assert value == [number, "x" * (number % 7 * 10_000)]

@@ -1,4 +1,4 @@
-"""An exception out of nowhere, as Ctrl-C is one, at every step of an operation."""
+"""An exception at every step of an operation, as Ctrl-C raises one."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _OURS = (str(Path(tiered_cache.__file__).parent), str(Path(diskcache.__file__).p
 
 
 class Interrupted(BaseException):
-    """What nobody expects."""
+    """An exception that no code catches."""
 
 
 def interrupt(action: Callable[[], object], at: int) -> bool:
     """Call `action`, and raise at the step number `at`; whether it came so far.
 
-    A step is where Python looks for signals: where a function of ours begins, and where one of
-    SQLite's has returned. (It does not where a generator goes on that waits for another one.)
-    The garbage collector rests: what it calls swallows exceptions.
+    A step is a place where Python handles signals: the start of a function of ours, and the return
+    of one of SQLite's. (Python does not where a generator that delegates to another one resumes.)
+    The garbage collector is off, because finalizers swallow exceptions.
     """
     steps = itertools.count()
 
@@ -141,7 +141,7 @@ def test_law_8_an_interruption_at_any_step_leaves_a_cache_that_works(
 def test_an_interruption_while_one_of_several_leases_is_given_back_keeps_none(
     cache: TieredCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would be renewed for nobody, for ever, and everybody else would wait for it."""
+    """A lease that is kept would be renewed for ever, and every other process would wait for it."""
     release = DiskLeases.release
     releases = itertools.count()
 

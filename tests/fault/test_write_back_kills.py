@@ -1,7 +1,7 @@
-"""Write-back at the level `disk`, and processes that are killed at any instruction.
+"""Write-back at the level `disk`, in processes that are killed at any instruction.
 
-A child acknowledges its writes to a pipe, and is killed by SIGKILL. Whatever it acknowledged must
-be there afterwards: on disk at once, in Redis when the next process has opened the cache.
+A child acknowledges its writes to a pipe, and is killed by SIGKILL. Each acknowledged write must
+survive: on disk at once, in Redis when the next process has opened the cache.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DO: dict[str, Callable[[TieredCache, dict[str, Any]], object]] = {
 
 
 class Step(NamedTuple):
-    """What a child does: to which keys, and what they hold afterwards; `None` where nothing."""
+    """One operation of a child, and the values of its keys afterwards; `None` for absent ones."""
 
     how: str
     after: dict[str, int | None]
@@ -100,7 +100,7 @@ def run_child(body: Callable[[int], None]) -> tuple[int, Callable[[], int]]:
 
 
 def expected_values(seed: int, acknowledged: int) -> dict[str, set[Any]]:
-    """For each key, what may be read: as of the last acknowledged step, or of the one after."""
+    """The values that each key may have, after the last acknowledged step or the next one."""
     script = list(steps(seed))
     state: dict[str, Any] = dict.fromkeys(ALL_KEYS)
     for step in script[: acknowledged + 1]:
@@ -113,7 +113,7 @@ def expected_values(seed: int, acknowledged: int) -> dict[str, set[Any]]:
 
 
 def check(seed: int, acknowledged: int, folder: Path, url: str, namespace: str) -> None:
-    """What was acknowledged is on disk now, and in Redis after the journal was taken over."""
+    """Assert that acknowledged writes are on disk now, and in Redis after their adoption."""
     allowed = expected_values(seed, acknowledged)
     with TieredCache([DiskTier(folder)], namespace=namespace) as disk:
         for key, values in allowed.items():
@@ -146,7 +146,7 @@ def killed_at_random(seed: int, folder: Path, url: str) -> None:
 
 
 def killed_at_step(seed: int, step: int, folder: Path, url: str) -> bool:
-    """Have a child kill itself before or after its effect number `step`; whether it got there."""
+    """Let a child kill itself before or after its effect number `step`; whether it got there."""
     namespace = f"step-{seed}-{step}"
 
     def body(pipe: int) -> None:

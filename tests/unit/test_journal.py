@@ -1,4 +1,4 @@
-"""The journal on disk: what it keeps, who owns it, and what a dead process leaves."""
+"""The journal on disk: its rows, its owner, and the adoption of a dead process's changes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def journal(tmp_path: Path) -> Iterator[DiskJournal]:
 
 
 def left_by_a_dead_process(folder: Path, *changes: tuple[str, bytes | None, float]) -> None:
-    """Have a child write changes, and kill it."""
+    """Let a child journal changes, then kill it."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -257,7 +257,7 @@ def test_a_journal_that_is_taken_over_while_all_are_listed_is_still_listed(
     adopted = False
 
     def list_and_adopt(directory: Path) -> list[Path]:
-        """As if another thread adopted as soon as it is known which journals there are."""
+        """List the journals, and let another thread adopt one before they are read."""
         nonlocal adopted
         found = listed(directory)
         if not adopted:

@@ -80,7 +80,7 @@ def journal_errors(path: Path) -> Generator[None]:
 
 
 def lock_of(path: Path) -> Path:
-    """The file whose lock means ownership of the journal in `path`."""
+    """The lock file of the journal in `path`: its lock is the ownership of the journal."""
     return path.with_suffix(".lock")
 
 

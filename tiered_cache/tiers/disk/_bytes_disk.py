@@ -1,8 +1,8 @@
-"""How diskcache stores our records: text keys and bytes, and nothing else, ever.
+"""The part of `diskcache` that stores keys and values: text and bytes only, never pickles.
 
-`diskcache` 5.6.3 pickles what it does not know, and unpickles whatever a row of its database says
-is a pickle (CVE-2025-69872). Here a row can only be handed out as bytes, and a file only from
-inside the cache's own directory.
+`diskcache` 5.6.3 pickles values of unknown types, and unpickles each row that its database marks as
+a pickle (CVE-2025-69872). This class returns rows as bytes only, and reads files only from inside
+the cache's own directory.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _MODE_BINARY = 2
 _VALUE_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val", re.ASCII)
 
 
-_Disk: Any = diskcache.Disk  # it has no types; what a checker infers of it is wrong
+_Disk: Any = diskcache.Disk  # untyped: a checker infers wrong types
 
 
 class BytesDisk(_Disk):  # type: ignore[misc] # of an untyped class
-    """The `diskcache.Disk` that takes `str` keys and `bytes` values only.
+    """A `diskcache.Disk` for `str` keys and `bytes` values only.
 
     Args:
         directory: The cache's directory; files are read from below it only.
         max_value_bytes: The longest value that is stored or read.
-        options: What `diskcache.Disk` takes.
+        options: Options of `diskcache.Disk`.
     """
 
     def __init__(self, directory: str, max_value_bytes: int = 2**28, **options: Any) -> None:
@@ -45,21 +45,21 @@ class BytesDisk(_Disk):  # type: ignore[misc] # of an untyped class
         self._local = threading.local()
 
     def put(self, key: object) -> tuple[str, bool]:
-        """The database key of `key`."""
+        """The database key of `key`; `RecordRefusedError` unless it is a `str`."""
         if type(key) is not str:
             msg = f"a disk tier's key must be a str, not {type(key).__name__}"
             raise RecordRefusedError(msg)
         return key, True
 
     def get(self, key: object, raw: object) -> str:
-        """The key of a database key; a row with a pickled key is not one of ours."""
+        """The key of a database key; `CorruptRecordError` for a pickled one, which is foreign."""
         if type(key) is not str or not raw:
             msg = "a row's key is not text"
             raise CorruptRecordError(msg)
         return key
 
     def store(self, value: Any, read: bool, key: object = None) -> Any:
-        """The columns in which `value` is stored."""
+        """The columns that store `value`; `RecordRefusedError` if it is too long or not `bytes`."""
         if type(value) is not bytes or read:
             msg = f"a disk tier holds bytes, not {type(value).__name__}"
             raise RecordRefusedError(msg)
@@ -69,7 +69,7 @@ class BytesDisk(_Disk):  # type: ignore[misc] # of an untyped class
         return super().store(value, read, key=key)
 
     def filename(self, key: object = None, value: object = None) -> tuple[str, str]:
-        """The name and the path of a new file."""
+        """The name and the path of a new file, which `undo_files` notes."""
         name, path = super().filename(key, value)
         written = getattr(self._local, "written", None)
         if written is not None:
@@ -80,7 +80,7 @@ class BytesDisk(_Disk):  # type: ignore[misc] # of an untyped class
     def undo_files(self) -> Generator[None]:
         """Remove the files that this thread writes in the block, if the block raises.
 
-        Rows name them only once their transaction has been committed.
+        No committed row names them then.
         """
         written: list[str] = []
         self._local.written = written
@@ -94,7 +94,12 @@ class BytesDisk(_Disk):  # type: ignore[misc] # of an untyped class
             self._local.written = None
 
     def fetch(self, mode: object, filename: object, value: object, read: object) -> bytes:
-        """The bytes of a row, from the row itself or from its file."""
+        """The bytes of a row, from the row itself or from its file.
+
+        Raises:
+            CorruptRecordError: The row or the file was not written by a disk tier.
+            FileNotFoundError: The file is missing.
+        """
         if mode == _MODE_RAW and type(value) is bytes and not read:
             return value
         if mode != _MODE_BINARY or read:
@@ -113,14 +118,15 @@ class BytesDisk(_Disk):  # type: ignore[misc] # of an untyped class
         """The first `size` bytes of a row's file.
 
         Raises:
-            CorruptRecordError: The file name is not one that diskcache makes.
-            OSError: There is no such file: diskcache's own sign of a row that was just removed.
+            CorruptRecordError: The file has no name of diskcache's pattern.
+            OSError: The file is missing or can't be opened. diskcache takes that as a sign that the
+                row was just removed.
         """
         if type(filename) is not str or _VALUE_FILE.fullmatch(filename) is None:
             msg = "a row's file lies outside the cache directory"
             raise CorruptRecordError(msg)
-        # O_NOFOLLOW and O_NONBLOCK: whoever can write the directory could have put a link or a
-        # pipe there.
+        # O_NOFOLLOW and O_NONBLOCK: another user of the directory could have put a link or a pipe
+        # in the file's place.
         path = os.path.join(self._directory, filename)  # noqa: PTH118 - it runs on every hit
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(handle, "rb") as file:  # noqa: PTH123 - of a descriptor
