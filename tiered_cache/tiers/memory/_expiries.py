@@ -41,7 +41,7 @@ class ExpiryHeap:
         return serial, key
 
     def compact(self, is_current: Callable[[int, str], bool]) -> None:
-        """Keep the expiries whose serial and key are current."""
+        """Remove the expiries of writes that `is_current` rejects."""
         self._heap = [each for each in self._heap if is_current(each[1], each[2])]
         heapify(self._heap)
         self.first_s = self._heap[0][0] if self._heap else math.inf

@@ -18,14 +18,14 @@ class Slot:
 
     Args:
         entry: The entry.
-        value: The value to hand out: of the entry, or a copy.
-        until: The end of hits without a call: of freshness, or of the interest of the engine in
-            not seeing them.
-        gone: The end of the entry. Both are seconds of the monotonic clock.
+        value: The value that a hit returns: that of the entry, or a copy.
+        until: The end of hits without a call, in seconds of the monotonic clock. After it, the
+            engine must see the hits: the value is stale, or may be refreshed.
+        gone: The end of the entry, in seconds of the monotonic clock.
         size: The size in bytes; 0 if it is unknown.
 
     Attributes:
-        until: As given, or earlier where other processes may have changed the value below.
+        until: As given, or earlier if other processes may have changed the value below.
         unseen: `until` as given.
         serial: The number of the write; with the stripe's generation, the token of the key.
         digest: The fingerprint of the value, for `copy="check"`.

@@ -76,7 +76,7 @@ class SlotTable:
         return slot
 
     def starting_with(self, prefix: str) -> list[tuple[str, Slot]]:
-        """The slots whose keys begin with `prefix`."""
+        """The keys that begin with `prefix`, with their slots."""
         keys = [key for key in self._policy if key.startswith(prefix)]
         return [(key, slot) for key in keys if (slot := self.peek(key)) is not None]
 

@@ -47,7 +47,7 @@ class MemoryTier(OneByOne):
         max_bytes: Most bytes, such as `"64MiB"`, counted as the sizes of the entries' records. If
             no tier below needs records, the sizes of the objects are estimated.
         eviction: The eviction policy: a name, a class or factory called with `(maxsize, getsizeof)`,
-            or a policy object, whose own bounds then replace `max_entries`.
+            or a policy object. The bounds of an object replace `max_entries`.
         copy: `"deep"` stores and returns deep copies. `"check"` compares a fingerprint on each hit;
             after a caller changed the stored value, it reports the key and removes the entry.
         name: The tier's name in statistics and events.
@@ -237,7 +237,7 @@ class MemoryTier(OneByOne):
         return True
 
     def delete(self, key: str) -> bool:
-        """Remove `key`, and refuse fills whose lookup came before."""
+        """Remove `key`, and refuse fills after an earlier lookup."""
         with self._lock:
             self._generations[_stripe(key)] += 1
             slot = self._table.peek(key)

@@ -40,7 +40,7 @@ class AsyncServerConnections:
     """Exchanges of commands and replies with one server, for one event loop.
 
     Args:
-        pool: The pool for threads, whose address and limits this one has.
+        pool: The pool for threads, which has the address and the limits.
 
     Not thread-safe.
     """

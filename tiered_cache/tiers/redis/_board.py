@@ -116,7 +116,7 @@ class RedisBoard:
             raise RecordRefusedError(msg, tier=self._tier, operation="put_notice")
 
     def read(self, prefix: str) -> Sequence[Notice]:
-        """The notices whose names begin with `prefix`."""
+        """The notices with names that begin with `prefix`."""
         now_ms, *found = self._call("read_notices", _READ, (prefix, "all"))
         notices = []
         for name, value in zip(found[::2], found[1::2], strict=True):

@@ -78,7 +78,7 @@ class ClusterConnections:
         )
 
     def exchange(self, commands: Sequence[Command], extra_s: float = 0.0) -> list[Any]:
-        """The replies to `commands`, whose keys are all in the slot. See `ServerConnections.exchange`."""
+        """The replies to `commands`; all keys must be in the slot. See `ServerConnections.exchange`."""
         at = time.monotonic() + self._timeout_s + extra_s
         replies: list[Any] = [None] * len(commands)
         places = list(range(len(commands)))

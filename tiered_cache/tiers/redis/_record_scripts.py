@@ -42,8 +42,8 @@ for i = 3, #KEYS do
 end
 return refused
 """)
-# KEYS: the records. The reply: for each one that exists its index and its first bytes. Most keys of a
-# burst of writes are new, so an absent record costs no reply.
+# KEYS: the records. The reply: for each one that exists its index and its first bytes. Most keys of
+# a burst of writes are new, so an absent record costs no reply.
 HEADS = Script(f"""
 local found = {{}}
 for i = 1, #KEYS do

@@ -49,8 +49,8 @@ class RecordCommands:
         self._tier = tier
         self._max_value_bytes = max_value_bytes
         self._prefix = b""
-        # The output of `pack_commands`, in a third of its time. GETRANGE in place of GET bounds the bytes that
-        # a foreign or hostile value makes a reader take.
+        # The output of `pack_commands`, in a third of its time. GETRANGE in place of GET, because a
+        # foreign or hostile value may have any length.
         last = b"%d" % max_value_bytes
         self._read = b"*4\r\n$8\r\nGETRANGE\r\n$%%d\r\n%%b\r\n$1\r\n0\r\n$%d\r\n%b\r\n" % (
             len(last),
@@ -172,7 +172,7 @@ class RecordCommands:
         for part, reply in zip(parts, replies, strict=True):
             refusals = self._client.check(reply, operation, key)
             stored.difference_update([part[place] for place in refusals[::2]])
-            # The namespace was cleared, or the server lost its data: the next fill needs the new generation.
+            # The namespace was cleared, or the server lost its data: the next fill needs the new one.
             learn = learn or any(
                 isinstance(each, bytes) and each != self._log.generation for each in refusals[1::2]
             )

@@ -28,7 +28,7 @@ _parse_error: Any = _redis.BaseParser.parse_error
 
 
 class _Aggregate(NamedTuple):
-    """An array, set, map or push message, some of whose elements have yet to arrive."""
+    """An array, set, map or push message, of which some elements have yet to arrive."""
 
     kind: int
     size: int

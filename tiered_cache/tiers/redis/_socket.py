@@ -1,4 +1,4 @@
-"""Connections of redis-py whose socket knows the deadline of the exchange.
+"""Connections of redis-py with a socket that knows the deadline of the exchange.
 
 redis-py's timeouts hold for one `recv` each, so a server that sends a byte a second is waited for
 without end.
