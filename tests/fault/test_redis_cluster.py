@@ -1,4 +1,4 @@
-"""A cluster whose nodes die, freeze, take each other's places and hand over slots."""
+"""A cluster with nodes that die, freeze, replace each other and move slots."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ BOUND_S = 2.0
 
 @pytest.fixture
 def cluster() -> Iterator[ValkeyCluster]:
-    """One that may be broken."""
+    """A cluster that the test may break."""
     with ValkeyCluster() as started:
         yield started
 
 
 @pytest.fixture
 def replicated() -> Iterator[ValkeyCluster]:
-    """One that may be broken, whose nodes have a replica each."""
+    """A cluster that the test may break, with a replica for each node."""
     with ValkeyCluster(replicas=1) as started:
         yield started
 
@@ -57,7 +57,7 @@ def tag_of(namespace: str) -> str:
 
 
 def move_slot(namespace: str, old: ValkeyServer, new: ValkeyServer) -> tuple[int, Any, Any]:
-    """Begin to hand over a namespace's slot; the slot and clients of both nodes."""
+    """Begin to move the slot of a namespace; the slot, and clients of both nodes."""
     slot = key_slot(tag_of(namespace).encode())
     source: Any = redis.Redis(port=port(old))
     target: Any = redis.Redis(port=port(new))
@@ -165,11 +165,11 @@ def test_a_slot_that_is_handed_over_is_followed(cluster: ValkeyCluster, namespac
         slot, source, target = move_slot(namespace, owner, another(cluster, owner))
         names = [tag_of(namespace).encode() + b"%d" % number for number in range(10)]
         migrate(source, target, names)
-        # Half of it is there: whoever reads is sent on, key by key.
+        # Half of the keys are moved: a reader is redirected key by key.
         assert other.get_many([f"{number}" for number in range(20)]) == {
             f"{number}": number for number in range(20)
         }
-        # What names keys of both is refused there, and so is a walk over all of them.
+        # A command with keys on both nodes is refused there, and so is a walk over all keys.
         with pytest.raises(TierUnavailableError, match="is being moved"):
             list_all_and_clear(cluster.url, namespace)
         assert not other.set("0", "new")

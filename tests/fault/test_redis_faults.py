@@ -1,4 +1,4 @@
-"""Redis down, frozen, or answering garbage: at the start, later, and back again."""
+"""Redis down, frozen or answering garbage: at the start, later, and after its return."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PATIENT_S = 20.0
 START_SERVER = "start a server there, correct the URL (redis_url) or use another backend"
 CHECK_LOGIN = "check the user, password and database in the URL (redis_url)"
 GENEROUS_S = 30.0
-"""Far above the deadline, for a busy machine; far below the minute that redis-py would take."""
+"""Far above the deadline, for a busy machine, and far below the minute of redis-py alone."""
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def stack(
 
 
 def give(cache: TieredCache, deadline_s: float) -> None:
-    """What Redis may take from now on: long while it is well, whatever else the machine does."""
+    """Set the deadline of Redis: long while it is healthy, because the machine may be busy."""
     wire = cache._source.core().stack.levels[1].tier._connections  # type: ignore[attr-defined] # a RedisTier's
     wire.timeout_s = wire.connect_timeout_s = deadline_s
 
@@ -182,7 +182,7 @@ def test_a_server_that_restarts_costs_no_error(server: ValkeyServer, clock: Fake
     with stack(server.url, clock) as cache:
         use(cache, "before")
         server.restart()
-        # Deletions were lost with the rest: what was looked up before must not be filled in now.
+        # Deletions were lost with the data, so a fill after an earlier lookup must not land.
         assert cache.get_or_compute("first", lambda: "computed") == "computed"
         assert "first" not in cache
         use(cache, "after")
@@ -191,8 +191,8 @@ def test_a_server_that_restarts_costs_no_error(server: ValkeyServer, clock: Fake
 
 
 @pytest.mark.proves("law-2/lease-answer-lost")
-def test_who_asks_for_a_lease_twice_does_not_wait_for_himself(server: ValkeyServer) -> None:
-    """As a tier does that has lost the connection, or the node of a cluster, before the answer came."""
+def test_an_owner_that_asks_twice_does_not_wait_for_itself(server: ValkeyServer) -> None:
+    """A tier asks twice if it lost the connection, or the cluster node, before the answer came."""
     with TieredCache([patient_redis(server.url)], namespace="twice") as cache:
         leases = cache._source.core().stack.levels[0].leases
         assert leases is not None
@@ -218,7 +218,7 @@ def test_law_4_a_change_that_redis_missed_does_not_come_back_with_it(
         cache.delete("deleted")
         cache.delete_many(["many"])
         for key in ("set", "deleted", "many"):
-            cache._source.core().stack.levels[0].tier.delete(key)  # as if memory had let go
+            cache._source.core().stack.levels[0].tier.delete(key)  # as if memory had evicted it
         assert cache.get("set") is None
         assert cache.lookup("deleted").status is LookupStatus.ERROR
         server.thaw()
@@ -232,7 +232,7 @@ def test_law_4_a_change_that_redis_missed_does_not_come_back_with_it(
 
 
 @pytest.mark.proves("law-1/server-loading")
-def test_law_4_a_server_that_still_loads_its_data_has_not_done_what_it_was_asked() -> None:
+def test_law_4_a_server_that_answers_loading_has_not_run_the_command() -> None:
     options = "--enable-debug-command yes --key-load-delay 500 --loading-process-events-interval-bytes 1024"
     with (
         ValkeyServer(port=0, options=options.split()) as server,
@@ -285,10 +285,10 @@ def test_law_4_a_clear_that_redis_missed_holds_for_older_records(
 
 
 @pytest.mark.proves("law-8/statistics-are-no-sign")
-def test_law_8_who_watches_a_dead_server_does_not_make_it_look_well(
+def test_law_8_reading_statistics_does_not_close_the_breaker_of_a_dead_server(
     server: ValkeyServer, clock: FakeClock
 ) -> None:
-    """What a tier says of itself it need not have asked its server for."""
+    """`info` of a tier need not ask its server."""
     with stack(server.url, clock) as cache:
         server.kill()
         for _ in range(3):
@@ -303,7 +303,7 @@ def test_law_8_who_watches_a_dead_server_does_not_make_it_look_well(
 
 
 @pytest.mark.proves("law-8/statistics-are-no-sign")
-def test_who_only_watches_sees_that_a_server_is_back(
+def test_reading_statistics_notices_that_a_server_is_back(
     server: ValkeyServer, clock: FakeClock
 ) -> None:
     with stack(server.url, clock) as cache:
@@ -324,7 +324,7 @@ def test_who_only_watches_sees_that_a_server_is_back(
 def test_a_connection_that_says_more_than_was_asked_is_not_used_again(
     server: ValkeyServer, clock: FakeClock
 ) -> None:
-    """Nobody knows which of its replies answers what."""
+    """It is unknown which of its replies answers which command."""
     with stack(server.url, clock) as cache:
         cache.set("key", "value")
         levels = cache._source.core().stack.levels
@@ -355,7 +355,7 @@ def test_an_error_is_not_a_miss(server: ValkeyServer, clock: FakeClock) -> None:
 
 @pytest.mark.proves("law-1/strict-raises")
 def test_strict_raises_what_the_tier_raised(server: ValkeyServer, clock: FakeClock) -> None:
-    # In its time, memory is trusted for ever: what fails is the lookup, and not reading the log.
+    # The clock stands still, so memory stays trusted: the lookup fails, not the read of the log.
     with TieredCache([MemoryTier(), patient_redis(server.url)], strict=True, clock=clock) as cache:
         cache.set("key", 1)
         give(cache, DEADLINE_S)
@@ -371,7 +371,7 @@ def test_strict_raises_what_the_tier_raised(server: ValkeyServer, clock: FakeClo
 
 
 @pytest.mark.proves("law-1/strict-background")
-def test_a_strict_cache_that_does_not_start_lets_go_of_its_tiers(tmp_path: Path) -> None:
+def test_a_strict_cache_that_does_not_start_releases_its_tiers(tmp_path: Path) -> None:
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier("redis://127.0.0.1:1/0")]
     with pytest.raises(TierUnavailableError, match=r"127\.0\.0\.1:1"):
         TieredCache(tiers, strict=True)
@@ -387,7 +387,7 @@ def test_a_strict_cache_closes_without_its_server(server: ValkeyServer, tmp_path
     cache.set("key", 1)
     server.kill()
     cache.close()
-    with TieredCache([tier]) as another:  # it was closed, and given back
+    with TieredCache([tier]) as another:  # the cache closed and released it
         assert another.get("key") == 1
 
 

@@ -1,4 +1,4 @@
-"""Redis over TLS: it works, and a server that can't prove who it is is none."""
+"""Redis over TLS: usual operations, and refusal of servers without a trusted certificate."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGE = "x" * 300_000
-"""More than one TLS record, and than one read of a socket."""
+"""Longer than one TLS record, and than one read of a socket."""
 GENEROUS_S = 30.0
 
 
 class Relay:
-    """Speaks TLS before a server that does not: the wheel's has none."""
+    """A TLS front for a server without TLS, such as the one from the wheel."""
 
     def __init__(self, identity: ssl.SSLContext, server: ValkeyServer) -> None:
         self._identity = identity
@@ -75,7 +75,7 @@ async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 @pytest.fixture
 def authority(tmp_path: Path) -> tuple[trustme.CA, Path]:
-    """Who vouches for the server, and his certificate."""
+    """The certificate authority of the server, and its certificate."""
     made = trustme.CA()
     made.cert_pem.write_to_path(tmp_path / "authority.pem")
     return made, tmp_path / "authority.pem"
@@ -83,7 +83,7 @@ def authority(tmp_path: Path) -> tuple[trustme.CA, Path]:
 
 @pytest.fixture
 def server(authority: tuple[trustme.CA, Path]) -> Iterator[tuple[ValkeyServer, str]]:
-    """A server, and its address for TLS."""
+    """A server, and its TLS address."""
     identity = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority[0].issue_cert("127.0.0.1").configure_cert(identity)
     with ValkeyServer(port=0) as started:
@@ -116,7 +116,7 @@ def test_it_works_by_threads_and_tasks(
 
 
 @pytest.mark.proves("law-9/tls")
-def test_a_server_that_nobody_known_vouches_for_is_refused(
+def test_a_server_without_a_trusted_certificate_is_refused(
     server: tuple[ValkeyServer, str],
 ) -> None:
     with pytest.raises(TierUnavailableError, match=r"(?i)certificate"):
@@ -124,7 +124,7 @@ def test_a_server_that_nobody_known_vouches_for_is_refused(
 
 
 @pytest.mark.proves("law-9/tls")
-def test_a_server_by_another_name_than_it_is_vouched_for_is_refused(
+def test_a_certificate_for_another_name_is_refused(
     server: tuple[ValkeyServer, str], authority: tuple[trustme.CA, Path]
 ) -> None:
     url = server[1].replace("127.0.0.1", "localhost")

@@ -1,4 +1,4 @@
-"""What tasks ask tiers in one turn of the loop is asked in one go."""
+"""Tasks that ask a tier in one turn of the event loop share one batch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEYS = [f"key {number}" for number in range(1000)]
 
 @pytest.fixture
 def exchanges(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The round trips to servers of lookups, by their first commands."""
+    """The sizes of the round trips of lookups, recognised by their first commands."""
     made: list[str] = []
     for kind in (ServerConnections, AsyncServerConnections):
         exchange = kind.exchange
@@ -56,7 +56,7 @@ def levels(cache: AsyncTieredCache) -> Any:
 
 
 def reads_of(client: redis.Redis) -> int:
-    """How many records the server was asked for so far."""
+    """The number of records that the server has read so far."""
     found: dict[str, Any] = client.info("commandstats").get("cmdstat_getrange", {"calls": 0})
     return int(found["calls"])
 
@@ -86,7 +86,7 @@ def test_a_thousand_hits_take_ten_round_trips_at_most(
             after = reads_of(client)
             client.close()
             assert len(exchanges) <= 10
-            # Put into the disk tier, each is compared with what is there, by the disk itself.
+            # A promotion into the disk tier compares tokens on disk, and reads nothing from Redis.
             assert after - before == len(KEYS)
             stats = await cache.stats()
             assert [tier.hits for tier in stats.tiers][-1] == len(KEYS)
@@ -107,7 +107,7 @@ def test_every_kind_of_lookup_is_gathered(
 
     async def main() -> None:
         tiers: list[Tier] = [MemoryTier(), RedisTier(redis_url, timeout="30s")]
-        # In its time, memory is trusted for ever: nobody has to catch up amid a burst.
+        # The clock stands still, so memory stays trusted: no reader catches up during a burst.
         async with AsyncTieredCache(tiers, namespace=namespace, clock=FakeClock()) as cache:
             await cache.set_many({key: key for key in KEYS[:60]})
             for ask in (
@@ -237,7 +237,7 @@ def test_connections_end_with_their_loops(redis_url: str, namespace: str) -> Non
                 group.start_soon(cache.set, f"{number}", number)
         return _descriptors()
 
-    # The first use makes a connection for threads as well, which stays.
+    # The first use also makes a connection for threads, which stays open.
     anyio.run(main)
     before = _descriptors()
     for _ in range(3):
@@ -247,5 +247,5 @@ def test_connections_end_with_their_loops(redis_url: str, namespace: str) -> Non
 
 
 def _descriptors() -> int:
-    gc.collect()  # caches of other tests may hold some, in cycles
+    gc.collect()  # caches of other tests may hold descriptors, in reference cycles
     return len(list(Path("/proc/self/fd").iterdir()))

@@ -1,4 +1,4 @@
-"""What the nodes of a cluster may say of where a slot is."""
+"""The answers of cluster nodes about the owner of a slot."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GET = ("GET", "{x}")
 
 
 class Nodes(ClusterConnections):
-    """A cluster of nodes that answer as they are told to, one reply after the other."""
+    """A cluster of nodes that give prepared replies, one after the other."""
 
     def __init__(self, **replies: list[Any]) -> None:
         super().__init__(
@@ -48,7 +48,7 @@ class Nodes(ClusterConnections):
 
 
 def slots(host: Any, first: int = 0, last: int = 16383) -> list[Any]:
-    """A reply to `CLUSTER SLOTS`, of a cluster with one node that has slots."""
+    """A reply to `CLUSTER SLOTS` of a cluster in which one node has all slots."""
     return [[first, last, [host, 1, b"id"], [b"replica", 2, b"id"]]]
 
 
@@ -64,7 +64,7 @@ def test_the_next_node_is_asked_where_one_does_not_answer() -> None:
     assert nodes.exchange([GET]) == [b"value"]
 
 
-def test_only_what_was_sent_on_is_sent_again() -> None:
+def test_only_redirected_commands_are_sent_again() -> None:
     nodes = Nodes(
         one=[slots(b"one"), b"1", MovedError(f"{SLOT} two:1"), b"3"],
         two=[b"2", b"4"],
@@ -88,7 +88,7 @@ def test_a_key_that_is_on_its_way_is_asked_for_there_this_once() -> None:
     assert nodes.exchange([GET]) == [b"here"]
 
 
-def test_what_is_here_and_there_is_tried_again() -> None:
+def test_a_command_with_keys_on_two_nodes_is_retried() -> None:
     nodes = Nodes(one=[slots(b"one"), TryAgainError("TRYAGAIN"), b"value"])
     assert nodes.exchange([GET]) == [b"value"]
 
@@ -108,7 +108,7 @@ def test_law_8_nodes_that_point_at_each_other_are_an_error() -> None:
         (ResponseError("ERR This instance has cluster support disabled"), "support disabled"),
     ],
 )
-def test_a_slot_that_nobody_has_is_an_error(reply: Any, told: str) -> None:
+def test_a_slot_without_an_owner_is_an_error(reply: Any, told: str) -> None:
     with pytest.raises(TierUnavailableError, match=told):
         Nodes(one=[reply]).exchange([GET])
 

@@ -1,4 +1,4 @@
-"""What the memory tier does beyond the contract: bounds, copies, reclaiming, live reads."""
+"""The memory tier beyond the contract: bounds, copies, removal of expired entries, live reads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_by_default_the_stored_object_itself_is_handed_out() -> None:
         assert cache.get("key") is value
 
 
-def test_deep_copies_are_nobody_elses() -> None:
+def test_deep_copies_are_independent() -> None:
     with TieredCache([MemoryTier(copy="deep")]) as cache:
         value = {"list": ["a"]}
         cache.set("key", value)
@@ -52,7 +52,7 @@ def test_check_reports_a_caller_that_changed_a_value(caplog: pytest.LogCaptureFi
     assert "changed" in caplog.text
 
 
-def test_what_cannot_be_copied_is_refused() -> None:
+def test_a_value_that_cannot_be_copied_is_refused() -> None:
     with TieredCache([MemoryTier(copy="deep")]) as cache:
         result = cache.set("key", threading.Lock())
         assert not result.stored

@@ -69,14 +69,14 @@ def test_errors_are_those_of_redis_py() -> None:
     ["LOADING the data", "NOAUTH Authentication required.", "ERR max number of clients reached"],
 )
 @pytest.mark.parametrize("form", ["-{}\r\n", "*1\r\n-{}\r\n"])
-def test_law_4_a_server_that_does_not_serve_has_answered_nothing(error: str, form: str) -> None:
+def test_law_4_an_error_of_the_connection_is_no_reply(error: str, form: str) -> None:
     with pytest.raises(RedisConnectionError):
         ReplyParser(1).feed(form.format(error).encode())
 
 
 @pytest.mark.proves("law-9/unexpected-replies")
 @pytest.mark.parametrize("more", [b":2\r\n", b":"])
-def test_more_than_was_asked_for_answers_nobody_knows_what(more: bytes) -> None:
+def test_more_replies_than_commands_are_an_error(more: bytes) -> None:
     with pytest.raises(InvalidResponse, match="more replies"):
         ReplyParser(1).feed(b":1\r\n" + more)
 
@@ -90,7 +90,7 @@ def test_law_8_a_line_without_an_end_is_given_up() -> None:
         parser.feed(10_000 * b"x")
 
 
-def test_what_nobody_asked_for_is_passed_over() -> None:
+def test_a_push_message_before_the_reply_is_skipped() -> None:
     parser = ReplyParser(1)
     assert parser.feed(b">2\r\n+invalidate\r\n*1\r\n+key\r\n:5\r\n")
     assert parser.replies == [5]
@@ -100,7 +100,7 @@ def test_what_nobody_asked_for_is_passed_over() -> None:
 @pytest.mark.parametrize(
     "data", [b"HTTP/1.1 200 OK\r\n", b"\x00\r\n", b"\r\n", b":x\r\n", b"$x\r\n"]
 )
-def test_law_9_what_is_no_reply_is_an_error(data: bytes) -> None:
+def test_law_9_bytes_that_are_no_reply_are_an_error(data: bytes) -> None:
     with pytest.raises((InvalidResponse, ValueError)):
         ReplyParser(1).feed(data)
 
@@ -141,7 +141,7 @@ def test_law_8_collections_in_collections_without_end_are_no_recursion() -> None
 @pytest.mark.parametrize(
     "data", [b">0\r\n:5\r\n", b">1\r\n*1\r\n:1\r\n:5\r\n", b">1\r\n%0\r\n:5\r\n"]
 )
-def test_what_nobody_asked_for_may_be_of_any_shape(data: bytes) -> None:
+def test_a_push_message_may_have_any_shape(data: bytes) -> None:
     parser = ReplyParser(1)
     assert parser.feed(data)
     assert parser.replies == [5]
