@@ -161,7 +161,7 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         (own.resolve(), "stacks.ci.writing", "'sometimes'", "write_through"),
         ("TIERED_CACHE_DISK__MAX_BYTES", "disk.max_bytes", "'lots'", "such as '512MiB'"),
         ("TIERED_CACHE_MEMROY", "memroy", "unknown variable", "TIERED_CACHE_MEMORY?"),
-        ("argument", "strict", "'maybe'", "boolean"),
+        ("argument", "strict", "'maybe'", "expected true or false"),
         ("argument", "tiers", "[]", "at least 1"),
     ]:
         lines = [line for line in told.splitlines() if line.startswith(f"{source}: {field}: ")]
@@ -186,8 +186,8 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"namespace": "../up"}, "pattern"),
         ({"signing_key": "short"}, "at least 16"),
         ({"disk": {"path": "${NOT_SET}/x"}}, "NOT_SET is not set"),
-        ({"disk": {"path": 5}}, "string"),
-        ({"memory": 5}, "found a value of type int; allowed: a table"),
+        ({"disk": {"path": 5}}, "found 5; expected text"),
+        ({"memory": 5}, "found a value of type int; expected a table"),
         ({"stacks": 5}, "table"),
         ({"stacks": {"ci": 5}}, "stacks.ci: found a value of type int"),
         ({"stacks": {"a b": {}}}, "rename the stack"),
@@ -198,7 +198,7 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"memory": {"max_entries": True}}, "not true or false"),
         ({"redis": {"timeout": 0}}, "longer than zero"),
         ({"disk": {"path": ""}}, "leave it out"),
-        ({"disk": {"path": "redis://h/0"}}, "belongs into redis_url"),
+        ({"disk": {"path": "redis://h/0"}}, "put a server's in redis_url"),
         ({"disk": {"path": "~no-such-user-here/x"}}, "write the whole path"),
         ({"disk": {"path": "${HOME:-/tmp}"}}, "name of an environment variable"),
         ({"redis_url": "localhost:6379"}, "must begin with redis://"),
@@ -210,12 +210,72 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"redis_url": "redis+cluster://:a/b@h,i"}, "%2F"),
         ({"redis_url": "redis+cluster://h/0,i"}, "host:port,host:port"),
         ({"redis_url": "redis+cluster://h,i:7000/1"}, "only the database 0"),
-        ({"redis_url": "redis://h", "redis": {"url": "redis://i"}}, "take one of them out"),
+        ({"redis_url": "redis://h", "redis": {"url": "redis://i"}}, "remove one of them"),
         ({"custom": {"disk": {"path": "/x"}}}, "move them to [disk]"),
     ],
 )
 def test_each_kind_of_mistake(settings: dict[str, Any], told: str) -> None:
     assert told in "\n".join(mistakes(**settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "begin"),
+    [
+        ({"tierss": []}, "tierss: did you mean tiers? found an unknown setting; expected one of "),
+        (
+            {"memory": {"evicton": "lru"}},
+            "memory.evicton: did you mean eviction? found an unknown setting; expected one of ",
+        ),
+        ({"policies": {"write_bak": {}}}, "policies.write_bak: did you mean write_back? found "),
+        (
+            {"memory": {"eviction": "siev"}},
+            "memory.eviction: did you mean sieve? found 'siev', which is not a policy",
+        ),
+    ],
+)
+def test_a_suggestion_comes_first(settings: dict[str, Any], begin: str) -> None:
+    (told,) = mistakes(**settings)
+    assert told.startswith(f"argument: {begin}")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"version": 2}, "version: found an unknown setting; expected one of namespace, tiers, "),
+        ({"namespace": 2}, "namespace: found 2; expected text; "),
+        ({"tiers": 2}, "tiers: found 2; expected a list; "),
+        ({"tiers": ["memory", 2]}, "tiers.1: found 2; expected text; "),
+        ({"strict": 2}, "strict: found 2; expected true or false; "),
+        ({"writing": 2}, "writing: found 2; expected text; "),
+        ({"redis_url": 2}, "redis_url: found 2; expected text; "),
+        ({"max_ttl": 2}, "max_ttl: found a value of type int; expected a table "),
+        ({"memory": {"max_entries": "2x"}}, "max_entries: found '2x'; expected a whole number; "),
+        ({"memory": {"max_bytes": []}}, "memory.max_bytes: found []; it must be a number of bytes"),
+        ({"default_ttl": []}, "default_ttl: found []; it must be seconds, a timedelta or a string"),
+        ({"stale_for": None}, "stale_for: found none; it must be seconds, a timedelta or a string"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_told_when_settings_are_loaded(
+    settings: dict[str, Any], told: str
+) -> None:
+    (line,) = mistakes(**settings)
+    assert told in line
+
+
+@pytest.mark.parametrize("text", ["60", "60s", "1m", "60.0"])
+def test_a_duration_without_a_unit_is_in_seconds(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    Path("tiered-cache.toml").write_text(f"tiers = ['memory']\ndefault_ttl = '{text}'\n")
+    with build_stack() as cache:
+        cache.set("key", 1)
+        assert 59 < cache.lookup("key").remaining_s <= 60
+    Path("tiered-cache.toml").unlink()
+    monkeypatch.setenv("TIERED_CACHE_TIERS", "memory")
+    monkeypatch.setenv("TIERED_CACHE_DEFAULT_TTL", text)
+    with build_stack() as cache:
+        cache.set("key", 1)
+        assert 59 < cache.lookup("key").remaining_s <= 60
 
 
 @pytest.mark.parametrize("name", ["tiered-cache.toml", "pyproject.toml"])

@@ -99,15 +99,21 @@ def test_variables_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"policies": {"write_bak": {}}}, "there is no policy called 'write_bak': there are"),
+        (
+            {"policies": {"write_bak": {}}},
+            "policies.write_bak: did you mean write_back? found an unknown policy; expected one of ",
+        ),
         ({"policies": {"write_back": {"durable": True}}}, "it takes durability, flush_interval"),
         ({"policies": {"write_back": {"durability": "marble"}}}, "'memory' or 'disk'"),
         ({"policies": {"jittered": {"fraction": 2}}}, "fraction=2 must be above 0.0"),
         ({"policies": {"sieve": {"speed": 9}}}, "it takes no options"),
         ({"policies": {"on_hit": 5}}, "policies.on_hit"),
-        ({"admission": {"disk": ["cheap"]}}, "'cheap' is not a policy of the kind admission"),
+        (
+            {"admission": {"disk": ["cheap"]}},
+            "'cheap', which is not a policy of the kind admission",
+        ),
         ({"admission": {"disk": []}}, "admission.disk"),
-        ({"expiry": ["never"]}, "'never' is not a policy of the kind expiry"),
+        ({"expiry": ["never"]}, "'never', which is not a policy of the kind expiry"),
         ({"refreshing": "sometimes"}, "not a policy of the kind refreshing"),
         ({"max_ttl": {"memory": "0s"}}, "max_ttl.memory"),
         ({"stale_for": "-1s"}, "stale_for"),

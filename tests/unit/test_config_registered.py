@@ -55,7 +55,7 @@ def test_a_registered_tier_gets_its_options_and_its_name(monkeypatch: pytest.Mon
     with build_stack("default", settings) as cache:
         assert [tier.name for tier in cache.stats().tiers] == ["memory", "floppy"]
     assert settings.stack("b").custom == {"floppy": {"drive": "A:"}}
-    from tiered_cache.config.extensions import registered_tier
+    from tiered_cache.config.registered_tiers import registered_tier
 
     tier = registered_tier("floppy", {"drive": "A:"})
     assert (tier.name, vars(tier)["drive"]) == ("floppy", "A:")

@@ -13,7 +13,7 @@ import pytest
 from tests.patience import PATIENCE
 from tiered_cache import ConfigurationError
 from tiered_cache.config import SettingsMistakesError, build_stack, load_settings
-from tiered_cache.config.text import mask_url
+from tiered_cache.config.redaction import mask_url
 
 SECRET = "hunter2hunter2hunter2"
 
@@ -112,7 +112,7 @@ def test_the_signing_key_may_be_in_a_variable(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SettingsMistakesError, match="THE_SIGNING_KEY_OF_LINT is not set"):
         load_settings()
     monkeypatch.setenv("THE_SIGNING_KEY_OF_LINT", "short")
-    with pytest.raises(SettingsMistakesError, match="at least 16: make one with"):
+    with pytest.raises(SettingsMistakesError, match="at least 16; make one with"):
         load_settings()
     monkeypatch.setenv("THE_SIGNING_KEY_OF_LINT", SECRET)
     key = load_settings().stack().signing_key

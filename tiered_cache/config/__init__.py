@@ -1,10 +1,14 @@
-"""Configuration: settings from arguments, variables and files become a built stack."""
+"""Settings from arguments, variables and files, and the stacks built from them.
+
+The one package that knows the concrete tiers and policies. The manager, the diagnosis, the command
+line and the default cache import it; nothing below does, except `TieredCache.from_settings`.
+"""
 
 from __future__ import annotations
 
-from tiered_cache.config.build import build_stack
-from tiered_cache.config.load import Resolved, Settings, json_schema, load_settings
 from tiered_cache.config.mistakes import Mistake, SettingsMistakesError
+from tiered_cache.config.settings import Resolved, Settings, json_schema, load_settings
+from tiered_cache.config.stack_factory import build_stack
 
 __all__ = [
     "Mistake",

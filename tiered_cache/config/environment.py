@@ -1,8 +1,7 @@
-"""Settings from `TIERED_CACHE_*` variables."""
+"""The layer of `TIERED_CACHE_*` variables."""
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from tiered_cache.config.layers import FieldPath, Layer, at
-from tiered_cache.config.mistakes import Mistake
+from tiered_cache.config.mistakes import Mistake, suggestion
 from tiered_cache.config.schema import (
     CoherenceSettings,
     DiskSettings,
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
-__all__ = ["PREFIX", "SECTIONS", "RootSettings", "read_environment"]
+__all__ = ["PREFIX", "SECTIONS", "RootSettings", "environment_layer"]
 
 PREFIX = "TIERED_CACHE_"
 SECTIONS: dict[str, type[Any]] = {
@@ -35,14 +34,17 @@ SECTIONS: dict[str, type[Any]] = {
     "single_flight": SingleFlightSettings,
     "coherence": CoherenceSettings,
 }
+"""The models of the sections with fixed fields."""
+
 _DELIMITER = "__"
 _TABLES = ("custom", "policies")
 """Sections whose members are tables by name."""
 _NO_SETTINGS = frozenset({"CONFIG", "DASHBOARD_TOKEN", "DEBUG"})
+"""Variables that are no settings of a stack."""
 
 
 class RootSettings(StackSettings, BaseSettings):
-    """All settings: those of the default stack, and named stacks that differ from it."""
+    """All settings: those of the default stack, and the tables of named stacks."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -55,7 +57,10 @@ class RootSettings(StackSettings, BaseSettings):
 
 
 class _Variables(EnvSettingsSource):
-    """The variables, with the text of a section left as it is: each mistake is found by itself."""
+    """Reads the variables, and leaves the text of each section as it is.
+
+    Its base class would raise for the first invalid JSON. Here each mistake is reported by itself.
+    """
 
     def prepare_field_value(
         self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool
@@ -75,17 +80,15 @@ class _Variables(EnvSettingsSource):
 _SECTION_NAMES = frozenset({*SECTIONS, *_TABLES, "admission", "max_ttl", "stacks"})
 
 
-def read_environment(mistakes: list[Mistake], stack_names: Iterable[str]) -> Layer:
-    """What the variables say; what can't be read is added to `mistakes`.
+def environment_layer(stack_names: Iterable[str], mistakes: list[Mistake]) -> Layer:
+    """The layer of the variables.
 
-    Variables are not case-sensitive, so they mean the stack of `stack_names` that has the name
-    but for its case.
+    Args:
+        stack_names: The stacks that other layers name. A variable means the stack with its name in
+            any case, because the names of variables have none.
+        mistakes: A variable that is unknown, or can't be read, is added here.
     """
-    names: dict[FieldPath, str] = {}
-    for variable in sorted(os.environ):
-        short = variable[len(PREFIX) :]
-        if variable.upper().startswith(PREFIX) and short.upper() not in _NO_SETTINGS:
-            names[tuple(short.lower().split(_DELIMITER))] = variable
+    names = _variable_names()
     data: dict[str, Any] = _Variables(RootSettings)()
     _decode_sections(data, (), names, mistakes)
     for path, variable in names.items():
@@ -96,7 +99,18 @@ def read_environment(mistakes: list[Mistake], stack_names: Iterable[str]) -> Lay
     return _with_case(Layer("environment", data, names), stack_names)
 
 
+def _variable_names() -> dict[FieldPath, str]:
+    """The variables of settings, each by the field that it sets."""
+    names: dict[FieldPath, str] = {}
+    for variable in sorted(os.environ):
+        short = variable[len(PREFIX) :]
+        if variable.upper().startswith(PREFIX) and short.upper() not in _NO_SETTINGS:
+            names[tuple(short.lower().split(_DELIMITER))] = variable
+    return names
+
+
 def _decode(text: Any) -> Any:
+    """The object that JSON text stands for; anything else as it is."""
     if isinstance(text, str) and text.lstrip().startswith("{"):
         try:
             return json.loads(text)
@@ -108,7 +122,7 @@ def _decode(text: Any) -> Any:
 def _decode_sections(
     data: dict[str, Any], path: FieldPath, names: dict[FieldPath, str], mistakes: list[Mistake]
 ) -> None:
-    """Turn the JSON of sections into tables; what is none is told and left out."""
+    """Replace the JSON text of sections by tables. Other text is a mistake, and an empty table."""
     for key, value in list(data.items()):
         here = (*path, key)
         if not _is_section(here):
@@ -118,13 +132,15 @@ def _decode_sections(
             data[key] = whole
             _decode_sections(whole, here, names, mistakes)
         else:
-            variable = next(
-                (names[here[:n]] for n in range(len(here), 0, -1) if here[:n] in names), PREFIX
-            )
-            field = ".".join(here)
-            fix = f"write {variable}='{{…}}', or a variable for each setting in it, {variable}__…"
-            mistakes.append(Mistake(variable, field, "text that is not JSON", "a JSON object", fix))
+            mistakes.append(_not_json(here, names))
             data[key] = {}
+
+
+def _not_json(path: FieldPath, names: dict[FieldPath, str]) -> Mistake:
+    variable = next((names[path[:n]] for n in range(len(path), 0, -1) if path[:n] in names), PREFIX)
+    fix = f"write {variable}='{{…}}', or a variable for each setting in it, {variable}__…"
+    found, expected = "text that is not JSON", "expected a JSON object"
+    return Mistake(variable, ".".join(path), found, expected, fix)
 
 
 def _is_section(path: FieldPath) -> bool:
@@ -140,10 +156,9 @@ def _unknown(variable: str, path: FieldPath) -> Mistake:
         for section, model in SECTIONS.items()
         for name, field in model.model_fields.items()
     }
-    near = difflib.get_close_matches(variable.upper(), sorted(known | nested), 1, 0.8)
-    allowed = "one of " + ", ".join(sorted(known))
-    fix = f"did you mean {near[0]}?" if near else "rename it, or unset it"
-    return Mistake(variable, ".".join(path), "an unknown variable", allowed, fix)
+    expected = "expected one of " + ", ".join(sorted(known))
+    fix = suggestion(variable.upper(), known | nested, similarity=0.8) or "rename it, or unset it"
+    return Mistake(variable, ".".join(path), "an unknown variable", expected, fix)
 
 
 def _variable(*path: str) -> str:
@@ -151,6 +166,7 @@ def _variable(*path: str) -> str:
 
 
 def _with_case(layer: Layer, stack_names: Iterable[str]) -> Layer:
+    """`layer` with the names of stacks as `stack_names` spells them."""
     stacks = layer.data.get("stacks")
     if not isinstance(stacks, dict):
         return layer

@@ -1,21 +1,23 @@
-"""Layers: what each source says, and how a stronger one is laid over a weaker one."""
+"""Layers of settings: one for each source, the stronger laid over the weaker."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["FieldPath", "Layer", "at", "overlay"]
+__all__ = ["DEFAULT_STACK", "FieldPath", "Layer", "StackLayers", "at", "overlay"]
+
+DEFAULT_STACK = "default"
 
 FieldPath = tuple[str, ...]
 
 
 class Layer(NamedTuple):
-    """What one source says.
+    """The settings of one source.
 
     Attributes:
-        name: The source, for people.
+        name: The source, as it is shown to people.
         data: Nested settings.
-        names: For a source whose fields have names of their own, the name of each field.
+        names: The name of each field, for a source whose fields have names of their own: variables.
     """
 
     name: str
@@ -23,7 +25,7 @@ class Layer(NamedTuple):
     names: dict[FieldPath, str]
 
     def source_of(self, path: FieldPath) -> str | None:
-        """Where this layer sets the field at `path`; `None` if it does not."""
+        """The place where this layer sets the field at `path`; `None` if it does not set it."""
         here: Any = self.data
         for step in path:
             if not isinstance(here, dict) or step not in here:
@@ -35,14 +37,69 @@ class Layer(NamedTuple):
         return self.name
 
     def __repr__(self) -> str:
+        # The data may hold secrets.
         return f"<Layer {self.name}>"
 
 
+class StackLayers:
+    """All layers as one stack reads them: its table `stacks.NAME` over the top level.
+
+    Args:
+        layers: The layers, the strongest first.
+        name: The name of the stack.
+    """
+
+    def __init__(self, layers: list[Layer], name: str) -> None:
+        self.name = name
+        self._layers = layers
+
+    def merged(self) -> dict[str, Any]:
+        """The stack's settings. A named stack inherits all but the namespace, which is its name."""
+        is_default = self.name == DEFAULT_STACK
+        data: dict[str, Any] = {} if is_default else {"namespace": self.name}
+        left_out = {"stacks"} if is_default else {"stacks", "namespace"}
+        for layer in reversed(self._layers):
+            data = overlay(data, {k: v for k, v in layer.data.items() if k not in left_out})
+        for layer in reversed(self._layers):
+            stacks = layer.data.get("stacks")
+            own = stacks.get(self.name) if isinstance(stacks, dict) else None
+            data = overlay(data, own if isinstance(own, dict) else {})
+        return data
+
+    def sets(self, path: FieldPath) -> bool:
+        """Whether the stack's own table sets the field."""
+        own = ("stacks", self.name, *path)
+        return any(layer.source_of(own) is not None for layer in self._layers)
+
+    def inherits(self, path: FieldPath) -> bool:
+        """Whether the field comes from the same place as in the default stack."""
+        if self.name == DEFAULT_STACK or path == ("namespace",) or self.sets(path):
+            return False
+        return not StackLayers(self._layers, DEFAULT_STACK).sets(path)
+
+    def source_of(self, path: FieldPath) -> str:
+        """The source of a field's value."""
+        for whole in (("stacks", self.name, *path), path):
+            for length in range(len(whole), 0, -1):
+                for layer in self._layers:
+                    found = layer.source_of(whole[:length])
+                    if found is not None and (
+                        length == len(whole) or not isinstance(at(layer.data, whole[:length]), dict)
+                    ):
+                        return found
+        return "default"
+
+    def field_name(self, path: FieldPath) -> str:
+        """The field with dots, as it is written in a file."""
+        own = self.name != DEFAULT_STACK or (path and self.sets(path))
+        return ".".join(("stacks", self.name, *path) if own else path)
+
+
 def at(data: Any, path: FieldPath) -> Any:
-    """What is at `path` in nested dictionaries.
+    """The value at `path` in nested dictionaries.
 
     Raises:
-        KeyError: Nothing is.
+        KeyError: There is none.
     """
     for step in path:
         if not isinstance(data, dict):
@@ -54,7 +111,7 @@ def at(data: Any, path: FieldPath) -> Any:
 def overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """`above` merged over `below`, section by section.
 
-    `redis_url` and `redis.url` are one setting: whichever stands above replaces both.
+    `redis_url` and `redis.url` are one setting. Either of them in `above` replaces both.
     """
     below = dict(below)
     redis, above_redis = below.get("redis"), above.get("redis")

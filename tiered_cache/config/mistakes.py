@@ -1,23 +1,41 @@
-"""Mistakes in settings: each with its source, and all of them at once."""
+"""Mistakes in settings, each with its source, all of them in one error."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import difflib
+from typing import TYPE_CHECKING, NamedTuple
 
 from tiered_cache.errors import ConfigurationError
 
-__all__ = ["Mistake", "SettingsMistakesError"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Mistake", "SettingsMistakesError", "suggestion"]
+
+_SUGGESTION = "did you mean"
+
+
+def suggestion(name: str, known: Iterable[str], *, similarity: float = 0.6) -> str:
+    """The question whether the most similar of the known names was meant; `""` if none is similar.
+
+    Args:
+        name: An unknown name.
+        known: The known names.
+        similarity: The least ratio of `difflib` that counts as similar.
+    """
+    near = difflib.get_close_matches(name, sorted(known), 1, similarity)
+    return f"{_SUGGESTION} {near[0]}?" if near else ""
 
 
 class Mistake(NamedTuple):
-    """One thing that is wrong.
+    """One mistake. As text, a suggestion comes before the problem, any other remedy after it.
 
     Attributes:
-        source: The file, the variable or `argument`.
+        source: The file or the variable, or `argument`.
         field: The setting, with dots.
-        found: What was found there; secrets are masked.
-        allowed: What may stand there.
-        fix: What to do.
+        found: The value, with secrets masked.
+        allowed: The values that are accepted.
+        fix: The remedy.
     """
 
     source: str
@@ -26,14 +44,20 @@ class Mistake(NamedTuple):
     allowed: str
     fix: str
 
+    @property
+    def problem(self) -> str:
+        """The value and the accepted values, without place and remedy."""
+        return f"found {self.found}; {self.allowed}" if self.allowed else f"found {self.found}"
+
     def __str__(self) -> str:
-        return (
-            f"{self.source}: {self.field}: found {self.found}; allowed: {self.allowed}; {self.fix}"
-        )
+        place = f"{self.source}: {self.field}"
+        if self.fix.startswith(_SUGGESTION):
+            return f"{place}: {self.fix} {self.problem}"
+        return f"{place}: {self.problem}; {self.fix}"
 
 
 class SettingsMistakesError(ConfigurationError):
-    """The settings are wrong.
+    """The settings have mistakes.
 
     Args:
         mistakes: All of them.

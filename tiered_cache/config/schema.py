@@ -1,17 +1,17 @@
-"""The settings of a stack, as they may be written in files, variables and arguments."""
+"""The settings of a stack: names, types, defaults and the description of each."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tiered_cache.config.values import (
+from tiered_cache._process.user_directory import user_directory
+from tiered_cache.config.field_types import (
     AdmissionNames,
     DirectoryText,
     DurationText,
     EvictionName,
     ExpiryNames,
     LifetimeText,
-    PolicyTables,
     PromotionName,
     RefreshName,
     SigningKeyText,
@@ -35,20 +35,26 @@ __all__ = [
 
 
 class _Section(BaseModel):
+    """A table of settings that rejects unknown names."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class MemorySettings(_Section):
     """The memory tier's options."""
 
-    max_entries: Whole = Field(default=10_000, ge=1, description="The most entries that it holds.")
-    max_bytes: SizeText | None = Field(default=None, description="The most bytes, such as '64MiB'.")
+    max_entries: Whole = Field(default=10_000, ge=1, description="Most entries in memory.")
+    max_bytes: SizeText | None = Field(
+        default=None, description="Most bytes in memory, such as '64MiB'."
+    )
     eviction: EvictionName = Field(
         default="s3fifo",
         description="The eviction policy: s3fifo, sieve, lru, lfu, fifo, tinylfu, arc, gdsf, adaptive.",
     )
     copy_: Literal["deep", "check"] | None = Field(
-        default=None, alias="copy", description="'deep' hands out copies, 'check' notices changes."
+        default=None,
+        alias="copy",
+        description="'deep' returns copies of values, 'check' detects changed values.",
     )
 
 
@@ -56,10 +62,12 @@ class DiskSettings(_Section):
     """The disk tier's options."""
 
     path: DirectoryText | None = Field(
-        default=None, description="The directory; by default the user's cache directory."
+        default=None, description="The directory; default: the user's cache directory."
     )
-    max_bytes: SizeText = Field(default="1GiB", description="The most bytes on disk.")
-    timeout: DurationText = Field(default="2s", description="How long a write waits for others.")
+    max_bytes: SizeText = Field(default="1GiB", description="Most bytes on disk.")
+    timeout: DurationText = Field(
+        default="2s", description="How long a write waits for other writers."
+    )
     max_value_bytes: SizeText = Field(
         default="256MiB", description="The longest record that it takes."
     )
@@ -74,44 +82,42 @@ class RedisSettings(_Section):
         repr=False,
         json_schema_extra={"writeOnly": True},
     )
-    timeout: TimeoutText = Field(default="500ms", description="How long a call may take.")
-    connect_timeout: TimeoutText = Field(
-        default="500ms", description="How long connecting may take."
-    )
+    timeout: TimeoutText = Field(default="500ms", description="Deadline of a call.")
+    connect_timeout: TimeoutText = Field(default="500ms", description="Deadline of connecting.")
     max_value_bytes: SizeText = Field(
         default="64MiB", description="The longest record that it takes."
     )
-    max_connections: Whole = Field(
-        default=32, ge=1, description="The most connections of a process."
-    )
+    max_connections: Whole = Field(default=32, ge=1, description="Most connections of a process.")
 
 
 class SingleFlightSettings(_Section):
-    """Among whom one computes a key that is missing, and how long the others wait."""
+    """Which callers share the computation of a missing key, and how long they wait."""
 
     scope: Literal["thread", "host", "cluster"] | None = Field(
-        default=None, description="thread, host or cluster; by default as wide as the tiers reach."
+        default=None,
+        description="thread, host or cluster; default: the widest that the tiers share.",
     )
     lease: TimeoutText = Field(
-        default="10s", description="When a process that computes, and is not heard of, is replaced."
+        default="10s",
+        description="Lifetime of a lease: a leader that stops renewing is replaced after it.",
     )
     timeout: TimeoutText | None = Field(
-        default=None, description="How long others wait; by default as long as it computes."
+        default=None, description="Longest wait for the computation; default: until it ends."
     )
     on_timeout: Literal["compute", "stale", "raise"] = Field(
-        default="compute", description="What they do then: compute, stale or raise."
+        default="compute", description="Action after the longest wait: compute, stale or raise."
     )
 
 
 class CoherenceSettings(_Section):
-    """How it keeps up with what others change in the tiers that it shares with them."""
+    """How soon changes by other processes are seen in the tiers above the shared ones."""
 
     bound: TimeoutText = Field(
-        default="2s", description="The longest that a value is served which was changed elsewhere."
+        default="2s", description="Longest time that a value changed elsewhere is still served."
     )
     when_cut: Literal["skip", "serve"] = Field(
         default="skip",
-        description="While it can't be learned: skip or serve what the tiers above hold.",
+        description="Upper tiers while the change log can't be read: skip or serve them.",
     )
 
 
@@ -121,15 +127,16 @@ class StackSettings(_Section):
     namespace: str = Field(
         default="default",
         pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$",
-        description="Keeps its keys apart in shared stores; a named stack's is its name.",
+        description="Separates its keys in shared stores; default of a named stack: its name.",
     )
     tiers: TierNames = Field(
         default=None,
         min_length=1,
-        description="The tiers, fastest first; by default memory and disk, and redis if it has a URL.",
+        description="The tiers, fastest first; default: memory and disk, and redis if it has a URL.",
     )
     default_ttl: LifetimeText | None = Field(
-        default=None, description="The lifetime of values stored without one; none is no limit."
+        default=None,
+        description="Lifetime of values that are stored without one; default: no limit.",
     )
     writing: WritingName = Field(
         default="write_through",
@@ -141,7 +148,7 @@ class StackSettings(_Section):
     )
     expiry: ExpiryNames = Field(
         default_factory=list,
-        description="Expiry policies, asked in this order: jittered, negative, until.",
+        description="Expiry policies, applied in the given order: jittered, negative, until.",
     )
     refreshing: RefreshName | None = Field(
         default=None, description="The refresh policy: early_refresh, refresh_ahead or sliding."
@@ -149,25 +156,27 @@ class StackSettings(_Section):
     single_flight: SingleFlightSettings = Field(default_factory=SingleFlightSettings)
     coherence: CoherenceSettings = Field(default_factory=CoherenceSettings)
     stale_for: DurationText = Field(
-        default=0, description="How long past its end a value is served while it is refreshed."
+        default=0,
+        description="How long a value is served after its lifetime while it is refreshed.",
     )
     max_ttl: dict[str, LifetimeText] = Field(
-        default_factory=dict, description="The longest lifetime in single tiers, by their name."
+        default_factory=dict, description="Longest lifetime in a tier, by the tier's name."
     )
     statistics: StatisticsName = Field(
-        default="counters", description="What is counted: counters, histograms, sampled or off."
+        default="counters",
+        description="The statistics policy: counters, histograms, sampled or off.",
     )
     strict: bool = Field(
-        default=False, description="Raise faults of tiers instead of counting them."
+        default=False, description="Raise faults of tiers instead of counting them as misses."
     )
     failures_to_open: Whole = Field(
-        default=5, ge=1, description="Faults in a row after which a tier is skipped."
+        default=5, ge=1, description="Faults in a row that open a tier's breaker."
     )
     probe_interval: DurationText = Field(
-        default="5s", description="How long it is skipped before it is tried again."
+        default="5s", description="How long an open breaker skips the tier before it probes it."
     )
     signing_key: SigningKeyText | None = Field(
-        default=None, description="Signs the records of tiers that hosts share."
+        default=None, description="Secret that signs the records of tiers that hosts share."
     )
     redis_url: UrlText = Field(
         default=None,
@@ -180,24 +189,33 @@ class StackSettings(_Section):
     redis: RedisSettings = Field(default_factory=RedisSettings)
     admission: dict[str, AdmissionNames] = Field(
         default_factory=dict,
-        description="What may enter a tier, by its name: [admission] disk = ['min_cost'].",
+        description="Admission policies of a tier, by its name: [admission] disk = ['min_cost'].",
     )
-    policies: PolicyTables = Field(
+    policies: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
-        description="Options of policies, by name: [policies.write_back] durability = 'disk'.",
+        description="Options of policies, by their name: [policies.write_back] durability = 'disk'.",
     )
     custom: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="Options of registered tiers, by name.", repr=False
+        default_factory=dict, description="Options of registered tiers, by their name.", repr=False
     )
 
     @property
     def redis_address(self) -> str | None:
-        """The URL of the Redis tier, from either of its places."""
+        """The URL of the Redis tier, from `redis.url` or `redis_url`."""
         return self.redis.url or self.redis_url
 
     @property
     def tier_names(self) -> list[str]:
-        """The tiers, those by default where none are named."""
+        """The names of the tiers.
+
+        By default memory, disk, and Redis if it has a URL. The disk is left out if it has no path
+        and no home directory was found for one.
+        """
         if self.tiers is not None:
             return self.tiers
-        return ["memory", "disk", "redis"] if self.redis_address else ["memory", "disk"]
+        has_disk = self.disk.path is not None or user_directory("cache") is not None
+        return [
+            "memory",
+            *(["disk"] if has_disk else []),
+            *(["redis"] if self.redis_address else []),
+        ]

@@ -72,7 +72,7 @@ def _print_mistakes(mistakes: Sequence[Mistake], *, as_json: bool) -> None:
 
 def _check(settings: Settings, *, as_json: bool) -> int:
     """Print the stacks that can't be built: settings that are right by themselves may contradict."""
-    from tiered_cache.config.build import check_stack
+    from tiered_cache.config.stack_factory import check_stack
     from tiered_cache.errors import ConfigurationError
 
     refused = {}

@@ -1,4 +1,4 @@
-"""Tiers by name: ours, and those that installed packages register."""
+"""The names of tiers: built in, and registered by installed packages as entry points."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache.config.text import safe
+from tiered_cache.config.redaction import safe
 from tiered_cache.errors import ConfigurationError, TieredCacheError
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ ENTRY_POINT_GROUP = "tiered_cache.tiers"
 
 
 def check_tier_names(names: list[str] | None) -> list[str] | None:
-    """`names`, if each is that of a tier, and none is there twice.
+    """`names`, if each names a tier and none occurs twice.
 
     Raises:
-        ValueError: The message lists the tiers that there are.
+        ValueError: The message lists the names of all tiers.
     """
     for name in names or ():
         if name not in BUILT_IN_TIERS and name not in _registered():
@@ -36,15 +36,20 @@ def check_tier_names(names: list[str] | None) -> list[str] | None:
 
 
 def registered_tier(name: str, options: dict[str, Any]) -> Tier:
-    """The tier that a package registers as `name`, made with `options` and, if it takes one, its name.
+    """The tier that a package registers as `name`.
+
+    Args:
+        name: The name of the entry point. It is passed to the factory too, if that has a `name`.
+        options: Arguments of the factory.
 
     Raises:
-        ConfigurationError: There is none, it can't be loaded, or it does not take the options.
+        ConfigurationError: No package registers it, it can't be loaded, or it rejects the options.
     """
     point = _registered().get(name)
     if point is None:
         raise ConfigurationError(_unknown(name))
-    # What a foreign module raises may quote the options, of which some may be secret.
+    # The message of another package's exception may quote the options, which may be secret. Only
+    # its type is shown.
     try:
         factory: Callable[..., Tier] = point.load()
     except Exception as error:
@@ -58,7 +63,10 @@ def registered_tier(name: str, options: dict[str, Any]) -> Tier:
         raise
     except Exception as error:
         given = ", ".join(sorted(options)) or "no options"
-        msg = f"the tier {name!r} can't be made from the options in [custom.{name}] ({given}): {type(error).__name__} in {point.value}"
+        msg = (
+            f"the tier {name!r} can't be made from the options in [custom.{name}] ({given}): "
+            f"{type(error).__name__} in {point.value}"
+        )
         raise ConfigurationError(msg) from error
 
 
@@ -68,11 +76,14 @@ def _registered() -> dict[str, metadata.EntryPoint]:
 
 def _unknown(name: str) -> str:
     names = ", ".join([*BUILT_IN_TIERS, *sorted(_registered())])
-    return f"there is no tier called {safe('tiers', name)!r}: there are {names}; others are registered under the entry point group {ENTRY_POINT_GROUP}"
+    return (
+        f"there is no tier called {safe('tiers', name)!r}: there are {names}; packages register "
+        f"others under the entry point group {ENTRY_POINT_GROUP}"
+    )
 
 
 def _takes_name(factory: Callable[..., Tier]) -> bool:
-    """Whether it can be told its name: one with a fixed name of its own need not be."""
+    """Whether the factory has a parameter `name`. A tier with a fixed name needs none."""
     try:
         parameters = inspect.signature(factory).parameters
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""The kinds of values that settings have, each checked with a message of its own."""
+"""The types of settings. Each checks its value, and raises a message of its own."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from pydantic import (
 from pydantic_settings import NoDecode
 
 from tiered_cache.codec.signing import MIN_SECRET_BYTES
-from tiered_cache.config.extensions import check_tier_names
-from tiered_cache.config.policy_options import check_policy_options
-from tiered_cache.config.text import expand, expand_path, expand_url
+from tiered_cache.config.expansion import expand, expand_path
+from tiered_cache.config.redis_urls import expand_url
+from tiered_cache.config.registered_tiers import check_tier_names
 from tiered_cache.units import Duration, Size, parse_duration, parse_lifetime, parse_size
 from tiered_cache_policies.policy_registry import PolicyKind, find_policy
 
@@ -36,7 +36,6 @@ __all__ = [
     "EvictionName",
     "ExpiryNames",
     "LifetimeText",
-    "PolicyTables",
     "PromotionName",
     "RefreshName",
     "SigningKeyText",
@@ -47,22 +46,22 @@ __all__ = [
     "UrlText",
     "Whole",
     "WritingName",
-    "listed",
+    "name_list",
 ]
 
 _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
 def _quantity(parse: Callable[..., object]) -> PlainValidator:
-    """Keep what was written, once it has been found to be readable."""
+    """Accept a value that `parse` accepts, and keep its unit as written."""
 
     def check(value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, dt.timedelta):
-            value = value.total_seconds()
-        elif isinstance(value, str) and _NUMBER.fullmatch(value):
-            # A variable has no other way to say a number.
-            value = float(value) if "." in value else int(value)
         parse(value, name=info.field_name)
+        if isinstance(value, dt.timedelta):
+            return value.total_seconds()
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            # The text of a variable. As a number it is shown like one from a file.
+            return float(value) if "." in value else int(value)
         return value
 
     return PlainValidator(check)
@@ -70,7 +69,7 @@ def _quantity(parse: Callable[..., object]) -> PlainValidator:
 
 def _timeout(value: Any, *, name: str) -> None:
     if parse_duration(value, name=name) == 0:
-        msg = f"{name}={value!r} is over before it begins: it must be longer than zero"
+        msg = f"{name}={value!r} is over at once: it must be longer than zero"
         raise ValueError(msg)
 
 
@@ -96,8 +95,12 @@ def _path_text(value: object) -> object:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
-def listed(value: object) -> object:
-    """The list that a variable's text stands for: separated by commas, or JSON."""
+def name_list(value: object) -> object:
+    """The list that text stands for, separated by commas or as JSON; another value as it is.
+
+    Raises:
+        ValueError: The text begins with `[` and is no JSON.
+    """
     if not isinstance(value, str):
         return list(value) if isinstance(value, tuple) else value
     if not value.startswith("["):
@@ -113,7 +116,10 @@ def _signing_key(key: SecretStr) -> SecretStr:
     expanded = expand(key.get_secret_value())
     count = len(expanded.encode("utf-8", "surrogatepass"))
     if count < MIN_SECRET_BYTES:
-        msg = f"it has {count} bytes, and must have at least {MIN_SECRET_BYTES}: make one with `python -c 'import secrets; print(secrets.token_hex(32))'`"
+        msg = (
+            f"it has {count} bytes and must have at least {MIN_SECRET_BYTES}: make one with "
+            "`python -c 'import secrets; print(secrets.token_hex(32))'`"
+        )
         raise ValueError(msg)
     return SecretStr(expanded)
 
@@ -130,13 +136,14 @@ DirectoryText = Annotated[str, BeforeValidator(_path_text), AfterValidator(expan
 UrlText = Annotated[str | None, AfterValidator(expand_url)]
 SigningKeyText = Annotated[SecretStr, AfterValidator(_signing_key)]
 TierNames = Annotated[
-    list[str] | None, NoDecode, BeforeValidator(listed), AfterValidator(check_tier_names)
+    list[str] | None, NoDecode, BeforeValidator(name_list), AfterValidator(check_tier_names)
 ]
-PolicyTables = Annotated[dict[str, dict[str, Any]], AfterValidator(check_policy_options)]
 AdmissionNames = Annotated[
-    list[Annotated[str, _policy("admission")]], BeforeValidator(listed), Field(min_length=1)
+    list[Annotated[str, _policy("admission")]], BeforeValidator(name_list), Field(min_length=1)
 ]
-ExpiryNames = Annotated[list[Annotated[str, _policy("expiry")]], NoDecode, BeforeValidator(listed)]
+ExpiryNames = Annotated[
+    list[Annotated[str, _policy("expiry")]], NoDecode, BeforeValidator(name_list)
+]
 RefreshName = Annotated[str, _policy("refreshing")]
 StatisticsName = Annotated[str, _policy("statistics")]
 EvictionName = Annotated[str, _policy("eviction")]

@@ -1,0 +1,176 @@
+"""Stacks made from settings: their tiers, codec and policies."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from typing import TYPE_CHECKING
+
+from tiered_cache._process.user_directory import user_directory
+from tiered_cache.cache import TieredCache
+from tiered_cache.codec import RecordCodec
+from tiered_cache.codec.host_key import default_host_key_path, read_host_key
+from tiered_cache.config.policy_factory import PolicyFactory
+from tiered_cache.config.registered_tiers import registered_tier
+from tiered_cache.config.settings import Settings, load_settings
+from tiered_cache.errors import ConfigurationError
+from tiered_cache.options import Coherence, SingleFlight
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tiered_cache.config.schema import StackSettings
+    from tiered_cache.contracts import Tier
+
+__all__ = [
+    "build_stack",
+    "check_stack",
+    "find_host_key",
+    "make_codec",
+    "make_stack",
+    "make_tier",
+]
+
+_log = logging.getLogger("tiered_cache.config")
+
+
+def build_stack(name: str = "default", settings: Settings | None = None) -> TieredCache:
+    """The stack called `name`, built and opened.
+
+    Args:
+        name: Its name in the settings.
+        settings: The settings; by default they are read.
+
+    Raises:
+        ConfigurationError: The settings are wrong, or name an unknown tier.
+        TierUnavailableError: Its only tier can't be reached.
+    """
+    chosen = (load_settings() if settings is None else settings).stack(name)
+    _warn_of_missing_home(chosen)
+    return make_stack(chosen)
+
+
+def check_stack(chosen: StackSettings) -> None:
+    """Check that settings make a stack, without opening its tiers.
+
+    Raises:
+        ConfigurationError: They make none; the message says what to change.
+        MissingExtraError: A tier needs an extra that is not installed.
+    """
+    make_stack(chosen, _UnopenedCache)
+
+
+class _UnopenedCache(TieredCache):
+    """A cache whose options are checked and whose tiers stay closed."""
+
+    __slots__ = ()
+
+    def _begin(self) -> None:
+        """Open nothing."""
+
+
+def make_stack(chosen: StackSettings, face: type[TieredCache] = TieredCache) -> TieredCache:
+    """The cache of settings, made by `face`.
+
+    Raises:
+        ConfigurationError: The settings are wrong.
+    """
+    policies = PolicyFactory(chosen.policies)
+    return face(
+        [make_tier(kind, chosen) for kind in chosen.tier_names],
+        namespace=chosen.namespace,
+        writing=policies.writing(chosen.writing),
+        promotion=policies.promotion(chosen.promotion),
+        admission={tier: policies.admission(each) for tier, each in chosen.admission.items()},
+        expiry=policies.expiry(chosen.expiry),
+        refreshing=policies.refreshing(chosen.refreshing),
+        statistics=policies.statistics(chosen.statistics),
+        coherence=Coherence(**chosen.coherence.model_dump()),
+        single_flight=SingleFlight(**chosen.single_flight.model_dump()),
+        stale_for=chosen.stale_for,
+        max_ttl=chosen.max_ttl,
+        default_ttl=chosen.default_ttl,
+        strict=chosen.strict,
+        failures_to_open=chosen.failures_to_open,
+        probe_interval=chosen.probe_interval,
+        codec=make_codec(chosen),
+    )
+
+
+def make_codec(chosen: StackSettings) -> RecordCodec:
+    """The codec of a stack, with its signing key."""
+    key = chosen.signing_key
+    return RecordCodec(
+        chosen.namespace,
+        shared_key=None if key is None else key.get_secret_value().encode("utf-8", "surrogatepass"),
+    )
+
+
+def find_host_key() -> tuple[Path, bool]:
+    """The path of the host key, and whether the file exists. Does not make it.
+
+    Raises:
+        ConfigurationError: The file is unusable; the message says what to do.
+    """
+    path = default_host_key_path()
+    return path, read_host_key(path) is not None
+
+
+def make_tier(kind: str, settings: StackSettings) -> Tier:
+    """The tier called `kind`, not opened yet.
+
+    Raises:
+        ConfigurationError: There is no such tier, or it rejects its options.
+    """
+    # Imported here so that a stack imports only the libraries of its own tiers.
+    if kind == "memory":
+        from tiered_cache.tiers.memory import MemoryTier
+
+        memory = settings.memory
+        return MemoryTier(
+            memory.max_entries,
+            memory.max_bytes,
+            eviction=PolicyFactory(settings.policies).eviction(memory.eviction),
+            copy=memory.copy_,
+        )
+    if kind == "disk":
+        from tiered_cache.tiers.disk import DiskTier
+
+        return DiskTier(**settings.disk.model_dump())
+    if kind == "redis":
+        from tiered_cache.tiers.redis import RedisTier
+
+        address = settings.redis_address
+        if address is None:
+            msg = "the redis tier has no URL: set redis_url, such as redis://localhost:6379/0"
+            raise ConfigurationError(msg)
+        return RedisTier(address, **settings.redis.model_dump(exclude={"url"}))
+    if kind == "null":
+        from tiered_cache.tiers.null import NullTier
+
+        return NullTier()
+    return registered_tier(kind, settings.custom.get(kind, {}))
+
+
+def _warn_of_missing_home(chosen: StackSettings) -> None:
+    """Warn of a stack that lacks its disk tier or its host key because there is no home directory."""
+    if chosen.tiers is None and "disk" not in chosen.tier_names:
+        _warn_once(
+            "no home directory was found, so the stack has no disk tier: set disk.path to an "
+            "absolute path, and signing_key to store values that need pickle"
+        )
+    elif (
+        "disk" in chosen.tier_names
+        and chosen.signing_key is None
+        and user_directory("data") is None
+    ):
+        _warn_once(
+            "no home directory was found for the host key, so values that need pickle are not "
+            "stored in disk.path: set signing_key"
+        )
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    """Log a warning, once in a process: each cache of a manager is a stack of its own."""
+    _log.warning(message)
