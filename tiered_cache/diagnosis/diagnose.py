@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tiered_cache.config import SettingsMistakesError, load_settings
-from tiered_cache.config.build import make_codec, make_tier
+from tiered_cache.config.stack_factory import make_codec, make_tier
 from tiered_cache.contracts import Reach
 from tiered_cache.diagnosis.check_result import ok, problem, skipped
 from tiered_cache.diagnosis.check_runner import CheckRunner
@@ -76,7 +76,7 @@ def _of_mistakes(error: SettingsMistakesError, stack: str, watcher: Watcher | No
     if watcher is not None:
         watcher.stack(stack, "", ())
     for each in error.mistakes:
-        finding = f"{each.source}: found {each.found}; allowed: {each.allowed}"
+        finding = f"{each.source}: {each.problem}"
         runner.run("settings", each.field, partial(problem, finding, each.fix))
     return Diagnosis(stack, "", (), tuple(runner.checks))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache.config.build import make_stack
+from tiered_cache.config.stack_factory import make_stack
 
 if TYPE_CHECKING:
     from tiered_cache.cache import TieredCache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tiered_cache.config.build import find_host_key
+from tiered_cache.config.stack_factory import find_host_key
 from tiered_cache.contracts import Reach
 from tiered_cache.diagnosis.check_result import advise, ok, problem
 from tiered_cache.diagnosis.nearest_path import nearest_path

@@ -7,7 +7,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from tiered_cache.config.build import check_stack
+from tiered_cache.config.stack_factory import check_stack
 from tiered_cache.diagnosis.check_result import advise, ok, problem
 from tiered_cache.diagnosis.checked_tier import TEST_LIFETIME_S, VIEW
 from tiered_cache.diagnosis.neutral_stack import open_neutral
