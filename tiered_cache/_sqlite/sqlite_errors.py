@@ -27,9 +27,8 @@ def is_lock(error: Exception) -> bool:
 
 def is_damage(error: Exception) -> bool:
     """Whether the file is damaged or no database, so that a retry can't help."""
-    return isinstance(error, sqlite3.DatabaseError) and not isinstance(
-        error, sqlite3.OperationalError
-    )
+    # Its subclasses report locks, full disks and wrong statements.
+    return type(error) is sqlite3.DatabaseError
 
 
 def retry_while_locked(action: Callable[[], _T], deadline_s: float) -> _T:
