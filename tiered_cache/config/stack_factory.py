@@ -6,7 +6,6 @@ import functools
 import logging
 from typing import TYPE_CHECKING
 
-from tiered_cache._process.user_directory import user_directory
 from tiered_cache.cache import TieredCache
 from tiered_cache.codec import RecordCodec
 from tiered_cache.codec.host_key import default_host_key_path, read_host_key
@@ -46,7 +45,7 @@ def build_stack(name: str = "default", settings: Settings | None = None) -> Tier
         TierUnavailableError: Its only tier can't be reached.
     """
     chosen = (load_settings() if settings is None else settings).stack(name)
-    _warn_of_missing_home(chosen)
+    _warn_of_missing_disk(chosen)
     return make_stack(chosen)
 
 
@@ -152,21 +151,12 @@ def make_tier(kind: str, settings: StackSettings) -> Tier:
     return registered_tier(kind, settings.custom.get(kind, {}))
 
 
-def _warn_of_missing_home(chosen: StackSettings) -> None:
-    """Warn of a stack that lacks its disk tier or its host key because there is no home directory."""
+def _warn_of_missing_disk(chosen: StackSettings) -> None:
+    """Warn of a default stack without a disk tier, for which no directory was found."""
     if chosen.tiers is None and "disk" not in chosen.tier_names:
         _warn_once(
             "no home directory was found, so the stack has no disk tier: set disk.path to an "
             "absolute path, and signing_key to store values that need pickle"
-        )
-    elif (
-        "disk" in chosen.tier_names
-        and chosen.signing_key is None
-        and user_directory("data") is None
-    ):
-        _warn_once(
-            "no home directory was found for the host key, so values that need pickle are not "
-            "stored in disk.path: set signing_key"
         )
 
 
