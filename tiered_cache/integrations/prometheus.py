@@ -54,8 +54,8 @@ class CacheCollector(Collector):
         REGISTRY.register(CacheCollector({"default": cache.stats}))
 
     Each metric has the label `cache`. A scrape takes one snapshot a cache, which asks every tier for
-    its fill level. Nothing runs between scrapes. A cache whose snapshot fails is left out of that
-    scrape. Thread-safe.
+    its fill level. Nothing runs between scrapes. A cache with a failing snapshot is left out of
+    that scrape. Thread-safe.
 
     Args:
         sources: A function that returns the snapshot, by the name of the cache: `cache.stats` for

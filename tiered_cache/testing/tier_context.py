@@ -19,7 +19,7 @@ class ContextRecord:
 
     Attributes:
         evicted: The (key, size in bytes, reason) of each entry that the tier removed by itself.
-        mutated: The keys whose values the tier found mutated.
+        mutated: The keys of values that the tier found mutated.
     """
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ _DIGEST_BITS = 60
 class Repeats:
     """Counts repeated computations in a sample of the keys.
 
-    The sample holds the keys whose digest is below a threshold, which halves when the sample grows
+    The sample holds the keys with a digest below a threshold, which halves when the sample grows
     past 2048 keys. A key in the sample was therefore followed since its first computation.
 
     Thread-safe. At most some 200 KiB.

@@ -33,7 +33,7 @@ _EXACT = 1 << _BITS
 class Shards:
     """Estimates the hits of an LRU cache of any size from a sample of the keys.
 
-    It follows the keys whose digest is below a threshold. The sample is of keys, not of lookups, so
+    It follows the keys with a digest below a threshold. The sample is of keys, not of lookups, so
     every lookup of a followed key is seen. The reuse distance of a lookup is the number of other keys
     since the last lookup of its key: the distance in the sample, divided by the sample's share. The
     lookup would hit in every cache larger than that distance. When the sample grows past its bound,

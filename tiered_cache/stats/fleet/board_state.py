@@ -36,7 +36,7 @@ class BoardState(NamedTuple):
 
     Attributes:
         running: The report of each running process.
-        ended: The reports of processes whose notice has run out.
+        ended: The reports in notices that have run out.
         totals: The totals of ended processes; `None` without any.
         unreadable: The names of notices that could not be decoded.
         nonsense: Those of `unreadable`, except the totals, that no other release can decode either.

@@ -29,7 +29,7 @@ class FleetStats:
         stats: Their snapshots, merged.
         span_s: The seconds that it covers; `None` for everything since the beginning.
         processes: The latest report of each running process.
-        gone: The number of ended processes, whose counts are in `stats`.
+        gone: The number of ended processes; `stats` includes their counts.
         unreadable: The number of notices that could not be decoded: foreign, damaged or of a newer
             release.
         reach: The processes covered: those of the `"cluster"`, of this `"host"`, or this `"process"`.

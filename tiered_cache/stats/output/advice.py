@@ -96,7 +96,7 @@ def _never_hit(stats: CacheStats, span_s: float | None) -> Iterator[Advice]:
 
 
 def _does_not_pay(stats: CacheStats, span_s: float | None) -> Iterator[Advice]:
-    """A tier or function whose hits take longer than computing: values too large or too cheap."""
+    """A tier or function with hits slower than computing: values too large or too cheap."""
     del span_s
     for tier in stats.tiers:
         if tier.hits >= MIN_LOOKUPS and tier.seconds_saved < 0:
