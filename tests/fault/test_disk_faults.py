@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -26,6 +27,9 @@ from tiered_cache import (
     WriteOutcome,
 )
 from tiered_cache.tiers.disk._store import LOOK_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GENEROUS_S = 8.0
 
@@ -186,6 +190,34 @@ def test_law_9_no_file_outside_the_directory_is_read(name: str, tmp_path: Path) 
         forget_memory(cache)
         assert cache.lookup("key").status is LookupStatus.MISS
         assert cache.stats().tier("disk").corrupt == 1
+
+
+@pytest.mark.proves("law-9/confined")
+@pytest.mark.parametrize("name", ["../../victim", "{}/victim"])
+@pytest.mark.parametrize(
+    "remove",
+    [
+        lambda cache: cache.get("key"),
+        lambda cache: cache.set("key", 2),
+        lambda cache: cache.delete("key"),
+        lambda cache: cache.clear(),
+        lambda cache: cache.invalidate_prefix("k"),
+    ],
+    ids=["get", "set", "delete", "clear", "clear a prefix"],
+)
+def test_law_9_no_file_outside_the_directory_is_removed(
+    remove: Callable[[TieredCache], object], name: str, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"of another program")
+    with stack(tmp_path / "cache") as cache:
+        cache.set("key", 1)
+        statement = "UPDATE Cache SET mode = 2, value = NULL, filename = ?"
+        row(tmp_path / "cache", statement, name.format(tmp_path))
+        forget_memory(cache)
+        remove(cache)
+        assert cache.get("key") in (None, 2)
+    assert victim.exists()
 
 
 @pytest.mark.proves("law-9/confined")

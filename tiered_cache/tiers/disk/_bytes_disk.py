@@ -93,6 +93,14 @@ class BytesDisk(_Disk):  # type: ignore[misc] # of an untyped class
         finally:
             self._local.written = None
 
+    def remove(self, file_path: object) -> None:
+        """Remove a row's file; a name that diskcache does not make is left alone.
+
+        A foreign row could name any file that this user may remove.
+        """
+        if type(file_path) is str and _VALUE_FILE.fullmatch(file_path):
+            super().remove(file_path)
+
     def fetch(self, mode: object, filename: object, value: object, read: object) -> bytes:
         """The bytes of a row, from the row itself or from its file.
 
