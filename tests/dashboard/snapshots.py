@@ -14,7 +14,7 @@ from tiered_cache.stats.snapshot.cache_stats import (
     FunctionStats,
     TierStats,
 )
-from tiered_cache_policies.statistics.histogram import LatencyHistogram
+from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

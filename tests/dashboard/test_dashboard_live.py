@@ -155,8 +155,8 @@ def test_what_would_be_open_to_others_is_not_served() -> None:
 def test_a_stack_that_no_other_process_shares_is_told() -> None:
     with dashboard(TIERED_CACHE_TIERS='["memory"]') as (_, process):
         assert process.stderr is not None
-        assert process.stderr.readline() == "Ctrl-C ends it.\n"
-        assert "no other one will be seen" in process.stderr.readline()
+        assert process.stderr.readline() == "Press Ctrl-C to stop it.\n"
+        assert "has no shared tier" in process.stderr.readline()
 
 
 def test_the_token_may_be_a_variable() -> None:

@@ -48,7 +48,7 @@ class FleetSnapshot(NamedTuple):
         at_s: The moment, wall clock.
         windows: The statistics of each window, by the names in `WINDOW_NAMES`.
         processes: The running processes.
-        gone: The number of ended processes whose totals are included.
+        gone: The number of ended processes that the totals include.
         reach: The widest group of processes that was read: `"cluster"`, `"host"` or `"process"`.
         past: Earlier totals with their moments. Given once for each reach.
         trouble: One sentence for each source that could not be read.

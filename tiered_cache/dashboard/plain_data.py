@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tiered_cache_policies.statistics.histogram import LatencyHistogram
+    from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 __all__ = ["attributes", "finite", "latencies"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache.dashboard.extra import need_extra
 from tiered_cache.dashboard.host_names import is_loopback_address
@@ -42,18 +42,14 @@ def bind(host: str, port: int, *, has_token: bool) -> socket.socket:
             there is no token.
         TieredCacheError: The port is taken or not permitted.
     """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError) as error:
-        msg = f"unknown host {host!r}: expected a name or an address of this machine"
-        raise ConfigurationError(msg) from error
-    if not has_token and not all(is_loopback_address(str(each[4][0])) for each in found):
+    found = _resolve(host, port)
+    if not has_token and not all(is_loopback_address(str(address[0])) for _, address in found):
         msg = (
             f"other machines could reach the dashboard at {host!r} without a token: set "
             "TIERED_CACHE_DASHBOARD_TOKEN or --token, or use 127.0.0.1"
         )
         raise ConfigurationError(msg)
-    family, _, _, _, address = found[0]
+    family, address = found[0]
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -64,6 +60,16 @@ def bind(host: str, port: int, *, has_token: bool) -> socket.socket:
         msg = f"can't listen on port {port} of {host}: {error.strerror}; choose another by --port"
         raise TieredCacheError(msg) from error
     return listening
+
+
+def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[Any, ...]]]:
+    """The addresses of `host`, with their families."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        msg = f"unknown host {host!r}: expected a name or an address of this machine"
+        raise ConfigurationError(msg) from error
+    return [(each[0], each[4]) for each in found]
 
 
 def url_of(listening: socket.socket, host: str) -> str:

@@ -1,4 +1,4 @@
-"""Diagnosis: checks whether the stacks of the settings work here, and advises what to change.
+"""Diagnosis: checks whether the stacks of the settings work here, with a remedy for each problem.
 
 Above the cache and the configuration. The command line may import it.
 """

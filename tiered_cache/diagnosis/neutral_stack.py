@@ -1,4 +1,4 @@
-"""A stack of the settings whose policies keep test values in every tier."""
+"""A stack of the settings, with policies that keep test values in every tier."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-// Asking the server. Addresses are relative to the page, so that it can be mounted anywhere.
+// Requests to the server. URLs are relative to the page, so that it works under any path.
 
 export class Refused extends Error {}
 
 async function answer(response) {
-  if (response.status === 401) location.reload(); // the token is asked for again
+  if (response.status === 401) location.reload(); // the server redirects to the login form
   const said = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(said.error ?? `the server answered ${response.status}`);
+  if (!response.ok) throw new Refused(said.error ?? `the server answered with status ${response.status}`);
   return said;
 }
 

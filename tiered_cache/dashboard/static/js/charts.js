@@ -1,4 +1,4 @@
-// Hit rate and latency over time, tier by tier.
+// Charts of hit rate and latency over time, one line per tier.
 
 import { h, show } from "./dom.js";
 import { clock, duration, percent } from "./format.js";
@@ -7,6 +7,8 @@ import { colour } from "./theme.js";
 import { hue, hueName } from "./tiers.js";
 
 const HEIGHT = 220;
+const SHORTEST_S = 10; // a shorter time axis would repeat its labels
+const FEW = 8; // so few points are drawn as dots: a line needs two
 
 const timeAxis = () => axis((plot, splits) => {
   const spanS = plot.scales.x.max - plot.scales.x.min;
@@ -45,7 +47,7 @@ export class Chart {
   #clear() {
     this.#plot = null;
     this.#parts = null;
-    this.#element.replaceChildren(h("p", { class: "empty" }, "Drawn as soon as there are two moments to compare."));
+    this.#element.replaceChildren(h("p", { class: "empty" }, "The chart appears after a few seconds with lookups."));
   }
 
   #build() {
@@ -59,9 +61,9 @@ export class Chart {
     this.#plot = new Plot(place, HEIGHT, () => ({
       series: [{}, ...this.#series.map((each) => ({
         stroke: each.at === undefined ? colour("ink") : colour(hueName(each.at)),
-        width: each.at === undefined ? 2 : 1.5, points: { show: false }, spanGaps: true,
+        width: each.at === undefined ? 2 : 1.5, points: { show: (plot) => plot.data[0].length < FEW, size: 5 }, spanGaps: true,
       }))],
-      scales: { x: { time: true }, y: this.#options.scale },
+      scales: { x: { time: true, range: (_plot, first, last) => [Math.min(first, last - SHORTEST_S), last] }, y: this.#options.scale },
       axes: [timeAxis(), axis((_plot, splits) => splits.map((value) => (value === null ? "" : this.#options.tick(value))), { size: 58, ...this.#options.axis })],
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       hooks: { setCursor: [(plot) => { this.#at = plot.cursor.idx; this.#legend(); }] },

@@ -1,8 +1,8 @@
-// Asking before something is done that can't be undone.
+// The confirmation dialog before an action that can't be undone.
 
 import { byId, show } from "./dom.js";
 
-// Whether the person says yes. Escape and Cancel say no; Cancel has the focus.
+// Resolves to whether the user confirms. Escape and Cancel decline; Cancel has the focus.
 export function confirmed(title, text, yes) {
   const dialog = byId("confirm");
   show(byId("confirm-title"), title);

@@ -1,11 +1,11 @@
-// Making and updating elements. Text only ever becomes text: nothing here parses HTML.
+// Makes and updates elements. Strings become text nodes: nothing here parses HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === null || value === undefined || value === false) continue;
-    // By the object model, which the content security policy allows; it refuses style attributes.
+    // The content security policy refuses style attributes, but permits the object model.
     if (name === "style") for (const [key, each] of Object.entries(value)) element.style.setProperty(key, each);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
@@ -17,8 +17,8 @@ export const h = (tag, attributes, ...children) => fill(document.createElement(t
 export const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 export const byId = (id) => document.getElementById(id);
 
-// Makes `element` hold `children` by changing what differs, so that scrolling, selection and focus
-// stay where they are.
+// Replaces the children of `element`, and changes only the nodes that differ: scroll position,
+// selection and focus stay.
 export function show(element, ...children) {
   const wanted = document.createDocumentFragment();
   wanted.append(...children.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false));

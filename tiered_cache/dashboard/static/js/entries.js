@@ -1,4 +1,4 @@
-// Searching keys, explaining one, deleting it, invalidating its tags.
+// Searches keys, explains an entry, deletes it and invalidates its tags.
 
 import { post } from "./api.js";
 import { confirmed } from "./confirm.js";
@@ -24,8 +24,8 @@ export class Entries {
 
   #hint() {
     show(byId("entry"), h("p", { class: "empty" }, this.#about.allow_changes
-      ? "Search, and choose a key to see what each tier says of it. Keys can be deleted here."
-      : "Search, and choose a key to see what each tier says of it. This dashboard only reads: --allow-changes lets it delete."));
+      ? "Search for keys, then choose one to see its state in each tier. You can also delete it."
+      : "Search for keys, then choose one to see its state in each tier. This dashboard is read-only: restart it with --allow-changes to delete entries."));
   }
 
   async #search() {
@@ -37,18 +37,18 @@ export class Entries {
       if (asked !== this.#asked) return;
       this.#keys = keys;
       this.#list();
-      said.textContent = `${count(keys.length)} found, ${count(looked)} looked at${whole ? "" : "; there may be more: narrow it down"}`;
+      said.textContent = `${count(keys.length)} found, ${count(looked)} searched${whole ? "" : ". There may be more: search for a longer text."}`;
     } catch (error) {
-      if (asked === this.#asked) said.textContent = `Not searched: ${error.message}`;
+      if (asked === this.#asked) said.textContent = `Search failed: ${error.message}`;
     }
   }
 
   #list() {
-    // Made anew: what was focused before belongs to another search.
+    // New elements: the focused one belongs to the previous search.
     byId("found").replaceChildren(...this.#keys.map((key, at) => h("li", null, h("button", { type: "button", "data-at": at, "aria-label": keyLabel(key), tabindex: at ? -1 : 0 }, keyElement(key, 160)))));
   }
 
-  // Arrows move through the list, so that Tab leaves it at once.
+  // Arrow keys move within the list, so that one Tab leaves it.
   #move(event) {
     const buttons = [...byId("found").querySelectorAll("button")];
     const at = buttons.indexOf(document.activeElement);
@@ -70,16 +70,16 @@ export class Entries {
   }
 
   #show(entry, note) {
-    const columns = ["Tier", "Holds it", "Age", "Left", "Size", "Why not"];
+    const columns = ["Tier", "Present", "Age", "Expires in", "Size", "Reason"];
     const place = byId("entry");
     place.replaceChildren(
       h("h3", { class: "key", id: "entry-key", tabindex: "0" }, h("bdi", null, keyNodes(entry.key, 2000))),
       note ? h("p", { class: "said" }, note) : "",
-      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "What each tier says" }, h("table", null,
-        h("thead", null, h("tr", null, columns.map((name) => h("th", { scope: "col", class: name === "Why not" ? "words" : null }, name)))),
+      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "State in each tier" }, h("table", null,
+        h("thead", null, h("tr", null, columns.map((name) => h("th", { scope: "col", class: name === "Reason" ? "words" : null }, name)))),
         h("tbody", null, entry.tiers.map((each) => h("tr", null,
           h("th", { scope: "row" }, each.tier), h("td", null, each.present ? "yes" : "no"),
-          h("td", null, duration(each.age_s)), h("td", null, each.age_s === null ? "–" : each.remaining_s === null ? "no limit" : duration(each.remaining_s)),
+          h("td", null, duration(each.age_s)), h("td", null, each.age_s === null ? "–" : each.remaining_s === null ? "never" : duration(each.remaining_s)),
           h("td", null, bytes(each.bytes)), h("td", { class: "words long" }, each.why)))))),
       entry.cost_s ? h("p", { class: "said" }, `Computing it took ${duration(entry.cost_s)}.`) : "",
       entry.tags.length ? h("p", { class: "tags" }, "Tags", entry.tags.map((tag) => this.#tag(tag, entry.key))) : "",
@@ -93,8 +93,8 @@ export class Entries {
     const button = h("button", { type: "button", "aria-label": `Invalidate the tag ${keyLabel(tag)}` }, "invalidate");
     button.addEventListener("click", async () => {
       const title = "Invalidate this tag?";
-      if (!(await confirmed(title, [keyElement(tag, 200), " – nothing that was stored under it is served any more, in any process or host."], "Invalidate"))) return;
-      await this.#change("invalidate", { tag }, ({ missed }) => (missed.length ? `The tag is invalid; ${missed.join(", ")} could not be told.` : "The tag is invalid."), key);
+      if (!(await confirmed(title, [keyElement(tag, 200), " – every entry with this tag becomes a miss, in all processes and hosts."], "Invalidate"))) return;
+      await this.#change("invalidate", { tag }, ({ missed }) => (missed.length ? `The tag is invalidated, but not in ${missed.join(", ")}.` : "The tag is invalidated."), key);
     });
     return h("span", { class: "tag" }, shown, button);
   }
@@ -102,8 +102,8 @@ export class Entries {
   #remove(key) {
     const button = h("button", { type: "button", class: "danger", id: "delete" }, "Delete this entry");
     button.addEventListener("click", async () => {
-      if (!(await confirmed("Delete this entry?", [keyElement(key, 400), " – it is removed from every tier, for all who share them."], "Delete"))) return;
-      await this.#change("delete", { key }, ({ deleted }) => (deleted ? "Deleted." : "It was not there any more."), key);
+      if (!(await confirmed("Delete this entry?", [keyElement(key, 400), " – the entry is removed from every tier, for all processes."], "Delete"))) return;
+      await this.#change("delete", { key }, ({ deleted }) => (deleted ? "Deleted." : "The entry was already gone."), key);
     });
     return h("div", { class: "buttons" }, button);
   }
@@ -114,7 +114,7 @@ export class Entries {
       this.#show(done.tiers ? done : await post("explain", { key }), note(done));
       byId("entry-key").focus();
     } catch (error) {
-      byId("entry").prepend(h("p", { class: "notice", role: "alert" }, `Not done: ${error.message}`));
+      byId("entry").prepend(h("p", { class: "notice", role: "alert" }, `Failed: ${error.message}`));
     }
   }
 }

@@ -1,4 +1,4 @@
-// The tiers as a flow: lookups fall from one to the next, hits return, widths are volumes.
+// The tiers as a flow chart: misses fall to the next tier, hits return. Widths show volumes.
 
 import { h, s, show } from "./dom.js";
 import { count, duration, percent } from "./format.js";
@@ -11,13 +11,13 @@ export function showFlow(element, numbers) {
   const steps = stepsOf(numbers);
   if (!width) return;
   if (!steps[0].reach) {
-    show(element, h("p", { class: "empty" }, "Nothing was looked up in this window of time. As soon as a process uses the cache, its lookups are drawn here."));
+    show(element, h("p", { class: "empty" }, "No lookups in this time window. They appear here as soon as a process uses the cache."));
     return;
   }
   show(element, width < NARROW ? standing(steps, width) : lying(steps, width));
 }
 
-// Each tier, and at the end what is computed.
+// The tiers, and the computations at the end.
 function stepsOf(numbers) {
   const { tiers, total } = numbers;
   const steps = tiers.map((tier, at) => ({
@@ -30,13 +30,13 @@ function stepsOf(numbers) {
   steps.push({
     name: "computed", style: { "--hue": "var(--computed)" }, reach: computes, out: computes, last: true,
     share: total.lookups ? percent(computes / total.lookups) : "–",
-    detail: computes ? `${duration(total.compute_seconds)} in all` : "", down: "",
+    detail: computes ? `${duration(total.compute_seconds)} in total` : "", down: "",
   });
   return steps;
 }
 
 const most = (steps) => Math.max(...steps.map((each) => each.reach));
-// What is something is drawn as something.
+// A small volume stays visible.
 const scale = (steps, size) => (value) => (value ? Math.max(1.5, (value / most(steps)) * size) : 0);
 
 function described(steps) {
@@ -77,7 +77,7 @@ function lying(steps, width) {
   return picture(steps, width, 292, parts);
 }
 
-// A ribbon that leaves to the right, turns and rises to a point: hits return.
+// The hits: a ribbon that leaves to the right, and turns up to a point.
 function rising(x, y, thick, top) {
   const inner = x + TURN, outer = inner + thick, point = Math.min(10, 4 + thick / 4);
   return `M${x},${y} A${TURN},${TURN} 0 0 0 ${inner},${y - TURN} L${inner},${top + point} L${inner + thick / 2},${top} L${outer},${top + point}`
@@ -111,7 +111,7 @@ function standing(steps, width) {
   return picture(steps, width, (steps.length - 1) * pitch + 72, parts);
 }
 
-// The same, lying: a ribbon that leaves downwards, turns to the right and ends in a point.
+// The hits in the vertical chart: a ribbon that leaves downwards, and turns right to a point.
 function leaving(across, y, thick, end) {
   const turn = 10, inner = y + turn, outer = inner + thick, point = Math.min(10, 4 + thick / 4);
   return `M${across},${y} A${turn},${turn} 0 0 0 ${across + turn},${inner} L${end - point},${inner} L${end},${inner + thick / 2} L${end - point},${outer}`

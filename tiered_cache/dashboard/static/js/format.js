@@ -1,7 +1,7 @@
-// Numbers for people: three significant figures, and the unit that fits.
+// Formats numbers with three significant figures and a fitting unit.
 
 const counts = new Intl.NumberFormat("en");
-const SPACE = "\u202f"; // between a figure and its unit; does not break
+const SPACE = "\u202f"; // a narrow space that does not break, between a figure and its unit
 
 const short = (value) => (value >= 99.95 ? value.toFixed(0) : value >= 9.995 ? value.toFixed(1) : value.toFixed(2));
 
@@ -15,7 +15,7 @@ export function percent(share) {
   if (share === null || share === undefined) return "–";
   if (share <= 0) return "0" + SPACE + "%";
   if (share >= 1) return "100" + SPACE + "%";
-  // What is not all must not read as all, nor what is something as nothing.
+  // 99.99 % must not read as 100 %, nor 0.01 % as 0 %.
   return Math.min(99.9, Math.max(0.1, share * 100)).toFixed(1) + SPACE + "%";
 }
 
@@ -63,7 +63,7 @@ export function ago(seconds) {
 export const clock = (atS) => new Date(atS * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 
 export function times(factor) {
-  if (factor === 1) return "as it is";
+  if (factor === 1) return "at its current size";
   if (factor > 1) return factor === 2 ? "twice as large" : `${short(factor).replace(/\.?0+$/, "")} times as large`;
   const divisor = 1 / factor;
   return divisor === 2 ? "half as large" : `1/${short(divisor).replace(/\.?0+$/, "")} of its size`;

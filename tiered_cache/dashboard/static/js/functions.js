@@ -1,16 +1,16 @@
-// The functions that gain most, and those that still cost most.
+// The functions with the most time saved, and those with the most computing time.
 
 import { h, show } from "./dom.js";
 import { count, duration, percent } from "./format.js";
 import { keyNodes } from "./keytext.js";
 
-const NONE = "No function here is wrapped by cached(). Those that are appear with what they save and cost.";
+const NONE = "No function is decorated with cached(). Decorated functions appear here with their savings and costs.";
 
 export function showFunctions(saved, wasted, numbers) {
   const none = (what) => (numbers.functions.saved.length ? what : NONE);
-  list(saved, numbers.functions.saved, (each) => each.seconds_saved, "--tier-3", none("None saved anything in this window of time."),
+  list(saved, numbers.functions.saved, (each) => each.seconds_saved, "--tier-3", none("No function saved time in this time window."),
     (each) => `${count(each.hits)} hits, ${percent(each.hit_rate)} of ${count(each.lookups)} calls`);
-  list(wasted, numbers.functions.wasted, (each) => each.compute_seconds, "--tier-1", none("None was computed in this window of time."),
+  list(wasted, numbers.functions.wasted, (each) => each.compute_seconds, "--tier-1", none("No function was computed in this time window."),
     (each) => `${count(each.computes)} computed${each.compute_errors ? `, ${count(each.compute_errors)} failed` : ""}, p95 ${duration(each.compute.p95_s)}`);
 }
 

@@ -1,11 +1,11 @@
-// Keys are foreign text: what can't be seen, or would move other text, is shown by its number.
+// Keys are untrusted text. Invisible characters, and those that reorder text, appear as escapes.
 
 import { h } from "./dom.js";
 
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\u00a0\u115f\u1160\u2000-\u200a\u202f\u205f\u2800\u3000\u3164\uffa0]/u;
 const MOST = 400;
 
-// The key as nodes: each hidden character as a marked \u….
+// The key as nodes, with a marked \u… for each hidden character.
 export function keyNodes(key, most = MOST) {
   const nodes = [];
   let plain = "";
@@ -25,7 +25,7 @@ export function keyNodes(key, most = MOST) {
 
 export const keyElement = (key, most) => h("bdi", { class: "key" }, keyNodes(key, most));
 
-// The same in one line of text, for labels.
+// The key as one line of text, for labels.
 export function keyLabel(key) {
   const shown = [...key.slice(0, 120)].map((each) => (HIDDEN.test(each) ? escaped(each) : each)).join("");
   return key.length > 120 ? shown + "…" : shown;

@@ -1,4 +1,4 @@
-// The numbers as they come: pushed, or asked for where the server does not push or has no room.
+// Receives the statistics: pushed, or polled if the server does not push or has no free stream.
 
 import { get } from "./api.js";
 
@@ -17,7 +17,7 @@ export class Live {
     this.#pushed = pushed;
     this.onNumbers = onNumbers;
     this.onState = onState;
-    // A hidden page needs no numbers, and costs the server nothing.
+    // A hidden page closes its stream, so that it costs the server nothing.
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#stop() : this.open(this.#window)));
     addEventListener("pagehide", () => this.#stop());
     addEventListener("pageshow", (event) => { if (event.persisted) this.open(this.#window); });
@@ -37,7 +37,7 @@ export class Live {
     source.addEventListener("now", (event) => this.#hear(JSON.parse(event.data)));
     source.onerror = () => {
       this.onState("lost");
-      if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      if (source.readyState !== EventSource.CLOSED) return; // the browser reconnects by itself
       this.#source = null;
       this.#ask();
     };

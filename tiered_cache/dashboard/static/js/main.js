@@ -1,4 +1,4 @@
-// Wires the page: the window of time, the colours, the numbers, and who shows them.
+// Connects the controls, the statistics and the parts of the page.
 
 import { get } from "./api.js";
 import { latencyChart, rateChart } from "./charts.js";
@@ -38,7 +38,7 @@ function draw() {
 }
 
 function drawStatus() {
-  const words = { connecting: "Connecting", lost: numbers ? `No connection; the numbers are from ${ago(Date.now() / 1000 - numbers.at_s)}` : "No connection" };
+  const words = { connecting: "Connecting", lost: numbers ? `No connection · last update ${ago(Date.now() / 1000 - numbers.at_s)}` : "No connection" };
   const element = byId("status");
   element.dataset.state = state;
   show(element.querySelector(".text"), words[state] ?? seen(numbers));
@@ -70,5 +70,5 @@ async function start() {
 
 start().catch((error) => {
   state = "lost";
-  show(byId("status").querySelector(".text"), `Not started: ${error.message}`);
+  show(byId("status").querySelector(".text"), `Failed to start: ${error.message}`);
 });

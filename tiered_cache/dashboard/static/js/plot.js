@@ -1,4 +1,4 @@
-// uPlot, in the page's colours and type, as wide as its place.
+// A uPlot chart in the page's colours and fonts, as wide as its container.
 
 import uPlot from "../vendor/uPlot.esm.js";
 import { colour, onTheme } from "./theme.js";
@@ -9,7 +9,7 @@ export class Plot {
   #plot = null;
   #data = null;
 
-  // `make` returns uPlot's options without the size; it is called anew when the colours change.
+  // `make` returns uPlot's options without the size. A new colour scheme calls it again.
   constructor(place, height, make) {
     this.#place = place;
     this.#make = () => ({ ...make(), width: Math.max(200, place.clientWidth), height, legend: { show: false }, padding: [10, 18, 0, 0] });
@@ -41,7 +41,7 @@ export function axis(values, extra) {
   };
 }
 
-// One line for each power of ten that is in sight.
+// One grid line for each visible power of ten.
 export function decades(_plot, _axis, low, high) {
   const found = [];
   for (let power = Math.ceil(Math.log10(low) - 1e-9); power <= Math.log10(high) + 1e-9; power += 1) found.push(10 ** power);

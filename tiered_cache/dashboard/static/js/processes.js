@@ -1,4 +1,4 @@
-// Every process that is seen, by host; readable with one and with hundreds.
+// The table of processes, with a filter if there are many.
 
 import { byId, h, show } from "./dom.js";
 import { ago, count, duration, percent } from "./format.js";
@@ -17,7 +17,7 @@ export function showProcesses(element, numbers) {
   for (const each of processes) hosts.set(each.host, (hosts.get(each.host) ?? 0) + 1);
   const named = [...hosts].slice(0, 8).map(([host, many]) => h("span", null, h("b", null, keyNodes(host, 60)), ` ${many}`));
   if (hosts.size > 8) named.push(h("span", null, `and ${hosts.size - 8} more hosts`));
-  show(byId("process-hosts"), named, gone ? h("span", { class: "quiet" }, `${count(gone)} gone; their totals stay`) : null);
+  show(byId("process-hosts"), named, gone ? h("span", { class: "quiet" }, `${count(gone)} ended; their totals stay`) : null);
   byId("process-filter-row").hidden = processes.length <= MANY;
   rows();
 }
@@ -36,10 +36,10 @@ function rows() {
   const shown = latest.processes.filter(fits);
   const table = byId("process-rows");
   if (!shown.length) {
-    show(table, h("p", { class: "empty" }, latest.processes.length ? "No process fits." : "No process uses this cache now. Each appears here some seconds after it opens the cache, and disappears when it ends."));
+    show(table, h("p", { class: "empty" }, latest.processes.length ? "No process matches." : "No process uses the cache. A process appears here some seconds after it opens the cache, and disappears when it ends."));
     return;
   }
-  const columns = ["Host", "Process", "Program", "Lookups", "Hit rate", "Saved", "Tiers", "Runs for", "Heard"];
+  const columns = ["Host", "Process", "Program", "Lookups", "Hit rate", "Saved", "Breakers", "Uptime", "Last report"];
   show(table, h("table", null,
     h("thead", null, h("tr", null, columns.map((name) => h("th", { scope: "col", class: name === "Program" ? "words" : null }, name)))),
     h("tbody", null, shown.slice(0, ROWS).map(row))),
@@ -54,7 +54,7 @@ function row(each) {
     h("td", { "data-field": "lookups" }, count(each.lookups)),
     h("td", null, each.lookups ? percent(each.hit_rate) : "–"),
     h("td", null, duration(each.seconds_saved)),
-    h("td", null, each.breakers.length ? each.breakers.map(({ tier, state }) => [tier, " ", breaker(state)]) : h("span", { class: "quiet" }, "fine")),
+    h("td", null, each.breakers.length ? each.breakers.map(({ tier, state }) => [tier, " ", breaker(state)]) : h("span", { class: "quiet" }, "all closed")),
     h("td", null, duration(Math.max(0, Math.round(latest.at_s - each.started_s)))),
     h("td", null, ago(Math.max(0, latest.at_s - each.at_s))));
 }

@@ -1,10 +1,10 @@
-// The overview: what the cache saves, large, and four facts beside it.
+// The overview: the time saved, in large type, and four figures beside it.
 
 import { h, show } from "./dom.js";
 import { count, duration, durationParts, percent, rate } from "./format.js";
 import { keyNodes } from "./keytext.js";
 
-export const WINDOWS = { "1m": "in the last minute", "15m": "in the last 15 minutes", "24h": "in the last 24 hours", all: "since the start" };
+export const WINDOWS = { "1m": "in the last minute", "15m": "in the last 15 minutes", "24h": "in the last 24 hours", all: "since counting began" };
 
 const figures = (seconds) => durationParts(seconds).map(([figure, unit]) => [h("span", { class: "figure" }, figure), h("span", { class: "unit" }, " " + unit + " ")]);
 
@@ -23,15 +23,15 @@ export function showSummary(element, numbers) {
     fact("Hit rate", total.lookups ? percent(total.hit_rate) : "–", `${count(total.hits)} hits`, { field: "hit_rate" }),
     fact("Lookups", count(total.lookups), `${count(total.misses)} misses${perSecond}`, { field: "lookups" }),
     fact("Computed", count(total.computes), total.computes ? `p95 ${duration(total.compute.p95_s)}${failures(total)}` : "nothing", { field: "computes" }),
-    fact("Outdated at most", numbers.bus.bound_s === null ? "any time" : duration(numbers.bus.bound_s), "after a change elsewhere"));
+    fact("Staleness bound", numbers.bus.bound_s === null ? "none" : duration(numbers.bus.bound_s), "after a change elsewhere"));
 }
 
 const failures = (total) => (total.compute_errors ? ` · ${count(total.compute_errors)} failed` : "");
 
 function saving(total) {
-  if (!total.counted) return "nothing is counted: the statistics policy is off";
-  if (!total.lookups) return "nothing was looked up";
-  return `at a cost of ${duration(total.seconds_spent)}, computing included`;
+  if (!total.counted) return "the statistics policy is off: nothing is counted";
+  if (!total.lookups) return "no lookups";
+  return `${duration(total.seconds_spent)} spent, computing included`;
 }
 
 export function showAdvice(element, numbers) {

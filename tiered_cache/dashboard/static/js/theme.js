@@ -1,4 +1,4 @@
-// Light or dark: the system's choice, unless somebody chose.
+// The colour scheme: the user's choice, by default the system's.
 
 const KEY = "tiered-cache-theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
@@ -20,7 +20,7 @@ export const colour = (name) => getComputedStyle(document.documentElement).getPr
 export function startTheme(select) {
   select.value = stored();
   select.addEventListener("change", () => {
-    try { localStorage.setItem(KEY, select.value); } catch { /* it lasts as long as the page */ }
+    try { localStorage.setItem(KEY, select.value); } catch { /* the choice lasts until the page closes */ }
     apply(select.value);
   });
   system.addEventListener("change", () => apply(select.value));

@@ -1,4 +1,4 @@
-// The tiers as a table, and the colour by which each is known everywhere.
+// The table of tiers, and the colour of each tier on the whole page.
 
 import { h, show } from "./dom.js";
 import { bytes, count, duration, percent } from "./format.js";
@@ -10,13 +10,13 @@ export const hue = (at) => ({ "--hue": `var(--${hueName(at)})` });
 export const BREAKERS = { closed: "closed", half_open: "probing", open: "open" };
 export const breaker = (state) => h("span", { class: "state " + state }, BREAKERS[state] ?? state);
 
-// Whether the statistics policy keeps distributions of times; means are kept by all.
+// Whether the statistics policy keeps histograms. Every policy keeps means.
 export const hasPercentiles = (numbers) => numbers.tiers.some((tier) => tier.get.p95_s !== null);
 
 export function showTiers(element, numbers) {
   const percentiles = hasPercentiles(numbers);
   const times = percentiles ? ["Get p50", "p95", "p99", "Put p95"] : ["Get, mean", "Put, mean"];
-  const columns = ["Tier", "Breaker", "Lookups", "Hits", "Hit rate", "Stale", "Errors", ...times, "Entries", "Size", "Evicted", "Refused", "Saved"];
+  const columns = ["Tier", "Breaker", "Lookups", "Hits", "Hit rate", "Stale", "Failed", ...times, "Entries", "Size", "Evicted", "Refused", "Saved"];
   show(element, h("table", null,
     h("thead", null, h("tr", null, columns.map((name) => h("th", { scope: "col" }, name)))),
     h("tbody", null, numbers.tiers.map((tier, at) => row(tier, at, percentiles)))));

@@ -1,4 +1,4 @@
-// What each tier's hit rate would be at another size: a curve, a slider, and a sentence.
+// The estimated hit rate of a tier at other sizes: a curve, a slider and a sentence.
 
 import { h, show } from "./dom.js";
 import { duration, percent, times } from "./format.js";
@@ -33,7 +33,7 @@ export class WhatIf {
   #empty() {
     this.#parts = null;
     this.#plot = null;
-    this.#element.replaceChildren(h("p", { class: "empty" }, "The curves need some thousand lookups of tiers that have a bound. They are sampled while the cache works, and appear by themselves."));
+    this.#element.replaceChildren(h("p", { class: "empty" }, "Estimates need some thousand lookups, and a tier with a size limit. They appear here when enough lookups have been sampled."));
   }
 
   #build() {
@@ -44,7 +44,7 @@ export class WhatIf {
     const slider = h("input", { type: "range", id: "what-if-size", min: 0, max: this.#tier.what_if.length - 1, step: 1 });
     slider.addEventListener("input", () => { this.#at = Number(slider.value); this.#update(); });
     const said = h("p", { class: "said-if", id: "what-if-said" });
-    const note = h("p", { class: "quiet" }, "An estimate by sampling, as if the tier let go of what was used least recently.");
+    const note = h("p", { class: "quiet" }, "Estimated from sampled lookups, for a tier that evicts its least recently used entry.");
     const place = h("div", { class: "chart", role: "img" });
     this.#parts = { slider, said, place };
     this.#element.replaceChildren(tabs, h("div", { class: "what-if" },
@@ -75,7 +75,7 @@ export class WhatIf {
     const point = points[at];
     if (Number(slider.value) !== at) slider.value = String(at);
     const text = at === now
-      ? `${this.#name} as it is: hit rate ${percent(points[now].hit_rate)}`
+      ? `${this.#name} at its current size: hit rate ${percent(points[now].hit_rate)}`
       : `${this.#name} ${times(point.times)}: hit rate ${change(points[now].hit_rate, point.hit_rate)}${gain(point)}`;
     show(said, text);
     slider.setAttribute("aria-valuetext", text);
@@ -108,6 +108,6 @@ function change(before, after) {
 function gain(point) {
   if (point.saved_per_hour_s === null || Math.abs(point.saved_per_hour_s) < 1e-3) return "";
   return point.saved_per_hour_s > 0
-    ? `, ${duration(point.saved_per_hour_s)} an hour more saved`
-    : `, ${duration(-point.saved_per_hour_s)} an hour less saved`;
+    ? `, saves ${duration(point.saved_per_hour_s)} more per hour`
+    : `, saves ${duration(-point.saved_per_hour_s)} less per hour`;
 }
