@@ -77,8 +77,52 @@ def test_costs_make_a_second_table() -> None:
         (["trace.txt", "--plot", "curves.pdf"], 3, "must end in .png or .svg"),
         (["absent.txt"], 5, "absent.txt"),
         (["trace.u64"], 5, "not a multiple of 8"),
+        (["trace.txt", "--jobs", "0"], 2, "give one from 1 to 64"),
     ],
 )
 def test_what_is_wrong_is_said(arguments: list[str], code: int, told: str) -> None:
     Path("trace.u64").write_bytes(b"1234567")
     assert told in run(*arguments, code=code).stderr
+
+
+PROSE = """
+tiered-cache is a cache of several tiers.
+It reads the memory tier first.
+A lookup falls through the tiers, and the first hit is promoted.
+
+It reads the memory tier first.
+A miss is computed once.
+The result is written by the write policy.
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("README.md", PROSE, "its lines have spaces and few occur twice"),
+        ("users.txt", "root\ndaemon\nbin\n", "none of its 3 lines occurs twice"),
+    ],
+)
+def test_a_text_that_is_no_trace_is_refused_with_what_a_trace_looks_like(
+    name: str, content: str, told: str
+) -> None:
+    Path(name).write_text(content)
+    errors = run(name, code=5).stderr
+    assert errors.startswith(f"tiered-cache: {name} is not a trace: ")
+    assert told in errors
+    assert "A text trace has the key of one request per line" in errors
+    assert "'tiered-cache simulate --help' shows what a trace looks like" in errors
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("queries.txt", "select a\nselect b\n" * 10),
+        ("queries.csv", "key\nselect a\nselect b\n"),
+    ],
+)
+def test_keys_with_spaces_are_a_trace_if_they_repeat_or_are_in_a_column(
+    name: str, content: str
+) -> None:
+    Path(name).write_text(content)
+    assert run(name, "--policy", "lru", "--sizes", "2").stdout

@@ -167,7 +167,9 @@ except ConfigurationError as error:
     assert "set disk.path" in found
 
 
-def test_a_write_that_needs_a_journal_says_what_is_missing(shared: Path, redis_url: str) -> None:
+def test_a_write_that_needs_a_journal_says_what_is_missing(
+    shared: Path, redis_url: str, namespace: str
+) -> None:
     program = """
 import json
 from tiered_cache import tiered
@@ -183,7 +185,7 @@ print(json.dumps({each.tier: each.outcome.value for each in result.tiers}))
         TIERED_CACHE_REDIS_URL=redis_url,
         TIERED_CACHE_REDIS__TIMEOUT="20s",
         TIERED_CACHE_REDIS__CONNECT_TIMEOUT="20s",
-        TIERED_CACHE_NAMESPACE=shared.name[:60],
+        TIERED_CACHE_NAMESPACE=namespace,
     )
     assert found == {"memory": "written", "redis": "written"}, "at once: it can't be queued"
     (line,) = [line for line in logged if "journal" in line]
