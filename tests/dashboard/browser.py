@@ -1,4 +1,4 @@
-"""A real browser, and pages that fail the test when something on them goes wrong."""
+"""A real browser, with pages that record errors of scripts and requests to other origins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["SCREENSHOTS", "Pages", "held", "open_browser", "redraw"]
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-"""Where pictures of the pages are left: continuous integration keeps them."""
+"""The directory of screenshots; continuous integration keeps it."""
 
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _WAIT_MS = 30_000
@@ -33,11 +33,11 @@ def open_browser() -> Iterator[Browser]:
 
 
 class Pages:
-    """Opens pages, and at the end says what went wrong on any of them.
+    """Opens pages, and collects their errors in `wrong`.
 
     Args:
         browser: The browser.
-        name: Of the test, for the pictures.
+        name: The name of the test, for the screenshots.
     """
 
     def __init__(self, browser: Browser, name: str) -> None:
@@ -47,7 +47,7 @@ class Pages:
         self.wrong: list[str] = []
 
     def open(self, url: str, *, width: int = 1440, scheme: str = "light") -> Page:
-        """A page at `url`, in a browser that knows nothing yet."""
+        """A page at `url`, in a browser without cookies and storage."""
         context = self._browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if scheme == "dark" else "light",
@@ -65,7 +65,7 @@ class Pages:
         )
         page.goto(url)
         if page.locator("#entry").count():
-            page.wait_for_selector("#entry .empty")  # the page's own word that it listens
+            page.wait_for_selector("#entry .empty")  # the page shows this when its handlers are set
         return page
 
     def _note(self, wrong: bool, what: str) -> None:
@@ -73,15 +73,15 @@ class Pages:
             self.wrong.append(what)
 
     def picture(self, page: Page, name: str) -> None:
-        """Leave a picture of the whole page."""
+        """Write a screenshot of the whole page."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         page.evaluate("document.querySelector('.top')?.style.setProperty('position', 'static')")
-        # Written here: the library would leave a thread behind.
+        # Written here, because playwright's `path=` leaves a thread behind.
         picture = page.screenshot(full_page=True)
         (SCREENSHOTS / f"{self._name}-{name}.png").write_bytes(picture)
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all pages."""
         for context in self._contexts:
             context.close()
 
@@ -105,14 +105,14 @@ _REDRAW = """async (times) => {
 
 
 def redraw(page: Page, times: int) -> None:
-    """Have a page draw other numbers so many times: as many seconds of its life."""
+    """Draw changed numbers `times` times, as the page does in as many seconds."""
     page.evaluate(_REDRAW, times)
 
 
 def held(page: Page) -> dict[str, int]:
-    """The bytes of a page's heap and the nodes of its tree, without what can be let go of."""
+    """The size of a page's heap and its number of nodes, after garbage collection."""
     session = page.context.new_cdp_session(page)
-    for _ in range(3):  # elements are let go of when what wrapped them is
+    for _ in range(3):  # an element is freed one collection after its wrapper
         session.send("HeapProfiler.collectGarbage")
     heap = session.send("Runtime.getHeapUsage")["usedSize"]
     nodes = session.send("Memory.getDOMCounters")["nodes"]
@@ -121,9 +121,9 @@ def held(page: Page) -> dict[str, int]:
 
 
 def wait_for_count(page: Page, selector: str, count: int) -> None:
-    """Wait until so many elements match.
+    """Wait until `count` elements match.
 
-    What waits for a function in the page calls `eval` there, which the page forbids.
+    `wait_for_function` is no option: it calls `eval`, which the page's policy forbids.
     """
     found = page.locator(selector)
     found.nth(count).wait_for(state="detached")

@@ -1,4 +1,4 @@
-"""A dashboard that is served for real, and a client that says exactly what it is told to."""
+"""A dashboard behind a real server, and a client that sends exactly the given headers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Site:
         method: str | None = None,
         **headers: str | None,
     ) -> Answer:
-        """Ask for `path`; header names have underscores, and `None` leaves a header out."""
+        """Request `path`. Header names have underscores; `None` omits a header."""
         sent = {"host": self.host, **headers}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_WAIT_S)
         try:
@@ -71,7 +71,7 @@ class Site:
             connection.close()
 
     def post(self, path: str, said: Any, **headers: str | None) -> Answer:
-        """Ask as the page does."""
+        """Post `said` as JSON, with the page's own headers."""
         usual: dict[str, str | None] = {
             "origin": f"http://{self.host}",
             "content_type": "application/json",
@@ -88,7 +88,7 @@ def served(app: ASGIApp, listening: socket.socket | None = None) -> Iterator[Sit
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()  # what connects before it is ready waits: the socket listens already
+    thread.start()  # the socket listens already, so early connections wait in its backlog
     try:
         yield Site(listening.getsockname()[1])
     finally:
@@ -122,6 +122,6 @@ def cache(tmp_path: Path, namespace: str) -> Iterator[TieredCache]:
 
 @pytest.fixture
 def serve(cache: TieredCache) -> Iterator[Callable[..., Site]]:
-    """Serves the dashboard of `cache` with the options that it is given."""
+    """Serves the dashboard of `cache` with the given options."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(served(dashboard_app(cache, **options)))

@@ -1,4 +1,4 @@
-"""The dashboard's command, and processes whose cache it shows."""
+"""The dashboard's command, and processes that use the cache on display."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOAD = Path(__file__).with_name("load.py")
 
 
 def settings_of(folder: str, url: str, namespace: str) -> dict[str, str]:
-    """Variables that describe the stack of a `Load`."""
+    """Environment variables for the stack of a `Load`."""
     return {
         "TIERED_CACHE_DISK__PATH": folder,
         "TIERED_CACHE_REDIS_URL": url,
@@ -47,7 +47,7 @@ class Load:
         self._process.stdin.flush()
 
     def pause(self) -> dict[str, Any]:
-        """Have it do nothing; what it did until then."""
+        """Pause the process, and return its statistics."""
         self.tell("pause")
         assert self._process.stdout is not None
         found: dict[str, Any] = json.loads(self._process.stdout.readline())
@@ -60,7 +60,7 @@ class Load:
 
 @contextmanager
 def dashboard(*arguments: str, **variables: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The command, where it says that it is, and its process."""
+    """The URL that the command prints, and its process."""
     with subprocess.Popen(
         [sys.executable, "-m", "tiered_cache", "dashboard", "--port", "0", *arguments],
         stdout=subprocess.PIPE,

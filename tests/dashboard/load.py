@@ -1,6 +1,6 @@
-"""A process that uses a cache until it is told to stop: `python -m tests.dashboard.load`.
+"""A process that uses a cache until its input ends: `python -m tests.dashboard.load`.
 
-It reads lines: `run`, and `pause`, which prints what it did, as one JSON document.
+It reads lines: `run`, and `pause`, which prints its statistics as one JSON document.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ FILES = 400
 
 
 def check_types(file: str) -> str:
-    """The slowest of the three, as it is in life."""
+    """The slowest of the three analyses."""
     time.sleep(0.004)
     return file * 40
 
 
 def lint(file: str) -> str:
-    """What takes some time."""
+    """An analysis of medium cost."""
     time.sleep(0.002)
     return file * 10
 
 
 def measure_complexity(file: str) -> str:
-    """What takes least."""
+    """The fastest of the three analyses."""
     time.sleep(0.001)
     return file
 
 
 def main(folder: str, url: str, namespace: str, seed: str) -> None:
-    """Ask about files, some of them again and again."""
+    """Analyse files, some of them again and again."""
     chance = random.Random(seed)
     go, idle = threading.Event(), threading.Event()
     go.set()
@@ -79,7 +79,7 @@ def main(folder: str, url: str, namespace: str, seed: str) -> None:
 
 
 def ask(analyses: Sequence[Callable[[str], str]], chance: random.Random, turn: int) -> None:
-    """One question. Which files there are changes with time, as it does in a repository."""
+    """Analyse one file. The set of files changes with time, as in a repository."""
     number = int(chance.paretovariate(0.7)) % FILES + turn // 40
     chance.choice(analyses)(f"src/module_{number:04}.py")
     time.sleep(0.002)

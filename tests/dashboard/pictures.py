@@ -1,4 +1,4 @@
-"""The pictures in the documentation: `make pictures`. Two processes at work for a minute and a half."""
+"""Draws the pictures of the documentation: `make pictures`. Two processes work for 90 s."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ WORK_S = 90.0
 
 
 def main() -> None:
-    """Draw all of them."""
+    """Draw all pictures."""
     PLACE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
-        # Two machines that share a server: each has a disk of its own.
+        # Two machines with disks of their own share a server.
         places = (f"{folder}/1", server.url, "analysis")
         loads = [Load(f"{folder}/{seed}", *places[1:], str(seed)) for seed in (1, 2)]
         try:
             with dashboard("--allow-changes", **settings_of(*places)) as (url, process):
                 for browser in open_browser():
-                    watching = browser.new_page()  # the charts grow while somebody looks
+                    watching = browser.new_page()  # the charts grow while a page is open
                     watching.goto(url)
                     watching.wait_for_timeout(WORK_S * 1000)
                     draw(browser, url)
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def draw(browser: Browser, url: str) -> None:
-    """One for each width and scheme, and one of the entries."""
+    """Draw the page for each width and scheme, and two sections of it."""
     for name, width, height, scheme in (
         ("dashboard-light", 1200, 900, "light"),
         ("dashboard-dark", 1200, 900, "dark"),
@@ -69,7 +69,7 @@ def draw(browser: Browser, url: str) -> None:
 
 
 def keep(name: str, picture: bytes) -> None:
-    """Write it, if it is small enough for a repository."""
+    """Write a picture, unless it is too large for a repository."""
     if len(picture) > MAX_BYTES:
         sys.exit(f"{name} has {len(picture):,} bytes, {MAX_BYTES:,} are allowed")
     (PLACE / f"{name}.png").write_bytes(picture)

@@ -46,9 +46,10 @@ def site_of(cache: TieredCache) -> Iterator[Callable[..., Site]]:
 
 @pytest.fixture
 def pages(browser: Browser, request: pytest.FixtureRequest, site_of: object) -> Iterator[Pages]:
-    """Closed before the sites are.
+    """Opens pages, and closes them before the sites.
 
-    Fails the test if a page wrote an error to its console, or asked another origin."""
+    Fails the test if a page logged an error, or sent a request to another origin.
+    """
     name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
     made = Pages(browser, name)
     yield made
@@ -57,7 +58,7 @@ def pages(browser: Browser, request: pytest.FixtureRequest, site_of: object) -> 
 
 
 def full_snapshot(processes: int = 3) -> FleetSnapshot:
-    """Everything that the page can show, in the same numbers each time."""
+    """A snapshot that fills every part of the page, with the same numbers each time."""
     now = make_stats(20_000)
     memory, *rest = now.tiers
     rates = [min(0.95, 0.8 * size**0.1) for size in CURVE_SIZES]
@@ -80,12 +81,12 @@ def full_snapshot(processes: int = 3) -> FleetSnapshot:
 
 
 def text(page: Page, selector: str) -> str:
-    """What a reader sees there, with plain spaces."""
+    """The visible text of an element, with plain spaces."""
     return re.sub(r"\s+", " ", page.locator(selector).inner_text()).strip()
 
 
 def audit(page: Page) -> list[str]:
-    """What axe-core finds that is serious."""
+    """The serious violations that axe-core finds."""
     from axe_playwright_python.sync_playwright import Axe
 
     axe = Axe()
@@ -99,7 +100,7 @@ def audit(page: Page) -> list[str]:
 
 
 def overflow(page: Page) -> int:
-    """By how many pixels the page is wider than the window."""
+    """The pixels by which the page is wider than the window."""
     return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
 
@@ -364,13 +365,13 @@ def test_it_asks_where_it_is_not_pushed_to(
 def test_law_10_a_page_does_not_grow(
     site_of: Callable[..., Site], pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Nothing is drawn but by the test: what a page draws with is there until it is collected.
+    # Only the test draws: elements of another update would count until they are collected.
     for name in ("EVERY_S", "_SELDOM_S"):
         monkeypatch.setattr(feed, name, 600.0)
     site = site_of(full_snapshot(20))
     page = pages.open(site.url)
     page.wait_for_selector("#chart-rate canvas")
-    redraw(page, 400)  # what the browser makes once is made by then
+    redraw(page, 400)  # the browser's one-time allocations are made by then
     before = held(page)
     redraw(page, 400)
     assert held(page)["nodes"] <= before["nodes"]

@@ -1,4 +1,4 @@
-"""Looking into the cache from the page: searching, explaining, deleting, invalidating."""
+"""Single entries on the page: search, explanation, deletion, invalidation of tags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may see the dashboard, from where, and what a browser may do with it."""
+"""Access to the dashboard: hosts, origins, tokens, and the restrictions of browsers."""
 
 from __future__ import annotations
 

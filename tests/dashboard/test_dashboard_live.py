@@ -1,4 +1,4 @@
-"""The page of the command, over two processes at work and three real tiers, from end to end."""
+"""The command's page from end to end: two processes at work, three real tiers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LEAVE_S = 60
 
 @pytest.fixture
 def server() -> Iterator[ValkeyServer]:
-    """A server of its own: it will be killed."""
+    """A server for one test, which kills it."""
     with ValkeyServer() as made:
         yield made
 

@@ -1,4 +1,4 @@
-"""From snapshots to what the page is told: exact, bounded, and plain JSON."""
+"""From snapshots to the data of the page: exact, bounded, and plain JSON."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_all_who_share_the_disk_are_collected_and_the_onlooker_is_not(
     with open_one() as worker, open_one() as onlooker:
         worker.get_or_compute("a", lambda: 1)
         worker.get("a")
-        worker.close()  # its last words hang on the board now
+        worker.close()  # its final report is on the board now
         collector = FleetCollector(onlooker)
         snapshot = collector.collect()
         assert (snapshot.reach, snapshot.processes, snapshot.gone) == ("host", [], 1)

@@ -1,4 +1,4 @@
-"""Numbers that are pushed: to whoever looks, while somebody looks, and to nobody for ever."""
+"""Pushed statistics: shared by all pages, read only while a page is open, and bounded."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Page:
 
 
 class Source:
-    """Readings, one after the other, and how many were asked for."""
+    """Returns a new snapshot for each call, and counts the calls."""
 
     def __init__(self, **options: Any) -> None:
         self.read_times = 0
@@ -206,7 +206,7 @@ def test_law_8_a_page_that_reads_its_first_numbers_while_the_server_ends_is_let_
     async def main() -> bool:
         made = Feed(lambda: make_snapshot(1.0), BlockingCalls())
         await made.latest("1m")
-        made._due_s = math.inf  # nothing else lets it go
+        made._due_s = math.inf  # only `end` can wake it
         made.end()
         return await made.until_next()
 

@@ -1,4 +1,4 @@
-"""Looking at the demo: while it runs, and at what it left."""
+"""The dashboard of the demo: while it runs, and over the cache that it kept."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def now(url: str) -> Any:
 
 
 def address(stream: Any) -> str:
-    """Where the dashboard says that it is."""
+    """The URL that the dashboard prints."""
     for line in stream:
         found = re.search(r"The dashboard (?:is|stays) at (\S+)", line)
         if found:
@@ -66,7 +66,7 @@ def address(stream: Any) -> str:
 def test_the_last_words_name_a_command_that_shows_what_was_done(tree: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     last = ""
-    for _ in range(2):  # the second time over what the first left
+    for _ in range(2):  # the second run reuses the first one's directory
         done = subprocess.run(
             [sys.executable, "-m", "tiered_cache", "demo", tree, "--no-redis", "--keep", kept],
             capture_output=True,
@@ -93,7 +93,7 @@ def test_the_last_words_name_a_command_that_shows_what_was_done(tree: Path, tmp_
 def test_a_page_is_there_while_it_runs_and_until_ctrl_c(tree: Path, tmp_path: Path) -> None:
     with command("demo", tree, "--dashboard", "--port", "0") as process:
         assert process.stdout is not None
-        url = address(process.stderr)  # told before the first run begins
+        url = address(process.stderr)  # printed before the first run begins
         early = now(url)
         assert address(process.stderr) == url, "and again when all are done"
         wait_until(

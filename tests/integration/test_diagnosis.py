@@ -1,4 +1,4 @@
-"""A diagnosis of stacks whose disks are in each of the states that disks get into."""
+"""Diagnoses of stacks with disks in each state that a disk can get into."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Found = dict[tuple[str, str], Check]
 
 
 def found(**options: Any) -> Found:
-    """What a diagnosis of the default stack finds, by subject and name."""
+    """The checks of a diagnosis of the default stack, by subject and name."""
     (diagnosis,) = diagnose("default", settings=load_settings(**options))
     assert diagnosis.healthy == (not diagnosis.of(Verdict.PROBLEM))
     return {(each.subject, each.name): each for each in diagnosis.checks}
@@ -66,7 +66,7 @@ def test_the_default_stack_works(isolated_home: Path) -> None:
     ]
     assert "bound 2 s" in checks["stack", "changes"].finding
     assert all(each.seconds >= 0 for each in checks.values())
-    # What is made when it is needed is not made by the question whether it could be.
+    # The diagnosis checks whether the host key could be made, but does not make it.
     assert not (isolated_home / "data" / "tiered-cache" / "host.key").exists()
 
 
@@ -87,7 +87,7 @@ def test_what_is_in_the_stack_stays_and_no_probe_does(tmp_path: Path) -> None:
 
 
 def _rows(path: Path) -> list[Any]:
-    """What there is, but for what is over and goes with the next write: probes, after 1 ms."""
+    """The unexpired rows. Test values expire after 1 ms; the next write removes them."""
     with contextlib.closing(sqlite3.connect(database(path))) as connection:
         return connection.execute(
             "SELECT key, value, tag FROM Cache"
@@ -161,7 +161,7 @@ sys.path[:0] = {path!r}
 from tiered_cache.diagnosis import diagnose
 from tiered_cache.config import load_settings
 settings = load_settings(tiers=["memory", "disk"], disk={{"path": sys.argv[1]}})
-# What is imported on the way has to be here already: somebody else need not be able to read it.
+# These diagnoses import every module now: the other user may not be able to read the sources.
 for place in (sys.argv[2], "/proc/nobody-writes-here"):
     diagnose(settings=load_settings(tiers=["memory", "disk"], disk={{"path": place}}))
 os.setgroups([]); os.setgid(65534); os.setuid(65534)

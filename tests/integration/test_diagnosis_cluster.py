@@ -1,4 +1,4 @@
-"""A diagnosis of stacks whose server is a cluster, or a part of one."""
+"""Diagnoses of stacks on a cluster, or on one of its nodes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def problems(url: str, namespace: str) -> dict[tuple[str, str], Check]:
-    """What is wrong with a stack of memory and Redis, by subject and name."""
+    """The problems of a stack of memory and Redis, by subject and name."""
     settings = load_settings(
         tiers=["memory", "redis"], redis={"url": url, **PATIENCE}, namespace=namespace
     )

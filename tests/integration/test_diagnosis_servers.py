@@ -1,4 +1,4 @@
-"""A diagnosis of stacks whose servers are in each of the states that servers get into."""
+"""Diagnoses of stacks with servers in each state that a server can get into."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 Found = dict[tuple[str, str], Check]
 
 SOME_PATIENCE = {"timeout": "1s", "connect_timeout": "1s"}
-"""For servers whose answer does not come, or is none."""
+"""Timeouts for servers that do not answer, or answer garbage."""
 
 
 def found(url: str, watcher: Any = None, **options: Any) -> Found:
-    """What a diagnosis of a stack of memory and Redis finds, by subject and name."""
+    """The checks of a diagnosis of a stack of memory and Redis, by subject and name."""
     asked = {"tiers": ["memory", "redis"], "redis_url": url, "redis": PATIENCE, **options}
     settings = load_settings(**asked)
     (diagnosis,) = diagnose(settings=settings, watcher=watcher)
@@ -49,7 +49,7 @@ def problems(checks: Found) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def server() -> Iterator[ValkeyServer]:
-    """A server for one test, which may spoil it."""
+    """A server for one test, which may break it."""
     with ValkeyServer(port=0) as own:
         yield own
 
@@ -99,7 +99,7 @@ def _dump(client: Redis, but: str) -> dict[bytes, Any]:
 
 
 def _connection(checks: Found) -> Check:
-    """The finding about the connection, which is the only problem."""
+    """The check of the connection, which is the only problem."""
     assert problems(checks) == [("redis", "connection")]
     assert ("redis", "open") not in checks
     assert checks["stack", "changes"].verdict is Verdict.SKIPPED
@@ -290,7 +290,7 @@ def test_the_rights_that_are_asked_for_are_enough(server: ValkeyServer) -> None:
         cache.clear()
         cache.fleet()
     with Redis.from_url(server.url) as client:
-        # redis-py tells servers its name, where it may.
+        # redis-py sends its name to servers, if the user may run CLIENT SETINFO.
         denied = {str(each["object"]) for each in client.acl_log()} - {"client|setinfo"}
         assert denied == set()
 
@@ -346,7 +346,7 @@ def test_a_signing_key_that_a_shared_tier_needs(redis_url: str) -> None:
 
 
 class _When:
-    """A watcher that does something when a check begins."""
+    """A watcher that acts when a given check begins."""
 
     def __init__(self, subject: str, name: str, act: Callable[[], object]) -> None:
         self._when = (subject, name)
