@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import array
-import json
-import lzma
 import random
 import sys
 import tracemalloc
 from collections import OrderedDict
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import xxhash
 
+from tests.access_patterns import GENERATED, generate, needs_public, public, public_facts
 from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.policies import Off
 from tiered_cache.stats.counting.repeats import Repeats
@@ -26,14 +23,14 @@ from tiered_cache.stats.snapshot.tier_stats import CURVE_SIZES
 from tiered_cache.testing import FakeClock
 
 if TYPE_CHECKING:
+    from pathlib import Path
     import types
     from collections.abc import Callable, Sequence
 
     from tiered_cache.contracts import Tier
 
-_TRACES = Path(__file__).parents[2].parent / "shared" / "traces"
 _REQUESTS = 60_000
-"""How much of each trace is replayed: exactly, which takes its time."""
+"""The part of each public trace that is replayed: an exact replay is slow."""
 
 _OF_TWO_TIERS = 3072
 
@@ -72,30 +69,32 @@ def exact(keys: Sequence[Any], sizes: Sequence[float]) -> list[int]:
     return hits
 
 
-def _requests(name: str) -> list[int]:
-    keys = array.array("Q")
-    keys.frombytes(lzma.decompress((_TRACES / f"{name}.u64.xz").read_bytes()))
-    if sys.byteorder == "big":
-        keys.byteswap()
-    return keys[:_REQUESTS].tolist()
+def _mean_error(keys: Sequence[int]) -> float:
+    """The mean distance of a curve from the exact one, over sizes from a thousandth to all keys."""
+    unique = len(set(keys))
+    sizes = [unique * 2 ** (-step / 2) for step in range(20, -1, -1)]
+    shards = Shards(_OF_TWO_TIERS)
+    for key in keys:
+        shards.see(digest(key))
+    found = shards.hits_at(sizes, len(keys))
+    off = [abs(a - b) / len(keys) for a, b in zip(found, exact(keys, sizes), strict=True)]
+    return sum(off) / len(off)
 
 
 @pytest.mark.proves("counting/curves")
-@pytest.mark.skipif(not (_TRACES / "traces.json").is_file(), reason="the traces are not here")
 def test_curves_are_those_of_exact_replays_to_a_hundredth() -> None:
-    errors = {}
-    for name in json.loads((_TRACES / "traces.json").read_text()):
-        if not (_TRACES / f"{name}.u64.xz").is_file():
-            continue  # a trace with sizes, which these curves ignore
-        keys = _requests(name)
-        unique = len(set(keys))
-        sizes = [unique * 2 ** (-step / 2) for step in range(20, -1, -1)]
-        shards = Shards(_OF_TWO_TIERS)
-        for key in keys:
-            shards.see(digest(key))
-        found = shards.hits_at(sizes, len(keys))
-        off = [abs(a - b) / len(keys) for a, b in zip(found, exact(keys, sizes), strict=True)]
-        errors[name] = sum(off) / len(off)
+    errors = {name: _mean_error(generate(name)) for name in GENERATED}
+    assert sum(errors.values()) / len(errors) < 0.01
+    assert max(errors.values()) < 0.03, errors
+
+
+@pytest.mark.proves("counting/curves")
+@pytest.mark.exhaustive
+@needs_public
+def test_curves_are_those_of_exact_replays_of_public_traces_to_a_hundredth() -> None:
+    errors = {
+        name: _mean_error(public(f"{name}.u64")[:_REQUESTS]) for name in public_facts("reference")
+    }
     assert len(errors) > 10
     assert sum(errors.values()) / len(errors) < 0.01
     assert max(errors.values()) < 0.03, errors

@@ -1,87 +1,91 @@
-"""Hit ratios of W-TinyLFU and Adaptive on real public traces.
-
-The traces have licences of their own and are not part of the project. Where they are not found
-beside it, the tests are skipped. `pytest -m exhaustive` replays the long ones too.
-"""
+"""Hit ratios of W-TinyLFU and Adaptive over whole replays."""
 
 from __future__ import annotations
 
-import array
-import json
-import lzma
-import sys
 from collections import defaultdict
 from functools import cache
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import pytest
 
+from tests.access_patterns import generate, needs_public, public, public_facts
+from tiered_cache.policies import LRU, S3FIFO
 from tiered_cache_policies.eviction.adaptive import Adaptive
 from tiered_cache_policies.eviction.tinylfu import TinyLFU
 
-_TRACES = Path(__file__).parents[2].parent / "shared" / "traces"
 _SHORT = 20_000
-"""Accesses up to which a trace is replayed in every run."""
+"""Requests of the longest public trace that counts as short."""
 _SMALLEST = 20
 """Smaller caches are no part of the means."""
+_SIZES = (100, 500)
 
-
-def _read(name: str) -> dict[str, Any]:
-    path = _TRACES / name
-    content: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-    return content
-
-
-_ABOUT, _REFERENCE = _read("traces.json"), _read("reference.json")
-pytestmark = pytest.mark.skipif(not _REFERENCE, reason="the traces are not here")
+_ABOUT, _REFERENCE = public_facts("traces"), public_facts("reference")
+pytestmark = pytest.mark.timeout(1800)
 
 
 def _cells(*, synthetic: bool) -> list[Any]:
     return [
-        pytest.param(
-            name,
-            int(size),
-            marks=[] if _ABOUT[name]["requests"] <= _SHORT else [pytest.mark.exhaustive],
-            id=f"{name}-{size}",
-        )
+        pytest.param(name, int(size), id=f"{name}-{size}")
         for name, sizes in _REFERENCE.items()
         for size in sizes
         if _ABOUT[name]["synthetic"] == synthetic
     ]
 
 
-@cache
-def _accesses(name: str) -> tuple[int, ...]:
-    keys = array.array("Q")
-    keys.frombytes(lzma.decompress((_TRACES / f"{name}.u64.xz").read_bytes()))
-    if sys.byteorder == "big":
-        keys.byteswap()
-    return tuple(keys)
-
-
-@cache
-def _points(policy_class: Any, name: str, size: int) -> float:
-    """The hit ratio, in percent."""
-    policy, hits = policy_class(size), 0
-    for key in _accesses(name):
+def _percent(policy: Any, keys: tuple[int, ...]) -> float:
+    """The hit ratio of a replay."""
+    hits = 0
+    for key in keys:
         if key in policy:
             hits += 1
             policy[key]
         else:
             policy[key] = None
-    return 100 * hits / len(_accesses(name))
+    return 100 * hits / len(keys)
+
+
+@cache
+def _points(policy_class: Any, name: str, size: int) -> float:
+    """The hit ratio on a public trace, in percent."""
+    return _percent(policy_class(size), public(f"{name}.u64"))
 
 
 @pytest.mark.proves("eviction/adaptive")
+@pytest.mark.parametrize("size", _SIZES)
+@pytest.mark.parametrize("pattern", ["zipf", "scans", "shifting", "once"])
+def test_adaptive_is_never_far_behind_lru(pattern: str, size: int) -> None:
+    keys = generate(pattern)
+    assert _percent(Adaptive(size), keys) >= _percent(LRU(size), keys) - 0.5
+
+
+@pytest.mark.proves("eviction/adaptive")
+@pytest.mark.parametrize("size", _SIZES)
+@pytest.mark.parametrize("pattern", ["loop", "pools"])
+def test_adaptive_is_near_the_best_on_a_pattern_that_suits_one(pattern: str, size: int) -> None:
+    keys = generate(pattern)
+    best = max(_percent(each(size), keys) for each in (LRU, S3FIFO, TinyLFU))
+    assert _percent(Adaptive(size), keys) >= best - 1
+
+
+@pytest.mark.proves("eviction/tinylfu")
+@pytest.mark.parametrize("size", _SIZES)
+@pytest.mark.parametrize("pattern", ["zipf", "scans", "once", "pools"])
+def test_tinylfu_does_better_than_lru_where_use_is_skewed(pattern: str, size: int) -> None:
+    keys = generate(pattern)
+    assert _percent(TinyLFU(size), keys) > _percent(LRU(size), keys)
+
+
+@pytest.mark.exhaustive
+@needs_public
 @pytest.mark.parametrize(("trace", "size"), _cells(synthetic=False))
-def test_adaptive_is_never_far_behind_lru(trace: str, size: int) -> None:
+def test_adaptive_is_never_far_behind_lru_on_public_traces(trace: str, size: int) -> None:
     lru = 100 * _REFERENCE[trace][str(size)]["LRU"]
     assert _points(Adaptive, trace, size) >= lru - 0.5
 
 
-@pytest.mark.proves("eviction/adaptive")
+@pytest.mark.exhaustive
+@needs_public
 @pytest.mark.parametrize(("trace", "size"), _cells(synthetic=True))
 def test_adaptive_is_near_the_best_where_the_trace_is_made_for_one(trace: str, size: int) -> None:
     ratios = _REFERENCE[trace][str(size)]
@@ -103,12 +107,14 @@ def _headline(policy_class: Any, longest: float = float("inf")) -> float:
 
 @pytest.mark.proves("eviction/tinylfu")
 @pytest.mark.exhaustive
-@pytest.mark.timeout(1800)
+@needs_public
 @pytest.mark.parametrize(("policy_class", "least"), [(TinyLFU, 49.0), (Adaptive, 50.8)])
 def test_the_mean_over_the_real_traces(policy_class: Any, least: float) -> None:
     assert _headline(policy_class) >= least
 
 
+@pytest.mark.exhaustive
+@needs_public
 def test_on_the_short_traces_adaptive_does_better_than_any_that_it_follows() -> None:
     short = {
         policy: mean(

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import array
 import copy
-import lzma
 import math
 import pickle
 import random
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.access_patterns import generate_sized, needs_public, public
 from tiered_cache.policies import GDSF, LRU
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_TRACE = Path(__file__).parents[2].parent / "shared" / "traces" / "adaptsize-sized.u64u64.xz"
+    from collections.abc import Callable, Sequence
 
 
 class _Result(NamedTuple):
@@ -217,28 +212,36 @@ def _seconds_saved(cache: Any, accesses: list[tuple[int, _Result]]) -> float:
     return saved
 
 
-def _accesses(cost: str) -> list[tuple[int, _Result]]:
-    pairs = array.array("Q")
-    pairs.frombytes(lzma.decompress(_TRACE.read_bytes()))
-    if sys.byteorder == "big":
-        pairs.byteswap()
-    sizes = dict(zip(pairs[::2], pairs[1::2], strict=True))
+def _accesses(cost: str, sized: Sequence[tuple[int, int]]) -> list[tuple[int, _Result]]:
     rng = random.Random(7)
     kinds: dict[str, Callable[[int], float]] = {
         "spread": lambda _: 10 ** rng.uniform(-3, 3),
         "by size": lambda size: size * 10 ** rng.uniform(-6, -4),
         "the same": lambda _: 1.0,
     }
-    values = {key: _Result(kinds[cost](size), size) for key, size in sizes.items()}
-    return [(key, values[key]) for key in pairs[::2]]
+    values = {key: _Result(kinds[cost](size), size) for key, size in dict(sized).items()}
+    return [(key, values[key]) for key, _ in sized]
 
 
-@pytest.mark.proves("eviction/gdsf")
-@pytest.mark.skipif(not _TRACE.is_file(), reason="the traces are not here")
-@pytest.mark.parametrize("cost", ["spread", "by size", "the same"])
-def test_it_saves_more_than_lru_at_equal_bytes(cost: str) -> None:
-    accesses = _accesses(cost)
-    for maxsize in (304_213, 3_042_135, 30_421_357):
+def _assert_saves_more_than_lru(cost: str, sized: Sequence[tuple[int, int]]) -> None:
+    """A tenth more, at a thousandth, a hundredth and a tenth of all bytes."""
+    accesses = _accesses(cost, sized)
+    everything = sum(dict(sized).values())
+    for maxsize in (everything // 1000, everything // 100, everything // 10):
         lru = _seconds_saved(LRU(maxsize, getsizeof=_size_of), accesses)
         gdsf = _seconds_saved(_gdsf(maxsize), accesses)
         assert gdsf > 1.1 * lru, (maxsize, gdsf, lru)
+
+
+@pytest.mark.proves("eviction/gdsf")
+@pytest.mark.parametrize("cost", ["spread", "by size", "the same"])
+def test_it_saves_more_than_lru_at_equal_bytes(cost: str) -> None:
+    _assert_saves_more_than_lru(cost, generate_sized())
+
+
+@pytest.mark.exhaustive
+@needs_public
+@pytest.mark.parametrize("cost", ["spread", "by size", "the same"])
+def test_it_saves_more_than_lru_at_equal_bytes_on_a_public_trace(cost: str) -> None:
+    numbers = public("adaptsize-sized.u64u64")
+    _assert_saves_more_than_lru(cost, list(zip(numbers[::2], numbers[1::2], strict=True)))
