@@ -23,9 +23,9 @@ from tiered_cache.stats.snapshot.tier_stats import CURVE_SIZES
 from tiered_cache.testing import FakeClock
 
 if TYPE_CHECKING:
-    from pathlib import Path
     import types
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from tiered_cache.contracts import Tier
 
