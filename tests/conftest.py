@@ -191,14 +191,3 @@ def run(request: pytest.FixtureRequest) -> Callable[[Callable[[], Awaitable[Any]
         return anyio.run(within, backend=request.param)
 
     return run_it
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
-    """Lets other tasks run until something is so."""
-
-    async def wait(condition: Callable[[], bool]) -> None:
-        while not condition():  # noqa: ASYNC110 - whatever it waits for sets no event
-            await anyio.sleep(0.001)
-
-    return wait

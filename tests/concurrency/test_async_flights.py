@@ -7,7 +7,6 @@ import gc
 import logging
 import random
 import threading
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ import anyio.lowlevel
 import pytest
 
 from tests.patience import patient_disk
+from tests.waiting import random_pause, random_turns, until
 from tiered_cache import (
     AsyncTieredCache,
     ComputationTimeoutError,
@@ -63,8 +63,7 @@ class Gated:
 async def all_wait(cache: AsyncTieredCache, callers: int, key: str = "key") -> None:
     """Let tasks run until so many want the outcome of the computation of a key."""
     flights = cache.sync._source.core().stack.flights
-    while getattr(flights._under_way.get(key), "callers", 0) < callers:  # noqa: ASYNC110
-        await anyio.sleep(0.001)
+    await until(lambda: getattr(flights._under_way.get(key), "callers", 0) >= callers)
 
 
 def under_way(cache: AsyncTieredCache) -> dict[str, Any]:
@@ -197,9 +196,13 @@ def test_law_2_cancelling_one_caller_is_no_concern_of_the_others(run: Any) -> No
     run(main)
 
 
+async def has(cache: AsyncTieredCache, value: Any) -> bool:
+    """Whether the cache serves `value` for the key."""
+    return bool(await cache.get("key") == value)
+
+
 async def all_want(cache: AsyncTieredCache, callers: int) -> None:
-    while under_way(cache)["key"].callers != callers:  # noqa: ASYNC110 - it sets no event
-        await anyio.sleep(0.001)
+    await until(lambda: bool(under_way(cache)["key"].callers == callers))
 
 
 @pytest.mark.proves("awaiting/abandoned-computation")
@@ -212,8 +215,7 @@ def test_law_2_cancelling_all_callers_cancels_the_computation(run: Any) -> None:
                     group.start_soon(cache.get_or_compute, "key", compute)
                 await all_wait(cache, 5)
                 group.cancel_scope.cancel()
-            while under_way(cache):  # noqa: ASYNC110 - it sets no event
-                await anyio.sleep(0.001)
+            await until(lambda: not under_way(cache))
             assert (compute.calls, compute.cancelled) == (1, 1)
             assert await cache.get_or_compute("key", anyio_value("again")) == "again"
 
@@ -234,21 +236,31 @@ def test_a_caller_who_is_alone_ends_after_his_computation_has(run: Any) -> None:
     order: list[str] = []
 
     async def compute() -> None:
+        order.append("began")
         try:
-            await anyio.sleep(WAIT_S)
+            await anyio.sleep_forever()
         finally:
             with anyio.CancelScope(shield=True):
-                await anyio.sleep(0.01)
+                for _ in range(100):
+                    await anyio.lowlevel.checkpoint()
             order.append("cleaned up")
 
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier()]) as cache:
-            with anyio.move_on_after(0.01):
-                await cache.get_or_compute("key", compute)
-            order.append("went on")
+            scope = anyio.CancelScope()
+
+            async def ask() -> None:
+                with scope:
+                    await cache.get_or_compute("key", compute)
+                order.append("went on")
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask)
+                await until(lambda: order == ["began"])
+                scope.cancel()
 
     run(main)
-    assert order == ["cleaned up", "went on"]
+    assert order == ["began", "cleaned up", "went on"]
 
 
 @pytest.mark.proves("awaiting/cancelled-caller")
@@ -427,16 +439,18 @@ def test_law_2_caches_that_share_a_tier_compute_once(
 ) -> None:
     async def main() -> None:
         calls: list[int] = []
+        asked: list[AsyncTieredCache] = []
 
         async def compute() -> int:
             calls.append(1)
-            await anyio.sleep(0.02)
+            await until(lambda: len(asked) == 20)
             return len(calls)
 
         caches = [shared() for _ in range(4)]
         results: list[int] = []
 
         async def ask(cache: AsyncTieredCache) -> None:
+            asked.append(cache)
             results.append(await cache.get_or_compute("key", compute))
 
         async with anyio.create_task_group() as group:
@@ -473,8 +487,7 @@ def test_a_loop_that_is_thrown_away_locks_nobody_out() -> None:
     compute = Gated()
     loop = asyncio.new_event_loop()
     task = loop.create_task(cache.get_or_compute("key", compute))
-    while not compute.calls:
-        loop.run_until_complete(asyncio.sleep(0.001))
+    loop.run_until_complete(until(lambda: compute.calls > 0))
     loop.close()  # without what asyncio.run() does at the end: the task will never go on
     assert cache.sync.get_or_compute("key", lambda: "of another") == "of another"
     homes = cache.sync._source.core().side._driver._homes
@@ -497,12 +510,10 @@ def test_a_cancelled_change_is_made_nevertheless(run: Any, tmp_path: Path) -> No
             assert stripe.lock.acquire(timeout=WAIT_S)
             async with anyio.create_task_group() as group:
                 group.start_soon(cache.set, "key", "value")
-                while not stripe.tasks:  # noqa: ASYNC110 - it sets no event
-                    await anyio.sleep(0.001)
+                await until(lambda: bool(stripe.tasks))
                 group.cancel_scope.cancel()
             stripe.release()
-            while await cache.get("key") != "value":  # noqa: ASYNC110 - it sets no event
-                await anyio.sleep(0.001)
+            await until(partial(has, cache, "value"))
             assert [each.present for each in await cache.explain("key")] == [True, True]
 
     run(main)
@@ -535,11 +546,9 @@ def test_two_caches_of_a_process_hear_of_each_others_changes(
             await cache.set("key", 1, tags={"t"})
             assert await other.get("key") == 1
             await cache.set("key", 2, tags={"t"})
-            while await other.get("key") != 2:  # noqa: ASYNC110 - it sets no event
-                await anyio.sleep(0.001)
+            await until(partial(has, other, 2))
             await cache.invalidate_tags("t")
-            while await other.get("key") is not None:  # noqa: ASYNC110 - it sets no event
-                await anyio.sleep(0.001)
+            await until(partial(has, other, None))
 
     run(main)
 
@@ -618,16 +627,16 @@ def test_law_2_200_tasks_beside_16_threads_compute_once_in_a_thousand_rounds(bac
             async def ask(turn: int) -> None:
                 async def compute() -> int:
                     calls[turn] += 1
-                    await anyio.sleep(dice.random() * 0.004)
+                    await random_turns(dice)
                     return turn
 
-                await anyio.sleep(dice.random() * 0.004)
+                await random_turns(dice)
                 assert await cache.get_or_compute(f"{turn}", compute) == turn
 
             async def ask_in_thread(turn: int) -> None:
                 def compute() -> int:
                     calls[turn] += 1
-                    time.sleep(dice.random() * 0.004)
+                    random_pause(dice, 0.004)
                     return turn
 
                 asking = partial(sync.get_or_compute, f"{turn}", compute)
@@ -694,7 +703,7 @@ class Restless:
         self._dice = random.Random(seed)
 
     async def compute(self) -> int:
-        await anyio.sleep(self._dice.random() * 0.005)
+        await random_turns(self._dice)
         return 1
 
     async def compute_many(self, asked: Any) -> dict[str, int]:
@@ -726,10 +735,7 @@ class Restless:
     "rounds", [10, pytest.param(100, marks=pytest.mark.exhaustive)], ids=["short", "long"]
 )
 def test_law_2_cancelling_anybody_at_any_time_leaves_nothing_behind(
-    run: Any,
-    shared: Callable[..., AsyncTieredCache],
-    rounds: int,
-    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    run: Any, shared: Callable[..., AsyncTieredCache], rounds: int
 ) -> None:
     """No flight, no lease that is renewed for nobody, no lock of a key."""
     user = Restless(rounds)

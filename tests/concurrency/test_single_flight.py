@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.waiting import random_pause
 from tiered_cache import (
     ComputationTimeoutError,
     ConfigurationError,
@@ -112,14 +112,14 @@ def test_law_2_64_threads_compute_once_in_a_thousand_rounds(cache: TieredCache) 
         dice = random.Random(number)
         for turn in range(rounds):
 
-            def compute(turn: int = turn, delay_s: float = dice.random() * 0.004) -> int:
+            def compute(turn: int = turn) -> int:
                 calls[turn] += 1
-                time.sleep(delay_s)
+                random_pause(dice, 0.004)
                 return turn
 
             barrier.wait(WAIT_S)
             if dice.random() < 0.5:
-                time.sleep(dice.random() * 0.004)
+                random_pause(dice, 0.004)
             assert cache.get_or_compute(str(turn), compute) == turn
 
     race(64, work, timeout_s=500)

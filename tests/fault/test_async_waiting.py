@@ -19,6 +19,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
+from tests.waiting import until
 from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, RedisTier, current
 from tiered_cache._engine.drivers.loop_home import TIER_THREADS, WAITING_THREADS
 from tiered_cache._engine.state.key_locks import Stripe
@@ -255,8 +256,7 @@ def test_law_12_a_locked_database_is_unlocked_by_a_task_of_the_same_loop(
 
             async with anyio.create_task_group() as group:
                 group.start_soon(write)
-                while not entered:  # noqa: ASYNC110 - it sets no event
-                    await anyio.sleep(0.001)
+                await until(lambda: bool(entered))
                 assert results == []
                 assert await cache.get("key") == 1  # memory is not waited for either
                 locker.execute("ROLLBACK")
@@ -283,8 +283,7 @@ def test_law_12_a_lock_of_a_key_is_let_go_by_a_task_of_the_same_loop(
             async with anyio.create_task_group() as group:
                 for number in range(10):
                     group.start_soon(write, number)
-                while len(stripe.tasks) < 10:  # noqa: ASYNC110 - it sets no event
-                    await anyio.sleep(0.001)
+                await until(lambda: len(stripe.tasks) >= 10)
                 with anyio.move_on_after(0.001):
                     await cache.set("key", "of one who goes away")
                 order.append("let go")

@@ -12,6 +12,7 @@ import anyio.lowlevel
 import pytest
 
 from tests.patience import patient_redis
+from tests.waiting import until
 from tiered_cache import (
     AsyncTieredCache,
     CacheClosedError,
@@ -361,9 +362,7 @@ def test_events_are_told(run: Any, tiers: list[Tier]) -> None:
 
 
 @pytest.mark.proves("awaiting/refreshing")
-def test_stale_values_are_served_while_they_are_computed_anew(
-    run: Any, tmp_path: Path, until: Any
-) -> None:
+def test_stale_values_are_served_while_they_are_computed_anew(run: Any, tmp_path: Path) -> None:
     clock = FakeClock()
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / "cache")]
 
@@ -387,7 +386,7 @@ def test_stale_values_are_served_while_they_are_computed_anew(
 
 
 @pytest.mark.proves("awaiting/refreshing")
-def test_values_are_computed_anew_ahead_of_their_end(run: Any, until: Any) -> None:
+def test_values_are_computed_anew_ahead_of_their_end(run: Any) -> None:
     clock = FakeClock()
 
     async def main() -> None:
@@ -401,7 +400,7 @@ def test_values_are_computed_anew_ahead_of_their_end(run: Any, until: Any) -> No
     run(main)
 
 
-def test_more_values_than_are_computed_anew_at_a_time_have_their_turn(run: Any, until: Any) -> None:
+def test_more_values_than_are_computed_anew_at_a_time_have_their_turn(run: Any) -> None:
     clock = FakeClock()
     keys = [f"{number}" for number in range(_MAX_REFRESHES + 50)]
 
@@ -415,15 +414,18 @@ def test_more_values_than_are_computed_anew_at_a_time_have_their_turn(run: Any, 
             clock.advance(11)
             assert await cache.get_or_compute_many(keys, compute, ttl=10) == old
             await until(lambda: len(cache.sync.get_many(keys)) == _MAX_REFRESHES)
-            while len(cache.sync.get_many(keys)) < len(keys):
+
+            async def all_are_fresh() -> bool:
                 await cache.get_or_compute_many(keys, compute, ttl=10)
-                await anyio.sleep(0.001)
+                return len(cache.sync.get_many(keys)) == len(keys)
+
+            await until(all_are_fresh)
 
     run(main)
 
 
 def test_a_failed_refresh_is_no_concern_of_the_caller(
-    run: Any, until: Any, caplog: pytest.LogCaptureFixture
+    run: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = FakeClock()
 
@@ -464,7 +466,7 @@ def test_law_7_write_back_acknowledges_and_drains(run: Any, redis_url: str, name
 
 @pytest.mark.proves("awaiting/write-back")
 def test_law_7_a_full_queue_makes_writers_wait_and_not_the_loop(
-    run: Any, until: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
         tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / "cache")]
@@ -527,14 +529,16 @@ def test_several_loops_use_one_cache_together(tmp_path: Path) -> None:
     from tiered_cache.testing import race
 
     cache = AsyncTieredCache([MemoryTier(), DiskTier(tmp_path / "cache")])
+    asked: list[int] = []
     calls: list[int] = []
 
     async def compute() -> int:
         calls.append(1)
-        await anyio.sleep(0.01)
+        await until(lambda: len(asked) == 8)
         return len(calls)
 
     async def main() -> Any:
+        asked.append(1)
         return await cache.get_or_compute("key", compute)
 
     backends = ["asyncio", "trio"] * 4
