@@ -1,6 +1,6 @@
 """A `diskcache.Cache` that keeps deadlines, closes its connections and takes an injected clock.
 
-Of `diskcache`'s private members, this module and `_bytes_disk` alone use any.
+Only this module and `_bytes_disk` use private members of `diskcache`.
 """
 
 from __future__ import annotations

@@ -223,7 +223,7 @@ class DiskTier:
         return self.clear_in_steps(prefix, lambda _: None)
 
     def clear_in_steps(self, prefix: str, stepped: Callable[[int], object]) -> int:
-        """Do the same, and call `stepped` after each transaction."""
+        """Clear, and call `stepped` after each transaction with the number of keys removed so far."""
         count = 0
         self.fence(prefix)  # refuses fills that began before the clear
         while True:
