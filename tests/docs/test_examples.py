@@ -1,6 +1,6 @@
 """Every Python block of the README and the documentation runs, from top to bottom of its page.
 
-Each page runs twice in the same home, working directory and Redis server: a reader who repeats a
+Each page runs twice in the same home, working directory and Redis server: a reader that repeats a
 page finds the results of the first run on disk. A TOML block that begins with the name of a file is
 that file for the Python blocks below it.
 """
