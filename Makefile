@@ -1,72 +1,103 @@
-# Everything works on a machine with python3, make and pip's registry, and nothing else.
+# Needs python3, make and pip's registry, and nothing else.
+# Two environments: .venv is yours, with the checkout installed as editable (make dev);
+# build/venv has the built wheel, and all tools, for make test and make check.
 PYTHON ?= python3
 VENV   ?= .venv
-BIN    := $(VENV)/bin
+TESTED ?= build/venv
+JOBS   ?= 2
 SRC    ?=
+BIN    := $(VENV)/bin
+TOOLS  := $(TESTED)/bin
+PACKAGED := pyproject.toml README.md LICENSE $(shell find tiered_cache policies/tiered_cache_policies -type f -not -name '*.pyc')
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench lint types imports docs wheel-test torture pictures format clean help
+.PHONY: help dev demo test check lint types imports docs workflows matrix coverage torture bench pictures format clean
 
 help:            ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
+dev: $(VENV)/.dev   ## your environment in .venv: the checkout, editable, with all tools; then plain pytest works
+
 demo: $(VENV)/.demo   ## analyse a real source tree through memory, disk and Valkey; SRC=path for another tree
 	@$(BIN)/tiered-cache demo --keep build/demo $(SRC)
 
-test: $(VENV)/.test   ## every test, real servers included
-	$(BIN)/python -m pytest
+test: $(TESTED)/.wheel   ## every test once, real servers included, on the built wheel; JOBS=1 for one process
+	TESTED_PACKAGE=wheel $(TOOLS)/pytest -n $(JOBS) --dist loadgroup
 
-check: lint types imports docs wheel-test   ## what the tests can't see
+check: lint types imports docs workflows   ## what the tests can't see; make -j2 check is faster
 
-lint: $(VENV)/.check
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+# These read the checkout, whichever package is installed.
+lint types imports docs coverage: export PYTHONPATH := $(CURDIR):$(CURDIR)/policies
 
-types: $(VENV)/.check
-	$(BIN)/mypy
-	$(BIN)/pyright
+lint: $(TESTED)/.wheel
+	$(TOOLS)/ruff check .
+	$(TOOLS)/ruff format --check .
+	$(TOOLS)/codespell
 
-imports: $(VENV)/.check
-	$(BIN)/lint-imports
+types: $(TESTED)/.wheel
+	$(TOOLS)/mypy
+	$(TOOLS)/pyright --pythonpath $(TOOLS)/python
 
-docs: $(VENV)/.check
-	$(BIN)/python -m sphinx -q -W --keep-going -n -b html docs docs/_build/html
+imports: $(TESTED)/.wheel
+	$(TOOLS)/lint-imports
 
-wheel-test: $(VENV)/.check
-	$(BIN)/python tests/packaging/wheel.py
+docs: $(TESTED)/.wheel
+	$(TOOLS)/python -m tests.proofs.page
+	$(TOOLS)/python -m sphinx -q -W --keep-going -n -b html docs docs/_build/html
+
+workflows: $(TESTED)/.wheel
+	$(TOOLS)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+matrix: $(TESTED)/.wheel   ## the fast tests on each CPython from 3.11 that is here, and with the lowest versions
+	$(TOOLS)/nox $(if $(SESSION),--error-on-missing-interpreters -s $(SESSION))
+
+coverage: $(TESTED)/.wheel   ## branch coverage, subprocesses included, compared with tests/coverage.toml
+	$(TOOLS)/python -m tests.coverage_figure $(JOBS)
+
+torture: $(VENV)/.dev   ## the long proofs: every kill, every trace, every thread
+	$(BIN)/python -m pytest -m exhaustive -q
 
 bench: $(VENV)/.bench   ## ratios against peers, measured in one run
 	$(BIN)/python -m tests.bench
 
-torture: $(VENV)/.test   ## the long proofs: every kill, every trace, every thread
-	$(BIN)/python -m pytest -m exhaustive -q
-
-pictures: $(VENV)/.test   ## draw the dashboard anew for the documentation; needs Chromium
+pictures: $(VENV)/.dev   ## draw the pictures of the dashboard for the documentation; needs Chromium
 	$(BIN)/python -m tests.dashboard.pictures
 
-format: $(VENV)/.check
+format: $(VENV)/.dev   ## format the code, and fix lint that has a safe fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist docs/_build .coverage* .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-$(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --upgrade 'pip>=25.1'
+$(VENV)/bin/python $(TESTED)/bin/python: %/bin/python:
+	$(PYTHON) -m venv $*
+	$@ -m pip install -q --upgrade 'pip>=25.1'
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install -q -e '.[dashboard,demo]'
 	@touch $@
 
-$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install -q -e '.[all]' --group test
-	@touch $@
-
-$(VENV)/.check: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install -q -e '.[all]' --group test --group docs --group check
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install -q -e '.[all,bench]' --group test
+	@touch $@
+
+$(TESTED)/.tools: pyproject.toml | $(TESTED)/bin/python
+	$(TOOLS)/pip install -q --group test --group docs --group check
+	@touch $@
+
+# By way of the source distribution, as it is published.
+build/dist/.built: $(PACKAGED) | $(TESTED)/.tools
+	rm -rf build/dist
+	$(TOOLS)/python -m build --outdir build/dist . >build/wheel.log || { cat build/wheel.log; false; }
+	$(TOOLS)/python tests/packaging/wheel.py build/dist
+	@touch $@
+
+$(TESTED)/.wheel: build/dist/.built $(TESTED)/.tools
+	$(TOOLS)/pip install -q --force-reinstall --no-deps build/dist/*.whl
+	$(TOOLS)/pip install -q "$$(echo build/dist/*.whl)[all]"
 	@touch $@

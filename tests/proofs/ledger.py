@@ -57,7 +57,7 @@ class Ledger:
             if skipped:
                 unproven[row] = "; ".join(f"{test}: {why}" for test, why in skipped.items())
             elif not self._passed[row] and not missing:
-                unproven[row] = "no proof ran"
+                unproven[row] = "no proof passed"
             if missing:
                 needs[row] = sorted(set(missing.values()))
         return Verdict(unproven, needs)

@@ -81,15 +81,18 @@ class ProofPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Fail a full run that leaves a row unproven."""
-        if hasattr(self._config, "workerinput") or not self._is_full():
+        if hasattr(self._config, "workerinput") or not self._is_full(session):
             return
         self._verdict = self._ledger.verdict(self._rows)
         if self._verdict.unproven and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _is_full(self) -> bool:
+    def _is_full(self, session: pytest.Session) -> bool:
+        """Whether every test ran: none was left out, and the run went to its end."""
         chosen = any(self._config.getoption(each, None) for each in _SELECTIONS)
-        return self._config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen
+        everything = self._config.args_source is pytest.Config.ArgsSource.TESTPATHS
+        ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        return everything and ended and not chosen
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List the rows without a proof, and those that wait for a need."""
