@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.patience import patient_disk, patient_redis
+from tests.waiting import random_pause
 from tiered_cache import (
     ComputationTimeoutError,
     ConfigurationError,
@@ -491,23 +492,52 @@ def wait_for(pid: int, wait_s: float = 60.0) -> int:
     return status[0]
 
 
-class Logged:
-    """A function of several processes; each call adds a line to a file."""
+def add_line(path: Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(descriptor, b"\n")
+    os.close(descriptor)
 
-    def __init__(self, path: Path, seconds: float = 0.05) -> None:
+
+def lines(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+class Logged:
+    """A function of several processes. Each call adds a line to a file.
+
+    Args:
+        path: The file.
+        work: Called by each call, after the line.
+    """
+
+    def __init__(self, path: Path, work: Callable[[], None] = lambda: None) -> None:
         self._path = path
-        self._seconds = seconds
+        self._work = work
 
     def __call__(self) -> list[str]:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.write(descriptor, b"computed\n")
-        os.close(descriptor)
-        time.sleep(self._seconds)
+        add_line(self._path)
+        self._work()
         return ["a", "value"]
 
     @property
     def calls(self) -> int:
-        return len(self._path.read_text().splitlines()) if self._path.exists() else 0
+        return lines(self._path)
+
+
+class Meeting(Logged):
+    """A function that returns when all its callers, in all processes, have asked for its key."""
+
+    def __init__(self, path: Path, callers: int) -> None:
+        super().__init__(path, self._wait)
+        self._asked = path.with_suffix(".asked")
+        self._callers = callers
+
+    def announce(self) -> None:
+        """Count a caller that asks next."""
+        add_line(self._asked)
+
+    def _wait(self) -> None:
+        wait_until(lambda: lines(self._asked) == self._callers, "all callers have asked", WAIT_S)
 
 
 def open_in_child(
@@ -522,18 +552,17 @@ def open_in_child(
 
 
 def eight_times_eight(scope: str, folder: Path, url: str, namespace: str, rounds: int) -> None:
-    functions = [
-        Logged(folder / f"{turn}.log", 0.02 if rounds > 1 else 0.2) for turn in range(rounds)
-    ]
+    functions = [Meeting(folder / f"{turn}.log", callers=64) for turn in range(rounds)]
 
     def child(number: int) -> list[Any]:
         with open_in_child(scope, number, folder, url, namespace) as cache:
 
             def ask(thread: int) -> list[Any]:
-                return [
-                    cache.get_or_compute(f"key {turn}", function)
-                    for turn, function in enumerate(functions)
-                ]
+                answers = []
+                for turn, function in enumerate(functions):
+                    function.announce()
+                    answers.append(cache.get_or_compute(f"key {turn}", function))
+                return answers
 
             return race(8, ask)
 
@@ -651,7 +680,7 @@ def test_law_2_a_process_that_dies_at_any_step_is_replaced(
     step, died = 0, True
     while died:
         step += 1
-        function = Logged(tmp_path / f"{step}.log", 0.0)
+        function = Logged(tmp_path / f"{step}.log")
         made = partial(
             open_in_child,
             scope,
@@ -685,7 +714,8 @@ def test_law_2_a_process_that_dies_at_any_step_is_replaced_in_a_thousand_rounds(
         killed = 0
         for turn in range(rounds):
             place = tmp_path / f"{number}-{turn}"
-            function = Logged(tmp_path / f"{number}-{turn}.log", dice.random() * 0.004)
+            work = partial(random_pause, dice, 0.004)
+            function = Logged(tmp_path / f"{number}-{turn}.log", work)
             made = partial(
                 open_in_child,
                 scope,
@@ -695,7 +725,7 @@ def test_law_2_a_process_that_dies_at_any_step_is_replaced_in_a_thousand_rounds(
                 lease="500ms",
             )
             pid = start_deadly(dice.randint(1, 30), partial(made, 1), function)
-            time.sleep(dice.random() * 0.1)
+            random_pause(dice, 0.1)
             with made(2) as cache:
                 assert cache.get_or_compute("key", function) == ["a", "value"]
                 died = was_killed(pid)

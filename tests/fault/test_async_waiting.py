@@ -31,14 +31,15 @@ from tiered_cache.testing import FakeClock, ValkeyServer
 from tiered_cache.tiers.disk._change_log import DiskLog
 from tiered_cache.tiers.disk._leases import DiskLeases
 from tiered_cache.tiers.redis._async_server import AsyncServerConnections
-from tiered_cache.tiers.redis._commands import pack_commands
+from tiered_cache.tiers.redis._resp import pack_commands
 from tiered_cache.tiers.redis._server import ServerConnections
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from tiered_cache.contracts import Tier
+    from tiered_cache.testing import ChaosProxy
 
 WAIT_S = 30
 
@@ -312,24 +313,36 @@ def test_a_change_goes_ahead_without_a_lock_that_it_can_not_have(
 
 @pytest.mark.proves("awaiting/loop-goes-on")
 def test_law_12_a_frozen_server_is_woken_by_a_task_of_the_same_loop(
-    run: Any, namespace: str
+    run: Any, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked: list[str] = []
+    for pool, name in ((AsyncServerConnections, "_exchange_on"), (ServerConnections, "exchange")):
+        exchange = getattr(pool, name)
+
+        def noting(self: Any, *args: Any, exchange: Any = exchange, **options: Any) -> Any:
+            asked.append(repr(args))
+            return exchange(self, *args, **options)
+
+        monkeypatch.setattr(pool, name, noting)
+
     async def main(server: ValkeyServer) -> None:
         tiers: list[Tier] = [MemoryTier(), RedisTier(server.url, timeout="60s")]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
-            await cache.set("key", 1)
+            await cache.set("the-key", 1)
             level = cache.sync._source.core().stack.levels[0]
             level.tier.clear()
+            asked.clear()
             results: list[Any] = []
 
             async def read() -> None:
-                results.append(await cache.get("key"))
+                results.append(await cache.get("the-key"))
 
             server.freeze()
             async with anyio.create_task_group() as group:
                 group.start_soon(read)
+                await until(lambda: any("the-key" in each for each in asked))
                 for _ in range(100):
-                    await anyio.sleep(0.001)
+                    await anyio.lowlevel.checkpoint()
                 assert results == []
                 server.thaw()
             assert results == [1]
@@ -412,23 +425,21 @@ def test_a_loop_that_was_kept_busy_does_not_take_the_server_for_sick(
 
 @pytest.mark.proves("awaiting/busy-loop")
 def test_tasks_wait_for_a_connection_as_long_as_others_are_answered(
-    redis_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+    chaos_proxy: Callable[[str], ChaosProxy], redis_url: str, namespace: str
 ) -> None:
     """Many tasks are no fault of the server: none of their writes is lost for it."""
     deadline_s = 0.5
-    asked = AsyncServerConnections._exchange_on
-
-    async def slow(self: Any, connection: Any, pieces: Any, count: int) -> Any:
-        await asyncio.sleep(deadline_s / 4)
-        return await asked(self, connection, pieces, count)
+    proxy = chaos_proxy(redis_url)
 
     async def main() -> None:
-        tiers: list[Tier] = [RedisTier(redis_url, timeout=deadline_s, max_connections=1)]
+        tiers: list[Tier] = [RedisTier(proxy.url, timeout=deadline_s, max_connections=1)]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
             await cache.get("key")
-            monkeypatch.setattr(AsyncServerConnections, "_exchange_on", slow)
+            proxy.delay(deadline_s / 4)
+            began_s = time.monotonic()
             written = await asyncio.gather(*[cache.set(f"{number}", 1) for number in range(12)])
-            monkeypatch.undo()
+            assert time.monotonic() - began_s > deadline_s, "the last one waits longer than that"
+            proxy.forward()
             assert all(written)
 
     asyncio.run(main())
