@@ -14,7 +14,7 @@ from tests.patience import patient_redis
 from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, RedisTier, TierUnavailableError
 from tiered_cache.testing import FakeClock, ValkeyServer
 from tiered_cache.tiers.redis._async_server import AsyncServerConnections
-from tiered_cache.tiers.redis._commands import pack_commands
+from tiered_cache.tiers.redis._resp import pack_commands
 from tiered_cache.tiers.redis._server import ServerConnections
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from tiered_cache_policies.policy_registry import find_policy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tiered_cache.tiers.memory._slot import Slot
+    from tiered_cache.tiers.memory._slots import Slot
 
 __all__ = ["has_own_bounds", "make_policy"]
 

@@ -21,8 +21,7 @@ from tiered_cache.entry import Entry
 from tiered_cache.errors import ConfigurationError, RecordRefusedError, SerializationError
 from tiered_cache.tiers.memory._eviction import has_own_bounds, make_policy
 from tiered_cache.tiers.memory._sizing import estimate_bytes
-from tiered_cache.tiers.memory._slot import Slot
-from tiered_cache.tiers.memory._table import NO_NODES, Evicted, SlotTable
+from tiered_cache.tiers.memory._slots import NO_NODES, Evicted, Slot, SlotTable
 from tiered_cache.units import Size, parse_size
 
 if TYPE_CHECKING:

@@ -17,14 +17,13 @@ from redis.backoff import NoBackoff
 
 from tiered_cache.errors import TierTimeoutError, TierUnavailableError
 from tiered_cache.tiers.redis._async_timeout import LoopTimeout
-from tiered_cache.tiers.redis._commands import pack_commands
-from tiered_cache.tiers.redis._resp import ReplyParser
+from tiered_cache.tiers.redis._resp import ReplyParser, pack_commands
 from tiered_cache.tiers.redis._urls import connection_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tiered_cache.tiers.redis._commands import Command
+    from tiered_cache.tiers.redis._resp import Command
     from tiered_cache.tiers.redis._server import ServerConnections
 
 __all__ = ["AsyncServerConnections"]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache.contracts.boards import MAX_NOTICE_BYTES, MAX_NOTICES, MAX_READ_BYTES, Notice
 from tiered_cache.errors import RecordRefusedError
-from tiered_cache.tiers.redis._commands import Script
+from tiered_cache.tiers.redis._resp import Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tiered_cache.tiers.redis._commands import Command
+    from tiered_cache.tiers.redis._resp import Command
 
 __all__ = ["RedisBoard"]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tiered_cache.tiers.redis._client import RedisClient, Steps
-    from tiered_cache.tiers.redis._commands import Command
+    from tiered_cache.tiers.redis._resp import Command
 
 __all__ = ["LOG_FUNCTION", "RedisLog"]
 

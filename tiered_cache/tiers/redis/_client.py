@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from redis.exceptions import MovedError, NoScriptError, OutOfMemoryError, ResponseError
 
 from tiered_cache.errors import CorruptRecordError, RecordRefusedError, TierUnavailableError
-from tiered_cache.tiers.redis._commands import with_source
+from tiered_cache.tiers.redis._resp import with_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tiered_cache.tiers.redis._commands import Command
+    from tiered_cache.tiers.redis._resp import Command
 
 __all__ = ["CommandBatch", "RedisClient", "Steps", "run"]
 

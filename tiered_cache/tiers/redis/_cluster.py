@@ -15,8 +15,8 @@ from tiered_cache.tiers.redis._urls import split_cluster_url
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tiered_cache.tiers.redis._commands import Command
     from tiered_cache.tiers.redis._nodes import ClusterNode
+    from tiered_cache.tiers.redis._resp import Command
 
 __all__ = ["ClusterConnections"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache._process.fork import call_in_child
 from tiered_cache.contracts.leases import LeaseAnswer
-from tiered_cache.tiers.redis._commands import Script
+from tiered_cache.tiers.redis._resp import Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tiered_cache.entry import HEAD_BYTES, TOKEN_BYTES, TOMBSTONE_MAGIC
 from tiered_cache.tiers.redis._change_log import LOG_FUNCTION
-from tiered_cache.tiers.redis._commands import Script
+from tiered_cache.tiers.redis._resp import Script
 
 __all__ = ["DELETE", "HEADS", "NO_CONDITION", "PUT"]
 

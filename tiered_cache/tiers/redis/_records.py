@@ -16,15 +16,15 @@ from tiered_cache.entry import (
     make_tombstone,
 )
 from tiered_cache.errors import CorruptRecordError, RecordRefusedError, TierUnavailableError
-from tiered_cache.tiers.redis._commands import MAX_KEYS
 from tiered_cache.tiers.redis._record_scripts import DELETE, HEADS, NO_CONDITION, PUT
+from tiered_cache.tiers.redis._resp import MAX_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tiered_cache.tiers.redis._change_log import RedisLog
     from tiered_cache.tiers.redis._client import RedisClient, Steps
-    from tiered_cache.tiers.redis._commands import Command
+    from tiered_cache.tiers.redis._resp import Command
 
 __all__ = ["RecordCommands"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache.entry import TOMBSTONE_MAGIC
 from tiered_cache.errors import TierUnavailableError
-from tiered_cache.tiers.redis._commands import MAX_KEYS
+from tiered_cache.tiers.redis._resp import MAX_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

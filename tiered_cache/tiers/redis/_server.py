@@ -1,7 +1,8 @@
 """A pool of connections to one Redis server, with one deadline for each exchange.
 
 redis-py connects, logs in and sends. Its pool, retries and parser take most of the time of a GET,
-and are not used.
+and are not used. Nor are its timeouts: they hold for one `recv` each, so a server that sends a byte
+a second is waited for without end. Here the socket knows the deadline of the exchange.
 """
 
 from __future__ import annotations
@@ -16,25 +17,68 @@ from redis._parsers import _RESP2Parser
 from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from tiered_cache._process.fork import call_in_child
 from tiered_cache.errors import TierError, TierTimeoutError, TierUnavailableError
-from tiered_cache.tiers.redis._commands import pack_commands
-from tiered_cache.tiers.redis._resp import ReplyParser
-from tiered_cache.tiers.redis._socket import deadline_connection
+from tiered_cache.tiers.redis._resp import ReplyParser, pack_commands
 from tiered_cache.tiers.redis._urls import connection_options
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Sequence
 
-    from tiered_cache.tiers.redis._commands import Command
+    from tiered_cache.tiers.redis._resp import Command
 
 __all__ = ["ServerConnections"]
 
+_READ_BYTES = 65_536
 _CHECK_LOGIN = "; check the user, password and database in the URL (redis_url)"
 _START_SERVER = "; start a server there, correct the URL (redis_url) or use another backend"
+
+
+class _Deadline:
+    """The end of a connection's exchange, on the monotonic clock."""
+
+    __slots__ = ("at",)
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def left_s(self) -> float:
+        left_s = self.at - time.monotonic()
+        if left_s <= 0:
+            msg = "the deadline of the exchange has passed"
+            raise TimeoutError(msg)
+        return left_s
+
+
+class _DeadlineSocket:
+    """A socket that gives each operation the time left of the exchange."""
+
+    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Ignore redis-py's timeout: the deadline counts."""
+
+    def recv(self, *args: Any) -> bytes:
+        self._sock.settimeout(self._deadline.left_s())
+        return self._sock.recv(*args)
+
+    def recv_into(self, *args: Any) -> int:
+        self._sock.settimeout(self._deadline.left_s())
+        return self._sock.recv_into(*args)
+
+    def sendall(self, *args: Any) -> None:
+        self._sock.settimeout(self._deadline.left_s())
+        self._sock.sendall(*args)
 
 
 class ServerConnections:
@@ -73,7 +117,7 @@ class ServerConnections:
             parser_class=_RESP2Parser,
         )
         base = self._options.pop("connection_class", None) or Connection
-        self._connection_class = deadline_connection(base)
+        self._connection_class = _deadline_connection(base)
         if node is not None:
             self._options["host"], self._options["port"] = node
         self._start()
@@ -206,3 +250,24 @@ class ServerConnections:
     def close(self) -> None:
         """Close the idle connections. One in use stays open, and idle once it is returned."""
         self._drop_idle()
+
+
+def _deadline_connection(base: type[Any]) -> type[Any]:
+    """A subclass of `base`, a connection class of redis-py, with a settable `deadline.at`."""
+
+    class DeadlineConnection(base):  # type: ignore[misc] # a class by argument
+        def __init__(self, **options: Any) -> None:
+            self.deadline = _Deadline()
+            super().__init__(**options)
+
+        def _connect(self) -> Any:
+            return _DeadlineSocket(super()._connect(), self.deadline)
+
+        def read_some(self) -> bytes:
+            some: bytes = self._sock.recv(_READ_BYTES)
+            if not some:
+                msg = "the server closed the connection"
+                raise RedisConnectionError(msg)
+            return some
+
+    return DeadlineConnection

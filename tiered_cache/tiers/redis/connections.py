@@ -11,7 +11,7 @@ from tiered_cache.tiers.redis._urls import is_cluster_url
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tiered_cache.tiers.redis._commands import Command
+    from tiered_cache.tiers.redis._resp import Command
 
 __all__ = ["Connections", "make_connections"]
 
