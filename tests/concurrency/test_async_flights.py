@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import random
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -594,13 +595,15 @@ def test_who_is_cancelled_before_his_computation_began_leaves_nothing_behind(run
     run(main)
 
 
-def test_tasks_that_begin_at_once_are_served_as_well() -> None:
-    eager: Any = getattr(asyncio, "eager_task_factory", None)
-    if eager is None:
-        pytest.skip("this Python has no eager tasks")
+_FACTORIES: list[Any] = [None]
+if sys.version_info >= (3, 12):
+    _FACTORIES.append(asyncio.eager_task_factory)
 
+
+@pytest.mark.parametrize("factory", _FACTORIES, ids=["default", "eager"][: len(_FACTORIES)])
+def test_tasks_that_begin_at_once_are_served_as_well(factory: Any) -> None:
     async def main() -> None:
-        asyncio.get_running_loop().set_task_factory(eager)
+        asyncio.get_running_loop().set_task_factory(factory)
         async with AsyncTieredCache([MemoryTier()]) as cache:
             asked = [cache.get_or_compute(f"{n % 3}", anyio_value(n % 3)) for n in range(30)]
             assert await asyncio.gather(*asked) == [n % 3 for n in range(30)]

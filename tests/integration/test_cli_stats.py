@@ -104,7 +104,6 @@ def test_watching_goes_on_until_it_is_interrupted() -> None:
 
 
 def test_watching_on_a_terminal_draws_anew() -> None:
-    pytest.importorskip("rich")
     use(3)
     ours, theirs = pty.openpty()
     environment = {**os.environ, "NO_COLOR": "", "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}

@@ -7,6 +7,7 @@ import enum
 from functools import cached_property
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+import attrs
 import msgspec
 import pydantic
 import pydantic.dataclasses
@@ -213,7 +214,6 @@ def test_what_is_not_a_field_is_not_kept() -> None:
 
 
 def test_attrs_classes_come_back_exactly() -> None:
-    attrs = pytest.importorskip("attrs")
     registry = TypeRegistry()
     auto = AutoSerializer(registry)
     for slots in (True, False):

@@ -19,6 +19,7 @@ import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
 from typing import Any, NamedTuple
 
+import attrs
 import msgspec
 import pydantic
 import pytest
@@ -202,7 +203,6 @@ def test_equal_values_have_equal_keys(one: Any, two: Any) -> None:
 
 
 def test_attrs_objects_have_keys_by_their_fields() -> None:
-    attrs = pytest.importorskip("attrs")
     made = attrs.make_class("Made", ["a", "b"])
     other = attrs.make_class("Other", ["a", "b"])
     assert encode(made(1, 2)) == encode(made(1, 2))
