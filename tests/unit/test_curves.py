@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import xxhash
 
-from tests.access_patterns import GENERATED, generate, needs_public, public, public_facts
+from tests.traces.catalog import keys_of, needs_public, project_traces, public_traces
 from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.policies import Off
 from tiered_cache.stats.counting.repeats import Repeats
@@ -83,7 +83,8 @@ def _mean_error(keys: Sequence[int]) -> float:
 
 @pytest.mark.proves("counting/curves")
 def test_curves_are_those_of_exact_replays_to_a_hundredth() -> None:
-    errors = {name: _mean_error(generate(name)) for name in GENERATED}
+    errors = {trace.name: _mean_error(keys_of(trace.name)) for trace in project_traces()}
+    assert len(errors) > 10
     assert sum(errors.values()) / len(errors) < 0.01
     assert max(errors.values()) < 0.03, errors
 
@@ -92,9 +93,7 @@ def test_curves_are_those_of_exact_replays_to_a_hundredth() -> None:
 @pytest.mark.exhaustive
 @needs_public
 def test_curves_are_those_of_exact_replays_of_public_traces_to_a_hundredth() -> None:
-    errors = {
-        name: _mean_error(public(f"{name}.u64")[:_REQUESTS]) for name in public_facts("reference")
-    }
+    errors = {trace.name: _mean_error(keys_of(trace.name)[:_REQUESTS]) for trace in public_traces()}
     assert len(errors) > 10
     assert sum(errors.values()) / len(errors) < 0.01
     assert max(errors.values()) < 0.03, errors

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.access_patterns import generate_sized, needs_public, public
+from tests.traces.catalog import DEMO, needs_public, public_sized
+from tests.traces.generated import generate_sized
 from tiered_cache.policies import GDSF, LRU
+from tiered_cache.traces import read_trace, replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -239,9 +241,16 @@ def test_it_saves_more_than_lru_at_equal_bytes(cost: str) -> None:
     _assert_saves_more_than_lru(cost, generate_sized())
 
 
+@pytest.mark.proves("eviction/gdsf")
+@pytest.mark.parametrize("percent", [1, 2, 5, 10, 20])
+def test_it_saves_more_seconds_of_the_demo_than_lru_at_equal_bytes(percent: int) -> None:
+    trace = read_trace(DEMO)
+    maxsize = trace.volume * percent // 100
+    assert replay(trace, GDSF, maxsize).saved_s > 1.1 * replay(trace, LRU, maxsize).saved_s
+
+
 @pytest.mark.exhaustive
 @needs_public
 @pytest.mark.parametrize("cost", ["spread", "by size", "the same"])
 def test_it_saves_more_than_lru_at_equal_bytes_on_a_public_trace(cost: str) -> None:
-    numbers = public("adaptsize-sized.u64u64")
-    _assert_saves_more_than_lru(cost, list(zip(numbers[::2], numbers[1::2], strict=True)))
+    _assert_saves_more_than_lru(cost, public_sized())
