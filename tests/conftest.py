@@ -1,4 +1,4 @@
-"""Fixtures for every test: a home of its own, real servers, and nothing left behind."""
+"""Fixtures for every test: a home of its own, real servers, and a check for leftovers."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _LEAVE_S = 30.0
 _RUN_S = 60.0
 _SERVER: pytest.StashKey[ValkeyServer] = pytest.StashKey()
 
-# No deadline: a shared machine is slow now and then. No database: it would be written into the
-# home of one test and never be read.
+# No deadline: a shared machine is slow at times. No database: it would be written into the home
+# of one test, and never be read.
 hypothesis.settings.register_profile(
     "tests", deadline=None, database=None, derandomize=bool(os.environ.get("CI"))
 )
@@ -42,7 +42,7 @@ hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell's background job ignores Ctrl-C, and so would all that tests start and interrupt.
+    # A background job of a shell ignores Ctrl-C, and its children inherit that. Tests interrupt them.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(needs)
@@ -61,7 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def isolated_home(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """An empty home and working directory, and no settings from outside."""
+    """An empty home and working directory, without settings from the environment."""
     home = tmp_path_factory.mktemp("home")
     work = home / "work"
     work.mkdir()
@@ -81,8 +81,8 @@ def isolated_home(
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    """Give the package's logger back its settings: an example may change them, as users do."""
+def _logger_restored() -> Iterator[None]:
+    """Restore the settings of the package's logger, which examples change as users do."""
     logger = logging.getLogger("tiered_cache")
     level, propagate, handlers = logger.level, logger.propagate, logger.handlers[:]
     yield
@@ -91,8 +91,8 @@ def _logging_as_it_was() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves a thread behind which would keep the process alive, or a child."""
+def _no_leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves behind a child process, or a thread that keeps the process alive."""
     threads, children = set(threading.enumerate()), _children()
     yield
     deadline = time.monotonic() + _LEAVE_S
@@ -119,15 +119,15 @@ def _children() -> set[psutil.Process]:
 
 
 def _is_of_the_session(child: psutil.Process, request: pytest.FixtureRequest) -> bool:
-    """Whether it is the session's server, which was restarted or was first asked for in a test."""
+    """Whether it is the session's server, which a test may have started or restarted."""
     server: ValkeyServer | None = request.config.stash.get(_SERVER, None)
-    with suppress(TierUnavailableError):  # it does not run
+    with suppress(TierUnavailableError):  # the server is not running
         return server is not None and server.pid == child.pid
     return False
 
 
 def _is_helper(child: psutil.Process) -> bool:
-    """Whether multiprocessing keeps it for the next child; it ends with this process."""
+    """Whether it is a helper of multiprocessing, which ends with this process."""
     try:
         command = " ".join(child.cmdline())
     except psutil.Error:
@@ -137,8 +137,8 @@ def _is_helper(child: psutil.Process) -> bool:
 
 @pytest.fixture(scope="session")
 def valkey(request: pytest.FixtureRequest) -> Iterator[ValkeyServer]:
-    """One server for all tests that don't break it. Those that do start one of their own."""
-    from tiered_cache.testing import ValkeyServer  # it needs the server's wheel
+    """One server of the process, for tests that do not break it. Others start their own."""
+    from tiered_cache.testing import ValkeyServer  # only here: it needs the server's wheel
 
     with ValkeyServer() as server:
         request.config.stash[_SERVER] = server
@@ -147,7 +147,7 @@ def valkey(request: pytest.FixtureRequest) -> Iterator[ValkeyServer]:
 
 @pytest.fixture(scope="session")
 def valkey_cluster() -> Iterator[ValkeyCluster]:
-    """One cluster for all tests that don't break it."""
+    """One cluster of the process, for tests that do not break it."""
     from tiered_cache.testing.valkey_cluster import ValkeyCluster
 
     with ValkeyCluster() as cluster:
@@ -162,26 +162,26 @@ def namespace() -> str:
 
 @pytest.fixture
 def redis_url(valkey: ValkeyServer) -> str:
-    """The session's server. Nothing is ever flushed: use `namespace` to have it for yourself."""
+    """The URL of the shared server, which is never flushed: use `namespace` to stay apart."""
     return valkey.url
 
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """A clock that stands still."""
+    """A clock that moves only when told."""
     return FakeClock()
 
 
 @pytest.fixture
 def chaos_proxy() -> Iterator[Callable[[str], ChaosProxy]]:
-    """Makes a `ChaosProxy` before the server with the URL that it is given."""
+    """Starts a `ChaosProxy` before the server at the given URL."""
     with ExitStack() as stack:
         yield lambda upstream: stack.enter_context(ChaosProxy(upstream))
 
 
 @pytest.fixture(params=["asyncio", "trio"])
 def run(request: pytest.FixtureRequest) -> Callable[[Callable[[], Awaitable[Any]]], Any]:
-    """Runs an asynchronous function in an event loop, of each kind that there is."""
+    """Runs an asynchronous function, under `asyncio` and under `trio`."""
 
     def run_it(main: Callable[[], Awaitable[Any]]) -> Any:
         async def within() -> Any:

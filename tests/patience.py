@@ -1,4 +1,4 @@
-"""Tiers for tests in which disk and server are well, and only the machine may be busy."""
+"""Tiers for tests with a healthy disk and server, on a machine that may be busy."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 __all__ = ["PATIENCE", "patient_disk", "patient_redis"]
 
 PATIENCE: dict[str, Any] = {"timeout": "20s", "connect_timeout": "20s"}
-"""Deadlines that no busy machine reaches: they are not what is tested. Also of settings."""
+"""Deadlines that a busy machine does not reach, as options of a tier or as settings."""
 
 
 def patient_redis(url: str, **options: Any) -> RedisTier:
-    """A tier with `PATIENCE`."""
+    """A Redis tier with `PATIENCE`."""
     return RedisTier(url, **PATIENCE, **options)
 
 
 def patient_disk(path: Path) -> DiskTier:
-    """A tier that waits for other threads and processes as long as a busy machine makes it."""
+    """A disk tier that waits 20 s for other threads and processes."""
     return DiskTier(path, timeout="20s")

@@ -1,6 +1,6 @@
-"""The policies that policies/README.md writes, installed in a virtual environment as a package.
+"""The policies in the examples of policies/README.md, installed as a package.
 
-The package is made of the README's own examples, so that what it teaches is what works.
+The package is made of the examples themselves, so that the README cannot teach code that fails.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def blocks(language: str) -> list[str]:
 
 
 def write_wheel(folder: Path) -> Path:
-    """A wheel of the README's classes, and of the entry points that it shows."""
+    """A wheel with the classes and entry points of the README."""
     module = "\n".join(
         each for each in blocks("python") if "testing" not in each and "registry" not in each
     )
