@@ -27,8 +27,8 @@ def add_parser(commands: Commands) -> None:
         "clear",
         "remove every key of the stack's namespace; asks first",
         run,
-        description="Remove every key of the stack's namespace from every tier. Other namespaces and other\n"
-        "users of the same server keep theirs. Asks first, unless --yes is given. Exit code 1\n"
+        description="Remove every key of the stack's namespace from every tier. Other namespaces and other "
+        "users of the same server keep theirs. Asks first, unless --yes is given. Exit code 1 "
         "if the answer is no, 2 if there is no terminal to ask on, 4 if a tier can't be reached.",
         examples="  tiered-cache clear --stack ci --yes",
     )

@@ -28,9 +28,9 @@ def add_parser(commands: Commands) -> None:
         "show or check the settings, or print their JSON Schema",
         run,
         description="show: every setting of a stack, and its source.\n"
-        "check: every mistake in the settings, and every stack that can't be built from\n"
-        "them; exit code 3 if there is one. No tier is opened.\n"
-        "schema: the JSON Schema of tiered-cache.toml, for an editor.\n"
+        "check: every mistake in the settings, and every stack that can't be built from them; exit "
+        "code 3 if there is one. No tier is opened.\n"
+        "schema: the JSON Schema of tiered-cache.toml, for an editor.\n\n"
         "Passwords and keys are never shown.",
         examples="  tiered-cache config show --stack ci\n"
         "  tiered-cache config check --config new.toml && mv new.toml tiered-cache.toml\n"

@@ -28,11 +28,11 @@ def add_parser(commands: Commands) -> None:
         "dashboard",
         "a live web page about the cache",
         run,
-        description="Serve a web page until Ctrl-C. It shows the work of all processes that share the\n"
-        "stack's disk or server: hits by tier, hit rates and latencies over time, seconds\n"
+        description="Serve a web page until Ctrl-C. It shows the work of all processes that share the "
+        "stack's disk or server: hits by tier, hit rates and latencies over time, seconds "
         "saved, hit rates at other sizes, breakers, entries and processes.\n\n"
-        "Anyone who can connect can look, so it listens on this machine only. To listen\n"
-        "elsewhere it needs a token. It changes nothing and shows no values, unless the\n"
+        "Anyone who can connect can look, so it listens on this machine only. To listen "
+        "elsewhere it needs a token. It changes nothing and shows no values, unless the "
         "options below allow it.",
         examples="  tiered-cache dashboard --stack ci\n"
         "  TIERED_CACHE_DASHBOARD_TOKEN=$(openssl rand -hex 16) \\\n"

@@ -24,7 +24,7 @@ def add_parser(commands: Commands) -> None:
         "delete",
         "remove keys from every tier; exit code 1 if none was there",
         run,
-        description="Remove keys from every tier. Exit code 1 if no tier had any of them, 4 if a tier\n"
+        description="Remove keys from every tier. Exit code 1 if no tier had any of them, 4 if a tier "
         "can't be reached.",
         examples="  tiered-cache delete greeting limits",
     )

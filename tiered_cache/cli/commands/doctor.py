@@ -35,11 +35,11 @@ def add_parser(commands: Commands) -> None:
         "doctor",
         "check that the stacks work here, and get advice",
         run,
-        description="Check every stack of the settings by using it: each tier by itself (place, server,\n"
-        "rights, lock, round trip, deletion, lease, change log), then one user of the\n"
-        "stack changing an entry that another user has. Prints each problem with a\n"
-        "remedy. The keys of the probes are in a view of their own, and are removed.\n"
-        "Exit code 0 if nothing is wrong, 3 if the settings are, 4 if a tier can't do\n"
+        description="Check every stack of the settings by using it: each tier by itself (place, server, "
+        "rights, lock, round trip, deletion, lease, change log), then one user of the "
+        "stack changing an entry that another user has. Prints each problem with a "
+        "remedy. The keys of the probes are in a view of their own, and are removed. "
+        "Exit code 0 if nothing is wrong, 3 if the settings are, 4 if a tier can't do "
         "its work, 1 for any other problem.",
         examples="  tiered-cache doctor\n"
         "  tiered-cache doctor --stack ci\n"

@@ -26,8 +26,8 @@ def add_parser(commands: Commands) -> None:
         "explain",
         "the state of a key in each tier; exit code 1 if none has it",
         run,
-        description="For each tier: whether it would answer a lookup of the key, the entry's age,\n"
-        "remaining lifetime and size there, and the reason if it would not answer.\n"
+        description="For each tier: whether it would answer a lookup of the key, the entry's age, "
+        "remaining lifetime and size there, and the reason if it would not answer. "
         f"Promotes and counts nothing.\n\n{OWN_MEMORY}",
         examples="  tiered-cache explain greeting",
     )

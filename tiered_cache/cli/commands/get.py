@@ -26,9 +26,9 @@ def add_parser(commands: Commands) -> None:
         "get",
         "print a value; exit code 1 if there is none",
         run,
-        description="Print the value of a key: a string as it is, other plain data as JSON, anything else\n"
-        "as Python shows it. --json prints the whole lookup: status, value, tier, age,\n"
-        "remaining lifetime (null: no limit), cost and tags. Exit code 1 if there is no value,\n"
+        description="Print the value of a key: a string as it is, other plain data as JSON, anything else "
+        "as Python shows it. --json prints the whole lookup: status, value, tier, age, "
+        "remaining lifetime (null: no limit), cost and tags. Exit code 1 if there is no value, "
         "4 if a tier that may have it can't be reached.",
         examples="  tiered-cache get greeting\n"
         "  tiered-cache get greeting --json | jq .remaining_s\n"

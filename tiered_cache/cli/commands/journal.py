@@ -30,11 +30,11 @@ def add_parser(commands: Commands) -> None:
         "journal",
         "list, retry or drop writes that are queued on disk",
         run,
-        description="The journal holds the writes that write-back with durability 'disk' has acknowledged\n"
-        "and that some tier does not have yet.\n"
+        description="The journal holds the writes that write-back with durability 'disk' has acknowledged "
+        "and that some tier does not have yet.\n\n"
         "list: the queued writes of every process of this host.\n"
         "retry: try the parked ones again, which were given up; exit code 4 if they fail again.\n"
-        "drop: remove the parked ones from the journal for good; asks first.\n"
+        "drop: remove the parked ones from the journal for good; asks first.\n\n"
         "Writes that a dead process left are flushed by any command.",
         examples="  tiered-cache journal list\n"
         "  tiered-cache journal retry\n"

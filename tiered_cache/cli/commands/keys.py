@@ -25,8 +25,8 @@ def add_parser(commands: Commands) -> None:
         "keys",
         "list the keys that begin with a prefix",
         run,
-        description="List all keys, or those that begin with a prefix, one per line. Control characters\n"
-        "are escaped; --json prints the keys exactly. Scans every tier. Exit code 4 if a tier\n"
+        description="List all keys, or those that begin with a prefix, one per line. Control characters "
+        "are escaped; --json prints the keys exactly. Scans every tier. Exit code 4 if a tier "
         "can't be reached: the list is not complete then.",
         examples="  tiered-cache keys user:\n  tiered-cache keys --json | jq length",
     )

@@ -27,7 +27,7 @@ def add_parser(commands: Commands) -> None:
         "set",
         "store a value",
         run,
-        description="Store a value: the text itself, or with --json-value the JSON in it. Exit code 4 if a\n"
+        description="Store a value: the text itself, or with --json-value the JSON in it. Exit code 4 if a "
         f"tier can't be reached, 5 if a tier refuses the value, by its size for example.\n\n{OWN_MEMORY}",
         examples="  tiered-cache set greeting hello --ttl 1h\n"
         "  tiered-cache set limits '{\"files\": [1, null]}' --json-value --tag repo:x",

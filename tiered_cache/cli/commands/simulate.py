@@ -29,7 +29,7 @@ def add_parser(commands: Commands) -> None:
         "simulate",
         "the hit ratio of each eviction policy on a trace",
         run,
-        description="Replay a trace under eviction policies, at several sizes. Prints the hit ratios (* is\n"
+        description="Replay a trace under eviction policies, at several sizes. Prints the hit ratios (* is "
         "the best of a column), and the seconds saved if the trace has costs.\n\n"
         "A trace is a file of requests in their order:\n"
         "  any name   written by tiered_cache.record_trace(path) in your program\n"
@@ -40,8 +40,8 @@ def add_parser(commands: Commands) -> None:
         "Each may be compressed and end in .xz or .gz.",
         examples="  python -c \"print('a\\nb\\na\\nc\\na', file=open('keys.txt', 'w'))\"\n"
         "  tiered-cache simulate keys.txt --sizes 1,2,3\n"
-        "  tiered-cache simulate keys.csv --column url --sizes 1000,5%,20% --plot curves.svg\n"
-        "  tiered-cache simulate trace.u64.xz --policy s3fifo --json | jq .policies.s3fifo",
+        "  tiered-cache simulate keys.csv --column url --sizes 1000,5% --plot curves.svg\n"
+        "  tiered-cache simulate trace.u64.xz --policy lru --json | jq .policies.lru",
     )
     parser.add_argument("trace", help="the trace's file")
     parser.add_argument(

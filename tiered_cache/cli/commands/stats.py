@@ -31,9 +31,9 @@ def add_parser(commands: Commands) -> None:
         "stats",
         "hits, seconds saved and fill of each tier, over all processes",
         run,
-        description="The statistics of each tier, added up over the running and the ended processes that\n"
-        "use the stack: of all hosts with a Redis tier, else of this host. Each process counts\n"
-        "its own work and publishes it every 2 seconds. Advice on the stack follows.\n"
+        description="The statistics of each tier, added up over the running and the ended processes that "
+        "use the stack: of all hosts with a Redis tier, else of this host. Each process counts "
+        "its own work and publishes it every 2 seconds. Advice on the stack follows. "
         "Exit code 4 if a tier can't be reached.",
         examples="  tiered-cache stats\n"
         "  tiered-cache stats --since 15m\n"
