@@ -1,4 +1,4 @@
-"""`make bench`: all benchmarks, or those named as arguments; fails where a promise is missed."""
+"""`make bench`: runs all benchmarks, or those named as arguments; fails if a promise is missed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def main() -> int:
     names = sys.argv[1:] or list(BENCHMARKS)
     unknown = set(names) - set(BENCHMARKS)
     if unknown:
-        print(f"no benchmark is called {', '.join(unknown)}: there are {', '.join(BENCHMARKS)}")
+        print(f"Unknown benchmark {', '.join(unknown)}. Known: {', '.join(BENCHMARKS)}.")
         return 2
     print(f"Python {platform.python_version()}, {platform.machine()}; ratios within this run")
     missed = [each for name in names for each in BENCHMARKS[name]()]

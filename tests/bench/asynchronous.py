@@ -1,4 +1,4 @@
-"""The asynchronous face: hits in memory and in Redis, misses, and how long the loop is kept."""
+"""The asynchronous face: hits in memory and in Redis, misses, and the longest step of the loop."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WATCHED_S = 1.0
 
 
 def bench_async() -> list[str]:
-    """What awaiting costs."""
+    """The cost of awaiting."""
     with asyncio.Runner() as runner:
         return _bench_memory(runner) + _bench_redis(runner) + _bench_steps(runner)
 
@@ -135,9 +135,9 @@ def _bench_redis(runner: asyncio.Runner) -> list[str]:
 
 
 def _bench_steps(runner: asyncio.Runner) -> list[str]:
-    """How long one step of a task kept the loop from all others, at most.
+    """The longest step of a task, during which the loop runs no other task.
 
-    Judged by the time that the loop's thread was at work in it: on a busy machine a thread waits for
+    Judged by the CPU time of the loop's thread: on a busy machine a thread waits for
     its turn. That it waits for nothing of ours is for `test_async_waiting.py` to prove.
     """
     steps = {
@@ -156,7 +156,7 @@ def _bench_steps(runner: asyncio.Runner) -> list[str]:
 
 
 async def _longest_step(work: Awaitable[None]) -> tuple[float, float]:
-    """The longest step of any task beside `work`, in the thread's own time and by the clock."""
+    """The longest step of any task beside `work`, in CPU time of the thread and by the clock."""
     longest_s = [0.0, 0.0]
     run = asyncio.events.Handle._run
 
@@ -166,7 +166,7 @@ async def _longest_step(work: Awaitable[None]) -> tuple[float, float]:
         longest_s[0] = max(longest_s[0], time.thread_time() - worked_s)
         longest_s[1] = max(longest_s[1], time.perf_counter() - passed_s)
 
-    # Collecting garbage is no step of ours: it takes as long as the whole program has objects.
+    # Garbage collection is not part of a step: its time depends on all objects of the program.
     gc.collect()
     gc.disable()
     asyncio.events.Handle._run = timed  # type: ignore[method-assign,assignment] # each step is one

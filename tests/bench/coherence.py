@@ -1,4 +1,4 @@
-"""Coherence: how soon a change arrives elsewhere, and what generations and tags cost."""
+"""Coherence: the delay of a change, and the cost of generations and tags."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _TAGS: dict[str, set[str]] = {
     "with two tags": {"a", "b"},
 }
 _GAP_S = 0.07
-"""So long after one change the next is made: until the reader has heard of the last one, and rests."""
+"""Pause between two changes: the reader has read the last one, and is idle again."""
 
 
 def bench_coherence() -> list[str]:
-    """The delay of a change between two caches; what generations add to a fill, and tags to anything."""
+    """The delay of a change between two caches; the cost of generations for a fill, and of tags."""
     with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server, ExitStack() as stack:
         patient = Coherence(bound="1h")
         print(f"\nFrom the end of a set to the first read elsewhere that sees it, {CHANGES} times")
@@ -53,7 +53,7 @@ def bench_coherence() -> list[str]:
 
 def _delays(here: TieredCache, elsewhere: TieredCache) -> list[float]:
     """Seconds, in ascending order."""
-    time.sleep(0.2)  # past the time for which a cache that was just opened asks nobody
+    time.sleep(0.2)  # a cache reads no log right after it was opened
     here.get("key")
     delays = []
     for number in range(CHANGES):
@@ -74,7 +74,7 @@ def _print_delays(name: str, delays: list[float]) -> None:
 
 
 def _bench_generations() -> list[str]:
-    """A fill that lands only if nothing happened since its lookup, and one that lands anyway."""
+    """A fill that lands only on an unchanged key, and one that always lands."""
     keys = [f"key {number}" for number in range(FILLS)]
     missed = []
     with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
@@ -138,7 +138,7 @@ def _bench_tags() -> list[str]:
 
 
 def _bench_hits(cache: TieredCache, name: str) -> list[str]:
-    """Hits in the slowest tier: what is above it is emptied before each round."""
+    """Hits in the slowest tier: the tiers above it are emptied before each round."""
     count = HITS if name == "memory" else FILLS
     for each, tags in _TAGS.items():
         cache.set_many({f"{each} {number}": "value" for number in range(count)}, tags=tags)

@@ -48,7 +48,7 @@ def bench_costs() -> list[str]:
 
 
 def _recorded() -> Trace:
-    """What a cache recorded while it computed each analysis once, and then served the requests."""
+    """The access log of a cache that computed each analysis once, and then served the requests."""
     rng = random.Random(7)
     tree = standard_library()
     files = rng.sample([name for name, _ in tree.files], FILES)

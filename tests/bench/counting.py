@@ -1,4 +1,4 @@
-"""What each statistics policy costs a hit, beside counting nothing."""
+"""The cost of each statistics policy for a hit, beside counting nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the dashboard costs and how soon it shows things: paint, processor, memory, a dead server."""
+"""The cost and delay of the dashboard: first paint, CPU, memory, detection of a dead server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WATCHED_S = 20.0
 DAY_S = 86_400
 READ_EVERY_S = 30
 UPDATES = 2000
-"""That one page draws before its memory is measured, and again; each is a second of a day."""
+"""Updates of a page before each measurement of its memory. One stands for a second of a day."""
 
 PAGE_GROWTH = 0.1
 
@@ -54,7 +54,7 @@ def bench_dashboard() -> list[str]:
 
 
 def _memory_of_a_day() -> list[str]:
-    """What the server keeps after a day of readings, and after two."""
+    """The memory of the server after one day of readings, and after two."""
     series, history = Series(), History()
     kept = []
     tracemalloc.start()
@@ -99,7 +99,7 @@ def _memory_of_a_page(browser: Browser) -> list[str]:
 
 
 def _with_two_processes(browser: Browser) -> list[str]:
-    """First paint, the share of a core while a page is open, and how soon a dead server is seen."""
+    """First paint, the share of a core while a page is open, and the delay until a dead server shows."""
     with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
         places = (f"{folder}/1", server.url, "bench")
         loads = [Load(f"{folder}/{seed}", *places[1:], str(seed)) for seed in (1, 2)]

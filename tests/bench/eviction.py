@@ -1,4 +1,4 @@
-"""What a replay costs under each eviction policy, and what it keeps."""
+"""The cost of a replay under each eviction policy, and its hit ratio."""
 
 from __future__ import annotations
 

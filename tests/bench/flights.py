@@ -1,4 +1,4 @@
-"""Single flight: what it adds to a miss, and how long those wait who don't compute."""
+"""Single flight: its cost for a miss, and the time that waiters wait."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ PROCESSES = 8
 MISS_LIMIT_S = 30e-6
 HIT_LOOPS = 5
 HIT_LIMIT = 1.1
-"""Nothing is promised to be added; more than that is more than noise."""
+"""Allowance for noise: the promise is that nothing is added."""
 
 PATIENT = Coherence(bound="1h")
-"""So that no hit of the measurement is the one that asks whether somebody changed something."""
+"""Longer than the measurement, so that none of its hits reads the log of changes."""
 
 _forking = multiprocessing.get_context("fork")
 
@@ -154,7 +154,7 @@ def _threads() -> float:
 
 
 def _stamped(cache: TieredCache, key: str) -> tuple[float, float]:
-    """When a caller asked and when it was answered, by the clock that processes have in common."""
+    """The instants of a call and of its answer, on a clock that all processes share."""
     started = time.monotonic()
     cache.get_or_compute(key, _compute)
     return started, time.monotonic()

@@ -1,4 +1,4 @@
-"""What a hit costs in each tier, as multiples of the peers in the same run."""
+"""The cost of a hit in each tier, as a multiple of peers in the same run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REPORT = {
     "maintainability": 71.25,
     "messages": ["12:1 'os' imported but unused"] * 3,
 }
-"""Of the shape and size (about 350 bytes as a record) of one analysis of one file."""
+"""A value like the analysis of one file; about 350 bytes as a record."""
 
 
 def bench_l1() -> list[str]:
@@ -181,7 +181,7 @@ def bench_l2() -> list[str]:
 
 
 def bench_l3() -> list[str]:
-    """A hit in Redis, decoded and promoted, beside a GET as clients do it."""
+    """A hit in Redis, decoded and promoted, beside a plain GET of a client."""
     keys = [f"package.module.analyze:{number:032x}" for number in range(1000)]
     with (
         ValkeyServer(port=0) as server,
@@ -214,7 +214,7 @@ def bench_l3() -> list[str]:
 
 
 def _inside(cache: TieredCache, key: str) -> tuple[Callable[[], None], bytes]:
-    """What makes memory forget, and the record of a key as the codec writes it."""
+    """A function that empties memory, and the record of a key from the codec."""
     from tiered_cache.contracts import Reach
     from tiered_cache.entry import Entry
 

@@ -1,4 +1,4 @@
-"""What an import and the command line's help cost, in processes of their own."""
+"""The cost of an import and of the command line's help, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ def bench_imports() -> list[str]:
     missed += print_ratios("Command line", processes, "python -c pass", {})
     taken_s = processes["tiered-cache --help"].median
     if taken_s > 0.2:
-        missed.append(f"tiered-cache --help took {taken_s:.3f} s, promised are 0.2 s")
+        missed.append(f"tiered-cache --help took {taken_s:.3f} s, promised: 0.2 s")
     return missed

@@ -1,4 +1,4 @@
-"""What the numbers cost: a hit that is sampled, publishing, and reading those of a hundred processes."""
+"""The cost of statistics: a sampled hit, publishing, and reading a hundred processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Printing what was measured, beside what the project promises."""
+"""Prints measurements beside the promises of the project."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def print_ratios(
     base: str,
     promised: Mapping[str, float],
 ) -> list[str]:
-    """Print each subject as a multiple of `base`; the names of those above what is promised."""
+    """Print each subject as a multiple of `base`; returns the subjects above their promise."""
     unit_s = measured[base].median
     print(f"\n{title}   (base: {base}, {_time(unit_s)}; median, least to most)")
     missed = []

@@ -1,4 +1,4 @@
-"""Timing in ratios: what is compared is run in turn, in one process, and medians are quoted."""
+"""Times subjects for ratios: by turns, in one process; the figure is the median."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ class Measured(NamedTuple):
 def per_call(
     statement: str, names: Mapping[str, Any], keys: Sequence[Any], loops: int = 1
 ) -> Callable[[], float]:
-    """A round: runs `statement` for each `k` of `keys`, `loops` times; its seconds for each.
+    """A round: runs `statement` for each `k` of `keys`, `loops` times; returns seconds per run.
 
-    The statement is compiled into the loop, because a call of a lambda would cost as much as what
-    is measured.
+    The statement is compiled into the loop: a call of a lambda would cost as much as the subject.
     """
     source = f"def run():\n for _ in range({loops}):\n  for k in keys:\n   {statement}\n"
     space: dict[str, Any] = {**names, "keys": keys}
@@ -49,7 +48,7 @@ def measure(
     before: Callable[[], None] = lambda: None,
     rounds: int = _ROUNDS,
 ) -> dict[str, Measured]:
-    """Each subject's seconds, all of them in turn in each round, after one round to warm up."""
+    """The seconds of each subject. A round runs all of them by turns; the first one warms up."""
     times: dict[str, list[float]] = {name: [] for name in subjects}
     for number in range(rounds + 1):
         for name, subject in subjects.items():

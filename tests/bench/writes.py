@@ -1,4 +1,4 @@
-"""A burst of writes: until it is acknowledged, and until it is durable everywhere."""
+"""A burst of writes: the time until acknowledged, and until durable in every tier."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ __all__ = ["bench_writes"]
 BURST = 10_000
 VALUE = "x" * 1024
 REPORT = {"messages": [{"line": line, "text": "x" * 30} for line in range(20)]}
-"""A value of some 1 KiB that its caller could still change: it is encoded before it is acknowledged."""
+"""A mutable value of some 1 KiB: it is encoded before the write is acknowledged."""
 _ROUNDS = 3
 
 
 class _Burst:
-    """Sets every key once in a stack of its own, and keeps the times of its last run."""
+    """Sets every key once in a stack of its own; keeps the times of the last run."""
 
     def __init__(
         self, url: str, writing: WritePolicy, *, disk: bool, value: object = VALUE
@@ -65,11 +65,11 @@ class _Burst:
         return self.acknowledged_s
 
     def durable(self) -> float:
-        """Seconds until durable everywhere, for each write of the last run."""
+        """Seconds until durable in every tier, for each write of the last run."""
         return self.durable_s
 
     def flushed(self) -> float:
-        """Seconds of flushing alone, for each write of a run that acknowledges all before it."""
+        """Seconds of flushing alone, per write: all writes are acknowledged before it begins."""
         self.run()
         return self.durable_s - self.acknowledged_s
 
