@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -68,15 +68,13 @@ class ProofPlugin:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the result of a proof."""
-        need = next((value for name, value in report.user_properties if name == NEED), None)
-        for name, value in report.user_properties:
-            if name != _PROVES:
-                continue
-            row, test = value  # type: ignore[misc]
+        properties: list[tuple[str, Any]] = report.user_properties
+        need = next((value for name, value in properties if name == NEED), None)
+        for row, test in (value for name, value in properties if name == _PROVES):
             if report.passed and report.when == "call":
                 self._ledger.add_pass(row, test)
             elif report.skipped:
-                self._ledger.add_skip(row, test, _reason(report), need)  # type: ignore[arg-type]
+                self._ledger.add_skip(row, test, _reason(report), need)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
