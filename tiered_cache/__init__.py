@@ -129,12 +129,22 @@ _HOMES = {
     "tiered_cache.tiers.null": ("NullTier",),
     "tiered_cache.tiers.redis": ("RedisTier",),
 }
+_MISTAKEN = {
+    "cached": "`from tiered_cache import tiered` and `@tiered.cached`",
+    "get_or_compute": "`from tiered_cache import tiered` and `tiered.get_or_compute`",
+}
+"""Names that people import in vain, and what to write instead."""
+
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     module = _HOME_OF.get(name)
     if module is None:
+        if name in _MISTAKEN:
+            # Not an AttributeError: `from tiered_cache import cached` would hide its message.
+            msg = f"tiered_cache has no {name!r}: write {_MISTAKEN[name]}"
+            raise ImportError(msg)
         if name == "__version__":
             from importlib.metadata import version
 

@@ -28,18 +28,18 @@ tiered = TieredCache.deferred(_from_settings)
 def configure(
     cache: TieredCache | None = None, *, settings: Settings | None = None, **options: Any
 ) -> TieredCache:
-    """Replace the default cache, for everybody who holds `tiered`.
+    """Replace the default cache, for every holder of `tiered`.
 
     Args:
-        cache: A cache to be used instead.
+        cache: The cache to use instead.
         settings: Settings to build it from.
         options: Settings by name, over variables and files, such as `redis_url="redis://…"`.
 
     Returns:
-        `tiered`. What it was before is closed.
+        `tiered`. The previous default cache is closed.
 
     Raises:
-        ConfigurationError: The settings are wrong, or more than one of the arguments was given.
+        ConfigurationError: The settings are wrong, or several of the arguments were given.
     """
     from tiered_cache.config import build_stack, load_settings
     from tiered_cache.errors import ConfigurationError

@@ -1,4 +1,4 @@
-"""The cache for `async` programs: the same face, awaited."""
+"""The cache for `async` programs: the same methods, awaited."""
 
 from __future__ import annotations
 
@@ -8,31 +8,20 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 from tiered_cache._engine.plans.get_or_compute import get_or_compute, get_or_compute_many
 from tiered_cache._engine.plans.inspect import exists, explain
 from tiered_cache._engine.plans.read import look_again, look_up_many
+from tiered_cache._engine.plans.recompute import recompute
+from tiered_cache._engine.terms import Work
 from tiered_cache._face.answers import fresh_value, fresh_values, to_lookup
-from tiered_cache._face.arguments import check_reach, terms_of
-from tiered_cache._face.base import Face
-from tiered_cache._face.core import MISSING
+from tiered_cache._face.arguments import refused_compute, terms_of
+from tiered_cache._face.async_operations import AsyncOperations
+from tiered_cache._face.live_hits import MISSING
 from tiered_cache.cache import TieredCache
 from tiered_cache.decorators import async_cached
-from tiered_cache.errors import MissingExtraError
-from tiered_cache.units import TTL, Duration, parse_duration
-
-try:
-    import anyio.to_thread
-
-    from tiered_cache._face.async_core import AsyncCore, async_core_of
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] != "anyio":
-        raise
-    _MSG = "AsyncTieredCache needs anyio: pip install 'tiered-cache[async]'"
-    raise MissingExtraError(_MSG) from error
 
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncIterator,
         Awaitable,
         Callable,
-        Container,
         Coroutine,
         Iterable,
         Iterator,
@@ -40,13 +29,9 @@ if TYPE_CHECKING:
         Sequence,
     )
 
-    from tiered_cache.contracts.tracer import Tracer
     from tiered_cache.decorators import AsyncCached
-    from tiered_cache.events import Event
-    from tiered_cache.results import Explanation, JournalEntry, Lookup, WriteResult
-    from tiered_cache.stats.fleet.fleet_stats import FleetStats
-    from tiered_cache.stats.fleet.reports import Totals
-    from tiered_cache.stats.snapshot.cache_stats import CacheStats
+    from tiered_cache.results import Explanation, Lookup, WriteResult
+    from tiered_cache.units import TTL, Duration
 
 __all__ = ["AsyncTieredCache"]
 
@@ -57,42 +42,41 @@ T = TypeVar("T")
 _KEYS_IN_GO = 500
 
 
-class AsyncTieredCache(Face):
+class AsyncTieredCache(AsyncOperations):
     """A `TieredCache` whose methods are awaited, under `asyncio` and `trio`.
 
-    It is made with the arguments of `TieredCache`, from the settings, or of a cache that there is,
-    and shares everything with the synchronous face of the same cache, `sync`: tiers, statistics and
-    the computations under way. Methods take and return what those of `TieredCache` do, and raise
-    the same.
+    Make it with the arguments of `TieredCache`, from the settings, or `of` a cache. It shares
+    everything with the synchronous face of the same cache, `sync`: tiers, statistics and the
+    computations under way. Methods take, return and raise the same as those of `TieredCache`.
 
-    A hit in a memory tier suspends nobody. Redis is awaited under `asyncio`; every other tier that
-    may wait is asked in one of at most 16 threads, Redis too under `trio`. What the tasks of a loop
-    look up in one of its turns is asked of each tier in one go.
+    A hit in a memory tier does not suspend the task. Redis is awaited under `asyncio`. Every other
+    tier that may block is asked in one of at most 16 threads; under `trio`, Redis too. The lookups of
+    a loop's tasks in one of its turns are asked of each tier in one go.
 
-    A caller that is cancelled goes away at once, and nobody else is disturbed: a change that it began
-    is made nevertheless, and what it computes goes on while others wait for it, in a task of its own. A
-    computation that nobody waits for any more is cancelled.
+    A cancelled caller returns at once, without harm to others. A change that it began is finished. Its
+    computation goes on in a task of its own while other callers wait for it, and is cancelled when
+    none does.
 
-    Its tiers are opened when it is first used, in a thread.
-    Safe to use from any number of event loops, in any thread, one after the other or together, and
-    after a fork; a loop lets go of its connections when it ends. Needs the extra `[async]`.
+    The first use opens the tiers, in a thread. Safe to use from any number of event loops, in any
+    thread, together or in turn, and after a fork; a loop releases its connections when it ends.
+    Needs the extra `[async]`.
     """
 
     __slots__ = ()
 
     @classmethod
     def of(cls, cache: TieredCache) -> Self:
-        """The asynchronous face of `cache`, or of the view that it is."""
+        """The asynchronous face of `cache`, which may be a view."""
         return cls._over(cache._source, cache._prefix)
 
     @classmethod
     def from_settings(cls, name: str = "default") -> Self:
-        """The stack called `name` in the settings; they are read when it is first used."""
+        """The stack `name` of the settings, which are read at the first use."""
         return cls.of(TieredCache.deferred(lambda: TieredCache.from_settings(name)))
 
     @property
     def sync(self) -> TieredCache:
-        """The synchronous face of the same cache. Its methods block: they are for other threads."""
+        """The synchronous face of the same cache. Its methods block: call them from other threads."""
         return TieredCache._over(self._source, self._prefix)
 
     async def get(self, key: str, default: Any = None) -> Any:
@@ -118,56 +102,76 @@ class AsyncTieredCache(Face):
         ttl: TTL = None,
         tags: Iterable[str] = (),
         scope: str | None = None,
+        force: bool = False,
     ) -> T:
-        """The value of `key`; where no tier holds a fresh one, what `await compute()` returns.
+        """The value of `key`; computed by `await compute()` where no tier holds a fresh one.
 
-        Of the tasks and threads that miss a key together one computes, whichever face they use. An
-        outcome reaches them all, but for a cancellation, which only concerns the one who is cancelled.
+        Concurrent misses of tasks and threads share one computation, through either face. Its result
+        or exception reaches them all; a cancellation concerns only the cancelled task.
 
         Args:
             key: The key.
-            compute: Called without arguments; it runs in a task of its own, in a copy of the context
-                of the caller.
-            ttl: The lifetime of what it returns.
-            tags: The tags of it.
-            scope: Among whom one computes, as for `TieredCache.get_or_compute`.
+            compute: An async function without arguments. It runs in a task of its own, in a copy of
+                the caller's context.
+            ttl: The lifetime of the result.
+            tags: The tags of the result.
+            scope: The scope of the computation, as for `TieredCache.get_or_compute`.
+            force: Compute although a fresh value may be stored, and replace it.
+
+        Raises:
+            ConfigurationError: `compute` is not a function, or its result can't be awaited.
         """
         try:
             node = self._live[key]
-            if self._now() < (held := node.value).until:
+            if self._now() < (held := node.value).until and not force:
                 node.visits += 1
                 next(self._hits)
                 hit: T = held.value
                 return hit
         except (KeyError, TypeError):
             pass
+        if not callable(compute):
+            raise refused_compute(key, compute)
         side, key = await self._side(), self._full(key)
-        terms = terms_of(side.stack, ttl, tags, scope)
+        work = Work(compute, terms_of(side.stack, ttl, tags, scope))
+        if force:
+            forced: T = await side.run(recompute(side.stack, key, work))
+            return forced
         if self._prefix:
             hit = self._hit_in_view(side.core, key)
             if hit is not MISSING:
                 return hit
-        # The plan is given what the driver will await; that of a synchronous caller is called.
-        awaited: Any = compute
         with side.core.span(key) as tell:
-            value: T = await side.run(get_or_compute(side.stack, key, awaited, terms, tell))
+            value: T = await side.run(get_or_compute(side.stack, key, work, tell))
         return value
 
+    async def refresh(
+        self,
+        key: str,
+        compute: Callable[[], Awaitable[T]],
+        *,
+        ttl: TTL = None,
+        tags: Iterable[str] = (),
+        scope: str | None = None,
+    ) -> T:
+        """Compute `key` and store the result, as `TieredCache.refresh` does."""
+        return await self.get_or_compute(key, compute, ttl, tags, scope, force=True)
+
     async def lookup(self, key: str) -> Lookup:
-        """How a lookup of `key` ends: status, value, tier, age and remaining lifetime."""
+        """The outcome of a lookup of `key`: status, value, tier, age and remaining lifetime."""
         side, key = await self._side(), self._full(key)
         return to_lookup(await side.look_up(key))
 
     async def peek(self, key: str) -> Lookup:
-        """Like `lookup`, but promotes and counts nothing, and hands out a fresh value only."""
+        """Like `lookup`, but promotes and counts nothing, and serves only a fresh value."""
         side, key = await self._side(), self._full(key)
         return to_lookup(await side.run(look_again(side.stack, key)))
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """The values of those of `keys` that some tier holds fresh."""
         side, full = await self._side(), self._full_keys(keys)
-        sought = await side.run(look_up_many(side.stack, full))
-        return {self._short(key): value for key, value in fresh_values(sought)}
+        found = await side.run(look_up_many(side.stack, full))
+        return {self._short(key): value for key, value in fresh_values(found)}
 
     async def get_or_compute_many(
         self,
@@ -186,10 +190,8 @@ class AsyncTieredCache(Face):
             made = await compute_many(asked)
             return {self._prefix + key: made[key] for key in asked if key in made}
 
-        terms = terms_of(side.stack, ttl, tags, scope)
-        # The plan is given what the driver will await; that of a synchronous caller is called.
-        awaited: Any = compute
-        values: dict[str, T] = await side.run(get_or_compute_many(side.stack, full, awaited, terms))
+        work = Work(compute, terms_of(side.stack, ttl, tags, scope), is_many=True)
+        values: dict[str, T] = await side.run(get_or_compute_many(side.stack, full, work))
         return {self._short(key): value for key, value in values.items()}
 
     async def set(
@@ -201,7 +203,7 @@ class AsyncTieredCache(Face):
         tags: Iterable[str] = (),
         durability: str | None = None,
     ) -> WriteResult:
-        """Store `value` under `key`, and say what became of it in each tier."""
+        """Store `value` under `key`; the outcome in each tier."""
         side = await self._side()
         result: WriteResult = await side.change(
             *self._to_set(side.stack, key, value, ttl, tags, durability)
@@ -268,13 +270,13 @@ class AsyncTieredCache(Face):
         return int(await side.change(*self._to_clear(side.stack, prefix, progress)))
 
     async def invalidate_tags(self, *tags: str) -> WriteResult:
-        """Serve nothing any more that was stored under one of `tags`, or is being computed for them."""
+        """Stop serving values stored under one of `tags`, or being computed for them."""
         side = await self._side()
         result: WriteResult = await side.change(*self._to_invalidate_tags(side.stack, tags))
         return result
 
     async def explain(self, key: str) -> list[Explanation]:
-        """What each tier says of `key`, fastest first; promotes nothing and counts nothing."""
+        """Each tier's explanation for `key`, fastest first; promotes nothing and counts nothing."""
         side, key = await self._side(), self._full(key)
         return await side.run(explain(side.stack, key))
 
@@ -303,10 +305,10 @@ class AsyncTieredCache(Face):
         ignore: Iterable[str] = (),
         scope: str | None = None,
     ) -> AsyncCached[P, R] | Callable[[Callable[P, Coroutine[Any, Any, R]]], AsyncCached[P, R]]:
-        """Keep the results of an `async def` function here: `@cache.cached` or `@cache.cached(…)`.
+        """Cache the results of an `async def` function: `@cache.cached` or `@cache.cached(…)`.
 
-        The options are those of `TieredCache.cached`, and so are the keys: a function that is no
-        coroutine function belongs to `cache.sync.cached`.
+        Options and keys are those of `TieredCache.cached`. Use `cache.sync.cached` for other
+        functions.
         """
 
         def decorate(function: Callable[P, Coroutine[Any, Any, R]]) -> AsyncCached[P, R]:
@@ -322,80 +324,6 @@ class AsyncTieredCache(Face):
             )
 
         return decorate if function is None else decorate(function)
-
-    async def stats(self) -> CacheStats:
-        """What the cache and each tier did so far, whoever asked. Asks each tier that works how full it is."""
-        side = await self._side()
-        return await side.in_thread(side.core.stats)
-
-    get_stats = stats
-
-    async def fleet(self, since: Duration | None = None, within: str | None = None) -> FleetStats:
-        """What all processes did together that share a tier with this cache, dead ones included."""
-        since_s = None if since is None else parse_duration(since, name="since")
-        side = await self._side()
-        return await side.in_thread(side.core.fleet, since_s, check_reach(within))
-
-    async def fleet_past(self, reach: str) -> list[Totals]:
-        """What all processes together had done up to each of some moments of the last day."""
-        side = await self._side()
-        return await side.in_thread(side.core.fleet_past, reach)
-
-    async def trace(self, tracer: Tracer) -> Callable[[], None]:
-        """Have `tracer` begin a span for each `get_or_compute`, as `TieredCache.trace` does."""
-        return (await self._side()).core.trace(tracer)
-
-    async def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
-        """Call `listener` for each event; what is returned takes it off again.
-
-        It is called in whichever thread did the work, so mostly by the loop: it must be quick.
-        """
-        return (await self._side()).core.listen(listener)
-
-    async def flush(self, timeout: Duration = "10s") -> bool:
-        """Have queued writes written, at most for `timeout`; whether they all were."""
-        timeout_s = parse_duration(timeout, name="timeout")
-        side = await self._side()
-        return not await side.in_thread(side.core.flush, timeout_s)
-
-    async def journal(self) -> list[JournalEntry]:
-        """The queued writes on this host's disk that some tier does not have yet."""
-        return await (await self._side()).in_thread(self.sync.journal)
-
-    async def retry_parked(self, keys: Container[str] | None = None) -> int:
-        """Queue the writes once more that were given up; how many there are."""
-        return await (await self._side()).in_thread(self.sync.retry_parked, keys)
-
-    async def drop_parked(self, keys: Container[str] | None = None) -> int:
-        """Forget the writes for good that were given up; how many there were."""
-        return await (await self._side()).in_thread(self.sync.drop_parked, keys)
-
-    async def close(self, timeout: Duration = "10s") -> list[str]:
-        """Flush within `timeout` and let go of everything; using the cache again raises.
-
-        The synchronous face is closed as well, and the views are.
-
-        Returns:
-            The keys of the queued writes that did not reach every tier in time.
-        """
-        timeout_s = parse_duration(timeout, name="timeout")
-        side = await self._side()
-        left = await side.in_thread(side.core.flush, timeout_s)
-        await side.close()
-        await anyio.to_thread.run_sync(self._source.close)
-        return left
-
-    aclose = close
-
-    async def __aenter__(self) -> Self:
-        await self._side()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def _side(self) -> AsyncCore:
-        return await async_core_of(self._source)
 
 
 def _take(walk: Iterator[str]) -> list[str]:

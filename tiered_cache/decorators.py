@@ -1,4 +1,4 @@
-"""`cached`: a function whose results are kept in a cache."""
+"""`cached`: functions whose results are cached."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from typing import (
 
 from tiered_cache.codec import RecordCodec
 from tiered_cache.codec.annotations import register_results
-from tiered_cache.errors import ConfigurationError
+from tiered_cache.errors import ConfigurationError, InvalidKeyError
 from tiered_cache.keys import FunctionKey, arguments_key
 from tiered_cache.keys.function import check_version, closed_over
 from tiered_cache.keys.qualified_names import module_identity
 from tiered_cache.options import Scope
+from tiered_cache.units import parse_lifetime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
-    from tiered_cache.aio import AsyncTieredCache
-    from tiered_cache.cache import TieredCache
+    from tiered_cache._face.async_core import AsyncCore
+    from tiered_cache._face.core_source import CoreSource
+    from tiered_cache._face.live_hits import FunctionHits
     from tiered_cache.contracts import Codec
     from tiered_cache.units import TTL
 
@@ -40,17 +42,70 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 _MAX_MEMOS = 16_384
-"""How many keys a function remembers by its raw argument; past that it starts over."""
+"""Keys that a function remembers by its raw argument. Beyond that it starts over."""
+
+
+class SyncCache(Protocol):
+    """A synchronous cache, as far as `cached` uses it: a `TieredCache`."""
+
+    @property
+    def codec(self) -> Codec:
+        """The codec of the cache."""
+        ...
+
+    def get_or_compute(
+        self,
+        key: str,
+        compute: Callable[[], R],
+        ttl: TTL = None,
+        tags: Iterable[str] = (),
+        scope: str | None = None,
+        force: bool = False,
+    ) -> R:
+        """As of `TieredCache`."""
+        ...
+
+    def delete(self, key: str) -> bool:
+        """As of `TieredCache`."""
+        ...
+
+    def _function_hits(self, name: str) -> FunctionHits: ...
+
+
+class AwaitedCache(Protocol):
+    """An asynchronous cache, as far as `async_cached` uses it: an `AsyncTieredCache`."""
+
+    _source: CoreSource
+
+    async def get_or_compute(
+        self,
+        key: str,
+        compute: Callable[[], Awaitable[R]],
+        ttl: TTL = None,
+        tags: Iterable[str] = (),
+        scope: str | None = None,
+        force: bool = False,
+    ) -> R:
+        """As of `AsyncTieredCache`."""
+        ...
+
+    async def delete(self, key: str) -> bool:
+        """As of `AsyncTieredCache`."""
+        ...
+
+    def _function_hits(self, name: str) -> FunctionHits: ...
+
+    async def _side(self) -> AsyncCore: ...
 
 
 class Cached(Protocol[P, R_co]):
-    """A function whose results are kept in a cache."""
+    """A function whose results are cached."""
 
     __name__: str
     __qualname__: str
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """The function's result, kept or computed."""
+        """The function's result, cached or computed."""
         ...
 
     @overload
@@ -68,6 +123,10 @@ class Cached(Protocol[P, R_co]):
         """Remove the result of this call from every tier; whether any held it."""
         ...
 
+    def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Compute the result of this call and store it, even where a fresh one is stored."""
+        ...
+
     @property
     def uncached(self) -> Callable[P, R_co]:
         """The function itself."""
@@ -75,13 +134,13 @@ class Cached(Protocol[P, R_co]):
 
 
 class AsyncCached(Protocol[P, R_co]):
-    """A coroutine function whose results are kept in a cache."""
+    """An async function whose results are cached."""
 
     __name__: str
     __qualname__: str
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
-        """The function's result, kept or computed."""
+        """The function's result, cached or computed."""
         ...
 
     @overload
@@ -99,6 +158,10 @@ class AsyncCached(Protocol[P, R_co]):
         """Remove the result of this call from every tier; whether any held it."""
         ...
 
+    def refresh(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
+        """Compute the result of this call and store it, even where a fresh one is stored."""
+        ...
+
     @property
     def uncached(self) -> Callable[P, Coroutine[Any, Any, R_co]]:
         """The function itself."""
@@ -106,7 +169,7 @@ class AsyncCached(Protocol[P, R_co]):
 
 
 def cached(
-    cache: TieredCache,
+    cache: SyncCache,
     function: Callable[P, R],
     *,
     ttl: TTL = None,
@@ -116,34 +179,37 @@ def cached(
     ignore: Iterable[str] = (),
     scope: str | None = None,
 ) -> Cached[P, R]:
-    """`function`, with its results kept in `cache`.
+    """`function`, with its results cached.
 
     The key is the function's qualified name and a digest of its arguments, the same in every
-    process: `1`, `1.0` and `True` are apart, the order of keyword arguments and of dictionaries is
-    not. Arguments without a stable encoding raise `InvalidKeyError`, which names them. Of a method
-    the object is an argument like the others: give it `__cache_key__()`, or ignore it. Hashable
-    values with a stable encoding that the function closes over are part of the key as well.
+    process. `1`, `1.0` and `True` are different keys; the order of keyword arguments and of
+    dictionaries does not matter. An argument without a stable encoding raises `InvalidKeyError`,
+    which names it. The object of a method is an argument like the others: give it
+    `__cache_key__()`, or ignore it. Hashable values with a stable encoding that the function closes
+    over are part of the key too.
 
-    At the first call the classes in the return annotation, and those of their fields, are
-    registered with the cache's codec, so that records can hold their objects without a pickle.
+    The first call registers the classes in the return annotation, and those of their fields, with
+    the cache's codec, so that records hold their objects without a pickle.
 
     Args:
-        cache: Where the results are kept.
-        function: A function or method; not a coroutine function or generator function.
+        cache: The cache.
+        function: A function or method; not an async function or generator function.
         ttl: The lifetime of a result.
         tags: The tags of a result.
         key: Makes, from the arguments, the text that stands for them in the key.
-        version: Becomes part of the key; change it when the function's results change.
+        version: A part of the key; change it when the function's results change.
         ignore: The names of arguments that don't change the result.
-        scope: Among whom one computes a missing result and the others wait: as for
-            `TieredCache.get_or_compute`.
+        scope: The scope of the computation, as for `TieredCache.get_or_compute`.
+
+    Raises:
+        ConfigurationError: `function` can't be cached, or an option is wrong.
+        InvalidDurationError: `ttl` is not a lifetime.
 
     Cost: a hit of a function of one `str` argument in a memory tier needs no digest, as long as
     the function has seen the argument before.
     """
     _check_function(function)
-    if scope is not None:
-        Scope.of(scope)  # a mistake is told now, not at the first call
+    _check_options(ttl, scope)
     ignored = tuple(ignore)
     tags = frozenset(tags) if not isinstance(tags, str) else tags
     make_key, prefix = _key_maker(function, key, version, ignored)
@@ -187,14 +253,21 @@ def cached(
     one = _only_parameter(function)
     wrapper: Any = call if one is None else _with_parameter(hit_or_call, one)
     functools.update_wrapper(wrapper, function)
+
+    def refresh(*args: P.args, **kwargs: P.kwargs) -> R:
+        _prepare(cache.codec, function)
+        compute = functools.partial(function, *args, **kwargs)
+        return cache.get_or_compute(make_key(args, kwargs), compute, ttl, tags, scope, force=True)
+
     wrapper.key_for = lambda *args, **kwargs: make_key(args, kwargs)
+    wrapper.refresh = refresh
     wrapper.invalidate = lambda *args, **kwargs: cache.delete(make_key(args, kwargs))
     wrapper.uncached = function
     return cast("Cached[P, R]", wrapper)
 
 
 def async_cached(
-    cache: AsyncTieredCache,
+    cache: AwaitedCache,
     function: Callable[P, Coroutine[Any, Any, R]],
     *,
     ttl: TTL = None,
@@ -204,14 +277,13 @@ def async_cached(
     ignore: Iterable[str] = (),
     scope: str | None = None,
 ) -> AsyncCached[P, R]:
-    """`function`, an `async def`, with its results kept in `cache`.
+    """`function`, an `async def`, with its results cached.
 
-    Arguments and keys are those of `cached`: the same results, under the same keys, as of a function
-    of the same name that is called and not awaited.
+    Arguments and keys are those of `cached`: an async function shares its results with a plain
+    function of the same name.
     """
     _check_function(function, awaited=True)
-    if scope is not None:
-        Scope.of(scope)
+    _check_options(ttl, scope)
     tags = frozenset(tags) if not isinstance(tags, str) else tags
     make_key, prefix = _key_maker(function, key, version, tuple(ignore))
     hits = cache._function_hits(prefix)  # noqa: SLF001 - for this module
@@ -222,7 +294,7 @@ def async_cached(
         nonlocal ready_for
         plain = len(args) == 1 and not kwargs and type(args[0]) is str
         full = memo.get(cast("str", args[0])) if plain else None
-        core = cache._source.built()  # noqa: SLF001 - the inlined hit
+        core = cache._source.current  # noqa: SLF001 - the inlined hit
         if core is None or core.stack.codec is not ready_for:
             ready_for = _prepare((await cache._side()).stack.codec, function)  # noqa: SLF001
         if full is None:
@@ -244,10 +316,26 @@ def async_cached(
         return await cache.delete(make_key(args, kwargs))
 
     wrapper: Any = functools.update_wrapper(call, function)
+
+    async def refresh(*args: P.args, **kwargs: P.kwargs) -> R:
+        _prepare((await cache._side()).stack.codec, function)  # noqa: SLF001
+        compute = functools.partial(function, *args, **kwargs)
+        full = make_key(args, kwargs)
+        return await cache.get_or_compute(full, compute, ttl, tags, scope, force=True)
+
     wrapper.key_for = lambda *args, **kwargs: make_key(args, kwargs)
+    wrapper.refresh = refresh
     wrapper.invalidate = invalidate
     wrapper.uncached = function
     return cast("AsyncCached[P, R]", wrapper)
+
+
+def _check_options(ttl: TTL, scope: str | None) -> None:
+    """Raise for a wrong option when decorating, not at the first call."""
+    if scope is not None:
+        Scope.of(scope)
+    if ttl is not None and not callable(ttl):
+        parse_lifetime(ttl)
 
 
 def _check_function(function: Callable[..., Any], *, awaited: bool = False) -> None:
@@ -259,7 +347,7 @@ def _check_function(function: Callable[..., Any], *, awaited: bool = False) -> N
         msg = f'cached() takes a function, not {function!r}; options have names, such as @cache.cached(ttl="1d")'
         raise ConfigurationError(msg)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        msg = f"{function.__qualname__} is a generator function: its result can be used once only, so it can't be cached"
+        msg = f"{function.__qualname__} is a generator function: its result can be used only once, so it can't be cached"
         raise ConfigurationError(msg)
     if inspect.iscoroutinefunction(function) and not awaited:
         msg = f"{function.__qualname__} is a coroutine function, which only AsyncTieredCache can await: use AsyncTieredCache.of(cache).cached"
@@ -270,7 +358,7 @@ def _check_function(function: Callable[..., Any], *, awaited: bool = False) -> N
 
 
 def _prepare(codec: Codec, function: Callable[..., Any]) -> Codec:
-    """Let records hold what `function` says it returns."""
+    """Register the classes in the return annotation of `function`."""
     if isinstance(codec, RecordCodec):
         register_results(codec.registry, function)
     return codec
@@ -282,7 +370,7 @@ def _key_maker(
     version: str,
     ignored: tuple[str, ...],
 ) -> tuple[Callable[[tuple[Any, ...], dict[str, Any]], str], str]:
-    """What makes the keys, and what all of them begin with."""
+    """The function that makes keys, and their common beginning."""
     if key is None:
         maker = FunctionKey(function, version=version, ignore=ignored)
         return maker, maker.prefix
@@ -294,13 +382,17 @@ def _key_maker(
         always["closed over"] = around
 
     def given_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-        return arguments_key(prefix, {**always, "key": key(*args, **kwargs)})
+        text = key(*args, **kwargs)
+        if not isinstance(text, str):
+            msg = f"key= of {prefix} must return a string, not {type(text).__name__}: {text!r}"
+            raise InvalidKeyError(msg)
+        return arguments_key(prefix, {**always, "key": text})
 
     return given_key, prefix
 
 
 def _only_parameter(function: Callable[..., Any]) -> inspect.Parameter | None:
-    """The parameter of a function that has exactly one, and takes it by position or name."""
+    """The only parameter of a function, if it is taken by position or name; else `None`."""
     parameters = list(inspect.signature(function).parameters.values())
     if len(parameters) != 1 or parameters[0].kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
         return None
@@ -308,10 +400,10 @@ def _only_parameter(function: Callable[..., Any]) -> inspect.Parameter | None:
 
 
 def _with_parameter(wrapper: Any, parameter: inspect.Parameter) -> Any:
-    """`wrapper`, whose one parameter gets the name and default of `parameter`.
+    """`wrapper`, with the name and default of `parameter` for its one parameter.
 
-    A wrapper that takes `*args, **kwargs` makes a tuple and a dictionary for each call, which
-    alone costs as much as the hit.
+    A wrapper with `*args, **kwargs` would build a tuple and a dictionary for each call, which costs
+    as much as the hit.
     """
     code = wrapper.__code__
     names = (parameter.name, *code.co_varnames[1:])

@@ -6,6 +6,8 @@ import enum
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
+from tiered_cache.results import LookupStatus
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,16 +19,16 @@ _log = logging.getLogger("tiered_cache.events")
 class EventKind(enum.StrEnum):
     """The kinds of events."""
 
-    HIT = "hit"
-    STALE_HIT = "stale_hit"
-    MISS = "miss"
-    SKIP = "skip"
+    HIT = LookupStatus.HIT.value
+    STALE_HIT = LookupStatus.STALE_HIT.value
+    MISS = LookupStatus.MISS.value
+    SKIP = LookupStatus.SKIP.value
     PROMOTION = "promotion"
     WRITE = "write"
     DELETE = "delete"
     EVICTION = "eviction"
     COMPUTE = "compute"
-    ERROR = "error"
+    ERROR = LookupStatus.ERROR.value
     MUTATION = "mutation"
     BREAKER = "breaker"
 

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tiered_cache._process.fork import call_in_child, fork_safe_lock
 from tiered_cache.config import Settings, build_stack, load_settings
-from tiered_cache.errors import CacheClosedError, ConfigurationError, InvalidKeyError
+from tiered_cache.errors import (
+    CacheClosedError,
+    ConfigurationError,
+    InvalidKeyError,
+    TierUnavailableError,
+)
 from tiered_cache.keys import check_namespace
 
 if TYPE_CHECKING:
@@ -33,23 +38,23 @@ BACKENDS = {
     "redis": "redis",
     "tiered": "tiered",
 }
-"""The backends by their names; several names may mean the same one."""
+"""The backends by name; several names may mean the same one."""
 
 _DEFAULT_REDIS = "redis://localhost:6379/0"
 _GLOB = "*?["
 _BATCH = 500
-"""How many keys a pattern deletes in one go: no call into a tier gets long."""
+"""Keys that a pattern deletes in one go, so that no call into a tier gets long."""
 
 
 class Cache:
-    """A named cache: values by key, with a lifetime each.
+    """A named cache: values by key, each with a lifetime.
 
-    Made by `CacheManager.get_cache`. Everything else that a stack of tiers can do is in `tiered`.
+    `CacheManager.get_cache` makes it. `tiered` has everything else that a stack of tiers can do.
     Thread-safe.
 
     Args:
         name: Its name.
-        tiered: The tiers beneath.
+        tiered: The stack of tiers.
     """
 
     def __init__(self, name: str, tiered: TieredCache) -> None:
@@ -86,14 +91,14 @@ class Cache:
     ) -> int:
         """Remove the keys that match a glob pattern, such as `"user:*"`; how many matched.
 
-        `*` stands for any text, `?` for one character, `[abc]` for one of these, `[*]` for a star
-        itself. Upper and lower case differ. Costs a walk over the keys that begin as the pattern
-        does up to its first special character, and a call into each tier for 500 of them.
+        `*` stands for any text, `?` for one character, `[abc]` for one of these, `[*]` for a literal
+        star. Upper and lower case differ. Costs a walk over the keys that share the pattern's text up
+        to its first special character, and one call into each tier for 500 matches.
 
         Args:
             pattern: The pattern.
-            progress: Called after each of these calls with how many keys were removed so far, and
-                how many match.
+            progress: Progress callback, called after each of these calls: keys removed so far, keys
+                that match.
 
         Raises:
             InvalidKeyError: The pattern is not a string.
@@ -111,18 +116,18 @@ class Cache:
         return len(matching)
 
     def clear(self, progress: Callable[[str, int], object] | None = None) -> None:
-        """Remove everything; `progress` is told how far it is, as by `TieredCache.clear`."""
+        """Remove everything; `progress` is that of `TieredCache.clear`."""
         self.tiered.clear(progress)
 
     @property
     def stats(self) -> CacheStats:
-        """What `get_stats` returns."""
+        """The same as `get_stats()`."""
         return self.get_stats()
 
     def get_stats(self) -> CacheStats:
-        """Hits, misses, size and more, up to now.
+        """Hits, misses, size and more, so far.
 
-        Costs a walk over the keys where no tier can count them by itself, which Redis can't.
+        Costs a walk over the keys where no tier can count them; Redis can't.
         """
         stats = self.tiered.stats()
         if any(tier.entries is not None for tier in stats.tiers):
@@ -131,11 +136,11 @@ class Cache:
         return replace(stats, tiers=tuple(_sized(tier, size) for tier in stats.tiers))
 
     def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
-        """Call `listener` for each event; what is returned takes it off again."""
+        """Call `listener` for each event; the function that is returned removes it."""
         return self.tiered.on_event(listener)
 
     def close(self) -> None:
-        """Let go of everything; using the cache again raises."""
+        """Release every resource. Using the cache again raises."""
         self.tiered.close()
 
     def __repr__(self) -> str:
@@ -145,19 +150,19 @@ class Cache:
 class CacheManager:
     """Makes caches by name and keeps them.
 
-    Each cache has keys of its own; the same name means the same entries in every process that
-    shares the disk directory or the server.
+    Each cache has keys of its own. The same name means the same entries in every process that shares
+    the disk directory or the server.
 
     Args:
-        backend: Where values are kept: `memory` (also `in_memory`), `disk` (also `file`,
-            `file_based`), `redis`, or `tiered`, the default, which is what the settings say.
-        settings: Settings that were loaded before; by default they are read.
+        backend: The place of values: `memory` (also `in_memory`), `disk` (also `file`,
+            `file_based`), `redis`, or `tiered`, the default: the tiers of the settings.
+        settings: Loaded settings; by default they are read.
         options: Settings by name, over variables and files, such as `redis_url="redis://…"` or
             `memory={"max_entries": 100}`.
 
     Raises:
-        ConfigurationError: There is no such backend, the settings are wrong, or arguments
-            contradict each other.
+        ConfigurationError: The backend is unknown, the settings are wrong, or arguments contradict
+            each other.
 
     Thread-safe, and safe to use after a fork.
     """
@@ -185,20 +190,27 @@ class CacheManager:
         call_in_child(self._forget_makers)
 
     def get_cache(self, name: str = "default") -> Cache:
-        """The cache called `name`; made, if this is the first time.
+        """The cache called `name`; made at the first call.
 
         Raises:
-            InvalidKeyError: The name has other characters than letters, digits, `_`, `-` and `.`.
-            TierUnavailableError: Its only tier can't be reached: never another takes its place.
+            InvalidKeyError: The name has characters other than letters, digits, `_`, `-` and `.`.
+            TierUnavailableError: Its only tier can't be reached. No other tier replaces it.
             CacheClosedError: The manager is closed.
         """
         check_namespace(name)
         cache = self._find(name)
         if cache is not None:
             return cache
-        with self._maker(name):  # one thread makes it, and the others wait for that
+        with self._maker(name):  # one thread makes it, and the others wait
             cache = self._find(name)
-            return self._keep(name, self._build(name)) if cache is None else cache
+            if cache is not None:
+                return cache
+            try:
+                made = self._build(name)
+            except TierUnavailableError as error:
+                # The message says what to do; frames of the engine would hide it.
+                raise error.with_traceback(None) from None
+            return self._keep(name, made)
 
     def _find(self, name: str) -> Cache | None:
         with self._lock:
@@ -219,7 +231,7 @@ class CacheManager:
         raise _closed()
 
     def _forget_makers(self) -> None:
-        """In a forked child: whoever was making a cache is not there any more."""
+        """In a forked child: the thread that was making a cache is gone."""
         self._makers = {}
 
     def _build(self, name: str) -> TieredCache:
@@ -229,14 +241,14 @@ class CacheManager:
         return build_stack("default", Settings({"default": stack}, []))
 
     def has_cache(self, name: str) -> bool:
-        """Whether the cache called `name` has been made and not been removed."""
+        """Whether the cache called `name` was made and not removed."""
         with self._lock:
             return name in self._caches
 
     def remove_cache(self, name: str) -> bool:
         """Remove a cache with all its entries; whether it was there.
 
-        What another thread stores under this name at the same time may go with it.
+        Values that another thread stores under this name at the same time may be removed too.
         """
         with self._lock:
             cache = self._caches.pop(name, None)
@@ -251,7 +263,7 @@ class CacheManager:
             return sorted(self._caches)
 
     def clear_all(self) -> None:
-        """Remove the entries of every cache that has been made."""
+        """Remove the entries of every cache that was made."""
         with self._lock:
             caches = list(self._caches.values())
         _call_each(cache.clear for cache in caches)
@@ -275,11 +287,11 @@ def _closed() -> CacheClosedError:
 
 
 def _stack_settings(kind: str, settings: Settings | None, options: dict[str, Any]) -> StackSettings:
-    """The stack that each cache of a manager is made like."""
+    """The settings of each cache's stack."""
     if kind == "tiered":
         return (load_settings(**options) if settings is None else settings).stack()
     if settings is None:
-        # The tiers that files name are not asked for, so what they lack is no mistake.
+        # The tiers that files name are not used, so that their missing settings are no mistake.
         settings = load_settings(**{**options, "tiers": ["null"]})
     stack = settings.stack()
     chosen: dict[str, Any] = {"tiers": [kind]}
@@ -289,7 +301,7 @@ def _stack_settings(kind: str, settings: Settings | None, options: dict[str, Any
 
 
 def _call_each(calls: Iterable[Callable[[], object]]) -> None:
-    """Make every call, whatever the ones before raise; the last exception is raised."""
+    """Make every call, even after one that raises; the last exception is raised."""
     with ExitStack() as stack:
         for call in reversed([*calls]):
             stack.callback(call)

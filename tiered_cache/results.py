@@ -17,16 +17,29 @@ __all__ = [
 
 
 class LookupStatus(enum.StrEnum):
-    """How a lookup ended; the four are never confused with each other or with a stored `None`."""
+    """The outcome of a lookup, of one tier or of a whole stack.
+
+    The five are never confused with each other, nor with a stored `None`. The same words are used by
+    results, events, tracers and counters. A whole stack never ends with `SKIP`.
+    """
 
     HIT = "hit"
     """A fresh value was found."""
-    STALE = "stale"
+    STALE_HIT = "stale_hit"
     """A value was found that is past its freshness but not yet gone."""
+    STALE = STALE_HIT
+    """Another name of `STALE_HIT`."""
     MISS = "miss"
     """Every tier was asked, and none holds the key."""
     ERROR = "error"
     """No tier that answered holds the key, but at least one failed or was skipped."""
+    SKIP = "skip"
+    """The tier was not asked: its breaker is open, or its copy is outdated."""
+
+    @property
+    def counter(self) -> str:
+        """The field of `TierStats` that counts it, such as `"stale_hits"`."""
+        return "misses" if self is LookupStatus.MISS else f"{self.value}s"
 
 
 class Lookup(NamedTuple):
@@ -53,7 +66,7 @@ class Lookup(NamedTuple):
     @property
     def found(self) -> bool:
         """Whether there is a value, fresh or stale."""
-        return self.status is LookupStatus.HIT or self.status is LookupStatus.STALE
+        return self.status is LookupStatus.HIT or self.status is LookupStatus.STALE_HIT
 
 
 class WriteOutcome(enum.StrEnum):

@@ -72,7 +72,7 @@ def under_way(cache: AsyncTieredCache) -> dict[str, Any]:
 
 
 def nothing_is_held(cache: AsyncTieredCache) -> bool:
-    return not under_way(cache) and not cache.sync._source.core().stack.renewer._held
+    return not under_way(cache) and not cache.sync._source.core().stack.leases._held
 
 
 @pytest.mark.proves("law-2/tasks")
@@ -491,7 +491,8 @@ def test_a_loop_that_is_thrown_away_locks_nobody_out() -> None:
     loop.run_until_complete(until(lambda: compute.calls > 0))
     loop.close()  # without what asyncio.run() does at the end: the task will never go on
     assert cache.sync.get_or_compute("key", lambda: "of another") == "of another"
-    homes = cache.sync._source.core().side._driver._homes
+    side: Any = cache.sync._source.core().side
+    homes = side._driver._homes
     asyncio.run(cache.get("other"))
     assert homes._homes == {}
     logging.getLogger("asyncio").disabled = True  # it complains of the task, and is right
@@ -507,7 +508,7 @@ def test_a_cancelled_change_is_made_nevertheless(run: Any, tmp_path: Path) -> No
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier(), DiskTier(tmp_path)]) as cache:
             stack = cache.sync._source.core().stack
-            (stripe,) = stack.stripes.of(["key"])
+            (stripe,) = stack.locks.of(["key"])
             assert stripe.lock.acquire(timeout=WAIT_S)
             async with anyio.create_task_group() as group:
                 group.start_soon(cache.set, "key", "value")

@@ -26,7 +26,7 @@ from tiered_cache import (
 )
 from tiered_cache.stats.fleet import publisher
 from tiered_cache.testing import FakeClock, ValkeyServer, in_forked_child, race
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,7 +162,7 @@ def test_hits_in_memory_go_on_without_a_call_while_nothing_changes(
             assert cache.get("key") == "value"
     stats = cache.stats()
     assert stats.tier("memory").hits == 500
-    assert cache._source.core().live_hits.read() == 495
+    assert cache._source.core().hits.now().hits == 495
 
 
 @pytest.mark.proves("law-4/cluster", "law-4/clear-elsewhere")

@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 from tests.puppets import Puppet
 from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, SingleFlight, TieredCache
 from tiered_cache._engine.plans import read as reading
-from tiered_cache._engine.workers.change_follower import Following
+from tiered_cache._engine.workers.change_follower import ChangeFollower
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.contracts import ANY
 from tiered_cache.keys import VIEW_SEPARATOR
@@ -135,7 +135,7 @@ class Worker:
         self.stops: dict[str, Stop] = {}
         self.clock = Clock()
         # Nobody hears of anything unless he is told to.
-        Following._watch = lambda *_: None  # type: ignore[method-assign] # only in this process
+        ChangeFollower._watch = lambda *_: None  # type: ignore[method-assign] # only in this process
         WITHOUT[setting.without]()
 
         self.cache = self._open()
@@ -222,7 +222,7 @@ def write_whatever_is_there() -> None:
 
 
 def hear_nothing() -> None:
-    Following._apply = lambda *_: True  # type: ignore[method-assign] # only in this process
+    ChangeFollower._apply = lambda *_: True  # type: ignore[method-assign] # only in this process
 
 
 def serve_whatever_its_tags() -> None:

@@ -250,7 +250,7 @@ def test_law_2_a_frozen_holder_is_replaced_and_what_it_writes_lands_nowhere(
 ) -> None:
     lease = SingleFlight(lease="100ms")
     frozen, other = open_cache(single_flight=lease), open_cache(single_flight=lease)
-    frozen._source.core().stack.renewer.close()  # so that it gives no sign of life
+    frozen._source.core().stack.leases.close()  # so that it gives no sign of life
     old, new = Gated("old"), Gated("new")
     first = pool.submit(frozen.get_or_compute, "key", old)
     assert old.began.wait(WAIT_S)
@@ -381,9 +381,9 @@ def test_a_value_is_computed_anew_by_one_process(
     assert one.get_or_compute("key", anew) == "old"
     assert anew.began.wait(WAIT_S)
     assert two.get_or_compute("key", never) == "old"
-    assert two._source.core().wait_until_refreshed(WAIT_S)
+    assert two._source.core().refresher.wait_until_idle(WAIT_S)
     anew.go.set()
-    assert one._source.core().wait_until_refreshed(WAIT_S)
+    assert one._source.core().refresher.wait_until_idle(WAIT_S)
     assert one.get_or_compute("key", never) == "new"
 
 

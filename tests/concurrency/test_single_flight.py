@@ -186,7 +186,7 @@ def test_a_caller_that_looked_before_a_flight_and_boarded_after_it_computes_noth
 
     stack = cache._source.core().stack
     on_time, stack.flights = stack.flights, Late()
-    stack.flights._ended = on_time._ended
+    stack.flights.ends = on_time.ends
     late = pool.submit(cache.get_or_compute, "key", lambda: "computed twice")
     late_many = pool.submit(
         cache.get_or_compute_many, ["key"], lambda keys: dict.fromkeys(keys, "computed twice")
@@ -510,7 +510,7 @@ def test_a_refresh_leaves_it_to_who_computes_already(
         stack.flights = before
         clock.advance(15)
         assert cache.get_or_compute("key", lambda: "computed twice") == "old"
-        assert cache._source.core().wait_until_refreshed(WAIT_S)
+        assert cache._source.core().refresher.wait_until_idle(WAIT_S)
         assert cache.lookup("key").value == "old"
         compute.go.set()
         assert future.result(WAIT_S) == "new"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.journals import write_row
 from tiered_cache.cli import main
 from tiered_cache.cli.exits import EXIT_CODES
 from tiered_cache.cli.main import code_of
@@ -41,7 +42,7 @@ def test_yes_and_no() -> None:
 def test_what_is_wrong_beside_settings_and_tiers() -> None:
     assert main(["doctor"]) == 0
     journal = DiskJournal(Path(os.environ["XDG_CACHE_HOME"]) / "tiered-cache/.journal/default")
-    journal.park(journal.write("key", b"record", 1.0, frozenset({"disk"})), "too large")
+    journal.park(write_row(journal, "key", b"record", 1.0, frozenset({"disk"})), "too large")
     assert main(["doctor"]) == 1
     journal.close()
 

@@ -21,7 +21,7 @@ from tiered_cache import (
     TieredCache,
     TierUnavailableError,
 )
-from tiered_cache._engine.state.outdated_keys import Suspects
+from tiered_cache._engine.state.outdated_keys import OutdatedKeys
 from tiered_cache.codec import RecordCodec
 from tiered_cache.contracts import Reach, TierInfo
 from tiered_cache.entry import Entry
@@ -171,15 +171,15 @@ def test_law_9_bytes_that_can_not_be_used_are_a_counted_miss_and_removed(
 
 
 @pytest.mark.proves("law-10/missed-changes")
-def test_law_10_past_their_bound_suspects_become_one_instant() -> None:
-    suspects = Suspects()
+def test_law_10_past_their_bound_outdated_keys_become_one_instant() -> None:
+    outdated = OutdatedKeys()
     for number in range(100_000):
-        suspects.add(str(number), now_s=5.0)
-    assert "0" in suspects.keys
-    assert suspects.not_before_s == -math.inf
-    suspects.add("one more", now_s=7.0)
-    assert "0" not in suspects.keys
-    assert suspects.not_before_s == 7.0
+        outdated.add(str(number), now_s=5.0)
+    assert "0" in outdated.keys
+    assert outdated.not_before_s == -math.inf
+    outdated.add("one more", now_s=7.0)
+    assert "0" not in outdated.keys
+    assert outdated.not_before_s == 7.0
 
 
 @pytest.mark.proves("reading/stale", "reading/stale-hit-below")

@@ -24,7 +24,7 @@ from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, RedisTier, curr
 from tiered_cache._engine.drivers.loop_home import TIER_THREADS, WAITING_THREADS
 from tiered_cache._engine.state.key_locks import Stripe
 from tiered_cache._engine.state.write_queue import WriteQueue
-from tiered_cache._engine.workers.change_follower import Following
+from tiered_cache._engine.workers.change_follower import ChangeFollower
 from tiered_cache.journal import DiskJournal
 from tiered_cache.policies import WriteBack
 from tiered_cache.testing import FakeClock, ValkeyServer
@@ -50,7 +50,7 @@ _WAITING: dict[type, str] = {
     DiskLeases: "acquire renew release wait close",
     DiskLog: "read wait",
     ServerConnections: "exchange",
-    Following: "_catch_up",
+    ChangeFollower: "_catch_up",
     WriteQueue: "wait_for_room wait_until_written drain sleep",
 }
 """Everything that may wait, in a synchronous way."""
@@ -171,7 +171,7 @@ def test_law_12_nothing_that_may_wait_is_called_by_the_loop(
     expected |= {
         "DiskTier.close",
         "ServerConnections.exchange",
-        "Following._catch_up",
+        "ChangeFollower._catch_up",
         "DiskTier.scan",
     }
     if writing == "back":
@@ -273,7 +273,7 @@ def test_law_12_a_lock_of_a_key_is_let_go_by_a_task_of_the_same_loop(
 ) -> None:
     async def main() -> None:
         async with with_disk(tmp_path) as cache:
-            (stripe,) = cache.sync._source.core().stack.stripes.of(["key"])
+            (stripe,) = cache.sync._source.core().stack.locks.of(["key"])
             assert stripe.lock.acquire(timeout=WAIT_S)
             order: list[str] = []
 
@@ -302,7 +302,7 @@ def test_a_change_goes_ahead_without_a_lock_that_it_can_not_have(
 
     async def main() -> None:
         async with with_disk(tmp_path) as cache:
-            (stripe,) = cache.sync._source.core().stack.stripes.of(["key"])
+            (stripe,) = cache.sync._source.core().stack.locks.of(["key"])
             assert stripe.lock.acquire(timeout=WAIT_S)
             assert await cache.set("key", 1)
             stripe.release()
@@ -502,7 +502,7 @@ def test_who_waits_for_long_does_not_keep_lookups_from_the_logs(
     async def main() -> None:
         async with with_disk(tmp_path, clock=clock) as cache:
             await cache.set("key", 1)
-            core = cache.sync._source.core()
+            core, side = cache.sync._source.core(), await cache._side()
             begun, go = threading.Semaphore(0), threading.Event()
 
             def wait_long() -> None:
@@ -511,13 +511,13 @@ def test_who_waits_for_long_does_not_keep_lookups_from_the_logs(
 
             async with anyio.create_task_group() as group:
                 for _ in range(2 * WAITING_THREADS):
-                    group.start_soon(core.side.in_thread, wait_long)
+                    group.start_soon(side.in_thread, wait_long)
                 for _ in range(WAITING_THREADS):
                     assert await anyio.to_thread.run_sync(begun.acquire, True, WAIT_S)
                 clock.advance(60)
-                assert core.stack.following.doubted()
+                assert core.stack.logs.doubted()
                 assert await cache.get("key") == 1
-                assert not core.stack.following.doubted()
+                assert not core.stack.logs.doubted()
                 go.set()
 
     run(main)

@@ -132,7 +132,7 @@ def test_law_8_an_interruption_at_any_step_leaves_a_cache_that_works(
         works(number)
         in_a_thread(lambda: works(number))  # noqa: B023
     assert number > 10
-    for stripe in stack.stripes.all():
+    for stripe in stack.locks._all:
         assert stripe.lock.acquire(timeout=WAIT_S)
         stripe.lock.release()
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tiered_cache._engine.drivers.sync import SyncDriver
+    from tiered_cache._engine.drivers.tiers import TierDriver
     from tiered_cache.contracts import Tier
     from tiered_cache.testing import ValkeyServer
 
@@ -151,7 +151,8 @@ def killed_at_step(seed: int, step: int, folder: Path, url: str) -> bool:
 
     def body(pipe: int) -> None:
         cache = open_cache(folder, url, namespace)
-        driver: SyncDriver = cache._source.core()._run.__self__  # type: ignore[attr-defined] # a bound method
+        core: Any = cache._source.core()
+        drivers: list[TierDriver] = [core._run.__self__, core.flusher._run.__self__]
         count = 0
 
         def deadly(perform: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -168,9 +169,10 @@ def killed_at_step(seed: int, step: int, folder: Path, url: str) -> bool:
 
             return performed
 
-        performers: dict[Any, Any] = driver._performers
-        for effect, perform in list(performers.items()):
-            performers[effect] = deadly(perform)
+        for driver in drivers:
+            performers: dict[Any, Any] = driver._performers
+            for effect, perform in list(performers.items()):
+                performers[effect] = deadly(perform)
         do_and_acknowledge(cache, seed, pipe)
         cache.close()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.journals import write_row
 from tiered_cache.journal import DiskJournal
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def test_a_tier_that_is_away() -> None:
 def test_anything_else_that_is_wrong(isolated_home: Path) -> None:
     directory = isolated_home / "cache" / "tiered-cache" / ".journal" / "default"
     journal = DiskJournal(directory)
-    journal.park(journal.write("key", b"record", 1.0, frozenset({"disk"})), "too large")
+    journal.park(write_row(journal, "key", b"record", 1.0, frozenset({"disk"})), "too large")
     assert "problem  journal: parked writes: 1" in run(code=1).stdout
     journal.close()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.journals import write_row
 from tests.patience import patient_redis
 from tiered_cache import TieredCache
 from tiered_cache.codec import RecordCodec
@@ -50,7 +51,7 @@ def journal(valkey: ValkeyServer, namespace: str) -> Iterator[DiskJournal]:
     entry = Entry("value", created_s=1_700_000_000.0)
     record = RecordCodec(namespace).encode("poison", entry, Reach.CLUSTER)
     made.park(
-        made.write("poison", record, entry.created_s, frozenset({"disk", "redis"})),
+        write_row(made, "poison", record, entry.created_s, frozenset({"disk", "redis"})),
         "tier 'redis' does not take it",
     )
     yield made

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.journals import write_row
 from tiered_cache import ConfigurationError
 from tiered_cache.config import build_stack, load_settings
 from tiered_cache.diagnosis import Check, Verdict, diagnose
@@ -342,7 +343,7 @@ def _journal(path: Path) -> DiskJournal:
 @pytest.mark.proves("diagnosis/stack")
 def test_writes_that_were_given_up(tmp_path: Path) -> None:
     journal = _journal(tmp_path)
-    journal.park(journal.write("key", b"record", 1.0, frozenset({"disk"})), "too large")
+    journal.park(write_row(journal, "key", b"record", 1.0, frozenset({"disk"})), "too large")
     checks = on(tmp_path)
     assert problems(checks) == [("journal", "journal")]
     assert (
@@ -371,7 +372,7 @@ def test_writes_that_dead_processes_left_are_told_and_left(tmp_path: Path) -> No
 
 def test_writes_of_a_process_that_runs_are_fine(tmp_path: Path) -> None:
     journal = _journal(tmp_path)
-    journal.write("key", b"record", 1.0, frozenset({"disk"}))
+    write_row(journal, "key", b"record", 1.0, frozenset({"disk"}))
     check = on(tmp_path)["journal", "journal"]
     assert check.verdict is Verdict.OK
     assert "waiting: 1 writes" in check.finding

@@ -16,12 +16,13 @@ import pytest
 from tiered_cache import MemoryTier, TieredCache
 from tiered_cache._engine.effects import Compute
 from tiered_cache._engine.plans import read as reading
-from tiered_cache._engine.plans.delete import clear, delete
+from tiered_cache._engine.plans.clear import clear
+from tiered_cache._engine.plans.delete import delete
 from tiered_cache._engine.plans.get_or_compute import get_or_compute
 from tiered_cache._engine.plans.read import look_up
 from tiered_cache._engine.plans.tags import invalidate_tags
 from tiered_cache._engine.plans.write import store
-from tiered_cache._engine.terms import Terms
+from tiered_cache._engine.terms import Terms, Work
 from tiered_cache.contracts import ANY, Absent, Found, OneByOne, Reach, TierContext, TierInfo
 from tiered_cache.contracts.change_log import Change, ChangePage
 from tiered_cache.testing import FakeClock
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.effects import Plan
     from tiered_cache._engine.finding import Finding
     from tiered_cache._engine.stack import Stack
+    from tiered_cache._face.core import Core
     from tiered_cache.contracts import Tier
     from tiered_cache.entry import Entry
 
@@ -148,7 +150,8 @@ class World:
         self.stores = [Store(), Store(), Store()]
         near, far, common = self.stores
         self.caches = [self._process(disk, common) for disk in (near, near, far)]
-        self.stacks: list[Stack] = [each._source.core().stack for each in self.caches]
+        self.cores = [each._source.core() for each in self.caches]
+        self.stacks = [core.stack for core in self.cores]
 
     @staticmethod
     def _process(disk: Store, common: Store) -> TieredCache:
@@ -165,31 +168,31 @@ class World:
         for shared in self.stores:
             shared.reset()
         if older is not None:
-            run_alone(self.stacks[2], store_value(self.stacks[2], "older", older))
+            run_alone(self.cores[2], store_value(self.stacks[2], "older", older))
             self.stores[1].reset()
         # What one drops from a disk, the other one of its host hears of.
-        for stack in (*self.stacks, *self.stacks):
-            hear(stack)
-            stack.levels[0].tier.clear()
+        for core in (*self.cores, *self.cores):
+            hear(core)
+            core.stack.levels[0].tier.clear()
 
     def values(self) -> list[Any]:
         """What each process is served when all have heard of everything."""
-        for stack in self.stacks:
-            hear(stack)
+        for core in self.cores:
+            hear(core)
         return [cache.get(KEY) for cache in self.caches]
 
 
-def hear(stack: Stack) -> None:
-    for followed in stack.following._logs:
-        assert stack.following._catch_up(followed)
+def hear(core: Core) -> None:
+    for log in core.stack.logs.all:
+        assert core._follower._catch_up(log)
 
 
 def store_value(stack: Stack, value: str, terms: Terms | None = None) -> Any:
-    return store(stack, KEY, value, terms or Terms())
+    return store(stack, {KEY: value}, terms or Terms())
 
 
-def run_alone(stack: Stack, plan: Any) -> Any:
-    return stack.following.run(plan)
+def run_alone(core: Core, plan: Any) -> Any:
+    return core._run(plan)
 
 
 class Actor(NamedTuple):
@@ -200,11 +203,11 @@ class Actor(NamedTuple):
 
 
 PLANS: dict[str, Callable[[Stack], Any]] = {
-    "fill": lambda stack: get_or_compute(stack, KEY, lambda: "older", Terms()),
-    "fill with a tag": lambda stack: get_or_compute(stack, KEY, lambda: "older", TAGGED),
+    "fill": lambda stack: get_or_compute(stack, KEY, Work(lambda: "older", Terms())),
+    "fill with a tag": lambda stack: get_or_compute(stack, KEY, Work(lambda: "older", TAGGED)),
     "promotion": lambda stack: look_up(stack, KEY),
     "promotion with a tag": lambda stack: look_up(stack, KEY),
-    "delete": lambda stack: delete(stack, KEY),
+    "delete": lambda stack: delete(stack, [KEY]),
     "set": lambda stack: store_value(stack, f"newer, by {id(stack)}"),
     "clear": lambda stack: clear(stack, ""),
     "invalidation": lambda stack: invalidate_tags(stack, [TAG]),
@@ -215,19 +218,20 @@ CHANGES = ("delete", "set", "clear", "invalidation")
 class Running:
     """An actor whose plan is under way, one effect after the other."""
 
-    def __init__(self, actor: Actor, stack: Stack) -> None:
+    def __init__(self, actor: Actor, core: Core) -> None:
         self.actor = actor
-        self.stack = stack
+        self.core = core
+        self.stack = core.stack
         self.done = 0
         self.over = False
         self.computed_at = -math.inf
-        self._plan = PLANS[actor.kind](stack) if actor.kind in PLANS else None
+        self._plan = PLANS[actor.kind](self.stack) if actor.kind in PLANS else None
         self._effect: Any = None
-        self._driver: Any = stack.following.run.__self__  # type: ignore[attr-defined] # a bound method
+        self._driver: Any = core._run.__self__  # type: ignore[attr-defined] # a bound method
 
     def step(self, now: int) -> None:
         if self._plan is None:
-            hear(self.stack)
+            hear(self.core)
             self.over = True
             return
         try:
@@ -247,7 +251,7 @@ class Running:
 def length(actor: Actor, world: World) -> int:
     """How many steps a plan has when it is alone."""
     world.reset(older_for([actor]))
-    running = Running(actor, world.stacks[actor.process])
+    running = Running(actor, world.cores[actor.process])
     steps = 0
     while not running.over:
         running.step(steps)
@@ -284,7 +288,7 @@ def sampled(lengths: Sequence[int], count: int) -> Iterator[list[int]]:
 
 def play(world: World, actors: Sequence[Actor], order: Sequence[int]) -> None:
     world.reset(older_for(actors))
-    running = [Running(each, world.stacks[each.process]) for each in actors]
+    running = [Running(each, world.cores[each.process]) for each in actors]
     changed_at = math.inf
     now = 0
     for which in itertools.chain(order, *([index] * 30 for index in range(len(actors)))):

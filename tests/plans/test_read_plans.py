@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tiered_cache import MemoryTier, TieredCache
+from tiered_cache._engine.drivers.base import Background
 from tiered_cache._engine.drivers.sync import SyncDriver
 from tiered_cache._engine.effects import (
     FAILED,
@@ -27,7 +28,7 @@ from tiered_cache._engine.plans.delete import delete
 from tiered_cache._engine.plans.get_or_compute import get_or_compute
 from tiered_cache._engine.plans.read import look_up
 from tiered_cache._engine.plans.write import store
-from tiered_cache._engine.terms import Terms
+from tiered_cache._engine.terms import Terms, Work
 from tiered_cache.computation import Computation
 from tiered_cache.contracts import ANY, Absent, Found
 from tiered_cache.entry import Entry
@@ -74,7 +75,7 @@ def run(plan: Plan[Any], replies: list[Any]) -> tuple[list[Effect], Any]:
 @pytest.mark.proves("promotion/missed")
 def test_a_hit_below_is_promoted_slowest_tier_first_with_the_tokens_seen(stack: Stack) -> None:
     stored = Reply(OK, True, 0.0, NOW)
-    effects, sought = run(
+    effects, search = run(
         look_up(stack, "key"), [absent("t1"), absent("t2"), found(5), stored, stored]
     )
     assert [type(each) for each in effects] == [Read, Read, Read, Put, Put]
@@ -83,7 +84,7 @@ def test_a_hit_below_is_promoted_slowest_tier_first_with_the_tokens_seen(stack: 
         (1, "t2", 60.0),
         (0, "t1", 60.0),
     ]
-    assert sought.finding.entry.value == 5
+    assert search.finding.entry.value == 5
 
 
 @pytest.mark.proves("reading/miss-and-error", "filling/unanswered", "promotion/failed")
@@ -92,7 +93,7 @@ def test_nothing_is_filled_into_a_tier_that_did_not_answer(stack: Stack, status:
     broken = Reply(status, None, 0.0, NOW, "broken")
     computed = Computed("value", 1.0, NOW, 1.0, 1, Computation())
     stored = Reply(OK, True, 0.0, NOW)
-    plan = get_or_compute(stack, "key", lambda: "value", Terms())
+    plan = get_or_compute(stack, "key", Work(lambda: "value", Terms()))
     replies = [absent("t1"), broken, absent("t3"), None, computed, stored, stored]
     effects, value = run(plan, replies)
     assert value == "value"
@@ -113,7 +114,7 @@ def test_every_combination_of_answers_ends_with_the_first_fresh_value(stack: Sta
         "nonsense": lambda: Reply(OK, "nonsense", 0.0, NOW),
     }
     for combination in itertools.product(answers, repeat=3):
-        plan = get_or_compute(stack, "key", lambda: "computed", Terms())
+        plan = get_or_compute(stack, "key", Work(lambda: "computed", Terms()))
         asked: list[int] = []
         computes = 0
         effect: Any = next(plan)
@@ -149,26 +150,27 @@ def test_law_3_the_smaller_lifetime_counts(stack: Stack) -> None:
     entry = Entry("v", created_s=NOW, fresh_until_s=NOW + 60)
     short = Reply(OK, Found(entry, 5.0, "t"), 0.0, NOW)
     stored = Reply(OK, True, 0.0, NOW)
-    effects, sought = run(look_up(stack, "key"), [absent(), short, stored])
-    assert sought.finding.fresh_s == 5.0
+    effects, search = run(look_up(stack, "key"), [absent(), short, stored])
+    assert search.finding.fresh_s == 5.0
     assert [each.item.lifetime_s for each in effects if isinstance(each, Put)] == [5.0]
 
 
 @pytest.mark.proves("writing/lowest-first")
 def test_a_set_goes_lowest_tier_first_and_unconditionally(stack: Stack) -> None:
-    effects, result = run(store(stack, "key", "v", Terms()), [Reply(OK, True, 0.0, NOW)] * 3)
+    effects, result = run(store(stack, {"key": "v"}, Terms()), [Reply(OK, True, 0.0, NOW)] * 3)
     assert [(each.level, each.item.expected) for each in effects if isinstance(each, Put)] == [
         (2, ANY),
         (1, ANY),
         (0, ANY),
     ]
-    assert result
+    assert result["key"]
 
 
 @pytest.mark.proves("law-4/own-changes")
 def test_law_4_no_interleaving_of_a_fill_and_a_deletion_leaves_the_old_value(stack: Stack) -> None:
     """Every order in which the steps of the two plans can follow each other, over three tiers."""
-    driver = SyncDriver(stack)
+    background = Background(lambda: 0, lambda *_: None, lambda: None, lambda _: None)
+    driver = SyncDriver(stack, background)
 
     def perform(effect: Effect) -> Any:
         return driver.perform(effect)
@@ -178,8 +180,8 @@ def test_law_4_no_interleaving_of_a_fill_and_a_deletion_leaves_the_old_value(sta
         for level in stack.levels:
             level.tier.clear()
         plans: list[Any] = [
-            get_or_compute(stack, "key", lambda: "older", Terms()),
-            delete(stack, "key"),
+            get_or_compute(stack, "key", Work(lambda: "older", Terms())),
+            delete(stack, ["key"]),
         ]
         pending: list[Any] = [next(plan) for plan in plans]
         ended: list[int] = []

@@ -136,8 +136,8 @@ def test_both_faces_share_values_and_statistics(run: Any) -> None:
             assert (await view.get("key"), await view.get_or_compute("key", value_of(3))) == (2, 2)
             assert AsyncTieredCache.of(sync_view).sync.get("key") == 2
             assert (await cache.stats()).hits == sync.stats().hits == 5
-            assert repr(view) == "<AsyncTieredCache v>"
-            assert repr(cache.sync) == "<TieredCache>"
+            assert repr(view) == "<AsyncTieredCache default/v: memory>"
+            assert repr(cache.sync) == "<TieredCache default: memory>"
 
     run(main)
 
@@ -438,7 +438,7 @@ def test_a_failed_refresh_is_no_concern_of_the_caller(
             await cache.get_or_compute("key", value_of("old"), ttl=10)
             clock.advance(11)
             assert await cache.get_or_compute("key", fail) == "old"
-            await until(lambda: "anew raised ValueError" in caplog.text)
+            await until(lambda: "Recomputing 'key' raised ValueError" in caplog.text)
 
     run(main)
 
@@ -519,7 +519,8 @@ def test_a_cache_outlives_its_loops(tmp_path: Path) -> None:
     assert [anyio.run(main, number) for number in range(3)] == [0, 0, 0]
     assert anyio.run(main, 3, backend="trio") == 0
     assert cache.sync.get("2") == 2
-    homes = cache._source.core().side._driver._homes
+    side: Any = cache._source.core().side
+    homes = side._driver._homes
     assert homes._homes == {}
     cache.sync.close()
 
@@ -576,7 +577,8 @@ def test_nothing_of_it_is_imported_without_need() -> None:
 def test_without_anyio_it_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['anyio'] = None\n"
-        "try:\n    from tiered_cache import AsyncTieredCache\n"
+        "from tiered_cache import AsyncTieredCache, MemoryTier\n"
+        "try:\n    AsyncTieredCache([MemoryTier()])\n"
         "except ImportError as error: print(type(error).__name__, error)"
     )
     done = subprocess.run(

@@ -152,10 +152,10 @@ def test_what_can_be_used_once_only_is_handed_out_and_not_kept(cache: TieredCach
         assert list(made["key"]) == [0, 1, 2]
     assert "key" not in cache
     waiting = _waiting()
-    with pytest.raises(SerializationError, match="a coroutine can be used once only"):
+    with pytest.raises(SerializationError, match="a coroutine can be used only once"):
         cache.set("key", waiting)
     waiting.close()
-    with pytest.raises(SerializationError, match="a generator can be used once only"):
+    with pytest.raises(SerializationError, match="a generator can be used only once"):
         cache.set_many({"other": 1, "key": _counting()})
     assert "other" not in cache
 

@@ -215,7 +215,7 @@ def test_under_load_most_hits_of_sampled_keys_are_inlined() -> None:
             cache.set(str(number), number)
         core = cache._source.core()
         seen: list[str] = []
-        count = core._counters.hit
+        count = core.stack.count_hit
 
         def note(key: str, level: int, cost_s: float, seconds: float) -> None:
             seen.append(key)
@@ -240,7 +240,7 @@ def test_a_tier_that_is_not_full_is_not_sampled() -> None:
             cache.get_or_compute("key", int)
         tier = cache.stats().tier("memory")
         assert (tier.curve, tier.hit_rate_at(2.0)) == ((), None)
-        assert cache._source.core().live_hits.read() == 4
+        assert cache._source.core().hits.now().hits == 4
 
 
 def test_off_samples_nothing() -> None:
@@ -249,7 +249,7 @@ def test_off_samples_nothing() -> None:
             cache.set(str(number), 1)
             cache.get(str(number))
         assert cache.stats().tier("memory").curve == ()
-        assert cache._source.core().live_hits.read() == 10
+        assert cache._source.core().hits.now().hits == 10
 
 
 def test_a_lower_tier_has_a_curve_of_what_reaches_it(tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_a_hit_below_is_counted_in_one_module_and_curves_see_sampled_keys_only(
         core = cache._source.core()
         assert core.stack.levels[0].tier.clear() == 10
         if not sampled:
-            core._counters._sampled_below[:] = [0, 0]
+            core.statistics._counters._sampled_below[:] = [0, 0]
         before = cache.stats()
         entered = [_modules_of_statistics(call) for call in calls]
         change = cache.stats() - before

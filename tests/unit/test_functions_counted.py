@@ -85,7 +85,9 @@ def test_hits_below_and_in_memory_save_what_computing_takes(tmp_path: Path) -> N
         key = cache.cached(square).key_for(3)
         core = cache._source.core()
         entry = Entry(9, created_s=time.time(), cost_s=1000.0)
-        core.stack.levels[0].tier.put(key, core.stack.encode(key, entry, Reach.HOST), math.inf)
+        core.stack.levels[0].tier.put(
+            key, core.stack.encoder.encode(key, entry, Reach.HOST), math.inf
+        )
     with TieredCache([MemoryTier(), DiskTier(tmp_path)]) as cache:
         cached = cache.cached(square)
         assert [cached(3) for _ in range(10)] == [9] * 10

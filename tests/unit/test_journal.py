@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.journals import write_row
 from tiered_cache.contracts import JournalRow
 from tiered_cache.errors import JournalError
 from tiered_cache.journal import DiskJournal, disk_journal
@@ -43,7 +44,7 @@ def left_by_a_dead_process(folder: Path, *changes: tuple[str, bytes | None, floa
         try:
             journal = DiskJournal(folder)
             for key, record, as_of_s in changes:
-                journal.write(key, record, as_of_s, TIERS)
+                write_row(journal, key, record, as_of_s, TIERS)
             os.write(writing, b"x")
             signal.pause()
         finally:
@@ -61,8 +62,8 @@ def shown(journal: DiskJournal) -> list[tuple[str, int, str, str]]:
 
 
 def test_a_change_takes_the_place_of_an_earlier_one(journal: DiskJournal) -> None:
-    first = journal.write("key", b"one", 1.0, TIERS)
-    second = journal.write("key", None, 2.0, TIERS)
+    first = write_row(journal, "key", b"one", 1.0, TIERS)
+    second = write_row(journal, "key", None, 2.0, TIERS)
     assert shown(journal) == [("key", 0, "", "this")]
     journal.forget([first])
     assert shown(journal) == [("key", 0, "", "this")], "its successor stays"
@@ -73,8 +74,8 @@ def test_a_change_takes_the_place_of_an_earlier_one(journal: DiskJournal) -> Non
 def test_a_later_change_takes_the_place_of_an_earlier_one_whatever_the_clock_says(
     journal: DiskJournal,
 ) -> None:
-    earlier = journal.write("key", b"earlier", 2.0, TIERS)
-    journal.write("key", b"later", 1.0, TIERS)
+    earlier = write_row(journal, "key", b"earlier", 2.0, TIERS)
+    write_row(journal, "key", b"later", 1.0, TIERS)
     journal.forget([earlier])
     assert shown(journal) == [("key", 5, "", "this")]
 
@@ -82,7 +83,7 @@ def test_a_later_change_takes_the_place_of_an_earlier_one_whatever_the_clock_say
 def test_an_older_change_of_a_dead_process_does_not_take_the_place_of_a_newer_one(
     journal: DiskJournal, tmp_path: Path
 ) -> None:
-    journal.write("key", b"newer", 2.0, TIERS)
+    write_row(journal, "key", b"newer", 2.0, TIERS)
     left_by_a_dead_process(tmp_path, ("key", b"older!", 1.0))
     assert journal.adopt(TIERS) == []
     assert shown(journal) == [("key", 5, "", "this")]
@@ -91,14 +92,14 @@ def test_an_older_change_of_a_dead_process_does_not_take_the_place_of_a_newer_on
 def test_what_was_cleared_is_forgotten_in_all_journals_that_nobody_else_writes(
     journal: DiskJournal, tmp_path: Path
 ) -> None:
-    journal.write("a/1", b"1", 1.0, TIERS)
-    journal.write("b", b"2", 1.0, TIERS)
-    journal.write("a/later", b"3", 9.0, TIERS)
+    write_row(journal, "a/1", b"1", 1.0, TIERS)
+    write_row(journal, "b", b"2", 1.0, TIERS)
+    write_row(journal, "a/later", b"3", 9.0, TIERS)
     left_by_a_dead_process(tmp_path, ("a/2", b"4", 1.0), ("c", b"5", 1.0))
     journal.clear("a/", 5.0)
     assert sorted(each.key for each in journal.entries()) == ["a/later", "b", "c"]
     other = DiskJournal(tmp_path)
-    row = other.write("a/3", b"6", 1.0, TIERS)
+    row = write_row(other, "a/3", b"6", 1.0, TIERS)
     journal.clear("a/", 5.0)
     assert "a/3" in [each.key for each in journal.entries()], "it is the other's to write"
     other.park(row, "refused")
@@ -137,7 +138,7 @@ def test_what_is_for_a_tier_that_is_not_here_is_left_to_who_has_it(
 def test_a_newer_change_of_our_own_is_not_replaced_by_what_is_adopted(
     journal: DiskJournal, tmp_path: Path
 ) -> None:
-    journal.write("a", b"ours", 5.0, TIERS)
+    write_row(journal, "a", b"ours", 5.0, TIERS)
     left_by_a_dead_process(tmp_path, ("a", b"1", 1.0))
     assert journal.adopt(TIERS) == []
     assert shown(journal) == [("a", 4, "", "this")]
@@ -145,11 +146,11 @@ def test_a_newer_change_of_our_own_is_not_replaced_by_what_is_adopted(
 
 @pytest.mark.proves("law-7/journal-takeover")
 def test_law_7_a_living_process_keeps_its_journal(journal: DiskJournal, tmp_path: Path) -> None:
-    journal.write("key", b"ours", 1.0, TIERS)
+    write_row(journal, "key", b"ours", 1.0, TIERS)
 
     def child() -> Any:
         other = DiskJournal(tmp_path)
-        other.write("theirs", b"", 1.0, TIERS)
+        write_row(other, "theirs", b"", 1.0, TIERS)
         owners = sorted(each.owner for each in other.entries())
         adopted = len(other.adopt(TIERS))
         other.close()
@@ -162,10 +163,10 @@ def test_law_7_a_living_process_keeps_its_journal(journal: DiskJournal, tmp_path
 def test_law_12_a_forked_child_has_a_journal_of_its_own(
     journal: DiskJournal, tmp_path: Path
 ) -> None:
-    mine = journal.write("parent", b"1", 1.0, TIERS)
+    mine = write_row(journal, "parent", b"1", 1.0, TIERS)
 
     def child() -> Any:
-        journal.write("child", b"2", 1.0, TIERS)
+        write_row(journal, "child", b"2", 1.0, TIERS)
         return sorted((each.key, each.owner) for each in journal.entries())
 
     assert in_forked_child(child) == [["child", "this"], ["parent", "other"]]
@@ -177,8 +178,8 @@ def test_what_is_parked_is_not_adopted_but_can_be_taken(
     journal: DiskJournal, tmp_path: Path
 ) -> None:
     other = DiskJournal(tmp_path)
-    other.park(other.write("poison", b"1", 1.0, TIERS), "too large")
-    other.write("waits", b"1", 1.0, TIERS)
+    other.park(write_row(other, "poison", b"1", 1.0, TIERS), "too large")
+    write_row(other, "waits", b"1", 1.0, TIERS)
     assert ("poison", 1, "too large") in {each[:3] for each in shown(journal)}
     assert journal.take_parked(TIERS, {"absent"}) == []
     (row,) = journal.take_parked(TIERS)
@@ -233,14 +234,16 @@ def test_a_directory_that_cannot_be_written_is_said_to_be(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     journal = DiskJournal(tmp_path / "file" / "journal")
     with pytest.raises(JournalError, match="Not a directory"):
-        journal.write("key", b"1", 1.0, TIERS)
+        write_row(journal, "key", b"1", 1.0, TIERS)
     assert journal.entries() == []
     journal.close()
 
 
 def test_threads_write_at_once(journal: DiskJournal) -> None:
     with ThreadPoolExecutor(8) as pool:
-        rows = list(pool.map(lambda n: journal.write(str(n), b"x", float(n), TIERS), range(200)))
+        rows = list(
+            pool.map(lambda n: write_row(journal, str(n), b"x", float(n), TIERS), range(200))
+        )
     assert len({row.serial for row in rows}) == 200
     assert len(journal.entries()) == 200
     journal.forget(rows)
@@ -252,7 +255,7 @@ def test_a_journal_that_is_taken_over_while_all_are_listed_is_still_listed(
     journal: DiskJournal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left_by_a_dead_process(tmp_path, ("key", b"value", 1.0))
-    journal.write("ours", b"", 2.0, TIERS)
+    write_row(journal, "ours", b"", 2.0, TIERS)
     listed = journal_files
     adopted = False
 

@@ -20,14 +20,14 @@ from tiered_cache import (
     TieredCache,
     TierUnavailableError,
 )
-from tiered_cache._engine.plans import clear_late as clearing
+from tiered_cache._engine.plans import clear as clearing
 from tiered_cache.contracts import FencingTier
 from tiered_cache.entry import TOMBSTONE_LIFETIME_S
 from tiered_cache.journal._journal_file import open_journal
 from tiered_cache.journal._journal_rows import read_rows
 from tiered_cache.policies import WriteBack
 from tiered_cache.testing import FakeClock, race
-from tiered_cache.testing.waiting import wait_until
+from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

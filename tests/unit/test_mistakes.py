@@ -66,7 +66,7 @@ def test_a_prefix_that_is_no_text_is_refused(cache: TieredCache) -> None:
 
 
 def test_a_listener_that_can_not_be_called_is_refused(cache: TieredCache) -> None:
-    with pytest.raises(ConfigurationError, match="a listener is a function"):
+    with pytest.raises(ConfigurationError, match="must be a function that takes an event"):
         cache.on_event("print")  # type: ignore[arg-type] # on purpose
 
 

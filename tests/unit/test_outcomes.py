@@ -27,7 +27,7 @@ def test_law_6_a_lookup_is_found_by_its_status_and_not_by_its_value(
 
 @pytest.mark.proves("law-6/four-outcomes")
 def test_law_6_the_four_outcomes_are_four() -> None:
-    assert [each.value for each in LookupStatus] == ["hit", "stale", "miss", "error"]
+    assert [each.value for each in LookupStatus] == ["hit", "stale_hit", "miss", "error", "skip"]
     assert Lookup(LookupStatus.MISS) != Lookup(LookupStatus.ERROR)
 
 

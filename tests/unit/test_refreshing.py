@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tiered_cache import Coherence, DiskTier, MemoryTier, TieredCache
+from tiered_cache._engine.effects import Refresh
+from tiered_cache._engine.terms import Terms, Work
 from tiered_cache._engine.workers import change_follower as following
 from tiered_cache._engine.workers.refresher import Refresher
 from tiered_cache.policies import EarlyRefresh, Hit, HitAction, RefreshAhead, Sliding
@@ -48,7 +50,7 @@ class Counting:
 
 def settle(cache: TieredCache) -> None:
     """Wait for what is computed in the background."""
-    assert cache._source.core().wait_until_refreshed(30)
+    assert cache._source.core().refresher.wait_until_idle(30)
 
 
 @pytest.fixture
@@ -386,11 +388,19 @@ def test_bad_options_name_themselves(make: Any, told: str) -> None:
         make()
 
 
+def do(wanted: Refresh, _: Sequence[str]) -> None:
+    wanted.work.function()
+
+
+def job_for(key: str, job: Callable[[], object]) -> Refresh:
+    return Refresh(Work(job, Terms()), {key: 0.0})
+
+
 def test_law_10_the_refresher_is_bounded_and_does_one_job_a_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("tiered_cache._engine.workers.refresher._MAX_WAITING", 3)
-    refresher = Refresher()
+    refresher = Refresher(do)
     gate, done = threading.Event(), []
 
     def job(name: str) -> Callable[[], None]:
@@ -401,25 +411,28 @@ def test_law_10_the_refresher_is_bounded_and_does_one_job_a_key(
         return wait_and_tell
 
     for number in range(4):
-        assert refresher.submit(f"under way {number}", job("under way"))
+        assert refresher.submit(job_for(f"under way {number}", job("under way")))
         wait_until(lambda: not refresher._jobs, "a thread of its own does it")
-    assert refresher.submit("under way 0", job("again")) is False
+    assert refresher.submit(job_for("under way 0", job("again"))) is False
     for number in range(3):
-        assert refresher.submit(f"waiting {number}", job("waiting"))
-    assert refresher.submit("one too many", job("one too many")) is False
+        assert refresher.submit(job_for(f"waiting {number}", job("waiting")))
+    assert refresher.submit(job_for("one too many", job("one too many"))) is False
     gate.set()
     assert refresher.wait_until_idle(30)
     assert sorted(done) == ["under way"] * 4 + ["waiting"] * 3
     refresher.close()
-    assert refresher.submit("late", job("late")) is False
+    assert refresher.submit(job_for("late", job("late"))) is False
 
 
 def test_jobs_that_come_together_do_not_wait_for_one_thread() -> None:
-    refresher, both = Refresher(), threading.Barrier(2)
-    assert refresher.submit("first", lambda: None)
+    refresher, both = Refresher(do), threading.Barrier(2)
+    assert refresher.submit(job_for("first", lambda: None))
     wait_until(lambda: refresher._idle == 1, "its thread is idle")
     with refresher._lock:  # so that the thread which is notified takes nothing yet
-        results = [threading.Thread(target=refresher.submit, args=(key, both.wait)) for key in "ab"]
+        results = [
+            threading.Thread(target=refresher.submit, args=(job_for(key, both.wait),))
+            for key in "ab"
+        ]
         for each in results:
             each.start()
     for each in results:
@@ -436,20 +449,20 @@ def test_law_1_where_no_thread_can_start_the_caller_does_not_hear_of_it(
         msg = "can't start new thread"
         raise RuntimeError(msg)
 
-    refresher = Refresher()
+    refresher = Refresher(do)
     done = []
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", fail)
-        assert refresher.submit("key", lambda: done.append("too early")) is False
-    assert refresher.submit("key", lambda: done.append("in time"))
+        assert refresher.submit(job_for("key", lambda: done.append("too early"))) is False
+    assert refresher.submit(job_for("key", lambda: done.append("in time")))
     assert refresher.wait_until_idle(30)
     assert done == ["in time"]
     refresher.close()
 
 
 def test_a_function_that_exits_takes_no_thread_away(caplog: pytest.LogCaptureFixture) -> None:
-    refresher = Refresher()
-    assert refresher.submit("key", lambda: sys.exit(1))
+    refresher = Refresher(do)
+    assert refresher.submit(job_for("key", lambda: sys.exit(1)))
     assert refresher.wait_until_idle(30)
     wait_until(lambda: refresher._idle == 1, "its thread is idle")
     assert "SystemExit(1)" in caplog.text

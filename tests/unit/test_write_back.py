@@ -278,8 +278,8 @@ def test_many_deletions_are_journaled_in_one_transaction(
         journal = cache._source.core().stack.journal()
         assert isinstance(journal, DiskJournal)
         written = []
-        write_many = journal.write_many
-        journal.write_many = lambda rows: written.append(len(rows)) or write_many(rows)  # type: ignore[method-assign,func-returns-value] # counts
+        write = journal.write
+        journal.write = lambda rows: written.append(len(rows)) or write(rows)  # type: ignore[method-assign,func-returns-value] # counts
         assert cache.delete_many(["a", "b", "never there"]) == 2
         assert written == [3]
         assert [each.key for each in cache.journal()] == ["c"]
@@ -451,7 +451,7 @@ def test_one_poison_record_holds_up_no_other(namespace: str, valkey: ValkeyServe
         cache.set("fine", "x")
         while core.stack.queue.held:
             clock.advance(60)
-            core._flusher.flush_due()
+            core.flusher.flush_due()
         assert core.stack.queue.figures()["parked"] == 1
         with TieredCache([patient_redis(valkey.url)], namespace=namespace, clock=clock) as redis:
             assert list(redis.keys()) == ["fine"], "what was there before is older: it is gone too"

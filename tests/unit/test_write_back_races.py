@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.journals import write_row
 from tests.patience import patient_redis
 from tiered_cache import (
     Coherence,
@@ -17,7 +18,7 @@ from tiered_cache import (
     TieredCache,
     TierUnavailableError,
 )
-from tiered_cache._engine.state.write_queue import Pending
+from tiered_cache._engine.state.pending import Pending
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.contracts import Reach
 from tiered_cache.entry import Entry
@@ -223,7 +224,7 @@ def test_a_write_that_comes_as_the_flusher_ends_is_flushed(tmp_path: Path) -> No
     def write() -> None:
         queue.put(Pending("late", entry, 1.0, (1,)))
         queued.set()
-        core._flusher.wake()
+        core.flusher.wake()
 
     queued = threading.Event()
 
@@ -302,13 +303,13 @@ def test_law_4_what_a_dead_process_left_is_not_served_in_the_place_of_what_is_ne
         as_of_s = core.stack.stamp()
         dead = DiskJournal(core.stack.levels[1].tier.journal_directory)
         for key in ("key", "deleted"):
-            record = core.stack.encode(key, Entry("left", created_s=as_of_s), Reach.CLUSTER)
-            dead.write(key, record, as_of_s, core.stack.record_tiers)
+            record = core.stack.encoder.encode(key, Entry("left", created_s=as_of_s), Reach.CLUSTER)
+            write_row(dead, key, record, as_of_s, core.stack.record_tiers)
         dead.close()
         cache.set("key", "newer", durability="remote")
         cache.set("deleted", "newer", durability="remote")
         cache.delete("deleted")
-        core._flusher.adopt()
+        core.flusher.adopt()
         assert cache.get_many(["key", "deleted"]) == {"key": "newer"}
         assert cache.flush("30s")
         assert cache.journal() == []
@@ -327,12 +328,12 @@ def test_law_10_of_many_dead_processes_one_after_the_other_is_taken_over(
             dead = DiskJournal(core.stack.levels[1].tier.journal_directory)
             for key in keys[start : start + 3]:
                 entry = Entry(key, created_s=as_of_s)
-                record = core.stack.encode(key, entry, Reach.CLUSTER)
-                dead.write(key, record, as_of_s, core.stack.record_tiers)
+                record = core.stack.encoder.encode(key, entry, Reach.CLUSTER)
+                write_row(dead, key, record, as_of_s, core.stack.record_tiers)
             dead.close()
         back = away(cache, "redis")
-        core._flusher.adopt()
-        core._flusher.adopt()
+        core.flusher.adopt()
+        core.flusher.adopt()
         assert len(core.stack.queue) == 3
         back()
         wait_until(lambda: cache.journal() == [], "all was taken over and written")
@@ -352,7 +353,7 @@ def test_a_write_that_gives_way_in_a_shared_tier_is_kept_from_the_tiers_above_it
         ) as cache,
     ):
         assert cache.get("key") is None
-        cache._source.core().stack.following.close()  # it hears of nothing within its bound
+        cache._source.core()._follower.close()  # it hears of nothing within its bound
         cache.set("key", "older")
         other.set("key", "newer")
         cache.set("fills the memory", 1)

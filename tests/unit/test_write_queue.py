@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from tiered_cache._engine.state.write_queue import MAX_ATTEMPTS, Pending, WriteQueue
+from tiered_cache._engine.state.pending import Pending
+from tiered_cache._engine.state.write_queue import MAX_ATTEMPTS, WriteQueue
 from tiered_cache.contracts import JournalRow
 from tiered_cache.entry import Entry
 from tiered_cache.policies import QueueLimits

@@ -1,7 +1,7 @@
-"""What a plan asks a driver to do, and what the driver answers.
+"""Effects: the requests of a plan to its driver, and the driver's replies.
 
-A plan is a generator: it yields effects and is sent replies. It never touches I/O or a clock, so
-that one algorithm serves every driver, and a test can drive it through any interleaving.
+A plan is a generator that yields effects and is sent replies. It never touches I/O or a clock. So one
+algorithm serves every driver, and a test can drive it through any interleaving.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from tiered_cache._engine.state.flights import Flight  # noqa: TC001 - NamedTuple fields
-from tiered_cache._engine.terms import Terms  # noqa: TC001 - NamedTuple fields
+from tiered_cache._engine.terms import Work  # noqa: TC001 - NamedTuple fields
 from tiered_cache.computation import Computation  # noqa: TC001 - NamedTuple fields
 from tiered_cache.contracts import JournalRow, PutItem  # noqa: TC001 - NamedTuple fields
 
@@ -45,12 +45,11 @@ __all__ = [
     "ReadHeads",
     "ReadMany",
     "Refresh",
-    "RefreshMany",
     "ReleaseLease",
     "Reply",
     "Scan",
+    "WakeFlusher",
     "WriteJournal",
-    "WriteJournalMany",
 ]
 
 OK = "ok"
@@ -60,41 +59,36 @@ REFUSED = "refused"
 UNREADABLE = "unreadable"
 
 
-class Reply:
-    """How an effect on a tier went.
+class Reply(NamedTuple):
+    """The result of an effect on a tier.
 
     Attributes:
         status: `OK`; `SKIPPED`, the tier was not asked; `FAILED`, it could not serve; `REFUSED`, it
-            does not take the record; `UNREADABLE`, what it holds can't be handed out.
-        value: What the tier's method returned, for `OK`.
-        seconds: How long it took.
+            does not take the record; `UNREADABLE`, the record that it holds can't be handed out.
+        value: The return value of the tier's method, for `OK`.
+        seconds: The duration of the call.
         now_s: The wall clock after it.
-        reason: What went wrong, for people.
+        reason: The fault, for people.
     """
 
-    __slots__ = ("now_s", "reason", "seconds", "status", "value")
-
-    def __init__(
-        self, status: str, value: Any, seconds: float, now_s: float, reason: str = ""
-    ) -> None:
-        self.status = status
-        self.value = value
-        self.seconds = seconds
-        self.now_s = now_s
-        self.reason = reason
+    status: str
+    value: Any
+    seconds: float
+    now_s: float
+    reason: str = ""
 
 
 class Read(NamedTuple):
-    """Read one key of one tier: a reply with `Found` or `Absent`."""
+    """Read one key of one tier. Reply: `Found` or `Absent`."""
 
     level: int
     key: str
 
 
 class ReadMany(NamedTuple):
-    """Read several keys of one tier: a reply with a dictionary of `Found` and `Absent`.
+    """Read several keys of one tier. Reply: a dictionary of `Found` and `Absent`.
 
-    What is queued for a tier counts as what it holds.
+    Writes that are queued for a tier count as its contents.
     """
 
     level: int
@@ -102,9 +96,9 @@ class ReadMany(NamedTuple):
 
 
 class ReadHeads(NamedTuple):
-    """Ask how old what a tier holds is, whatever is queued for it: a reply as of `ReadMany`.
+    """Read the age of a tier's records, ignoring the queue. Reply: as for `ReadMany`.
 
-    Of each record there need only be the beginning.
+    The beginning of each record suffices.
     """
 
     level: int
@@ -112,7 +106,7 @@ class ReadHeads(NamedTuple):
 
 
 class Put(NamedTuple):
-    """Write one key of one tier: a reply with whether it was stored."""
+    """Write one key of one tier. Reply: whether it was stored."""
 
     level: int
     key: str
@@ -121,7 +115,7 @@ class Put(NamedTuple):
 
 
 class PutMany(NamedTuple):
-    """Write several keys of one tier: a reply with the set of those stored."""
+    """Write several keys of one tier. Reply: the set of those stored."""
 
     level: int
     items: Mapping[str, PutItem]
@@ -129,25 +123,25 @@ class PutMany(NamedTuple):
 
 
 class Delete(NamedTuple):
-    """Delete one key of one tier: a reply with whether it was there."""
+    """Delete one key of one tier. Reply: whether it was there."""
 
     level: int
     key: str
 
 
 class DeleteMany(NamedTuple):
-    """Delete several keys of one tier: a reply with how many were there."""
+    """Delete several keys of one tier. Reply: how many were there."""
 
     level: int
     keys: Sequence[str]
 
 
 Progress = Callable[[str, int], object]
-"""Who is told of the name of a tier, and of how many keys were removed from it so far."""
+"""Progress callback: tier name, keys removed so far."""
 
 
 class Clear(NamedTuple):
-    """Delete all keys with a prefix of one tier: a reply with how many there were."""
+    """Delete all keys with a prefix of one tier. Reply: how many there were."""
 
     level: int
     prefix: str
@@ -155,21 +149,21 @@ class Clear(NamedTuple):
 
 
 class Fence(NamedTuple):
-    """Do the first half of a `Clear`, of a level that has a `fence`: a reply without a value."""
+    """Do the first half of a `Clear`, in a tier that has a `fence`. Reply: no value."""
 
     level: int
     prefix: str
 
 
 class Scan(NamedTuple):
-    """List the keys with a prefix of one tier: a reply with them."""
+    """List the keys with a prefix of one tier. Reply: the keys."""
 
     level: int
     prefix: str
 
 
 class AwaitRoom(NamedTuple):
-    """Wait until the write-back queue takes a key, and so many new ones `more`.
+    """Wait until the write-back queue takes `key` and `more` further new keys.
 
     Raises `QueueFullError` after its deadline.
     """
@@ -179,25 +173,25 @@ class AwaitRoom(NamedTuple):
 
 
 class Lead(NamedTuple):
-    """Tell that others may wait for what the plan does from now on: no reply.
+    """Announce that other callers may wait for the plan from now on. No reply.
 
-    Where its caller can be cancelled, that must end the plan only if nobody else wants the outcome.
+    Cancelling the caller must then end the plan only if no other caller wants the outcome.
     """
 
     flights: Sequence[Flight]
 
 
 class AwaitFlight(NamedTuple):
-    """Wait for somebody else's computation: a reply with whether it ended in time."""
+    """Wait for another caller's computation. Reply: whether it ended in time."""
 
     flight: Flight
     timeout_s: float
 
 
 class AcquireLease(NamedTuple):
-    """Ask for the lease of a key in a tier that has leases: a reply with a `LeaseAnswer`.
+    """Ask a tier for the lease of a key. Reply: a `LeaseAnswer`.
 
-    It is renewed until it is released.
+    A granted lease is renewed until it is released.
     """
 
     level: int
@@ -207,7 +201,7 @@ class AcquireLease(NamedTuple):
 
 
 class ReleaseLease(NamedTuple):
-    """Give a lease back: a reply without a value."""
+    """Release a lease. Reply: no value."""
 
     level: int
     key: str
@@ -215,7 +209,7 @@ class ReleaseLease(NamedTuple):
 
 
 class AwaitLease(NamedTuple):
-    """Wait until a lease may be free: a reply without a value."""
+    """Wait until a lease may be free. Reply: no value."""
 
     level: int
     key: str
@@ -224,26 +218,21 @@ class AwaitLease(NamedTuple):
 
 
 class CatchUp(NamedTuple):
-    """Learn what others changed in shared tiers: a reply with how many tiers are doubted still."""
+    """Read the change logs of shared tiers. Reply: how many tiers are still doubted."""
 
 
 class AwaitWritten(NamedTuple):
-    """Wait until no key with a prefix is on its way down: a reply without a value."""
+    """Wait until no key with a prefix is being flushed. Reply: no value."""
 
     prefix: str
 
 
+class WakeFlusher(NamedTuple):
+    """Have the write-back queue flushed in the background. No reply."""
+
+
 class WriteJournal(NamedTuple):
-    """Have a change on disk: a reply with its `JournalRow`."""
-
-    key: str
-    record: bytes | None
-    as_of_s: float
-    tiers: frozenset[str]
-
-
-class WriteJournalMany(NamedTuple):
-    """Have several changes on disk, all or none: a reply with their rows, in the same order."""
+    """Write changes to disk, all or none. Reply: their rows, in the same order."""
 
     rows: Sequence[JournalRow]
 
@@ -251,7 +240,7 @@ class WriteJournalMany(NamedTuple):
 class ClearJournal(NamedTuple):
     """Remove the changes of keys with a prefix, up to an instant, from the journal.
 
-    And from those of dead processes: a reply without a value.
+    Those of dead processes too. Reply: no value.
     """
 
     prefix: str
@@ -259,7 +248,7 @@ class ClearJournal(NamedTuple):
 
 
 class ForgetJournal(NamedTuple):
-    """Remove changes from the journal: a reply without a value."""
+    """Remove changes from the journal. Reply: no value."""
 
     rows: Sequence[JournalRow]
 
@@ -268,12 +257,12 @@ class Computed(NamedTuple):
     """The reply to `Compute`.
 
     Attributes:
-        value: What the function returned.
-        seconds: How long it took.
+        value: The function's return value.
+        seconds: The duration of the call.
         now_s: The wall clock after it.
-        lead_s: Seconds since before it, never fewer than it took.
-        keys: For how many keys it computed.
-        computation: What the function said of its result.
+        lead_s: Seconds since before it, never fewer than `seconds`.
+        keys: How many keys it computed.
+        computation: The function's own wishes for its result.
     """
 
     value: Any
@@ -285,35 +274,22 @@ class Computed(NamedTuple):
 
 
 class Refresh(NamedTuple):
-    """Have a value computed anew in the background: no reply.
+    """Recompute values in the background, in one call. No reply.
 
-    It does nothing if somebody else has written a newer one than that of `seen_s`.
+    Attributes:
+        work: The caller's function, and the terms of its results.
+        seen: The keys, each with the instant at which the value was written that is to be
+            replaced: a newer value is left alone.
     """
 
-    key: str
-    function: Callable[[], object]
-    terms: Terms
-    seen_s: float
-
-
-class RefreshMany(NamedTuple):
-    """Have values computed anew in the background, in one call: no reply.
-
-    Args:
-        function: The caller's: given keys, it returns their values.
-        terms: Under which they are stored.
-        seen: For each key when the value was written that is to be replaced: newer ones are not.
-    """
-
-    function: Callable[[Sequence[str]], dict[str, Any]]
-    terms: Terms
+    work: Work
     seen: Mapping[str, float]
 
 
 class Compute(NamedTuple):
-    """Call the caller's function, for some flights: a reply of the type `Computed`.
+    """Call the caller's function, for some flights. Reply: `Computed`.
 
-    What it raises is thrown into the plan inside a `ComputeFailedError`.
+    An exception of the function is thrown into the plan inside a `ComputeFailedError`.
     """
 
     function: Callable[[], Any]
@@ -322,9 +298,9 @@ class Compute(NamedTuple):
 
 
 class ComputeFailedError(Exception):
-    """Carries what the caller's function raised through a plan.
+    """Carries an exception of the caller's function through a plan.
 
-    By itself it could not pass: a generator turns a `StopIteration` into something else.
+    The exception itself could not pass: a generator turns a `StopIteration` into another error.
     """
 
     def __init__(self, error: BaseException) -> None:
@@ -351,12 +327,11 @@ Effect = (
     | AwaitRoom
     | AwaitWritten
     | CatchUp
+    | WakeFlusher
     | WriteJournal
-    | WriteJournalMany
     | ClearJournal
     | ForgetJournal
     | Refresh
-    | RefreshMany
     | Compute
 )
 

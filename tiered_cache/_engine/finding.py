@@ -1,4 +1,4 @@
-"""What a tier's answer to a read means: a hit, a stale hit, a miss, an error or a skip."""
+"""A tier's answer to a read, judged: a hit, a stale hit, a miss, an error or a skip."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.contracts import Absent, Found
 from tiered_cache.entry import Entry
 from tiered_cache.errors import RecordError, SignatureError, UnsupportedRecordError
+from tiered_cache.results import LookupStatus
 
 if TYPE_CHECKING:
-    from tiered_cache._engine.level import Level
     from tiered_cache.contracts import Codec
 
 __all__ = ["UNKNOWN", "Finding", "judge"]
@@ -19,24 +19,27 @@ __all__ = ["UNKNOWN", "Finding", "judge"]
 UNKNOWN = object()
 """The token of a tier that did not answer: nothing may be filled into it."""
 
+# Constants of the module are read faster than members of an enum, once for each tier and lookup.
+_HIT, _STALE_HIT, _MISS = LookupStatus.HIT, LookupStatus.STALE_HIT, LookupStatus.MISS
+
 
 class Finding:
     """One tier's part in a lookup.
 
     Attributes:
-        outcome: The counter that it adds to: `hits`, `stale_hits`, `misses`, `errors`, `skips`.
-        token: What a fill of this tier must still find.
+        status: The outcome in this tier.
+        token: The token that a fill of this tier must still find.
         entry: The decoded entry of a hit or a stale hit.
         record: Its bytes, where the tier holds bytes.
-        size_bytes: The size of what was found.
+        size_bytes: The size of the entry or record.
         cost_s: The seconds that computing it took.
         age_s: Seconds since it was written, by this host's clock; never negative.
         fresh_s: Seconds for which it stays fresh.
         gone_s: Seconds after which it must not be served at all.
-        seconds: How long reading it took.
+        seconds: The duration of the read.
         corrupt: Whether the tier holds bytes that can't be used here.
-        worthless: Whether nobody can use them, so that they are to be removed. Bytes of a newer
-            release, or with a type or signature that is not known here, may be of use to others.
+        worthless: Whether no reader can use them, so that they are removed. Bytes of a newer
+            release, or with an unknown type or signature, may serve other readers.
         why: Why it is not a hit, for people.
     """
 
@@ -47,10 +50,10 @@ class Finding:
         "entry",
         "fresh_s",
         "gone_s",
-        "outcome",
         "record",
         "seconds",
         "size_bytes",
+        "status",
         "token",
         "why",
         "worthless",
@@ -58,7 +61,7 @@ class Finding:
 
     def __init__(
         self,
-        outcome: str,
+        status: LookupStatus,
         token: object = UNKNOWN,
         why: str = "",
         entry: Entry | None = None,
@@ -72,7 +75,7 @@ class Finding:
         corrupt: bool = False,
         worthless: bool = False,
     ) -> None:
-        self.outcome = outcome
+        self.status = status
         self.token = token
         self.why = why
         self.entry = entry
@@ -87,21 +90,29 @@ class Finding:
         self.worthless = worthless
 
 
-def judge(level: Level, codec: Codec, key: str, reply: Reply) -> Finding:
-    """What `reply` to a read of `key` means.
+def judge(key: str, reply: Reply, codec: Codec, not_before_s: float) -> Finding:
+    """The meaning of `reply` to a read of `key`.
 
-    A lifetime is the smaller of what the record says by this host's clock and what the tier says
-    by its own: so neither a skewed clock nor a tier without one can lengthen it (law 3).
+    A lifetime is the smaller of the record's own, by this host's clock, and the tier's, by the
+    tier's clock. So neither a skewed clock nor a tier without one can lengthen it (law 3).
+
+    Args:
+        key: The key.
+        reply: The reply of one tier.
+        codec: Decodes a record.
+        not_before_s: The wall-clock instant up to which the tier's records are outdated.
     """
     if reply.status != OK:
         if reply.status == UNREADABLE:
-            return Finding("misses", why=reply.reason, corrupt=True, worthless=True)
-        return Finding("skips" if reply.status == SKIPPED else "errors", why=reply.reason)
+            return Finding(_MISS, why=reply.reason, corrupt=True, worthless=True)
+        skipped = reply.status == SKIPPED
+        return Finding(LookupStatus.SKIP if skipped else LookupStatus.ERROR, why=reply.reason)
     found = reply.value
     if type(found) is Absent:
-        return Finding("misses", found.token, "not there")
+        return Finding(_MISS, found.token, "not there")
     if type(found) is not Found:
-        return Finding("errors", why=f"the tier answered with a {type(found).__name__}")
+        why = f"the tier answered with a {type(found).__name__}"
+        return Finding(LookupStatus.ERROR, why=why)
     item, remaining_s, token = found
     record: bytes | None = None
     if isinstance(item, Entry):
@@ -111,18 +122,8 @@ def judge(level: Level, codec: Codec, key: str, reply: Reply) -> Finding:
         try:
             entry = codec.decode(key, record)
         except RecordError as error:
-            why = f"{type(error).__name__}: {error.message}"
-            worthless = not isinstance(error, UnsupportedRecordError | SignatureError)
-            return Finding(
-                "misses",
-                token,
-                why,
-                record=record,
-                size_bytes=size_bytes,
-                corrupt=True,
-                worthless=worthless,
-            )
-    # In place, without min() and max(): every hit outside memory comes through here.
+            return _undecodable(error, token, record)
+    # In place, without min() and max(): every hit outside memory passes here.
     now_s, created_s = reply.now_s, entry.created_s
     gone_s = entry.stale_until_s - now_s
     fresh_s = entry.fresh_until_s - now_s
@@ -130,17 +131,13 @@ def judge(level: Level, codec: Codec, key: str, reply: Reply) -> Finding:
         gone_s = remaining_s
         if remaining_s - entry.grace_s < fresh_s:
             fresh_s = remaining_s - entry.grace_s
-    if (
-        gone_s <= 0
-        or created_s > now_s + SKEW_ALLOWANCE_S
-        or created_s <= level.suspects.not_before_s
-    ):
+    if gone_s <= 0 or created_s > now_s + SKEW_ALLOWANCE_S or created_s <= not_before_s:
         why = _unusable(entry, now_s, gone_s)
         size_bytes = 0 if record is None else size_bytes
-        return Finding("misses", token, why, record=record, size_bytes=size_bytes)
+        return Finding(_MISS, token, why, record=record, size_bytes=size_bytes)
     age_s = now_s - created_s
     return Finding(  # by position, for the same reason
-        "hits" if fresh_s > 0 else "stale_hits",
+        _HIT if fresh_s > 0 else _STALE_HIT,
         token,
         "",
         entry,
@@ -151,6 +148,18 @@ def judge(level: Level, codec: Codec, key: str, reply: Reply) -> Finding:
         fresh_s if fresh_s > 0 else 0.0,
         gone_s,
         reply.seconds,
+    )
+
+
+def _undecodable(error: RecordError, token: object, record: bytes) -> Finding:
+    return Finding(
+        _MISS,
+        token,
+        f"{type(error).__name__}: {error.message}",
+        record=record,
+        size_bytes=len(record),
+        corrupt=True,
+        worthless=not isinstance(error, UnsupportedRecordError | SignatureError),
     )
 
 

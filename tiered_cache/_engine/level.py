@@ -1,4 +1,4 @@
-"""A tier in its place in a stack: guarded by a breaker, counted, and never raising."""
+"""A level: one tier in its place in a stack, guarded by a breaker, counted, and never raising."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.effects import FAILED, OK, REFUSED, SKIPPED, UNREADABLE, Reply
 from tiered_cache._engine.state.breaker import Breaker, BreakerState
-from tiered_cache._engine.state.outdated_keys import Suspects
+from tiered_cache._engine.state.outdated_keys import OutdatedKeys
 from tiered_cache.contracts import (
     AwaitableTier,
     FencingTier,
     HeadTier,
+    LeaseTier,
     LiveTier,
+    LoggedTier,
+    PlaceTier,
     QuickTier,
     Reach,
     SteppedTier,
     TierInfo,
 )
-from tiered_cache.contracts.leases import LeaseTier
 from tiered_cache.errors import (
     ConfigurationError,
     RecordError,
@@ -33,48 +35,50 @@ from tiered_cache.results import TierWrite, WriteOutcome
 from tiered_cache_policies.contracts import TierFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from tiered_cache._engine.effects import Progress
     from tiered_cache._engine.state.fault_log import FaultLog
+    from tiered_cache._engine.state.pending_events import PendingEvents
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Absent, Found, PutItem, Recorder, Tier, TierContext
     from tiered_cache.entry import Entry
+    from tiered_cache.results import LookupStatus
     from tiered_cache_policies.contracts import AdmissionPolicy
 
 __all__ = ["Level"]
 
 CLOSED = BreakerState.CLOSED
 _LEARNED = 0.05
-"""The weight of the latest read: the average is that of some forty."""
+"""The weight of the latest read in the average, which is that of some forty reads."""
 
 _CHANGES = 20
-"""How many of a breaker's latest changes are remembered."""
+"""How many of a breaker's latest changes are kept."""
 
 _READS = ("get", "get_many")
-"""Operations whose faults the plans tell the listeners: as the outcome of a lookup."""
+"""Operations whose faults the plans report to the listeners, as the outcome of a lookup."""
 
-_NOBODYS = "a key that nobody has"
+_NEVER_STORED = "a key that is never stored"
 
 
 class Level:
     """One tier of a stack.
 
-    Every call goes through the breaker and comes back as a `Reply`: law 1, a fault of a tier
-    never reaches the caller, unless the stack is strict.
+    Every call passes the breaker and returns a `Reply`: law 1, a fault of a tier never reaches the
+    caller, unless the stack is strict.
 
     Args:
         index: Its place, 0 for the fastest.
         tier: The tier.
-        recorder: Counts what it does.
+        recorder: Counts its operations.
         clock: The time.
-        faults: Where faults are logged.
-        note: Takes events.
+        faults: The log of faults.
+        events: Takes events.
         failures_to_open: Faults in a row that open the breaker.
-        probe_interval_s: How long the breaker stays open before it tries again.
+        probe_interval_s: Seconds that the breaker stays open before a probe.
         strict: Raise faults instead of reporting them.
-        admission: Decides what may enter the tier; everything may without.
-        longest_s: The longest that the tier keeps anything fresh.
+        admission: Decides which values may enter the tier; `None` admits all.
+        longest_s: The longest that the tier keeps a value fresh.
     """
 
     def __init__(
@@ -85,7 +89,7 @@ class Level:
         *,
         clock: Clock,
         faults: FaultLog,
-        note: Callable[[Event], None],
+        events: PendingEvents,
         failures_to_open: int,
         probe_interval_s: float,
         strict: bool,
@@ -96,9 +100,10 @@ class Level:
         self.admission = admission
         self.longest_s = longest_s
         self.read_s = 0.0
-        """The seconds that a read takes at present: an average that forgets."""
+        """Seconds of a read at present: a moving average."""
         self.tier = tier
         self.name = tier.name
+        self.reach = tier.reach
         self.recorder = recorder
         self._looked_up = recorder.looked_up
         self.holds_records = tier.holds_records
@@ -110,6 +115,8 @@ class Level:
         )
         self.fence = tier.fence if isinstance(tier, FencingTier) else None
         self.leases = tier.leases if isinstance(tier, LeaseTier) else None
+        self.log = tier.log if isinstance(tier, LoggedTier) else None
+        self.places = tier if isinstance(tier, PlaceTier) else None
         live_tier = tier if isinstance(tier, LiveTier) else None
         self.awaitable = tier if isinstance(tier, AwaitableTier) else None
         self.is_quick = isinstance(tier, QuickTier) and tier.is_quick
@@ -118,8 +125,8 @@ class Level:
         self.live_token = live_tier.live_token if live_tier is not None else _no_token
         self.written = TierWrite(tier.name, WriteOutcome.WRITTEN)
         self.queued = TierWrite(tier.name, WriteOutcome.QUEUED)
-        self.suspects = Suspects()
-        self.suspected = self.suspects.keys
+        self.outdated = OutdatedKeys()
+        self.outdated_keys = self.outdated.keys
         self.breaker = Breaker(
             failures_to_open, probe_interval_s, clock.monotonic, self._breaker_changed
         )
@@ -128,13 +135,14 @@ class Level:
         self.fault = ""
         self._wall = clock.wall
         self._faults = faults
-        self._note = note
+        self._note = events.note
+        self._listeners = events.listeners
         self._strict = strict
         self._context: TierContext | None = None
         self._opened = False
 
     def open(self, context: TierContext, *, required: bool) -> None:
-        """Open the tier; unless it is required, one that is unavailable is asked again later."""
+        """Open the tier. One that is unavailable is asked again later, unless it is required."""
         self._context = context
         try:
             self.tier.open(context)
@@ -149,8 +157,8 @@ class Level:
             self._faults.report(
                 self.name,
                 "open",
-                f"The cache starts without its tier {self.name!r}, and takes it in when it "
-                f"comes: {error.message}",
+                f"Tier {self.name!r} is unavailable; the cache starts without it and retries it "
+                f"later: {error.message}",
             )
         else:
             self._opened = True
@@ -177,7 +185,7 @@ class Level:
     async def await_call(
         self, operation: str, key: str | None, function: Callable[..., Awaitable[Any]], *args: Any
     ) -> Reply:
-        """The same for a method that is awaited, of a tier that is open."""
+        """The reply to one call of an awaited method, of a tier that is open."""
         breaker = self.breaker
         if breaker.state is not CLOSED and not breaker.allows():
             return self._not_asked(operation, key, self._wall())
@@ -193,39 +201,79 @@ class Level:
 
     @property
     def is_open(self) -> bool:
-        """Whether the tier was opened: it need not be asked to before a call."""
+        """Whether the tier has been opened, so that a call need not open it first."""
         return self._opened
 
-    def _fault(self, operation: str, key: str | None, error: Exception, seconds: float) -> Reply:
-        status = self._failed(operation, key, error)
-        if self._strict and isinstance(error, TierUnavailableError):
-            raise error
-        return Reply(status, None, seconds, self._wall(), f"{type(error).__name__}: {error}")
-
-    def looked_up(self, outcome: str, seconds: float, size_bytes: int, saved_s: float) -> None:
-        """Count a lookup, and learn how long one takes."""
+    def looked_up(
+        self, status: LookupStatus, seconds: float, size_bytes: int, saved_s: float
+    ) -> None:
+        """Count a lookup and update the average duration of a read."""
         if seconds:
             average_s = self.read_s
             self.read_s = average_s + (seconds - average_s) * _LEARNED if average_s else seconds
-        self._looked_up(outcome, seconds, size_bytes, saved_s)
+        self._looked_up(status, seconds, size_bytes, saved_s)
+
+    def finish_put(self, key: str, item: PutItem, counter: str, reply: Reply) -> Reply:
+        """Count the write of one key; the reply, as a refusal where the tier did not store it."""
+        if reply.status == OK and not reply.value:
+            reply = reply._replace(status=REFUSED, reason="the key was changed meanwhile")
+        self._wrote(key, item, counter, reply)
+        return reply
+
+    def finish_put_many(self, items: Mapping[str, PutItem], counter: str, reply: Reply) -> Reply:
+        """Count the write of several keys; the reply as it is."""
+        each = reply._replace(seconds=reply.seconds / max(1, len(items)))
+        refused = each._replace(status=REFUSED)
+        for key, item in items.items():
+            landed = reply.status != OK or key in reply.value
+            self._wrote(key, item, counter, each if landed else refused)
+        return reply
+
+    def _wrote(self, key: str, item: PutItem, counter: str, reply: Reply) -> None:
+        if reply.status != OK:
+            outcome = "write_refusals" if reply.status == REFUSED else "write_errors"
+            self.recorder.wrote(outcome, reply.seconds, 0)
+            return
+        value = item.item
+        size = len(value) if isinstance(value, bytes) else value.size_bytes
+        self.recorder.wrote(counter, reply.seconds, size)
+        if self._listeners.active:
+            kind = EventKind.PROMOTION if counter == "promotions" else EventKind.WRITE
+            self._note(Event(kind, self.name, key, reply.seconds, size))
+
+    def finish_delete(self, keys: Sequence[str], reply: Reply) -> Reply:
+        """Count the deletion of `keys`; the reply as it is."""
+        outcome = "deletes" if reply.status == OK else "write_errors"
+        seconds = reply.seconds / max(1, len(keys))
+        for key in keys:
+            self.recorder.wrote(outcome, seconds, 0)
+            if reply.status == OK and self._listeners.active:
+                self._note(Event(EventKind.DELETE, self.name, key, seconds))
+        return reply
+
+    def finish_clear(self, prefix: str, reply: Reply) -> Reply:
+        """Tell the listeners of a clear; the reply as it is."""
+        if reply.status == OK:
+            self._note(Event(EventKind.DELETE, self.name, prefix, reply.seconds, 0, "clear"))
+        return reply
 
     def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
-        """What the tier holds for `keys`, of which only the beginnings are needed."""
+        """The records of `keys`, of which only the beginnings are needed."""
         tier = self.tier
         return tier.get_heads(keys) if isinstance(tier, HeadTier) else tier.get_many(keys)
 
     def capped(self, lifetime_s: float, entry: Entry) -> float:
-        """A lifetime of an entry as far as the tier may keep it."""
+        """A lifetime of an entry, no longer than the tier may keep it."""
         longest_s = self.longest_s
         return lifetime_s if longest_s == math.inf else min(lifetime_s, longest_s + entry.grace_s)
 
     def put(self, key: str, item: PutItem) -> bool:
-        """Have the tier store `item`."""
+        """Store `item` in the tier."""
         stored, lifetime_s, expected, fill = item
         return self.tier.put(key, stored, lifetime_s, expected=expected, fill=fill)
 
     def clear(self, prefix: str, progress: Progress | None) -> int:
-        """Have the tier remove all keys with a prefix, and `progress` told how far it is."""
+        """Remove all keys with a prefix from the tier, and report progress."""
         name, tier = self.name, self.tier
         if progress is None:
             return tier.clear(prefix)
@@ -251,15 +299,18 @@ class Level:
             self.breaker.succeeded()
 
     def probe(self) -> None:
-        """See whether the tier is back, if it is time to: with a lookup, for which it has to ask its store."""
+        """Look up a key once the breaker allows it, to find out whether the tier is back.
+
+        A lookup, because the tier has to ask its store for it.
+        """
         if self.breaker.state is not CLOSED:
-            with suppress(TierUnavailableError):  # of a strict stack
-                self.call("get", None, self.tier.get, _NOBODYS)
+            with suppress(TierUnavailableError):  # raised in a strict stack
+                self.call("get", None, self.tier.get, _NEVER_STORED)
 
     def info(self) -> TierInfo:
-        """What the tier says of itself while its breaker is closed. Never raises.
+        """The tier's own figures while its breaker is closed. Never raises.
 
-        It need not have asked its store: that it says something proves nothing, nor that it does not.
+        They prove nothing about the tier's health: it need not have asked its store.
         """
         if self.breaker.state is not CLOSED:
             return TierInfo()
@@ -267,7 +318,7 @@ class Level:
             return self.tier.info()
         except Exception as error:
             kind = type(error).__name__
-            message = f"Tier {self.name!r} can't say how full it is: {kind}: {error}"
+            message = f"Tier {self.name!r} can't report its size: {kind}: {error}"
             self._faults.report(self.name, f"info:{kind}", message)
             return TierInfo()
 
@@ -282,8 +333,14 @@ class Level:
             self.tier.open(self._context)
         self._opened = True
 
+    def _fault(self, operation: str, key: str | None, error: Exception, seconds: float) -> Reply:
+        status = self._failed(operation, key, error)
+        if self._strict and isinstance(error, TierUnavailableError):
+            raise error
+        return Reply(status, None, seconds, self._wall(), f"{type(error).__name__}: {error}")
+
     def _failed(self, operation: str, key: str | None, error: Exception) -> str:
-        """Count a fault against the tier as a whole, or against one record only."""
+        """Count a fault against the whole tier, or against one record only."""
         if isinstance(error, RecordRefusedError | RecordError):
             self.breaker.succeeded()
             status = REFUSED if isinstance(error, RecordRefusedError) else UNREADABLE
@@ -292,7 +349,7 @@ class Level:
             self.fault = str(error)
             self.breaker.failed()
         else:
-            # A bug in a tier, or a payload that trips one: not a reason to stop asking it.
+            # A bug in a tier, or a payload that triggers one: no reason to stop asking the tier.
             status = FAILED
             self.breaker.succeeded()
         self._faults.report(

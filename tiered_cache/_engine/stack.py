@@ -1,4 +1,4 @@
-"""A stack: the levels, fastest first, and everything that they share."""
+"""A stack: the levels, fastest first, and everything that plans know of them."""
 
 from __future__ import annotations
 
@@ -7,32 +7,39 @@ import math
 import os
 import secrets
 import socket
-from collections import deque
-from contextvars import ContextVar
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tiered_cache._engine.level import Level
+from tiered_cache._engine.state.entry_records import Encoder
 from tiered_cache._engine.state.fault_log import FaultLog
 from tiered_cache._engine.state.flights import Flights
-from tiered_cache._engine.state.key_locks import LOCK_WAIT_S, Stripes
+from tiered_cache._engine.state.held_leases import HeldLeases
+from tiered_cache._engine.state.key_locks import KeyLocks
+from tiered_cache._engine.state.log_positions import LogPosition, LogPositions
+from tiered_cache._engine.state.pending_events import PendingEvents
 from tiered_cache._engine.state.write_queue import WriteQueue
-from tiered_cache._engine.workers.change_follower import Following
-from tiered_cache._engine.workers.lease_renewer import Renewer
+from tiered_cache._engine.terms import Terms, single_use_kind
 from tiered_cache._process.fork import call_in_child
 from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.contracts import EvictionReason, Reach, TierContext
-from tiered_cache.events import Event, EventKind, Listeners
-from tiered_cache_policies.contracts import Candidate, QueueLimits, QueuesWrites, WritePlan
+from tiered_cache.entry import NO_TAGS, Entry
+from tiered_cache.errors import SerializationError
+from tiered_cache.events import Event, EventKind
+from tiered_cache.options import WhenCut
+from tiered_cache.units import parse_lifetime
+from tiered_cache_policies.contracts import (
+    Candidate,
+    NewValue,
+    QueueLimits,
+    QueuesWrites,
+    WritePlan,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from tiered_cache._engine.effects import Refresh, RefreshMany
-    from tiered_cache._engine.state.key_locks import Stripe
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Codec, Counting, Journal, Recorder, Tier
-    from tiered_cache.entry import Entry
     from tiered_cache.options import Coherence, Scope, SingleFlight
     from tiered_cache_policies.contracts import (
         AdmissionPolicy,
@@ -43,23 +50,18 @@ if TYPE_CHECKING:
         WriteRequest,
     )
 
-__all__ = ["Stack", "StackOptions", "changing"]
+__all__ = ["Stack", "StackOptions"]
 
 _log = logging.getLogger("tiered_cache")
 
 _TICK_S = 1e-6
 _NO_QUEUE = QueueLimits(0.0, 0.0, 1, 1)
-_MAX_PENDING_EVENTS = 100_000
 
 T = TypeVar("T")
 
 
-changing: ContextVar[tuple[Stack, ...]] = ContextVar("tiered_cachechanging", default=())
-"""The stacks that the calling thread or task is changing something in."""
-
-
 class StackOptions(NamedTuple):
-    """What a stack is made of, beside its tiers. Without a promotion policy, all is promoted."""
+    """The options of a stack, beside its tiers. Without a promotion policy, all is promoted."""
 
     namespace: str
     codec: Codec
@@ -80,7 +82,16 @@ class StackOptions(NamedTuple):
 
 
 class Stack:
-    """The levels of one cache, and what plans know of it."""
+    """The levels of one cache with their shared state.
+
+    Args:
+        tiers: The tiers, fastest first.
+        options: The options.
+        recorders: Counts the operations of each tier.
+        counters: Counts the operations of the whole cache.
+        journal: Gives the journal, made at its first use.
+        rest_s: As of `TierContext.rest_s`.
+    """
 
     def __init__(
         self,
@@ -95,7 +106,8 @@ class Stack:
         self.options = options
         self.codec = options.codec
         self.clock = options.clock
-        self.listeners = Listeners()
+        self.events = PendingEvents()
+        self.listeners = self.events.listeners
         self.faults = FaultLog(options.clock.monotonic)
         self.count_hit = counters.hit
         self.count_stale_hit = counters.stale_hit
@@ -104,23 +116,20 @@ class Stack:
         self.count_coalesced = counters.coalesced
         self.count_wait = counters.waited
         self._rest_s = rest_s
-        self._count_serialized = counters.serialized if counters.times_serializing else None
         self.flights = Flights()
-        self.renewer = Renewer(lambda: self.origin)
+        self.locks = KeyLocks(self._report_lock)
+        self.leases = HeldLeases[Level](lambda: self.origin)
         self.epoch = 0
         self.journal = journal
+        self.default_terms = Terms(options.default_lifetime_s)
         self.queues_writes = isinstance(options.writing, QueuesWrites)
         self.queue = WriteQueue(
             options.writing.limits if isinstance(options.writing, QueuesWrites) else _NO_QUEUE,
             options.clock.monotonic,
         )
-        self.refresh: Callable[[Refresh], None] = lambda _: None
-        self.refresh_many: Callable[[RefreshMany], None] = lambda _: None
-        self.wake: Callable[[], None] = lambda: None
         self._last_stamp_s = -math.inf
-        self.pending: deque[Event] = deque(maxlen=_MAX_PENDING_EVENTS)
-        self._start_in_process()
-        call_in_child(self._start_in_process)
+        self._name_origin()
+        call_in_child(self._name_origin)
         self.levels = tuple(
             Level(
                 index,
@@ -128,7 +137,7 @@ class Stack:
                 recorder,
                 clock=options.clock,
                 faults=self.faults,
-                note=self.note,
+                events=self.events,
                 failures_to_open=options.failures_to_open,
                 probe_interval_s=options.probe_interval_s,
                 strict=options.strict,
@@ -139,23 +148,30 @@ class Stack:
         )
         self.record_tiers = frozenset(level.name for level in self.levels if level.holds_records)
         self.measures = bool(options.admission)
-        """Whether the size of a record is wanted even where no tier needs the record now."""
+        """Whether the size of a record is needed even where no tier needs the record now."""
         self.facts = tuple(level.facts for level in self.levels)
-        self.following = Following(self)
+        self.logs = _log_positions(self.levels, options)
         self.between = tuple(
             level.index
             for level in self.levels
-            if Reach.PROCESS < level.tier.reach < self.levels[-1].tier.reach
+            if Reach.PROCESS < level.reach < self.levels[-1].reach
         )
-        """The levels that processes share, above one that more of them share."""
+        """The levels that processes share, above one that more processes share."""
         self.everywhere = WritePlan(tuple(reversed(range(len(self.levels)))))
         self._sound_plans = {self.everywhere}
-        self.widest_reach = max(
-            (level.tier.reach for level in self.levels if level.holds_records), default=None
+        count = counters.serialized if counters.times_serializing else None
+        self.encoder = Encoder(options.codec, count, self.levels)
+
+    def _name_origin(self) -> None:
+        self.origin = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+    def _report_lock(self) -> None:
+        self.faults.report(
+            "engine", "lock", "A change waited too long for another change of its key"
         )
 
     def open(self) -> None:
-        """Open every tier. The only one must come up; of several, those that don't come later."""
+        """Open every tier. A single tier must come up; of several, the others may come later."""
         required = len(self.levels) == 1
         for level in self.levels:
             level.open(self._context(level), required=required)
@@ -166,7 +182,7 @@ class Stack:
             level.recorder.count("expirations" if expired else "evictions")
             if self.listeners.active:
                 event = Event(EventKind.EVICTION, level.name, key, 0.0, size_bytes, reason.value)
-                self.pending.append(event)
+                self.events.note(event)
 
         def mutated(key: str) -> None:
             self.faults.report(
@@ -175,7 +191,7 @@ class Stack:
                 f"A caller changed the cached value of {key!r} in place; it was dropped. Copy a "
                 "value before you change it, or use MemoryTier(copy='deep').",
             )
-            self.note(Event(EventKind.MUTATION, level.name, key))
+            self.events.note(Event(EventKind.MUTATION, level.name, key))
 
         return TierContext(
             namespace=self.options.namespace,
@@ -185,39 +201,29 @@ class Stack:
             window_s=self.window_s,
             mutated=mutated,
             origin=lambda: self.origin,
-            trusted_until=self.following.trusted_until,
+            trusted_until=self.logs.live_until,
             rest_s=self._rest_s,
         )
 
-    def encode(self, key: str, entry: Entry, reach: Reach) -> bytes:
-        """The record of an entry, timed where that is wanted; raises what `Codec.encode` does."""
-        count = self._count_serialized
-        if count is None:
-            return self.codec.encode(key, entry, reach)
-        started = perf_counter()
-        record = self.codec.encode(key, entry, reach)
-        count(perf_counter() - started)
-        return record
-
     def lease_level(self, scope: Scope) -> Level | None:
-        """The slowest level in which those within `scope` can agree on who computes a key."""
+        """The slowest level whose leases reach no further than `scope`."""
         for level in reversed(self.levels):
-            if level.leases is not None and level.tier.reach.value <= scope.value:
+            if level.leases is not None and level.reach.value <= scope.value:
                 return level
         return None
 
     def window_s(self, lifetime_s: float, cost_s: float) -> float:
-        """The seconds before a value's end in which the refresh policy wants to see its hits."""
+        """Seconds before a value's end in which the refresh policy wants to see its hits."""
         policy = self.options.refreshing
         if policy is None or lifetime_s == math.inf:
             return 0.0
         return self.decide(policy.window_s, lifetime_s, cost_s, otherwise=0.0)
 
     def stamp(self) -> float:
-        """The wall clock, for what is written now; later than for all that was written before.
+        """The wall clock, for a value written now; later than every earlier stamp.
 
-        Where it is set back by no more than the skew that is allowed between hosts, it stands
-        still instead; set back by more, what was written before counts as of the future.
+        A clock that is set back by at most the skew allowance stands still instead. Set back by
+        more, it makes earlier values count as of the future.
         """
         now_s = self.clock.wall()
         if now_s <= self._last_stamp_s <= now_s + SKEW_ALLOWANCE_S:
@@ -225,22 +231,8 @@ class Stack:
         self._last_stamp_s = now_s
         return now_s
 
-    def note(self, event: Event) -> None:
-        """Keep an event for the listeners until the locks are let go."""
-        if self.listeners.active:
-            self.pending.append(event)
-
-    def tell(self) -> None:
-        """Give the kept events to the listeners; to be called without a lock held."""
-        while self.pending:
-            try:
-                event = self.pending.popleft()
-            except IndexError:  # another thread was quicker
-                return
-            self.listeners.emit(event)
-
     def decide(self, question: Callable[..., T], *facts: Any, otherwise: T) -> T:
-        """What a policy answers, or `otherwise` if it raises: law 1."""
+        """The answer of a policy, or `otherwise` if it raises: law 1."""
         try:
             return question(*facts)
         except Exception as error:
@@ -249,8 +241,50 @@ class Stack:
             )
             return otherwise
 
+    def new_entry(
+        self,
+        key: str,
+        value: object,
+        terms: Terms,
+        now_s: float,
+        *,
+        cost_s: float = 0.0,
+        lead_s: float = 0.0,
+        tags: Mapping[str, int] = NO_TAGS,
+    ) -> Entry:
+        """The entry of a value that is written now, with the lifetime that the expiry policies give.
+
+        Raises:
+            InvalidDurationError: The caller's function gave no lifetime.
+            SerializationError: The value is single-use.
+        """
+        kind = single_use_kind(value)
+        if kind is not None:
+            msg = (
+                f"{kind} can be used only once, so it can't be stored: store a list of its items, or "
+                "the awaited result"
+            )
+            raise SerializationError(msg, key=key)
+        lifetime_s = terms.lifetime_s
+        if terms.lifetime_of is not None:
+            lifetime_s = parse_lifetime(terms.lifetime_of(value))
+        for policy in self.options.expiry:
+            new = NewValue(key, value, lifetime_s, cost_s, now_s)
+            decided = self.decide(policy.lifetime_s, new, otherwise=lifetime_s)
+            lifetime_s = decided if decided > 0 else lifetime_s
+        fresh_until_s = now_s + lifetime_s
+        return Entry(
+            value,
+            created_s=now_s,
+            fresh_until_s=fresh_until_s,
+            stale_until_s=fresh_until_s + self.options.stale_for_s,
+            cost_s=cost_s,
+            lead_s=lead_s,
+            tags=tags,
+        )
+
     def plan_write(self, request: WriteRequest) -> WritePlan:
-        """Where a write goes: as the policy says, or everywhere if that can't be done."""
+        """The write policy's plan, or a write to every tier if that plan is impossible."""
         return self.decide(self._plan_write, request, otherwise=self.everywhere)
 
     def _plan_write(self, request: WriteRequest) -> WritePlan:
@@ -263,20 +297,16 @@ class Stack:
     def _check_plan(self, plan: WritePlan) -> None:
         named = (*plan.now, *plan.later)
         if not set(named) <= set(range(len(self.levels))) or len(set(named)) < len(named):
-            msg = f"{plan!r} must name levels of the stack, each at most once"
+            msg = f"{plan!r} names unknown or duplicate tiers: name each level at most once"
             raise ValueError(msg)
         if plan.later and not self.queues_writes:
-            msg = f"{plan!r} has levels for later, but {self.options.writing!r} has no `limits` of a queue"
+            msg = f"{plan!r} defers writes, but {self.options.writing!r} has no queue: add `limits`"
             raise ValueError(msg)
-
-    def _start_in_process(self) -> None:
-        self.stripes = Stripes()
-        self.origin = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     def admits(
         self, level: Level, key: str, entry: Entry, lifetime_s: float, *, filling: bool
     ) -> bool:
-        """Whether a value may enter a tier; counts it if not."""
+        """Whether a value may enter a tier. A refusal is counted."""
         if level.admission is None:
             return True
         candidate = Candidate(
@@ -286,47 +316,6 @@ class Stack:
             return True
         level.recorder.count("not_admitted")
         return False
-
-    def begin_change(self, keys: Sequence[str], held: list[Stripe]) -> None:
-        """Let the changes of a key in this process happen one after the other.
-
-        Without it, two writers could leave different values in different tiers. The locks that it
-        adds to `held`, for the caller to release, are held over I/O, which has its deadlines; if one
-        can't be had, the change goes ahead without it.
-        """
-        self.enter_change()
-        for stripe in self.stripes.of(keys):
-            if stripe.lock.acquire(timeout=LOCK_WAIT_S):
-                held.append(stripe)
-            else:
-                self.report_impatience()
-
-    def enter_change(self) -> None:
-        """Remember that the calling thread or task changes something, until `changing` is set back."""
-        changing.set((*changing.get(), self))
-
-    def report_impatience(self) -> None:
-        """Say that a change goes ahead without a lock that it could not have."""
-        self.faults.report("engine", "lock", "A write waited too long for another one")
-
-    def changes_here(self) -> bool:
-        """Whether the calling thread or task is in the middle of a change."""
-        return self in changing.get()
-
-    def hold(self, keys: Sequence[str], *, all_keys: bool) -> list[Stripe] | None:
-        """Keep `keys`, or all, from being changed here until `let_go`; `None` if it can't."""
-        held: list[Stripe] = []
-        for stripe in self.stripes.all() if all_keys else self.stripes.of(keys):
-            if not stripe.lock.acquire(timeout=LOCK_WAIT_S):
-                self.let_go(held)
-                return None
-            held.append(stripe)
-        return held
-
-    def let_go(self, held: Iterable[Stripe]) -> None:
-        """Let the next change of the keys go ahead."""
-        for stripe in held:
-            stripe.release()
 
     def close_tiers(self) -> list[str]:
         """Close every tier; the names of those that failed to."""
@@ -338,3 +327,24 @@ class Stack:
                 failed.append(level.name)
                 _log.warning("Tier %r failed to close", level.name, exc_info=True)
         return failed
+
+
+def _log_positions(levels: Sequence[Level], options: StackOptions) -> LogPositions:
+    """The change logs of the tiers that stand below tiers of a narrower reach."""
+    logs = []
+    has_unheard = False
+    for level in levels:
+        above = sum(each.reach < level.reach for each in levels)
+        if above and level.log is not None:
+            logs.append(LogPosition(level.index, above))
+        elif above:
+            has_unheard = True
+    coherence = options.coherence
+    return LogPositions(
+        logs,
+        has_unheard=has_unheard,
+        bound_s=coherence.bound_s,
+        serves_when_cut=coherence.when_cut is WhenCut.SERVE,
+        longest_s=max([level.longest_s for level in levels[:-1]], default=math.inf),
+        monotonic=options.clock.monotonic,
+    )

@@ -1,4 +1,4 @@
-"""What callers pass to a cache, checked and turned into what the engine takes."""
+"""Arguments of callers, checked and turned into those of the engine."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ __all__ = [
     "check_reach",
     "in_turn",
     "level_of",
+    "refused_compute",
     "tag_keys",
     "terms_of",
 ]
@@ -39,7 +40,7 @@ _NO_TAGS: frozenset[str] = frozenset()
 def admission_by_tier(
     tiers: Sequence[Tier], admission: AdmissionPolicy | Mapping[str, AdmissionPolicy] | None
 ) -> Mapping[str, AdmissionPolicy]:
-    """The admission policies by the names of their tiers; one alone is that of every tier."""
+    """The admission policies by tier name; a single one serves every tier."""
     if admission is None:
         return {}
     if not isinstance(admission, Mapping):
@@ -51,7 +52,7 @@ def admission_by_tier(
 
 
 def by_tier(option: str, tiers: Sequence[Tier], values: Mapping[str, T]) -> Mapping[str, T]:
-    """`values`, if each name is that of a tier; raises `ConfigurationError`."""
+    """`values`, if each name is a tier's; else raises `ConfigurationError`."""
     names = [tier.name for tier in tiers]
     if not isinstance(values, Mapping):
         msg = f"{option}={values!r} must map names of tiers to values, such as {{{names[0]!r}: …}}"
@@ -64,14 +65,14 @@ def by_tier(option: str, tiers: Sequence[Tier], values: Mapping[str, T]) -> Mapp
 
 
 def in_turn(expiry: ExpiryPolicy | Sequence[ExpiryPolicy]) -> tuple[ExpiryPolicy, ...]:
-    """Expiry policies in the order in which they are asked."""
+    """The expiry policies, in the order in which they are asked."""
     several = isinstance(expiry, Sequence) and not isinstance(expiry, str)
     policies: Any = expiry if several else (expiry,)
     return tuple([check_policy("expiry", each) for each in policies])
 
 
 def check_reach(within: str | None) -> str | None:
-    """`within`, if it names who shares a tier; raises `ConfigurationError`."""
+    """`within`, if it names a reach; else raises `ConfigurationError`."""
     if within not in (None, "cluster", "host", "process"):
         msg = f"within={within!r} must be 'cluster', 'host', 'process' or None"
         raise ConfigurationError(msg)
@@ -79,7 +80,7 @@ def check_reach(within: str | None) -> str | None:
 
 
 def level_of(durability: str | None) -> Durability | None:
-    """The durability called so; raises `ConfigurationError`."""
+    """The durability of that name; raises `ConfigurationError`."""
     if durability is None:
         return None
     try:
@@ -89,14 +90,33 @@ def level_of(durability: str | None) -> Durability | None:
         raise ConfigurationError(msg) from None
 
 
+def refused_compute(key: object, compute: object) -> ConfigurationError:
+    """The error for a `compute` that the called face can't call."""
+    if callable(key) and isinstance(compute, str):
+        msg = "key and compute are swapped: write get_or_compute(key, compute)"
+    elif not callable(compute):
+        msg = (
+            f"compute={compute!r} must be a function without arguments: write "
+            f"get_or_compute({key!r}, lambda: …), or set({key!r}, …) for a value that is known"
+        )
+    else:
+        msg = (
+            f"compute={compute!r} is an async function, which the synchronous face can't await: use "
+            "AsyncTieredCache.of(cache)"
+        )
+    return ConfigurationError(msg)
+
+
 def terms_of(stack: Stack, ttl: TTL, tags: Iterable[str], scope: str | None = None) -> Terms:
-    """The terms under which a value is stored.
+    """The terms of a value.
 
     Raises:
-        InvalidDurationError: `ttl` is no lifetime.
-        InvalidKeyError: `tags` are no tags.
-        ConfigurationError: `scope` is none.
+        InvalidDurationError: `ttl` is not a lifetime.
+        InvalidKeyError: `tags` are not tags.
+        ConfigurationError: `scope` is not a scope.
     """
+    if ttl is None and not tags and scope is None:
+        return stack.default_terms
     within = None if scope is None else Scope.of(scope)
     lifetime_of = None
     if ttl is None:
@@ -113,12 +133,12 @@ def terms_of(stack: Stack, ttl: TTL, tags: Iterable[str], scope: str | None = No
         msg = "tags must be non-empty strings in a set, list or tuple, such as tags={'repo:x'}"
         raise InvalidKeyError(msg)
     for name in names:
-        check_key(name)  # the versions of tags are kept under them
+        check_key(name)  # tag versions are stored under them
     return Terms(lifetime_s, names, lifetime_of, within)
 
 
 def check_prefix(prefix: str) -> str:
-    """`prefix`, if it is one; raises `InvalidKeyError`."""
+    """`prefix`, if it is a string; else raises `InvalidKeyError`."""
     if not isinstance(prefix, str):
         msg = f"A prefix must be a string, not {type(prefix).__name__}"
         raise InvalidKeyError(msg)
@@ -126,5 +146,5 @@ def check_prefix(prefix: str) -> str:
 
 
 def tag_keys(names: Iterable[str]) -> list[str]:
-    """The keys of tags' versions."""
+    """The keys under which tag versions are stored."""
     return [TAG_PREFIX + name for name in names]

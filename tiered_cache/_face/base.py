@@ -1,14 +1,15 @@
-"""What the synchronous and the asynchronous face of a cache have in common."""
+"""The common part of the synchronous and the asynchronous face of a cache."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 
 from tiered_cache._engine.effects import Plan  # noqa: TC001 - a NamedTuple's field
-from tiered_cache._engine.plans.delete import clear, delete, delete_many
+from tiered_cache._engine.plans.clear import clear
+from tiered_cache._engine.plans.delete import delete
 from tiered_cache._engine.plans.tags import invalidate_tags
 from tiered_cache._engine.plans.touch import touch
-from tiered_cache._engine.plans.write import store, store_many
+from tiered_cache._engine.plans.write import store
 from tiered_cache._engine.stack import StackOptions
 from tiered_cache._face.arguments import (
     admission_by_tier,
@@ -19,7 +20,9 @@ from tiered_cache._face.arguments import (
     tag_keys,
     terms_of,
 )
-from tiered_cache._face.core import MISSING, NO_NODES, BuiltOnce, Core, CoreSource, FunctionHits
+from tiered_cache._face.core import Core
+from tiered_cache._face.core_source import BuiltOnce, CoreSource
+from tiered_cache._face.live_hits import MISSING, NO_NODES, FunctionHits
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.codec import RecordCodec
 from tiered_cache.contracts.checks import check_policy, check_tiers
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
     from tiered_cache._engine.effects import Progress
     from tiered_cache._engine.stack import Stack
+    from tiered_cache._face.live_hits import HitSource
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Codec, Tier
     from tiered_cache.results import WriteResult
@@ -48,12 +52,16 @@ if TYPE_CHECKING:
         WritePolicy,
     )
 
-__all__ = ["Change", "Face"]
+__all__ = ["Face", "KeyedPlan"]
 
 T = TypeVar("T")
 
 
-class Change(NamedTuple):
+_OPTIONS_OF_CALLS = {"ttl": "default_ttl", "tags": "tags= of set() or cached()"}
+"""Options of single calls that people give to the constructor, and where they belong."""
+
+
+class KeyedPlan(NamedTuple):
     """A plan, and the keys that it changes."""
 
     keys: Sequence[str]
@@ -61,12 +69,19 @@ class Change(NamedTuple):
 
 
 class Face:
-    """One face of a cache, or of a view of it: its options, its keys, and what its inlined hits read.
+    """One face of a cache, or of a view of it: its options, its keys and its inlined hits.
 
-    Several faces may share one core. The arguments are described on `TieredCache`.
+    Several faces may share one core. `TieredCache` documents the arguments.
     """
 
     __slots__ = ("__weakref__", "_hits", "_live", "_now", "_prefix", "_source", "_view_hit")
+
+    def __new__(cls, *_: Any, **options: Any) -> Self:
+        """Name the right option for one that belongs to single calls."""
+        for name in options.keys() & _OPTIONS_OF_CALLS:
+            msg = f"{cls.__name__}() has no option {name!r}: write {_OPTIONS_OF_CALLS[name]}"
+            raise ConfigurationError(msg)
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -121,11 +136,11 @@ class Face:
         self._begin()
 
     def _begin(self) -> None:
-        """Do what there is to be done at once."""
+        """Open the tiers, where they are not opened by the first use."""
 
     @classmethod
     def _over(cls, source: CoreSource, prefix: str) -> Self:
-        """A face of what `source` has or will have, for the keys that begin with `prefix`."""
+        """A face of the core of `source`, for the keys that begin with `prefix`."""
         face = cls.__new__(cls)
         face._join(source, prefix)
         return face
@@ -138,32 +153,32 @@ class Face:
         self._view_hit: Callable[[], object] = _count_nothing
         source.add(self)
 
-    def refresh(self, core: Core | None) -> None:
-        """Take the live nodes of `core` for the inlined hits: for the core's own use."""
-        if core is None:
+    def _rebind(self, source: HitSource | None) -> None:
+        """Take the live nodes of `source` for the inlined hits."""
+        if source is None:
             self._live = NO_NODES
             return
-        self._now = core.monotonic
-        self._hits = core.live_hits.counter
-        self._live = NO_NODES if self._prefix else core.live
-        self._view_hit = core.view_hits(self._prefix) if self._prefix else _count_nothing
+        self._now = source.monotonic
+        self._hits = source.hits.counter
+        self._live = NO_NODES if self._prefix else source.live
+        self._view_hit = source.hits.of_view(self._prefix) if self._prefix else _count_nothing
 
     @property
     def codec(self) -> Codec:
-        """What turns values into records here: `cache.codec.registry.register(…)` adds a type."""
+        """The codec of this cache. `cache.codec.registry.register(…)` adds a type."""
         return self._source.core().stack.codec
 
     @property
     def staleness_bound(self) -> float:
-        """The seconds for which a value may still be served here that was changed elsewhere.
+        """Seconds for which a value may still be served here after it was changed elsewhere.
 
-        Counted from the moment when the change is in a tier that both share; 0.0 where no tier
-        stands above a shared one, `inf` where nothing bounds it.
+        Counted from the moment the change is in a tier that both share; 0.0 where no tier stands
+        above a shared one, `inf` where nothing bounds it.
         """
-        return self._source.core().stack.following.bound_s
+        return self._source.core().stack.logs.staleness_bound_s
 
     def namespace(self, name: str) -> Self:
-        """A view with keys of its own, in the same tiers and with the same settings and statistics.
+        """A view with keys of its own, in the same tiers, with the same settings and statistics.
 
         Args:
             name: Letters, digits, `_`, `-` and `.`, at most 64 of them.
@@ -173,19 +188,28 @@ class Face:
         return self._over(self._source, f"{self._prefix}{separator}{name}{separator}")
 
     def _function_hits(self, name: str) -> FunctionHits:
-        """What a wrapper of a function reads and counts its inlined hits by: for `cached`'s own use.
+        """The nodes and the counter for the inlined hits of a cached function.
 
         Args:
-            name: The function's; its keys are this, a colon and a digest.
+            name: The function's name; its keys are this, a colon and a digest.
         """
-        face = FunctionHits(name, self._prefix)
-        self._source.add(face)
-        return face
+        reader = FunctionHits(name, self._prefix)
+        self._source.add(reader)
+        return reader
 
     def __repr__(self) -> str:
-        view = self._prefix.replace(VIEW_SEPARATOR, "/").strip("/")
-        name = type(self).__name__
-        return f"<{name} {view}>" if view else f"<{name}>"
+        core = self._source.current
+        view = self._prefix.replace(VIEW_SEPARATOR, "/").replace("//", "/").strip("/")
+        if core is None:
+            return f"<{type(self).__name__}{view and ' ' + view}: not built yet>"
+        name = "/".join([core.stack.options.namespace, *view.split("/")]).strip("/")
+        tiers = ", ".join([level.name for level in core.stack.levels])
+        return f"<{type(self).__name__} {name}: {tiers}>"
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        """Raise: a cache is no decorator."""
+        msg = "a cache is no decorator or function: write @cache.cached, such as @tiered.cached"
+        raise ConfigurationError(msg)
 
     def _to_set(
         self,
@@ -195,9 +219,14 @@ class Face:
         ttl: TTL,
         tags: Iterable[str],
         durability: str | None,
-    ) -> Change:
+    ) -> KeyedPlan:
         full, terms = self._full(key), terms_of(stack, ttl, tags)
-        return Change([full], store(stack, full, value, terms, level_of(durability)))
+        return KeyedPlan([full], self._set(stack, {full: value}, terms, level_of(durability)))
+
+    def _set(self, stack: Stack, values: Mapping[str, Any], *arguments: Any) -> Plan[WriteResult]:
+        results = yield from store(stack, values, *arguments)
+        (result,) = results.values()
+        return result
 
     def _to_set_many(
         self,
@@ -206,38 +235,38 @@ class Face:
         ttl: TTL,
         tags: Iterable[str],
         durability: str | None,
-    ) -> Change:
+    ) -> KeyedPlan:
         full = self._full_keys(values)
         named = {key: values[self._short(key)] for key in full}
         terms = terms_of(stack, ttl, tags)
-        return Change(full, self._set_many(stack, named, terms, level_of(durability)))
+        return KeyedPlan(full, self._set_many(stack, named, terms, level_of(durability)))
 
     def _set_many(self, stack: Stack, *arguments: Any) -> Plan[dict[str, WriteResult]]:
-        results = yield from store_many(stack, *arguments)
+        results = yield from store(stack, *arguments)
         return {self._short(key): result for key, result in results.items()}
 
-    def _to_delete(self, stack: Stack, key: str) -> Change:
+    def _to_delete(self, stack: Stack, key: str) -> KeyedPlan:
         full = self._full(key)
-        return Change([full], delete(stack, full))
+        return KeyedPlan([full], delete(stack, [full]))
 
-    def _to_delete_many(self, stack: Stack, keys: Iterable[str]) -> Change:
+    def _to_delete_many(self, stack: Stack, keys: Iterable[str]) -> KeyedPlan:
         full = self._full_keys(keys)
-        return Change(full, delete_many(stack, full))
+        return KeyedPlan(full, delete(stack, full))
 
-    def _to_touch(self, stack: Stack, key: str, ttl: Duration | None) -> Change:
+    def _to_touch(self, stack: Stack, key: str, ttl: Duration | None) -> KeyedPlan:
         lifetime_s = parse_lifetime(ttl)
         full = self._full(key)
-        return Change([full], touch(stack, full, lifetime_s, stack.clock.wall()))
+        return KeyedPlan([full], touch(stack, full, lifetime_s, stack.clock.wall()))
 
-    def _to_clear(self, stack: Stack, prefix: str, progress: Progress | None) -> Change:
-        return Change([], clear(stack, self._full_prefix(prefix), progress))
+    def _to_clear(self, stack: Stack, prefix: str, progress: Progress | None) -> KeyedPlan:
+        return KeyedPlan([], clear(stack, self._full_prefix(prefix), progress))
 
-    def _to_invalidate_tags(self, stack: Stack, tags: Iterable[str]) -> Change:
+    def _to_invalidate_tags(self, stack: Stack, tags: Iterable[str]) -> KeyedPlan:
         names = sorted({check_key(tag) for tag in tags})
-        return Change(tag_keys(names), invalidate_tags(stack, names))
+        return KeyedPlan(tag_keys(names), invalidate_tags(stack, names))
 
     def _walk(self, core: Core, prefix: str) -> Iterator[str]:
-        """The keys whose full names begin with `prefix` and that some tier holds, each once."""
+        """The keys that begin with `prefix` and that some tier holds, each once."""
         seen: set[str] = set()
         start = len(self._prefix)
         for level in core.stack.levels:
@@ -245,10 +274,10 @@ class Face:
                 if key not in seen and not key.startswith(VIEW_SEPARATOR, start):
                     seen.add(key)
                     yield key[start:]
-        core.stack.tell()
+        core.stack.events.emit()
 
     def _hit_in_view(self, core: Core, key: str) -> Any:
-        value = core.live_hit(key)
+        value = core.hits.read(core.live, key)
         if value is not MISSING:
             self._view_hit()
         return value
@@ -271,7 +300,7 @@ class Face:
 
 
 def _chosen(promotion: PromotionPolicy | None) -> PromotionPolicy | None:
-    """The policy that is to be asked; `None` where it is known what it would say."""
+    """The promotion policy; `None` for `Always`, which need not be asked."""
     if promotion is None or type(promotion) is Always:
         return None
     return check_policy("promotion", promotion)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tiered_cache.results import LookupStatus
+
 __all__ = [
     "Counting",
     "Recorder",
@@ -20,11 +22,13 @@ class Recorder(Protocol):
         """Count one miss that was seen without a call of the tier. Far cheaper than `looked_up`."""
         ...
 
-    def looked_up(self, outcome: str, seconds: float, size_bytes: int, saved_s: float) -> None:
+    def looked_up(
+        self, outcome: LookupStatus, seconds: float, size_bytes: int, saved_s: float
+    ) -> None:
         """Count one lookup.
 
         Args:
-            outcome: One of the counters `hits`, `stale_hits`, `misses`, `errors`, `skips`.
+            outcome: How it ended in this tier.
             seconds: How long the tier took; 0.0 where it was not called.
             size_bytes: The size of the record that was read.
             saved_s: The computing seconds that it made unnecessary.

@@ -46,14 +46,12 @@ class Journal(Protocol):
     Its methods raise `JournalError` when the disk can't serve, and answer within their deadline.
     """
 
-    def write(
-        self, key: str, record: bytes | None, as_of_s: float, tiers: frozenset[str]
-    ) -> JournalRow:
-        """Have a change on disk, in the place of an earlier one of the same key."""
-        ...
+    def write(self, rows: Sequence[JournalRow]) -> list[JournalRow]:
+        """Write changes to disk, all or none, in place of earlier ones of their keys.
 
-    def write_many(self, rows: Sequence[JournalRow]) -> list[JournalRow]:
-        """Have several changes on disk, all or none; the rows with their numbers."""
+        Returns:
+            The rows with their numbers, in the same order.
+        """
         ...
 
     def forget(self, rows: Sequence[JournalRow]) -> None:

@@ -9,18 +9,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from contextlib import AbstractContextManager
 
+    from tiered_cache.results import LookupStatus
+
 __all__ = ["Tell", "Tracer", "begun"]
 
 
 class Tell(Protocol):
     """What a span is told of the lookup that it is about."""
 
-    def __call__(self, outcome: str, tier: str) -> None:
+    def __call__(self, outcome: LookupStatus, tier: str) -> None:
         """Take how the lookup ended.
 
         Args:
-            outcome: `"hit"`, `"stale_hit"`, or `"miss"` where the value is computed, here or by
-                another caller who was asked before.
+            outcome: `HIT`, `STALE_HIT`, or `MISS` where the value is computed, here or by another
+                caller.
             tier: The tier that answered; `""` for a miss.
         """
         ...

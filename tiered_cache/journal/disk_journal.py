@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from tiered_cache._sqlite.database_file import transaction
 from tiered_cache._sqlite.sqlite_errors import is_damage
-from tiered_cache.contracts.journal import JournalRow
 from tiered_cache.errors import JournalError
 from tiered_cache.journal._journal_file import (
     find_owner,
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
     from collections.abc import Set as AbstractSet
     from pathlib import Path
+
+    from tiered_cache.contracts.journal import JournalRow
 
 __all__ = ["DiskJournal"]
 
@@ -68,19 +69,15 @@ class DiskJournal:
         self._own = OwnFile(directory, timeout_s)
         self._unreadable: set[Path] = set()
 
-    def write(
-        self, key: str, record: bytes | None, as_of_s: float, tiers: frozenset[str]
-    ) -> JournalRow:
-        """Store a change on disk, in place of an earlier one of its key.
+    def write(self, rows: Sequence[JournalRow]) -> list[JournalRow]:
+        """Store changes on disk, in place of earlier ones of their keys, in one transaction.
+
+        Returns:
+            The rows with their numbers, in the same order.
 
         Raises:
             JournalError: The journal can't be written, because the disk is full, for example.
         """
-        (row,) = self.write_many([JournalRow(0, key, record, as_of_s, tiers)])
-        return row
-
-    def write_many(self, rows: Sequence[JournalRow]) -> list[JournalRow]:
-        """Store several changes on disk as `write` does, all in one transaction."""
         with self._own.change("write") as own:
             return [row._replace(serial=insert_row(own, row)) for row in rows]
 

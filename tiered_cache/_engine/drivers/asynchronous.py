@@ -1,4 +1,4 @@
-"""The asynchronous driver: does what plans ask for in the tasks of an event loop."""
+"""The asynchronous driver: performs effects in the tasks of event loops."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
-from tiered_cache._engine.drivers.background_task import Errand, Signal
-from tiered_cache._engine.drivers.base import ROOM_WAIT_S, Performing
-from tiered_cache._engine.drivers.batching import Lookups
-from tiered_cache._engine.drivers.loop_home import Home, Homes
+from tiered_cache._engine.drivers.async_tiers import AsyncTierDriver
+from tiered_cache._engine.drivers.base import (
+    ROOM_WAIT_S,
+    Background,
+    renewed_if_granted,
+)
+from tiered_cache._engine.drivers.batching import LookupBatch
+from tiered_cache._engine.drivers.detached_task import DetachedTask, Signal
+from tiered_cache._engine.drivers.led_plan import LedPlan
+from tiered_cache._engine.drivers.loop_home import LoopHome, LoopHomes
 from tiered_cache._engine.drivers.sync import SyncDriver
 from tiered_cache._engine.effects import (
     OK,
@@ -23,15 +29,11 @@ from tiered_cache._engine.effects import (
     AwaitRoom,
     AwaitWritten,
     CatchUp,
-    Clear,
-    ClearJournal,
     Compute,
     Computed,
     ComputeFailedError,
     Delete,
     DeleteMany,
-    Fence,
-    ForgetJournal,
     Lead,
     Plan,
     Put,
@@ -40,24 +42,21 @@ from tiered_cache._engine.effects import (
     ReadHeads,
     ReadMany,
     Refresh,
-    RefreshMany,
     ReleaseLease,
     Reply,
-    Scan,
-    WriteJournal,
-    WriteJournalMany,
+    WakeFlusher,
 )
 from tiered_cache._engine.plans.read import look_up, look_up_many
-from tiered_cache._engine.stack import changing
 from tiered_cache._engine.state.flights import leading
-from tiered_cache._engine.state.key_locks import LOCK_WAIT_S
+from tiered_cache._engine.state.key_locks import LOCK_WAIT_S, changing, release_all
 from tiered_cache.computation import Computation, under_way
+from tiered_cache.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tiered_cache._engine.effects import Effect
-    from tiered_cache._engine.plans.seek import Sought
+    from tiered_cache._engine.plans.search import Search
     from tiered_cache._engine.stack import Stack
     from tiered_cache._engine.state.flights import Flight
     from tiered_cache._engine.state.key_locks import Stripe
@@ -65,100 +64,40 @@ if TYPE_CHECKING:
 __all__ = ["AsyncDriver"]
 
 _SLICE_S = 0.5
-"""How long a thread waits for a lease in one go: so that it is soon free when nobody waits any more."""
+"""Seconds of a thread's wait for a lease in one go, so that it is free soon after its caller left."""
 
 _POLL_S = 0.02
-"""How long a task waits for a lease that no thread is left to wait for."""
+"""Poll interval of a task that waits for a lease when no thread is free to wait."""
 
 _MAX_REFRESHES = 100
-"""How many values are computed anew in the background at a time, in one loop."""
+"""Values recomputed in the background at a time, in one loop."""
 
 _LATER: Any = object()
 
-Recompute = Callable[[Refresh | RefreshMany, Sequence[str]], Awaitable[None]]
+Recompute = Callable[[Refresh, Sequence[str]], Awaitable[None]]
 
 T = TypeVar("T")
 
 
-class _Led:
-    """A plan that leads flights in a task of its own, and whether anybody wants what comes of it."""
+class AsyncDriver(AsyncTierDriver):
+    """Runs plans on a stack in the tasks of their callers, of any number of event loops.
 
-    __slots__ = ("_flights", "_has_caller", "_home", "_is_cancelled", "_stack", "cancel")
-
-    def __init__(self, home: Home, stack: Stack) -> None:
-        self._home = home
-        self._stack = stack
-        self._flights: Sequence[Flight] = ()
-        self._has_caller = True
-        self._is_cancelled = False
-        self.cancel: Callable[[], None] = _nothing
-
-    def lead(self, flights: Sequence[Flight]) -> None:
-        """Lead other flights from now on."""
-        self._flights = flights
-        for flight in flights:
-            flight.deserted = self._look
-            flight.is_lost = self._is_lost
-        if not self._has_caller:
-            self._desert()
-
-    def leave(self) -> None:
-        """Want nothing any more, as the caller; others may."""
-        self._has_caller = False
-        self._desert()
-        self._end()
-
-    def _desert(self) -> None:
-        for flight in self._flights:
-            self._stack.flights.desert(flight)
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether the caller or others want it."""
-        return self._has_caller or any(flight.callers > 0 for flight in self._flights)
-
-    def _is_lost(self) -> bool:
-        return self._home.loop.is_closed
-
-    def _look(self) -> None:
-        self._home.loop.soon_from_thread(self._end)
-
-    def _end(self) -> None:
-        # Once: a second time would interrupt what is done because of the first.
-        if not self.is_wanted and not self._is_cancelled:
-            self._is_cancelled = True
-            self.cancel()
-
-
-class AsyncDriver(Performing):
-    """Runs plans on a stack in the tasks that ask for them, of any number of event loops.
-
-    What may wait or take long is awaited, or done in a thread of a bounded number. Two kinds of plans
-    go on in a task of their own: one that changes something, which is done to its end whatever becomes
-    of its caller, and one that leads a flight, which ends early only if nobody wants its outcome.
+    Slow or blocking work is awaited, or done in one of a bounded number of threads. Two kinds of
+    plans run in a task of their own: a change, which is finished even if its caller is cancelled, and
+    a plan that leads a flight, which ends early only if no caller wants its outcome.
 
     Args:
         stack: The stack.
-        recompute: Computes some keys of what is wanted anew, in the background; does not raise.
+        background: The background work; refreshes are done by the loop.
+        recompute: Recomputes some keys of a request; does not raise.
     """
 
-    def __init__(self, stack: Stack, recompute: Recompute) -> None:
-        super().__init__(stack)
-        self._sync = SyncDriver(stack)
+    def __init__(self, stack: Stack, background: Background, recompute: Recompute) -> None:
+        super().__init__(stack, SyncDriver(stack, background))
+        self._background = background
         self._recompute = recompute
-        self._homes = Homes()
-        self._quick = [level.is_quick for level in stack.levels]
-        self._performers: dict[type, Any] = {
-            Read: self._read,
-            ReadMany: self._read_many,
-            ReadHeads: self._read_heads,
-            Put: self._put,
-            PutMany: self._put_many,
-            Delete: self._delete,
-            DeleteMany: self._delete_many,
-            Clear: self._clear,
-            Fence: self._in_thread,
-            Scan: self._in_thread,
+        self._homes = LoopHomes()
+        self._performers |= {
             AcquireLease: self._acquire_lease,
             ReleaseLease: self._release_lease,
             AwaitFlight: self._await_flight,
@@ -166,61 +105,58 @@ class AsyncDriver(Performing):
             AwaitRoom: self._await_room,
             AwaitWritten: self._await_written,
             CatchUp: self._catch_up,
-            WriteJournal: self._in_thread,
-            WriteJournalMany: self._in_thread,
-            ClearJournal: self._in_thread,
-            ForgetJournal: self._in_thread,
             Compute: self._compute,
         }
 
-    async def home(self) -> Home:
-        """What is kept for the running loop."""
+    async def home(self) -> LoopHome:
+        """The resources of the running loop."""
         return self._homes.here() or await self._homes.settle()
 
     async def run(self, plan: Plan[T]) -> T:
-        """Run `plan` to its end; its result, or what its computation raised."""
+        """Run `plan` to its end; its result, or the exception of its computation."""
         home = self._homes.here() or await self._homes.settle()
         return await self._drive(home, plan)
 
-    async def look_up(self, key: str) -> Sought:
-        """Look `key` up, together with what other tasks look up in this turn of the loop."""
+    async def look_up(self, key: str) -> Search:
+        """Look `key` up, together with the keys of other tasks in this turn of the loop."""
         home = self._homes.here() or await self._homes.settle()
         lookups = home.lookups
         if lookups is None:
-            lookups = home.lookups = Lookups(home, partial(self._look_up_many, home))
-        sought = await lookups.sought(key)
-        return await self._drive(home, look_up(self._stack, key)) if sought is None else sought
+            look_up_keys = partial(self._look_up_many, home)
+            lookups = home.lookups = LookupBatch(home.loop, look_up_keys)
+        found = await lookups.find(key)
+        return await self._drive(home, look_up(self._stack, key)) if found is None else found
 
-    def _look_up_many(self, home: Home, keys: Sequence[str]) -> Awaitable[Mapping[str, Sought]]:
+    def _look_up_many(self, home: LoopHome, keys: Sequence[str]) -> Awaitable[Mapping[str, Search]]:
         return self._drive(home, look_up_many(self._stack, keys))
 
     async def change(self, keys: Sequence[str], plan: Plan[T]) -> T:
-        """Run a plan that changes `keys`, one after the other in this process.
+        """Run a plan that changes `keys`, with their locks held.
 
-        A caller that is cancelled goes away at once; the change is made nevertheless.
+        A caller that is cancelled returns at once; the change is made nevertheless.
         """
         home = self._homes.here() or await self._homes.settle()
-        return await Errand(home.loop, partial(self._change, home, keys, plan)).result()
+        return await DetachedTask(home.loop, partial(self._change, home, keys, plan)).result()
 
-    async def _change(self, home: Home, keys: Sequence[str], plan: Plan[T]) -> T:
-        stack = self._stack
+    async def _change(self, home: LoopHome, keys: Sequence[str], plan: Plan[T]) -> T:
+        locks = self._stack.locks
         held: list[Stripe] = []
         before = changing.get()
-        stack.enter_change()
+        locks.enter_change()
         try:
-            for stripe in stack.stripes.of(keys):
+            for stripe in locks.of(keys):
                 if stripe.lock.acquire(blocking=False) or await self._await_stripe(home, stripe):
                     held.append(stripe)
                 else:
-                    stack.report_impatience()
+                    locks.timed_out()
             return await self._drive(home, plan)
         finally:
-            stack.flights.detach(keys)
+            self._stack.flights.detach(keys)
             changing.set(before)
-            stack.let_go(held)
+            release_all(held)
 
-    async def _await_stripe(self, home: Home, stripe: Stripe) -> bool:
-        """Wait for the lock of some keys, at most as long as a thread would; whether it is held."""
+    async def _await_stripe(self, home: LoopHome, stripe: Stripe) -> bool:
+        """Wait for the lock of some keys, as long as a thread would; whether it is held."""
         with anyio.move_on_after(LOCK_WAIT_S):
             while True:
                 freed = Signal(home.loop)
@@ -233,7 +169,7 @@ class AsyncDriver(Performing):
                     stripe.forget(freed.set)
         return False
 
-    async def _drive(self, home: Home, plan: Plan[T], led: _Led | None = None) -> T:
+    async def _drive(self, home: LoopHome, plan: Plan[T], led: LedPlan | None = None) -> T:
         send = plan.send
         shielded = False
         raised: BaseException
@@ -250,7 +186,7 @@ class AsyncDriver(Performing):
                     if isinstance(cause, GeneratorExit):
                         self._abandon(plan)
                         raise
-                    # What is left to do, such as to give a lease back, is done in spite of it.
+                    # The rest of the plan, such as releasing a lease, is done in spite of it.
                     shielded = shielded or not isinstance(cause, Exception)
                     effect = plan.throw(error)
                 else:
@@ -262,40 +198,40 @@ class AsyncDriver(Performing):
             raised = failed.error
         else:
             return await self._lead(home, plan, effect.flights)
-        # Outside the handler: the caller is to see the function's own exception, as it was.
+        # Outside the handler: the caller gets the function's own exception, without a context.
         try:
             raise raised
         finally:
             del raised
 
-    async def _lead(self, home: Home, plan: Plan[T], flights: Sequence[Flight]) -> T:
-        """Go on with a plan that leads flights in a task of its own."""
-        led = _Led(home, self._stack)
+    async def _lead(self, home: LoopHome, plan: Plan[T], flights: Sequence[Flight]) -> T:
+        """Continue a plan that leads flights in a task of its own."""
+        led = LedPlan(home.loop, self._stack.flights)
         led.lead(flights)
         go_on = partial(self._drive, home, plan, led)
-        errand = Errand(home.loop, go_on, partial(self._abandon, plan))
-        led.cancel = errand.cancel
+        task = DetachedTask(home.loop, go_on, partial(self._abandon, plan))
+        led.cancel = task.cancel
         try:
-            return await errand.result()
+            return await task.result()
         except BaseException as error:
-            if not errand.is_over:
+            if not task.is_over:
                 led.leave()
                 if not led.is_wanted and not isinstance(error, GeneratorExit):
                     with anyio.CancelScope(shield=True):
-                        await errand.ended()
+                        await task.ended()
             raise
 
     def _abandon(self, plan: Plan[Any]) -> None:
-        """End a plan whose loop was thrown away with it: nothing can be asked any more."""
+        """End a plan that was dropped together with its loop: no tier can be asked any more."""
         with contextlib.suppress(BaseException):
             effect = plan.throw(GeneratorExit())
             while True:
                 if isinstance(effect, ReleaseLease):
-                    self._stack.renewer.drop(effect.owner)
+                    self._stack.leases.drop(effect.owner)
                 effect = plan.send(self.skipped("the event loop has ended"))
 
-    def _at_once(self, home: Home, effect: Any, led: _Led | None) -> Any:
-        """The reply to an effect for which nothing is waited for, or `_LATER`."""
+    def _at_once(self, home: LoopHome, effect: Any, led: LedPlan | None) -> Any:
+        """The reply to an effect that needs no waiting, or `_LATER`."""
         kind = effect.__class__
         if kind is Read:
             if self._quick[effect.level]:
@@ -304,88 +240,41 @@ class AsyncDriver(Performing):
             return _LATER if queued is None else queued
         if kind is Put or kind is Delete:
             return self._sync.perform(effect) if self._quick[effect.level] else _LATER
-        if kind is Refresh or kind is RefreshMany:
+        if kind is Refresh:
             return self._refresh(home, effect)
+        if kind is WakeFlusher:
+            return self._sync.perform(effect)
         if led is not None and kind is Lead:
             return led.lead(effect.flights)
-        if kind is CatchUp and self._stack.changes_here():
+        if kind is CatchUp and self._stack.locks.is_changing():
             return self._sync.perform(effect)
         if kind in _SEVERAL and self._quick[effect.level] and len(effect[1]) <= _FEW:
             return self._sync.perform(effect)
         return _LATER
 
-    async def _in_thread(self, home: Home, effect: Effect) -> Any:
-        return await home.in_thread(self._sync.perform, effect)
-
-    async def _read(self, home: Home, effect: Read) -> Reply:
-        return await home.reads(self._levels[effect.level]).reply(effect.key)
-
-    async def _read_many(self, home: Home, effect: ReadMany) -> Reply:
-        level = self._levels[effect.level]
-        queued, keys = self.queued_replies(effect)
-        if not keys:
-            return queued
-        reply = await home.call(level, "get_many", None, "get_many", keys)
-        if queued.value and reply.status == OK:
-            reply.value = {**reply.value, **queued.value}
-        return reply
-
-    async def _read_heads(self, home: Home, effect: ReadHeads) -> Reply:
-        level = self._levels[effect.level]
-        return await home.call(level, "get_many", None, "get_heads", effect.keys)
-
-    async def _put(self, home: Home, effect: Put) -> Reply:
-        level, key = self._levels[effect.level], effect.key
-        if effect.counter == "promotions":
-            return await home.promotions(level, self.put_done).reply(key, effect)
-        return self.put_done(effect, await home.call(level, "put", key, "put", key, effect.item))
-
-    async def _put_many(self, home: Home, effect: PutMany) -> Reply:
-        level = self._levels[effect.level]
-        reply = await home.call(level, "put_many", None, "put_many", effect.items)
-        return self.put_many_done(effect, reply)
-
-    async def _delete(self, home: Home, effect: Delete) -> Reply:
-        level, key = self._levels[effect.level], effect.key
-        return self.deleted(effect, await home.call(level, "delete", key, "delete", key))
-
-    async def _delete_many(self, home: Home, effect: DeleteMany) -> Reply:
-        level = self._levels[effect.level]
-        reply = await home.call(level, "delete_many", None, "delete_many", effect.keys)
-        return self.deleted(effect, reply)
-
-    async def _clear(self, home: Home, effect: Clear) -> Reply:
-        level = self._levels[effect.level]
-        if effect.progress is None:
-            reply = await home.call(level, "clear", None, "clear", effect.prefix)
-        else:
-            ask = partial(level.call, "clear", None, level.clear, effect.prefix, effect.progress)
-            reply = await home.in_thread(ask)
-        return self.cleared(effect, reply)
-
-    async def _acquire_lease(self, home: Home, effect: AcquireLease) -> Reply:
+    async def _acquire_lease(self, home: LoopHome, effect: AcquireLease) -> Reply:
         index, key, owner, lifetime_s = effect
         level = self._levels[index]
         if level.leases is None:
             return self.skipped("the tier has no leases")
         ask = partial(home.call_leases, level, "acquire_lease", key, "acquire", owner, lifetime_s)
-        asking = Errand(home.loop, ask)
+        asking = DetachedTask(home.loop, ask)
         try:
             reply = await asking.result()
         except BaseException:
-            # What gives it back must not overtake this, which may be granted yet.
+            # Its release must not overtake this request, which may still be granted.
             with anyio.CancelScope(shield=True):
                 await asking.ended()
             raise
-        return self.acquired(effect, reply)
+        return renewed_if_granted(self._background, level, effect, reply)
 
-    async def _release_lease(self, home: Home, effect: ReleaseLease) -> None:
+    async def _release_lease(self, home: LoopHome, effect: ReleaseLease) -> None:
         level = self._levels[effect.level]
-        self._stack.renewer.drop(effect.owner)
+        self._stack.leases.drop(effect.owner)
         if level.leases is not None:
             await home.call_leases(level, "release_lease", effect.key, "release", effect.owner)
 
-    async def _await_lease(self, home: Home, effect: AwaitLease) -> Reply:
+    async def _await_lease(self, home: LoopHome, effect: AwaitLease) -> Reply:
         index, key, seen, timeout_s = effect
         level = self._levels[index]
         if level.leases is None:
@@ -398,7 +287,7 @@ class AsyncDriver(Performing):
             timeout_s = min(timeout_s, _SLICE_S)
         return await home.call_leases(level, "await_lease", key, "wait", seen, timeout_s)
 
-    async def _await_flight(self, home: Home, effect: AwaitFlight) -> bool:
+    async def _await_flight(self, home: LoopHome, effect: AwaitFlight) -> bool:
         over = Signal(home.loop)
         effect.flight.when_over(over.set)
         try:
@@ -406,14 +295,14 @@ class AsyncDriver(Performing):
         finally:
             effect.flight.forget(over.set)
 
-    async def _await_room(self, home: Home, effect: AwaitRoom) -> None:
+    async def _await_room(self, home: LoopHome, effect: AwaitRoom) -> None:
         if not await self._await_queue(home, lambda: self._queue.has_room(effect.key, effect.more)):
             raise self.no_room(effect)
 
-    async def _await_written(self, home: Home, effect: AwaitWritten) -> None:
+    async def _await_written(self, home: LoopHome, effect: AwaitWritten) -> None:
         await self._await_queue(home, lambda: self._queue.is_written(effect.prefix))
 
-    async def _await_queue(self, home: Home, ready: Callable[[], bool]) -> bool:
+    async def _await_queue(self, home: LoopHome, ready: Callable[[], bool]) -> bool:
         """Wait until the queue is `ready`, as long as a thread would; whether it is."""
         with anyio.move_on_after(ROOM_WAIT_S):
             while not ready():
@@ -426,19 +315,18 @@ class AsyncDriver(Performing):
                     self._queue.unwatch(left.set)
         return ready()
 
-    async def _catch_up(self, home: Home, _: CatchUp) -> int:
+    async def _catch_up(self, home: LoopHome, _: CatchUp) -> int:
         reading = home.reading_logs
         if reading is None or reading.is_over:
-            catch_up = self._stack.following.catch_up
-            reading = Errand(home.loop, partial(home.read_logs_in_thread, catch_up))
+            read_logs = partial(home.read_logs_in_thread, self._background.catch_up)
+            reading = DetachedTask(home.loop, read_logs)
             home.reading_logs = reading
         return await reading.result()
 
-    def _refresh(self, home: Home, wanted: Refresh | RefreshMany) -> None:
+    def _refresh(self, home: LoopHome, wanted: Refresh) -> None:
         refreshing = home.refreshing
-        keys = [wanted.key] if isinstance(wanted, Refresh) else list(wanted.seen)
         room = _MAX_REFRESHES - len(refreshing)
-        keys = [key for key in keys if key not in refreshing][:room]
+        keys = [key for key in wanted.seen if key not in refreshing][:room]
         if not keys:
             return
 
@@ -451,13 +339,16 @@ class AsyncDriver(Performing):
 
         refreshing.update(dict.fromkeys(keys, home.loop.start(job)))
 
-    async def _compute(self, _: Home, effect: Compute) -> Computed:
+    async def _compute(self, _: LoopHome, effect: Compute) -> Computed:
         computation = Computation()
         token = under_way.set(computation)
         led = leading.set((*leading.get(), *effect.flights))
         began = (self._clock.wall(), time.perf_counter())
         try:
-            result = await effect.function()
+            awaitable = effect.function()
+            if not isinstance(awaitable, Awaitable):
+                raise _not_awaitable(awaitable)
+            result = await awaitable
         except BaseException as error:
             raise self.failed(effect, began[1], error) from None
         finally:
@@ -467,22 +358,26 @@ class AsyncDriver(Performing):
         return self.done(effect, result, began, computation)
 
     async def close(self) -> None:
-        """Let go of what the running loop holds, and have other loops do the same."""
+        """Release the resources of the running loop, and have other loops release theirs."""
         home = self._homes.here()
         if home is not None:
             await home.close()
         self._homes.close_soon()
 
     def close_soon(self) -> None:
-        """Have every loop let go of what it holds; from any thread."""
+        """Have every loop release its resources; from any thread."""
         self._homes.close_soon()
+
+
+def _not_awaitable(result: object) -> ConfigurationError:
+    msg = (
+        f"compute() returned {type(result).__name__}, which can't be awaited: give an async function, "
+        "or use the synchronous face, cache.sync, in a thread"
+    )
+    return ConfigurationError(msg)
 
 
 _NO_SCOPE = contextlib.nullcontext()
 _SEVERAL = frozenset({ReadMany, PutMany, DeleteMany, ReadHeads})
 _FEW = 200
-"""So many keys a tier that is quick is asked for by the loop itself."""
-
-
-def _nothing() -> None:
-    """For a plan that was not started yet."""
+"""Keys that the loop itself asks of a quick tier in one call."""

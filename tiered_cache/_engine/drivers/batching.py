@@ -1,46 +1,61 @@
-"""Gathering what the tasks of a loop ask of tiers in one turn, so that a tier is asked once."""
+"""Gathering the requests of a loop's tasks in one turn, so that each tier is asked once."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
-from tiered_cache._engine.drivers.background_task import Errand
+from tiered_cache._engine.drivers.detached_task import DetachedTask
 from tiered_cache._engine.effects import OK, UNREADABLE, Put, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from tiered_cache._engine.drivers.loop_home import Home
+    from tiered_cache._engine.drivers.event_loop import EventLoop
     from tiered_cache._engine.level import Level
-    from tiered_cache._engine.plans.seek import Sought
+    from tiered_cache._engine.plans.search import Search
 
-__all__ = ["MAX_KEYS", "Lookups", "PutBatch", "ReadBatch"]
+__all__ = ["MAX_KEYS", "LookupBatch", "PutBatch", "ReadBatch", "TierCaller"]
 
 MAX_KEYS = 125
-"""How many keys are dealt with in one go: so that the loop goes round again after some milliseconds."""
+"""Keys handled in one go: so that the loop goes round again after some milliseconds."""
 
 
-class _Batch:
-    """What a tier is to be asked in one turn of a loop, for any number of tasks.
+class TierCaller(Protocol):
+    """A loop that can call tiers."""
 
-    It is asked in a task of nobody's, so that cancelling one of them leaves the others alone.
+    @property
+    def loop(self) -> EventLoop:
+        """The loop."""
+        ...
+
+    async def call(
+        self, level: Level, operation: str, key: str | None, method: str, *args: Any
+    ) -> Reply:
+        """The reply of a tier to a call of its method."""
+        ...
+
+
+class _TierBatch:
+    """The requests to one tier in one turn of a loop, of any number of tasks.
+
+    A detached task makes them, so that cancelling one requester leaves the others alone.
     """
 
-    def __init__(self, home: Home, level: Level) -> None:
-        self._home = home
+    def __init__(self, caller: TierCaller, level: Level) -> None:
+        self._caller = caller
         self._level = level
         self._wanted: dict[str, Any] = {}
         self._replies: dict[str, Reply] = {}
         self._error: BaseException | None = None
         self._over = anyio.Event()
         self.is_sent = False
-        home.loop.soon(self._send)
+        caller.loop.soon(self._send)
 
     async def reply(self, key: str, wanted: Any = None) -> Reply:
-        """What the tier says to one of the keys; the first one to want something of it decides."""
+        """The tier's reply for one key; the first request for a key counts."""
         self._wanted.setdefault(key, wanted)
         await self._over.wait()
         if self._error is not None and key not in self._replies:
@@ -49,7 +64,7 @@ class _Batch:
 
     def _send(self) -> None:
         self.is_sent = True
-        self._home.loop.start(self._ask_all)
+        self._caller.loop.start(self._ask_all)
 
     async def _ask_all(self) -> None:
         try:
@@ -70,82 +85,78 @@ class _Batch:
         """Give each key its part of one reply."""
         seconds = reply.seconds / len(keys)
         for key in keys:
-            value = answers.get(key)
-            self._replies[key] = Reply(reply.status, value, seconds, reply.now_s, reply.reason)
+            self._replies[key] = reply._replace(value=answers.get(key), seconds=seconds)
 
 
-class ReadBatch(_Batch):
+class ReadBatch(_TierBatch):
     """Keys to be read."""
 
     async def _ask(self, keys: Sequence[str]) -> None:
-        home, level = self._home, self._level
+        call, level = self._caller.call, self._level
         if len(keys) > 1:
-            reply = await home.call(level, "get_many", None, "get_many", keys)
+            reply = await call(level, "get_many", None, "get_many", keys)
             if reply.status != UNREADABLE:
                 self._share(keys, reply, reply.value if reply.status == OK else {})
                 return
-        # One by one also where a record of some key made it impossible to read them together.
+        # One by one also where one unreadable record spoiled the reply for all.
         for key in keys:
-            self._replies[key] = await home.call(level, "get", key, "get", key)
+            self._replies[key] = await call(level, "get", key, "get", key)
 
 
-class PutBatch(_Batch):
-    """Promotions to be written, as the effects that ask for them.
-
-    Of two for one key there is one write: they copy the same record.
-    """
-
-    def __init__(self, home: Home, level: Level, done: Callable[[Put, Reply], object]) -> None:
-        super().__init__(home, level)
-        self._done = done
+class PutBatch(_TierBatch):
+    """Promotions to be written, as effects. Two for one key copy the same record: one is written."""
 
     async def _ask(self, keys: Sequence[str]) -> None:
-        home, level = self._home, self._level
+        call, level = self._caller.call, self._level
         items = {key: self._wanted[key].item for key in keys}
         if len(keys) == 1:
             (key,) = keys
-            self._replies[key] = await home.call(level, "put", key, "put", key, items[key])
+            self._replies[key] = await call(level, "put", key, "put", key, items[key])
         else:
-            reply = await home.call(level, "put_many", None, "put_many", items)
+            reply = await call(level, "put_many", None, "put_many", items)
             stored = reply.value if reply.status == OK else ()
             self._share(keys, reply, {key: key in stored for key in keys})
         for key in keys:
-            self._done(self._wanted[key], self._replies[key])
+            effect: Put = self._wanted[key]
+            reply = self._replies[key]
+            self._replies[key] = level.finish_put(key, effect.item, effect.counter, reply)
 
 
-class Lookups:
+class LookupBatch:
     """The keys that the tasks of a loop look up in one turn, by one plan for some hundred keys.
 
-    One plan for each key, which would share what they read, takes twice as long.
+    One plan for each key would take twice as long, even if the plans shared their reads.
 
     Args:
-        home: The loop.
+        loop: The loop.
         look_up: Runs the plan.
     """
 
     def __init__(
-        self, home: Home, look_up: Callable[[Sequence[str]], Awaitable[Mapping[str, Sought]]]
+        self,
+        loop: EventLoop,
+        look_up: Callable[[Sequence[str]], Awaitable[Mapping[str, Search]]],
     ) -> None:
-        self._home = home
+        self._loop = loop
         self._look_up = look_up
-        self._open: Errand[Mapping[str, Sought]] | None = None
+        self._open: DetachedTask[Mapping[str, Search]] | None = None
         self._keys: dict[str, None] = {}
 
-    async def sought(self, key: str) -> Sought | None:
-        """What the lookup of `key` comes to; `None` if another task looks it up in this turn.
+    async def find(self, key: str) -> Search | None:
+        """The result for `key`; `None` if another task looks it up in this turn.
 
-        Each lookup counts, so one can't be that of two.
+        Each lookup is counted, so that two of them can't share one.
         """
-        errand = self._open
-        if errand is None or len(self._keys) == MAX_KEYS:
+        task = self._open
+        if task is None or len(self._keys) == MAX_KEYS:
             self._keys = {}
-            errand = self._open = Errand(self._home.loop, partial(self._run, self._keys))
+            task = self._open = DetachedTask(self._loop, partial(self._run, self._keys))
         elif key in self._keys:
             return None
         self._keys[key] = None
-        return (await errand.result())[key]
+        return (await task.result())[key]
 
-    async def _run(self, keys: dict[str, None]) -> Mapping[str, Sought]:
+    async def _run(self, keys: dict[str, None]) -> Mapping[str, Search]:
         if self._keys is keys:
             self._open = None
         return await self._look_up(list(keys))

@@ -1,98 +1,92 @@
-"""The read-through plans: look up, and compute what is missing."""
+"""The read-through plans: look up, and compute the missing values."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from tiered_cache._engine.effects import Plan, Refresh, RefreshMany
+from tiered_cache._engine.effects import Plan, Refresh
 from tiered_cache._engine.plans.read import look_up, look_up_many
-from tiered_cache._engine.plans.single_flight import Task, compute_once
-from tiered_cache._engine.plans.single_flight_many import compute_many_once
+from tiered_cache._engine.plans.single_flight import compute_many_once, compute_once
 from tiered_cache._engine.plans.touch import touch
 from tiered_cache.options import OnTimeout
+from tiered_cache.results import LookupStatus
 from tiered_cache_policies.contracts import Hit, HitAction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from tiered_cache._engine.finding import Finding
-    from tiered_cache._engine.plans.seek import Sought
+    from tiered_cache._engine.plans.search import Search
     from tiered_cache._engine.stack import Stack
-    from tiered_cache._engine.terms import Terms
-    from tiered_cache.contracts.tracer import Tell
+    from tiered_cache._engine.terms import Work
+    from tiered_cache.contracts import Tell
     from tiered_cache.entry import Entry
 
 __all__ = ["get_or_compute", "get_or_compute_many"]
 
-T = TypeVar("T")
-
 _SERVE = HitAction()
-_OUTCOMES = {"hits": "hit", "stale_hits": "stale_hit"}
 
 
-def get_or_compute(
-    stack: Stack,
-    key: str,
-    compute: Callable[[], T],
-    terms: Terms,
-    tell: Tell | None = None,
-) -> Plan[T]:
-    """The value of `key`; computed, and filled into the tiers, where none of them has it.
+def get_or_compute(stack: Stack, key: str, work: Work, tell: Tell | None = None) -> Plan[Any]:
+    """The value of `key`; computed, and filled into the tiers, where none of them holds it.
 
-    A stale value is served, and refreshed, where the cache serves stale values; elsewhere it is
-    no more than a miss. How the lookup ended, `tell` is told.
+    A stale value is served, and refreshed, if the cache serves stale values; else it is a miss.
+    `tell` is told the outcome of the lookup.
     """
-    sought = yield from look_up(stack, key, past_stale=not stack.options.stale_for_s)
-    finding = sought.finding
-    serves = finding is not None and finding.entry is not None and not _waits(stack, finding)
+    found = yield from look_up(stack, key, past_stale=not stack.options.stale_for_s)
+    entry = _served(stack, found)
     if tell is not None:
-        outcome = _OUTCOMES[finding.outcome] if serves and finding is not None else "miss"
-        tier = sought.level.name if serves and sought.level is not None else ""
-        stack.decide(tell, outcome, tier, otherwise=None)
-    if serves and finding is not None and finding.entry is not None:
-        entry = finding.entry
-        if (yield from _freshen(stack, key, finding, entry)):
-            yield Refresh(key, compute, terms, entry.created_s)
-        found: T = entry.value
-        return found
-    value: T = yield from compute_once(stack, Task(key, compute, terms), sought)
-    return value
+        _tell(stack, tell, found, entry)
+    if entry is None or found.finding is None:
+        return (yield from compute_once(stack, key, work, found))
+    if (yield from _needs_refresh(stack, key, found.finding, entry)):
+        yield Refresh(work, {key: entry.created_s})
+    return entry.value
 
 
-def get_or_compute_many(
-    stack: Stack,
-    keys: Sequence[str],
-    compute_many: Callable[[Sequence[str]], dict[str, T]],
-    terms: Terms,
-) -> Plan[dict[str, T]]:
+def get_or_compute_many(stack: Stack, keys: Sequence[str], work: Work) -> Plan[dict[str, Any]]:
     """The values of `keys`; the missing ones are computed in one call.
 
-    Stale values as with `get_or_compute`; those that are to be refreshed are computed in one call too.
+    Stale values as for `get_or_compute`; those to be refreshed are recomputed in one call too.
     """
-    sought = yield from look_up_many(stack, keys, past_stale=not stack.options.stale_for_s)
-    values: dict[str, T] = {}
-    missing: dict[str, Sought] = {}
+    found = yield from look_up_many(stack, keys, past_stale=not stack.options.stale_for_s)
+    values: dict[str, Any] = {}
+    missing: dict[str, Search] = {}
     aging: dict[str, float] = {}
-    for key, each in sought.items():
-        finding = each.finding
-        if finding is None or finding.entry is None or _waits(stack, finding):
+    for key, each in found.items():
+        entry = _served(stack, each)
+        if entry is None or each.finding is None:
             missing[key] = each
             continue
-        entry = finding.entry
-        found: Any = entry.value
-        values[key] = found
-        if (yield from _freshen(stack, key, finding, entry)):
+        values[key] = entry.value
+        if (yield from _needs_refresh(stack, key, each.finding, entry)):
             aging[key] = entry.created_s
     if aging:
-        yield RefreshMany(compute_many, terms, aging)
+        yield Refresh(work, aging)
     if missing:
-        values |= yield from compute_many_once(stack, compute_many, terms, missing)
+        values |= yield from compute_many_once(stack, work, missing)
     return values
 
 
-def _freshen(stack: Stack, key: str, finding: Finding, entry: Entry) -> Plan[bool]:
-    """Do what the refresh policy makes of a hit; whether the value is to be computed anew."""
-    if finding.outcome != "hits":
+def _served(stack: Stack, found: Search) -> Entry | None:
+    """The entry that is served; `None` for a miss, or where the caller waits for a fresh value."""
+    finding = found.finding
+    if finding is None or finding.status is LookupStatus.HIT:
+        return None if finding is None else finding.entry
+    waits = stack.options.single_flight.on_timeout is OnTimeout.STALE
+    return None if waits else finding.entry
+
+
+def _tell(stack: Stack, tell: Tell, found: Search, entry: Entry | None) -> None:
+    if entry is None or found.finding is None or found.level is None:
+        stack.decide(tell, LookupStatus.MISS, "", otherwise=None)
+    else:
+        stack.decide(tell, found.finding.status, found.level.name, otherwise=None)
+
+
+def _needs_refresh(stack: Stack, key: str, finding: Finding, entry: Entry) -> Plan[bool]:
+    """Whether a served value is to be recomputed; a hit may renew its lifetime instead."""
+    if finding.status is not LookupStatus.HIT:
         return True
     policy = stack.options.refreshing
     lifetime_s = entry.fresh_until_s - entry.created_s
@@ -104,9 +98,3 @@ def _freshen(stack: Stack, key: str, finding: Finding, entry: Entry) -> Plan[boo
         now_s = entry.created_s + finding.age_s
         yield from touch(stack, key, action.renew_s, now_s)
     return action.refresh
-
-
-def _waits(stack: Stack, finding: Finding) -> bool:
-    """Whether the caller wants to wait for a fresh value rather than to have a stale one."""
-    patient = stack.options.single_flight.on_timeout is OnTimeout.STALE
-    return patient and finding.outcome != "hits"

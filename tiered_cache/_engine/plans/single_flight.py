@@ -1,151 +1,242 @@
-"""The plan of a computation that several callers share (law 2)."""
+"""The plans of a computation that several callers share (law 2)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable  # noqa: TC003 - a NamedTuple's field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.effects import Lead
-from tiered_cache._engine.plans.keep import keep
+from tiered_cache._engine.plans.compute import compute, end_with
 from tiered_cache._engine.plans.lease import (
     Lease,
     Taken,
     await_lease,
-    give_back,
     patience_s,
+    release,
+    release_all,
     try_lease,
 )
-from tiered_cache._engine.plans.read import look_again, promote
-from tiered_cache._engine.plans.share import (
-    call,
-    end_with,
-    found_in,
-    raise_if_impatient,
-    received,
-    wait,
-)
-from tiered_cache._engine.plans.tags import versions_of
-from tiered_cache._engine.state.flights import Raised, leading
-from tiered_cache._engine.terms import Terms  # noqa: TC001 - a NamedTuple's field
+from tiered_cache._engine.plans.read import look_again
+from tiered_cache._engine.plans.waiting import await_flight, fallback, receive, take_over
+from tiered_cache._engine.state.flights import Raised
 from tiered_cache.errors import ComputationTimeoutError
-from tiered_cache.options import OnTimeout
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping
+
     from tiered_cache._engine.effects import Plan
-    from tiered_cache._engine.plans.seek import Sought
+    from tiered_cache._engine.plans.search import Search
     from tiered_cache._engine.stack import Stack
     from tiered_cache._engine.state.flights import Flight
+    from tiered_cache._engine.terms import Work
 
-__all__ = ["Task", "compute_once", "refresh_once"]
-
-
-class Task(NamedTuple):
-    """What a caller wants: a key, the function that computes it, and how to keep the result."""
-
-    key: str
-    function: Callable[[], Any]
-    terms: Terms
+__all__ = ["compute_many_once", "compute_once"]
 
 
-def compute_once(stack: Stack, task: Task, sought: Sought) -> Plan[Any]:
-    """The value that the function returns, here or for another caller who asked before."""
+def compute_once(stack: Stack, key: str, work: Work, missed: Search) -> Plan[Any]:
+    """The value that the function returns, here or for another caller that began before."""
     while True:
-        flight, leads = stack.flights.board(task.key)
+        flight, leads = stack.flights.board(key)
         if flight is None:
-            return (yield from _compute(stack, task, sought))
+            return (yield from _compute(stack, key, work, missed))
         if leads:
             try:
-                return (yield from _lead(stack, task, sought, flight))
+                return (yield from _lead(stack, key, work, missed, flight))
             finally:
                 stack.flights.retire(flight)
-        if not (yield from wait(stack, flight)):
-            return (yield from _in_vain(stack, task, sought))
+        if not (yield from await_flight(stack, flight)):
+            return (yield from _fall_back(stack, key, work, missed))
         if flight.outcome is not None:
-            return (yield from received(stack, task.key, flight.outcome))
+            return (yield from receive(stack, key, flight.outcome))
 
 
-def refresh_once(stack: Stack, task: Task, seen_s: float) -> Plan[None]:
-    """Compute a key anew, unless somebody else does, or did since the value written at `seen_s`."""
-    flight, leads = stack.flights.board(task.key)
-    if flight is None:
-        return
-    if not leads:
-        stack.flights.leave(flight)
-        return
-    lease: Lease | Taken | None = None
-    try:
-        lease = yield from try_lease(stack, task.key, task.terms)
-        if isinstance(lease, Taken):
-            return
-        sought = yield from look_again(stack, task.key, newer_than_s=seen_s)
-        if sought.finding is None:
-            yield from _compute(stack, task, sought, flight, lease)
-        else:
-            yield from promote(stack, task.key, sought)
-    finally:
-        if isinstance(lease, Lease):
-            yield from give_back(lease)
-        stack.flights.retire(flight)
-
-
-def _lead(stack: Stack, task: Task, sought: Sought, flight: Flight) -> Plan[Any]:
-    """Compute for all who wait for `flight`, unless another process does."""
+def _lead(stack: Stack, key: str, work: Work, missed: Search, flight: Flight) -> Plan[Any]:
+    """Compute for the waiters of `flight`, unless another process does."""
     lease: Lease | Taken | None = None
     left_s = patience_s(stack)
     try:
         yield Lead((flight,))
         while True:
-            lease = yield from try_lease(stack, task.key, task.terms)
+            lease = yield from try_lease(stack, key, work.terms)
             if isinstance(lease, Taken):
                 stack.count_wait()
                 left_s -= yield from await_lease(lease, left_s)
-            if lease is not None or stack.flights.ended(task.key) != sought.ended:
-                again = yield from look_again(stack, task.key)
-                if again.finding is not None:
-                    return (yield from found_in(stack, task.key, again, flight))
-                sought = again._replace(finding=sought.finding)
+            if lease is not None or stack.flights.ended(key) != missed.ended:
+                again = yield from look_again(stack, key)
+                if again.entry is not None:
+                    return (yield from take_over(stack, key, again, again.entry, flight))
+                missed = again._replace(finding=missed.finding)
             if not isinstance(lease, Taken):
-                return (yield from _compute(stack, task, sought, flight, lease))
+                return (yield from _compute(stack, key, work, missed, flight, lease))
             if left_s <= 0:
-                return (yield from _in_vain(stack, task, sought, flight))
+                return (yield from _fall_back(stack, key, work, missed, flight))
     except ComputationTimeoutError as error:
         flight.end(Raised(error))
         raise
     finally:
         if isinstance(lease, Lease):
-            yield from give_back(lease)
+            yield from release(lease)
 
 
 def _compute(
     stack: Stack,
-    task: Task,
-    sought: Sought,
+    key: str,
+    work: Work,
+    missed: Search,
     flight: Flight | None = None,
     lease: Lease | None = None,
 ) -> Plan[Any]:
-    """Compute and keep; the flight, if there is one, ends with the value."""
-    versions = yield from versions_of(stack, task.terms.tags)
-    computed = yield from call(task.function, (task.key,), [] if flight is None else [flight])
-    value = computed.value
-    if stack.levels[0].is_live:
-        end_with(flight, value)
-    if lease is None or stack.renewer.holds(lease.owner):
-        yield from keep(stack, task.key, value, task.terms, computed, sought, versions)
-    # Where the first tier hands out copies, it must have the value before the waiters look.
-    end_with(flight, value)
-    return value
+    flights = {} if flight is None else {key: flight}
+    leases = {} if lease is None else {key: lease}
+    values = yield from compute(stack, work, {key: missed}, flights, leases)
+    return values[key]
 
 
-def _in_vain(stack: Stack, task: Task, sought: Sought, flight: Flight | None = None) -> Plan[Any]:
-    """What a caller does who has waited long enough."""
-    if not leading.get():
-        raise_if_impatient(stack, task.key)
-    stale = sought.finding
-    if (
-        stack.options.single_flight.on_timeout is OnTimeout.STALE
-        and stale is not None
-        and stale.entry is not None
-    ):
-        end_with(flight, stale.entry.value)
-        return stale.entry.value
-    return (yield from _compute(stack, task, sought, flight))
+def _fall_back(
+    stack: Stack, key: str, work: Work, missed: Search, flight: Flight | None = None
+) -> Plan[Any]:
+    """Serve the stale value, compute, or raise: the caller has waited long enough."""
+    stale = fallback(stack, key, missed)
+    if stale is None:
+        return (yield from _compute(stack, key, work, missed, flight))
+    end_with(flight, stale.value)
+    return stale.value
+
+
+class _Round:
+    """One round of a caller that wants several keys.
+
+    Attributes:
+        own: The keys that it computes.
+        flights: The flights that it leads, by key.
+        others: The flights of other callers of this process, by key.
+        leases: The leases that it holds, by key.
+        taken: The leases that other processes hold, by key.
+    """
+
+    def __init__(self) -> None:
+        self.own: list[str] = []
+        self.flights: dict[str, Flight] = {}
+        self.others: dict[str, Flight] = {}
+        self.leases: dict[str, Lease] = {}
+        self.taken: dict[str, Taken] = {}
+
+    def board(self, stack: Stack, wanted: Iterable[str], alone: Container[str]) -> None:
+        """Find out which keys are computed here, and which by other callers."""
+        for key in wanted:
+            flight, leads = (None, False) if key in alone else stack.flights.board(key)
+            if leads and flight is not None:
+                self.flights[key] = flight
+            if leads or flight is None:
+                self.own.append(key)
+            else:
+                self.others[key] = flight
+
+
+def compute_many_once(
+    stack: Stack, work: Work, missed: Mapping[str, Search]
+) -> Plan[dict[str, Any]]:
+    """The values of `missed` keys, from one call of the function or from other callers.
+
+    It waits only while it leads no flight. So two callers, each of which leads some of the other's
+    keys, never wait for each other. Keys that another caller gives up are computed in a further call.
+    """
+    values: dict[str, Any] = {}
+    wanted = dict(missed)
+    alone: set[str] = set()
+    left_s = patience_s(stack)
+    while wanted:
+        this = _Round()
+        try:
+            try:
+                this.board(stack, wanted, alone)
+                yield from _compute_own(stack, work, wanted, this, values)
+            finally:
+                for led in this.flights.values():
+                    stack.flights.retire(led)
+            yield from _await_others(stack, this.others, wanted, alone, values)
+        finally:
+            for flight in this.others.values():
+                stack.flights.leave(flight)
+        for key, taken in this.taken.items():
+            stack.count_wait()
+            left_s -= yield from await_lease(taken, max(0.0, left_s))
+            again = yield from look_again(stack, key)
+            if again.entry is not None:
+                values[key] = yield from take_over(stack, key, again, again.entry, None)
+                del wanted[key]
+            elif left_s <= 0:
+                _fall_back_among(stack, key, wanted, alone, values)
+    return values
+
+
+def _compute_own(
+    stack: Stack, work: Work, wanted: dict[str, Search], this: _Round, values: dict[str, Any]
+) -> Plan[None]:
+    """Compute the keys that no other caller computes; remove from `wanted` all that are settled."""
+    try:
+        if this.flights:
+            yield Lead(tuple(this.flights.values()))
+        for key in this.flights:
+            yield from _take_lease(stack, key, work, wanted, this, values)
+        keys = [key for key in this.own if key not in values and key not in this.taken]
+        if keys:
+            missed = {key: wanted[key] for key in keys}
+            values |= yield from compute(stack, work, missed, this.flights, this.leases)
+    finally:
+        yield from release_all(this.leases.values())
+    for key in this.own:
+        if key not in this.taken:
+            del wanted[key]
+
+
+def _take_lease(
+    stack: Stack,
+    key: str,
+    work: Work,
+    wanted: dict[str, Search],
+    this: _Round,
+    values: dict[str, Any],
+) -> Plan[None]:
+    """Take the lease of a key, and check whether its value was computed since it was missed."""
+    lease = yield from try_lease(stack, key, work.terms)
+    if isinstance(lease, Taken):
+        this.taken[key] = lease
+        return
+    if lease is not None:
+        this.leases[key] = lease
+    if lease is not None or stack.flights.ended(key) != wanted[key].ended:
+        again = yield from look_again(stack, key)
+        if again.entry is not None:
+            flight = this.flights[key]
+            values[key] = yield from take_over(stack, key, again, again.entry, flight)
+        wanted[key] = again._replace(finding=wanted[key].finding)
+
+
+def _await_others(
+    stack: Stack,
+    others: dict[str, Flight],
+    wanted: dict[str, Search],
+    alone: set[str],
+    values: dict[str, Any],
+) -> Plan[None]:
+    """Take the values that other callers compute, one after the other."""
+    while others:
+        key = next(iter(others))
+        flight = others.pop(key)
+        if not (yield from await_flight(stack, flight)):
+            _fall_back_among(stack, key, wanted, alone, values)
+        elif flight.outcome is not None:
+            values[key] = yield from receive(stack, key, flight.outcome)
+            del wanted[key]
+
+
+def _fall_back_among(
+    stack: Stack, key: str, wanted: dict[str, Search], alone: set[str], values: dict[str, Any]
+) -> None:
+    """Take the stale value of a key, or have it computed without waiting, or raise."""
+    stale = fallback(stack, key, wanted[key])
+    if stale is None:
+        alone.add(key)
+    else:
+        values[key] = stale.value
+        del wanted[key]

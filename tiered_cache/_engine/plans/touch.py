@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from tiered_cache._engine.effects import OK, AwaitWritten, ForgetJournal, Plan, Put, WriteJournal
 from tiered_cache._engine.finding import UNKNOWN
-from tiered_cache._engine.plans.seek import peek
-from tiered_cache._engine.state.entry_records import Records
+from tiered_cache._engine.plans.search import peek
+from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache.contracts import PutItem
 from tiered_cache.entry import Entry
+from tiered_cache.results import LookupStatus
 
 if TYPE_CHECKING:
     from tiered_cache._engine.stack import Stack
@@ -25,36 +26,35 @@ def touch(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]
     for level in reversed(stack.levels):
         finding = yield from peek(stack, level, key)
         entry = finding.entry
-        if entry is None or finding.outcome != "hits" or finding.token is UNKNOWN:
+        is_hit = finding.status is LookupStatus.HIT
+        if entry is None or not is_hit or finding.token is UNKNOWN:
             continue
-        item = Records(stack, key, _renewed(entry, lifetime_s, now_s)).item(level)
+        renewed = _renewed(entry, lifetime_s, now_s)
+        item = EntryRecords(stack.encoder, key, renewed).item(level)
         if isinstance(item, str):
             continue
-        reply = yield Put(
-            level.index,
-            key,
-            PutItem(item, level.capped(lifetime_s + entry.grace_s, entry), finding.token),
-        )
+        longest_s = level.capped(lifetime_s + entry.grace_s, entry)
+        reply = yield Put(level.index, key, PutItem(item, longest_s, finding.token))
         touched = touched or reply.status == OK
     return touched
 
 
 def _touch_queued(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]:
-    """Give what waits for `key` a new lifetime; whether something fresh does."""
+    """Give the queued write of `key` a new lifetime; whether it holds a fresh value."""
     yield AwaitWritten(key)
     waiting = stack.queue.held.get(key)
     entry = None if waiting is None else waiting.entry
     if waiting is None or entry is None or entry.fresh_until_s <= now_s:
         return False
     kept = entry if waiting.records is None else waiting.records.settled()
-    records = Records(stack, key, _renewed(kept, lifetime_s, now_s))
+    records = EntryRecords(stack.encoder, key, _renewed(kept, lifetime_s, now_s))
     levels = [stack.levels[index] for index in waiting.levels]
     row = waiting.row
     records.settle(levels) if row is None else records.takers(levels)
     record = records.any_record()
     if row is not None and record is not None:
-        reply = yield WriteJournal(key, record, row.as_of_s, row.tiers)
-        row = reply.value or row
+        reply = yield WriteJournal([row._replace(serial=0, record=record, trouble="")])
+        row = reply.value[0] if reply.status == OK else row
     renewed = stack.queue.renew(waiting, records, row)
     if not renewed and row is not None:
         yield ForgetJournal([row])

@@ -1,4 +1,4 @@
-"""A circuit breaker: stop asking what keeps failing, and try again now and then."""
+"""A circuit breaker: skip a tier that keeps failing, and probe it at intervals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Breaker", "BreakerState"]
 
 
 class BreakerState(enum.StrEnum):
-    """What a breaker lets through."""
+    """The calls that a breaker lets through."""
 
     CLOSED = "closed"
     """Every call."""
@@ -54,24 +54,24 @@ class Breaker:
         self._probe_at = 0.0
         self.state = BreakerState.CLOSED
         self.failing = False
-        """Whether there is a failure that a success would forget."""
+        """Whether a failure was counted that a success would reset."""
 
     def allows(self) -> bool:
-        """Whether a call may be made now; after a yes, report how it went."""
+        """Whether a call may be made now. After a yes, call `succeeded` or `failed`."""
         if self.state is BreakerState.CLOSED:
             return True
         with self._lock:
             now = self._monotonic()
             if now < self._probe_at:
                 return False
-            # A prober that never reports (its thread was killed) is replaced after an interval.
+            # A probe that never reports, because its thread was killed, is replaced after an interval.
             self._probe_at = now + self._probe_interval_s
             self.state = BreakerState.HALF_OPEN
         self._changed(BreakerState.HALF_OPEN)
         return True
 
     def succeeded(self) -> None:
-        """A call went well: close."""
+        """Close: a call succeeded."""
         if not self.failing:
             return
         with self._lock:
@@ -83,11 +83,11 @@ class Breaker:
             self._changed(BreakerState.CLOSED)
 
     def failed(self) -> None:
-        """A call failed: open, if it was the probe or one too many."""
+        """Count a failed call; open if it was the probe, or the last one allowed."""
         with self._lock:
             self._failures += 1
             self.failing = True
-            # A call that began before it opened may fail long after: that postpones no probe.
+            # A call that began before it opened may fail long after; that must not postpone the probe.
             opens = self.state is BreakerState.HALF_OPEN or (
                 self.state is BreakerState.CLOSED and self._failures >= self._failures_to_open
             )
@@ -98,7 +98,7 @@ class Breaker:
             self._changed(BreakerState.OPEN)
 
     def trip(self) -> None:
-        """Open at once, because it is known that calls would fail."""
+        """Open at once: calls are known to fail."""
         with self._lock:
             self._failures = self._failures_to_open
             self.failing = True

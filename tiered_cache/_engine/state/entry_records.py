@@ -2,76 +2,122 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tiered_cache.errors import SerializationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from tiered_cache._engine.level import Level
-    from tiered_cache._engine.stack import Stack
-    from tiered_cache.contracts import Reach
+    from tiered_cache.contracts import Codec, Reach
     from tiered_cache.entry import Entry
 
-__all__ = ["Records"]
+__all__ = ["Encoder", "EntryRecords", "Holder"]
 
 
-_UNCHANGEABLE = frozenset({str, bytes, int, float, bool, complex, type(None)})
-"""Types of values that nobody can change, so that they may be encoded later."""
+_IMMUTABLE = frozenset({str, bytes, int, float, bool, complex, type(None)})
+"""Types of values that no caller can change, so that they may be encoded later."""
 
 
-class Records:
-    """The records of one entry, encoded once for as wide a reach as its tiers need and allow."""
+class Holder(Protocol):
+    """A tier as far as encoding matters."""
 
-    __slots__ = ("_key", "_made", "_stack", "_widest_reach", "entry")
+    @property
+    def reach(self) -> Reach:
+        """Who shares the tier."""
+        ...
 
-    def __init__(self, stack: Stack, key: str, entry: Entry) -> None:
+    @property
+    def holds_records(self) -> bool:
+        """Whether the tier holds bytes (true) or live entries (false)."""
+        ...
+
+
+HolderT = TypeVar("HolderT", bound=Holder)
+
+
+class Encoder:
+    """The codec of a stack, with its times counted.
+
+    Args:
+        codec: The codec.
+        count: Takes the seconds of each encoding; `None` where they are not counted.
+        holders: The tiers that entries are encoded for.
+    """
+
+    def __init__(
+        self, codec: Codec, count: Callable[[float], None] | None, holders: Sequence[Holder]
+    ) -> None:
+        self.decode = codec.decode
+        self.widest_reach: Reach | None = max(
+            (each.reach for each in holders if each.holds_records), default=None
+        )
+        """The widest reach of a tier that holds records; `None` where none does."""
+        self._encode = codec.encode
+        self._count = count
+
+    def encode(self, key: str, entry: Entry, reach: Reach) -> bytes:
+        """The record of an entry; raises as `Codec.encode` does."""
+        if self._count is None:
+            return self._encode(key, entry, reach)
+        started = perf_counter()
+        record = self._encode(key, entry, reach)
+        self._count(perf_counter() - started)
+        return record
+
+
+class EntryRecords:
+    """The records of one entry, each encoded once, for the widest reach needed and allowed."""
+
+    __slots__ = ("_encoder", "_key", "_made", "entry")
+
+    def __init__(self, encoder: Encoder, key: str, entry: Entry) -> None:
         self.entry = entry
-        self._stack = stack
+        self._encoder = encoder
         self._key = key
         self._made: dict[Reach, bytes | str] = {}
-        self._widest_reach = stack.widest_reach
 
     def measure(self) -> None:
-        """Tell the entry the size of its record, which tiers that hold entries count by."""
-        if self._widest_reach is not None:
-            record = self._of(self._widest_reach)
+        """Set the entry's size to that of its record, for tiers that hold entries."""
+        reach = self._encoder.widest_reach
+        if reach is not None:
+            record = self._of(reach)
             self.entry.size_bytes = len(record) if isinstance(record, bytes) else 0
 
-    def item(self, level: Level) -> Entry | bytes | str:
-        """What `level` is given, or a `str` that says why it can't have it."""
-        return self._of(level.tier.reach) if level.holds_records else self.entry
+    def item(self, holder: Holder) -> Entry | bytes | str:
+        """The item for a tier, or a `str` that says why the tier can't have it."""
+        return self._of(holder.reach) if holder.holds_records else self.entry
 
-    def settle(self, levels: Iterable[Level]) -> list[Level]:
-        """Encode now, unless the value is of a type that can't be changed; those of `levels` that take it.
+    def settle(self, holders: Iterable[HolderT]) -> list[HolderT]:
+        """Encode now, unless the value is immutable; the `holders` that take it.
 
-        What a caller does to the value from now on changes nothing in what they are given.
+        Changes that a caller makes to the value afterwards don't reach the tiers.
         """
-        levels = [*levels]
-        if type(self.entry.value) in _UNCHANGEABLE:
-            return levels
-        return self.takers(levels)
+        holders = [*holders]
+        if type(self.entry.value) in _IMMUTABLE:
+            return holders
+        return self.takers(holders)
 
-    def takers(self, levels: Iterable[Level]) -> list[Level]:
-        """Those of `levels` that take the value; it is encoded for them."""
-        takers = [level for level in levels if not isinstance(self.item(level), str)]
+    def takers(self, holders: Iterable[HolderT]) -> list[HolderT]:
+        """Those of `holders` that take the value; it is encoded for them."""
+        takers = [each for each in holders if not isinstance(self.item(each), str)]
         self.measure()
         return takers
 
     def any_record(self) -> bytes | None:
-        """A record that was made, if one was."""
+        """One of the records that were made; `None` if none was."""
         return next((each for each in self._made.values() if isinstance(each, bytes)), None)
 
-    def settled_for(self, level: Level) -> Entry | bytes:
-        """What `level` will be given: the record, if it was encoded."""
-        made = self._find(level.tier.reach) if level.holds_records else None
+    def settled_for(self, holder: Holder) -> Entry | bytes:
+        """The item that a tier will get: the record if it was encoded, else the entry."""
+        made = self._find(holder.reach) if holder.holds_records else None
         return self.entry if made is None else made
 
     def settled(self) -> Entry:
-        """The entry as it was when it was encoded; it is decoded again."""
+        """The entry as it was when it was encoded, decoded again."""
         record = self.any_record()
-        return self.entry if record is None else self._stack.codec.decode(self._key, record)
+        return self.entry if record is None else self._encoder.decode(self._key, record)
 
     def _of(self, reach: Reach) -> bytes | str:
         record = self._find(reach)
@@ -79,13 +125,13 @@ class Records:
             return record
         if reach not in self._made:
             try:
-                self._made[reach] = self._stack.encode(self._key, self.entry, reach)
+                self._made[reach] = self._encoder.encode(self._key, self.entry, reach)
             except SerializationError as error:
                 self._made[reach] = error.message
         return self._made[reach]
 
     def _find(self, reach: Reach) -> bytes | None:
-        """A record that can be read wherever a tier of `reach` is shared, if there is one yet."""
+        """A record that is readable wherever a tier of `reach` is shared, if one was made."""
         for made_for, record in self._made.items():
             if made_for >= reach and isinstance(record, bytes):
                 return record

@@ -17,7 +17,7 @@ _INTERVAL_S = 60.0
 
 
 class FaultLog:
-    """Writes the first fault of a kind at once, and then at most one a minute with a count.
+    """Logs the first fault of a kind at once, and then at most one a minute, with a count.
 
     Args:
         monotonic: The clock.
@@ -32,11 +32,11 @@ class FaultLog:
         self._closed = False
 
     def close(self) -> None:
-        """Write nothing any more: a call that a closed cache is still in may fail, and may do so."""
+        """Stop logging: calls that a closed cache is still in may fail."""
         self._closed = True
 
     def report(self, tier: str, kind: str, message: str) -> None:
-        """Write `message` unless one of the same tier and kind was written within the minute."""
+        """Log `message`, unless a line of the same tier and kind was logged within the minute."""
         if self._closed:
             return
         now = self._monotonic()

@@ -1,4 +1,4 @@
-"""Single flight in one process: of the callers that miss a key together, one computes."""
+"""Single flight in one process: concurrent misses of a key share one computation."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from tiered_cache._process.fork import call_in_child, fork_safe_lock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Flight", "Flights", "Raised", "Returned", "leading"]
+__all__ = ["STRIPES", "Flight", "Flights", "Raised", "Returned", "leading"]
 
-_STRIPES = 256
+STRIPES = 256
 
 _lock = fork_safe_lock()
-"""Guards all flights of the process, whose waits for each other may cross caches."""
+"""Guards all flights of the process, since their waits for each other may cross caches."""
 
 
 class Returned(NamedTuple):
-    """How a flight ended: with a value."""
+    """The outcome of a flight: a value."""
 
     value: Any
 
 
 class Raised(NamedTuple):
-    """How a flight ended: with what the function raised."""
+    """The outcome of a flight: an exception of the function."""
 
     error: Exception
 
 
 class Flight:
-    """One computation that is under way, and who waits for it.
+    """One computation under way, with its waiters.
 
     Attributes:
-        key: What is computed.
-        outcome: How it ended; `None` while it is under way, and for ever if its leader gave up, so
-            that the waiters must see to it themselves.
-        waits_for: The flights whose outcomes its computation waits for at present.
-        callers: How many want the outcome: who leads, and who waits.
-        deserted: Called, from any thread, when the last of them wants it no longer.
-        is_lost: Says whether it can't end any more, with the event loop of its leader; `None` for a
-            leader that is a thread, which sees to it that it ends.
+        key: The key that is computed.
+        outcome: `None` while it is under way, and for good if the leader gave up, so that the
+            waiters must compute themselves.
+        waits_for: The flights whose outcomes this computation waits for at present.
+        callers: How many callers want the outcome: the leader and the waiters.
+        deserted: Called, from any thread, when the last caller withdraws.
+        is_lost: Tells whether it can't end any more, because the leader's event loop is closed;
+            `None` for a leader that is a thread, which always ends its flight.
     """
 
     __slots__ = (
@@ -66,7 +66,7 @@ class Flight:
         self._waiters: list[Callable[[], object]] = []
 
     def when_over(self, call: Callable[[], object]) -> None:
-        """Call `call`, which must not raise, as soon as the outcome is known: now, if it is."""
+        """Call `call`, which must not raise, once the outcome is known; at once, if it is."""
         with _lock:
             if not self._over:
                 self._waiters.append(call)
@@ -74,13 +74,13 @@ class Flight:
         call()
 
     def forget(self, call: Callable[[], object]) -> None:
-        """Do not call `call`, if it has not been called yet."""
+        """Withdraw `call`, if it has not been called yet."""
         with _lock:
             if call in self._waiters:
                 self._waiters.remove(call)
 
     def end(self, outcome: Returned | Raised | None) -> None:
-        """Tell the waiters; without an outcome, that the leader gave up. The first call counts."""
+        """Wake the waiters; `None` means that the leader gave up. Only the first call counts."""
         with _lock:
             if self._over:
                 return
@@ -97,9 +97,9 @@ leading: ContextVar[tuple[Flight, ...]] = ContextVar("tiered_cache_leading", def
 class Flights:
     """The flights of one cache. Thread-safe; a forked child starts without any.
 
-    Threads and tasks are told apart by their context, which a task inherits from the one that
-    started it: what a computation's tasks ask for is asked by the computation. A thread that it
-    starts by itself is a stranger, unless it is given the context.
+    Threads and tasks are told apart by their context, which a task inherits from its creator: a
+    lookup by a computation's task is a lookup by the computation. A plain thread that it starts
+    counts as a stranger, unless it is given the context.
     """
 
     def __init__(self) -> None:
@@ -108,18 +108,22 @@ class Flights:
 
     def _forget(self) -> None:
         self._under_way: dict[str, Flight] = {}
-        self._ended = [0] * _STRIPES
+        self.ends = [0] * STRIPES
+        """Ends of flights by stripe, for `ended`. Read in place by every lookup."""
 
     def ended(self, key: str) -> int:
         """A number that changes when a flight of `key` ends; to be read before a lookup."""
-        return self._ended[hash(key) % _STRIPES]
+        return self.ends[hash(key) % STRIPES]
 
     def board(self, key: str) -> tuple[Flight | None, bool]:
         """The flight of `key`, and whether the caller leads it.
 
-        Who leads must compute, `end` the flight and `retire` it, whatever happens; or `desert` it, if
-        somebody else does that in his name. Who does not, waits for its end and then calls `leave`. No flight is returned to a caller whom the flight
-        itself waits for, over however many others: waiting would last for ever.
+        The leader must compute, then call `Flight.end` and `retire`, even on error; or `desert`, if
+        another task finishes for it. A waiter waits for the end and then calls `leave`.
+
+        Returns:
+            `None` for a flight that waits for the caller itself, over however many others: waiting
+            for it would last for ever.
         """
         chain = leading.get()
         own = Flight(key)
@@ -135,12 +139,12 @@ class Flights:
                         each.waits_for.append(flight)
                 flight.callers += 1
         except BaseException:
-            self.retire(own)  # interrupted when it was under way: nobody leads it
+            self.retire(own)  # an interruption left it under way without a leader
             raise
         return flight, False
 
     def leave(self, flight: Flight) -> None:
-        """Wait for `flight` no longer."""
+        """Stop waiting for `flight`."""
         chain = leading.get()
         if chain:
             with _lock:
@@ -149,7 +153,7 @@ class Flights:
         self.desert(flight)
 
     def desert(self, flight: Flight) -> None:
-        """Want the outcome of `flight` no longer."""
+        """Withdraw as a caller of `flight`."""
         with _lock:
             flight.callers -= 1
             deserted = not flight.callers
@@ -157,15 +161,15 @@ class Flights:
             flight.deserted()
 
     def retire(self, flight: Flight) -> None:
-        """Let the next caller that misses the key compute: what was computed is in the tiers."""
+        """Have the next caller that misses the key compute: the value is in the tiers."""
         with _lock:
-            self._ended[hash(flight.key) % _STRIPES] += 1
+            self.ends[hash(flight.key) % STRIPES] += 1
             if self._under_way.get(flight.key) is flight:
                 del self._under_way[flight.key]
         flight.end(None)
 
     def detach(self, keys: Iterable[str]) -> None:
-        """Give no later caller what is computed for `keys` now: they have changed since it began."""
+        """Give later callers of `keys`, which have changed, no computation that began before."""
         if self._under_way:
             with _lock:
                 for key in keys:
@@ -179,7 +183,7 @@ class Flights:
 
 
 def _go_on() -> None:
-    """For a flight whose leader computes for himself."""
+    """For a flight whose leader computes for itself."""
 
 
 def _needs(flight: Flight, flights: tuple[Flight, ...]) -> bool:

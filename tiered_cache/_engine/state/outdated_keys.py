@@ -4,51 +4,52 @@ from __future__ import annotations
 
 from tiered_cache._process.fork import fork_safe_lock
 
-__all__ = ["Suspects"]
+__all__ = ["OutdatedKeys"]
 
 _MAX_KEYS = 100_000
 
 
-class Suspects:
-    """What must not be believed of a tier until it has been deleted there.
+class OutdatedKeys:
+    """The keys of one tier that must be deleted there before they are read again.
 
-    While a tier is away, changes go past it. When it is back, what it holds for the changed keys
-    is older than what callers were told: such a key is deleted before it is read again.
+    While a tier is away, changes bypass it. Its copies of the changed keys are then older than the
+    answers that callers got.
 
-    Bounded: past 100,000 keys they are replaced by one instant, before which no record of the
-    tier is believed. Thread-safe. It ends with the process.
+    Bounded: beyond 100,000 keys they are replaced by one instant, and no older record of the tier
+    is served. Thread-safe. The marks end with the process.
     """
 
     def __init__(self) -> None:
         self._lock = fork_safe_lock()
         self.keys: dict[str, int] = {}
-        """The suspected keys: for `in`, which every lookup asks of every tier."""
+        """The outdated keys, for `in`: every lookup asks every tier."""
         self._serial = 0
         self.not_before_s = float("-inf")
+        """The wall-clock instant up to which every record of the tier is outdated."""
 
     def add(self, key: str, now_s: float) -> None:
-        """Suspect `key`; `now_s` is the wall clock's time."""
+        """Mark `key`; `now_s` is wall-clock time."""
         with self._lock:
             self._serial += 1
             self.keys[key] = self._serial
             if len(self.keys) > _MAX_KEYS:
-                self._suspect_all(now_s)
+                self._mark_all(now_s)
 
     def add_all(self, now_s: float) -> None:
-        """Suspect every record that was written up to now."""
+        """Mark every record that was written up to `now_s`."""
         with self._lock:
-            self._suspect_all(now_s)
+            self._mark_all(now_s)
 
-    def _suspect_all(self, now_s: float) -> None:
+    def _mark_all(self, now_s: float) -> None:
         self.keys.clear()
         self.not_before_s = max(self.not_before_s, now_s)
 
     def ticket(self, key: str) -> int | None:
-        """What to hand to `clear` after the key was deleted; `None` where it is not suspected."""
+        """The argument of `clear` once the key has been deleted; `None` where it is not marked."""
         return self.keys.get(key)
 
     def clear(self, key: str, ticket: int) -> None:
-        """Believe the tier again, unless the key was suspected once more meanwhile."""
+        """Remove the mark, unless the key was marked again meanwhile."""
         with self._lock:
             if self.keys.get(key) == ticket:
                 self.keys.pop(key, None)

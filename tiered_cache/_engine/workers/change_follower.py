@@ -1,342 +1,240 @@
-"""Keeping tiers up with what others changed in the shared tiers below them (laws 4 and 5)."""
+"""Following the change logs of shared tiers, to drop copies above them (laws 4 and 5)."""
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache._engine.effects import OK, Clear, DeleteMany, Plan
+from tiered_cache._engine.effects import OK
+from tiered_cache._engine.plans.forget import forget
 from tiered_cache._engine.state.breaker import BreakerState
-from tiered_cache._process.fork import call_in_child
-from tiered_cache.contracts.change_log import Lag, LoggedTier, PlaceTier
+from tiered_cache._engine.state.key_locks import release_all
+from tiered_cache._engine.state.log_positions import IDLE_S
 from tiered_cache.errors import TierUnavailableError
-from tiered_cache.keys import TAG_PREFIX
-from tiered_cache.options import WhenCut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tiered_cache._engine.effects import Plan
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.stack import Stack
-    from tiered_cache.contracts.change_log import ChangeLog, ChangePage
+    from tiered_cache._engine.state.log_positions import LogPosition
+    from tiered_cache.contracts import ChangeLog, ChangePage, PlaceTier
 
-__all__ = ["Following"]
+__all__ = ["ChangeFollower"]
 
 _ROUNDS = 4
-"""How often a log is read within the bound, if nothing happens: so that a few may fail."""
+"""Readings of a log within the bound, while nothing happens: so that a few may fail."""
 
 _TURN_S = 5.0
 _FIRST_TRUST_S = 0.1
 _COALESCE_S = 0.002
-"""How long changes are gathered before they are applied."""
-
-_IDLE_S = 30.0
-"""How long after the last lookup a thread ends; the next one, later than the bound, starts another."""
+"""Seconds for which changes are gathered before they are applied."""
 
 
-class _Followed:
-    """One log, and the tiers above it that hold copies.
+class ChangeFollower:
+    """Reads the change logs of a stack, and drops the copies that others outdated.
 
-    Attributes:
-        level: Whose log it is.
-        above: The tiers with copies: the first ones of the stack.
-        position: Up to where it was applied; `None` at the beginning.
-        placed: What the tiers above that are shared remember of it.
-        read_s: When it was last read to its end, by the monotonic clock.
-        delay_s: How long the last change by others took to arrive; `None` before the first.
-        trusted_until_s: Until when what is above may be served, by the monotonic clock.
-        turn: Held by whoever reads on.
-        watched: Whether a thread waits for changes.
-        fresh: Whether nothing was put into the tiers of this process yet.
-    """
-
-    def __init__(self, level: Level, log: ChangeLog, above: Sequence[Level]) -> None:
-        self.level = level
-        self.log = log
-        self.above = above
-        self.position: int | None = None
-        self.placed: int | None = None
-        self.read_s = -math.inf
-        self.delay_s: float | None = None
-        self.trusted_until_s = -math.inf
-        self.turn = threading.Lock()
-        self.watched = False
-        self.fresh = True
-
-    def places(self) -> list[tuple[Level, PlaceTier]]:
-        return [(each, each.tier) for each in self.above if isinstance(each.tier, PlaceTier)]
-
-
-class Following:
-    """Reads the logs of the shared tiers of a stack, and drops what others changed above them.
-
-    A lookup asks `doubted` first. Where a log was not read within the bound, it is read there and
-    then; a daemon thread for each log, started when that first happens, sees to it that it seldom
-    does, and that changes arrive at once. It ends when it is idle. Thread-safe; a forked child goes on by itself.
+    A lookup asks `LogPositions.doubted` first. A log that was not read within the bound is then read
+    at once. A daemon thread for each log, started when that first happens, makes it rare and has
+    changes arrive at once; it ends when the cache is idle. Thread-safe; a forked child goes on by
+    itself.
 
     Args:
         stack: The stack.
+        run: Runs a plan.
     """
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, run: Callable[[Plan[Any]], Any]) -> None:
         self._stack = stack
+        self._run = run
+        self._logs = stack.logs
+        self._locks = stack.locks
         self._monotonic = stack.clock.monotonic
-        self._bound_s = stack.options.coherence.bound_s
-        self._serves = stack.options.coherence.when_cut is WhenCut.SERVE
+        self._bound_s = stack.logs.bound_s
         self._closed = False
-        self._logs: list[_Followed] = []
-        self._unheard = False
-        self._used = False
-        self._trusted_until_s = math.inf
-        for level in stack.levels:
-            above = [each for each in stack.levels if each.tier.reach < level.tier.reach]
-            if not above:
-                continue
-            if isinstance(level.tier, LoggedTier):
-                self._logs.append(_Followed(level, level.tier.log, above))
-            else:
-                self._unheard = True
-        self._trust()
-        self.run: Callable[[Plan[Any]], Any] = lambda _: None
-        call_in_child(self._start_over)
 
-    def start(self, run: Callable[[Plan[Any]], Any]) -> None:
-        """Find out where the logs end, before anything is put into a tier; plans are run by `run`."""
-        self.run = run
-        for each in self._logs:
+    def start(self) -> None:
+        """Find the ends of the logs, before any value is put into a tier."""
+        for each in self._logs.all:
             if self._catch_up(each):
-                # What lives no longer than this needs no thread.
+                # A cache that lives no longer than this needs no thread.
                 first_s = min(self._bound_s, _FIRST_TRUST_S)
                 each.trusted_until_s += first_s - self._bound_s
-            each.fresh = False
-        self._trust()
-
-    def _start_over(self) -> None:
-        for each in self._logs:
-            each.turn = threading.Lock()
-            each.watched = False
-
-    @property
-    def bound_s(self) -> float:
-        """The longest that a value is served which was changed elsewhere."""
-        if self._unheard or (self._logs and self._serves):
-            return max([level.longest_s for level in self._stack.levels[:-1]])
-        return self._bound_s if self._logs else 0.0
-
-    def lag(self, level: Level) -> Lag | None:
-        """How far it is with the log of a tier; `None` for a tier whose log it does not follow."""
-        for each in self._logs:
-            if each.level is level:
-                behind_s = self._monotonic() - each.read_s
-                return Lag(
-                    position="" if each.position is None else str(each.position),
-                    behind_s=None if behind_s == math.inf else behind_s,
-                    delay_s=each.delay_s,
-                )
-        return None
-
-    def trusted_until(self) -> float:
-        """Until when hits of the first tier need not ask, by the monotonic clock."""
-        if self._serves and self._logs:
-            # They are served whatever the answer, but a cache of which no hit asks counts as idle.
-            return self._monotonic() + _IDLE_S / 2
-        return self._trusted_until_s
-
-    def doubted(self) -> int:
-        """How many of the tiers, from the first, may hold what others changed too long ago."""
-        self._used = True
-        now_s = self._monotonic()
-        if now_s < self._trusted_until_s:
-            return 0
-        return max(
-            [len(each.above) for each in self._logs if now_s >= each.trusted_until_s], default=0
-        )
+            each.is_fresh = False
+        self._logs.trust()
 
     def catch_up(self) -> int:
-        """Read the logs that were not read within the bound; how many tiers are doubted still.
+        """Read the logs that were not read within the bound; how many tiers are still doubted.
 
-        A thread or task that changes something holds locks that this would take: it goes on without.
+        A thread or task in the middle of a change holds locks that this would take: it skips it.
         """
-        if not self._stack.changes_here():
-            for each in self._logs:
+        if not self._locks.is_changing():
+            for each in self._logs.all:
                 if self._monotonic() >= each.trusted_until_s:
                     self._catch_up(each, if_needed=True)
                     self._watch(each)
-        return 0 if self._serves else self.doubted()
+        return self._logs.skipped()
 
-    def _catch_up(self, followed: _Followed, *, if_needed: bool = False) -> bool:
-        """Apply what a log has; whether it could be read and applied to its end."""
-        if not followed.turn.acquire(timeout=_TURN_S):
+    def _level(self, log: LogPosition) -> Level:
+        return self._stack.levels[log.level]
+
+    def _change_log(self, log: LogPosition) -> ChangeLog:
+        found = self._level(log).log
+        assert found is not None  # else the stack has no position for it
+        return found
+
+    def _above(self, log: LogPosition) -> Sequence[Level]:
+        return self._stack.levels[: log.above]
+
+    def _places(self, log: LogPosition) -> list[tuple[Level, PlaceTier]]:
+        """The shared tiers above, which remember the position for all their processes."""
+        return [(each, each.places) for each in self._above(log) if each.places is not None]
+
+    def _catch_up(self, log: LogPosition, *, if_needed: bool = False) -> bool:
+        """Apply the changes of a log; whether it was read and applied to its end."""
+        if not log.turn.acquire(timeout=_TURN_S):
             return False
         try:
-            if if_needed and self._monotonic() < followed.trusted_until_s:
+            if if_needed and self._monotonic() < log.trusted_until_s:
                 return True  # another thread did
+            level, read = self._level(log), self._change_log(log).read
             while True:
                 began_s = self._monotonic()
-                position = self._position(followed)
-                read = followed.log.read
-                reply = followed.level.call("read_changes", None, read, position)
-                if reply.status != OK or not self._apply(followed, reply.value):
+                position = self._position(log)
+                reply = level.call("read_changes", None, read, position)
+                if reply.status != OK or not self._apply(log, reply.value):
                     return False
-                followed.position = reply.value.position
+                log.position = reply.value.position
                 if not reply.value.more:
-                    followed.read_s = began_s
-                    followed.trusted_until_s = began_s + self._bound_s
-                    self._trust()
+                    log.read_s = began_s
+                    log.trusted_until_s = began_s + self._bound_s
+                    self._logs.trust()
                     return True
         finally:
-            followed.turn.release()
+            log.turn.release()
 
-    def _trust(self) -> None:
-        # Of two that come at once, the later one sees what the other one wrote.
-        self._trusted_until_s = min([each.trusted_until_s for each in self._logs], default=math.inf)
-
-    def _position(self, followed: _Followed) -> int | None:
-        """Where to read on; at the beginning, where the shared tiers above are."""
-        if followed.position is None and followed.places():
-            end = followed.level.call("read_changes", None, followed.log.read, None)
+    def _position(self, log: LogPosition) -> int | None:
+        """The position to read on from; at first, that of the shared tiers above."""
+        places = self._places(log)
+        if log.position is None and places:
+            read = self._change_log(log).read
+            end = self._level(log).call("read_changes", None, read, None)
             if end.status != OK:
                 return None
-            found = [self._begin(followed, *each, end.value.position) for each in followed.places()]
+            found = [self._begin(log, *each, end.value.position) for each in places]
             known = [each for each in found if each is not None]
-            followed.position = min(known) if len(known) == len(found) else None
-            followed.placed = followed.position
-        return followed.position
+            log.position = min(known) if len(known) == len(found) else None
+            log.placed = log.position
+        return log.position
 
-    def _begin(
-        self, followed: _Followed, level: Level, tier: PlaceTier, position: int
-    ) -> int | None:
-        """Where a shared tier is. One that is empty, and that nobody else has placed, is at the end."""
-        source = followed.log.source
+    def _begin(self, log: LogPosition, level: Level, tier: PlaceTier, position: int) -> int | None:
+        """The position of a shared tier. An empty one that has none yet is at the end."""
+        source = self._change_log(log).source
         place: int | None = level.call("place", None, tier.begin_place, source, position).value
         return place
 
-    def _place(self, followed: _Followed, level: Level, tier: PlaceTier) -> int | None:
-        place: int | None = level.call("place", None, tier.place_in, followed.log.source).value
-        return place
+    def _is_past(self, log: LogPosition, level: Level, position: int) -> bool:
+        if level.places is None:
+            return False
+        source = self._change_log(log).source
+        place: int | None = level.call("place", None, level.places.place_in, source).value
+        return place is not None and place >= position
 
-    def _apply(self, followed: _Followed, page: ChangePage) -> bool:
+    def _set_places(self, log: LogPosition, position: int) -> bool:
+        done = True
+        source = self._change_log(log).source
+        for level, tier in self._places(log):
+            done &= level.call("place", None, tier.set_place, source, position).status == OK
+        log.placed = position
+        return done
+
+    def _apply(self, log: LogPosition, page: ChangePage) -> bool:
+        """Drop the copies that a page of a log outdates; whether every tier did."""
         stack = self._stack
-        origin = stack.origin
-        foreign = [each for each in page.changes if each.origin != origin]
+        foreign = [each for each in page.changes if each.origin != stack.origin]
         keys = list(dict.fromkeys([each.key for each in foreign if not each.is_prefix]))
         prefixes = list(dict.fromkeys([each.key for each in foreign if each.is_prefix]))
-        if not page.complete and (not followed.fresh or followed.places()):
+        if not page.complete and (not log.is_fresh or self._places(log)):
             prefixes = [""]
         if not keys and not prefixes:
             return True
-        # Of a tier that several processes share, one has to apply it.
+        # A tier that several processes share is cleaned by one of them.
         above = [
             level
-            for level in reversed(followed.above)
-            if not self._is_past(followed, level, page.position)
+            for level in reversed(self._above(log))
+            if not self._is_past(log, level, page.position)
         ]
-        # A change of ours that is under way could else leave what it overtook in a faster tier.
-        held = stack.hold(keys, all_keys=bool(prefixes))
+        # A change of ours under way could otherwise leave in a faster tier what it overtook.
+        held = self._locks.hold(keys, all_keys=bool(prefixes))
         if held is None:
             return False
         try:
-            forgotten = self.run(_forget(stack, above, keys, prefixes))
+            dropped = self._run(forget(stack, above, keys, prefixes))
         finally:
-            stack.let_go(held)
-        if forgotten and not page.complete:
-            stack.faults.report(
-                followed.level.name,
-                "log",
-                f"What others changed in tier {followed.level.name!r} is not known far enough "
-                f"back: {forgotten} copies in the tiers above it were dropped",
-            )
+            release_all(held)
+        if dropped and not page.complete:
+            self._report_gap(log, dropped)
         made_s = foreign[-1].made_s if foreign else None
-        if forgotten is not None and made_s is not None:
-            followed.delay_s = max(0.0, stack.clock.wall() - made_s)
-        return forgotten is not None and self._set_places(followed, page.position)
+        if dropped is not None and made_s is not None:
+            log.delay_s = max(0.0, stack.clock.wall() - made_s)
+        return dropped is not None and self._set_places(log, page.position)
 
-    def _is_past(self, followed: _Followed, level: Level, position: int) -> bool:
-        if not isinstance(level.tier, PlaceTier):
-            return False
-        place = self._place(followed, level, level.tier)
-        return place is not None and place >= position
+    def _report_gap(self, log: LogPosition, dropped: int) -> None:
+        name = self._level(log).name
+        self._stack.faults.report(
+            name,
+            "log",
+            f"The change log of tier {name!r} does not reach back far enough: {dropped} copies in "
+            "the tiers above it were dropped",
+        )
 
-    def _set_places(self, followed: _Followed, position: int) -> bool:
-        done = True
-        for level, tier in followed.places():
-            source = followed.log.source
-            done &= level.call("place", None, tier.set_place, source, position).status == OK
-        followed.placed = position
-        return done
-
-    def _watch(self, followed: _Followed) -> None:
-        with followed.turn:
-            if followed.watched or self._closed:
+    def _watch(self, log: LogPosition) -> None:
+        with log.turn:
+            if log.is_watched or self._closed:
                 return
-            followed.watched = True
-        name = f"tiered-cache-follower-{followed.level.name}"
-        threading.Thread(target=self._work, args=(followed,), name=name, daemon=True).start()
+            log.is_watched = True
+        name = f"tiered-cache-follower-{self._level(log).name}"
+        threading.Thread(target=self._work, args=(log,), name=name, daemon=True).start()
 
-    def _work(self, followed: _Followed) -> None:
-        """Apply changes as they come, until nobody has looked anything up for a while."""
+    def _work(self, log: LogPosition) -> None:
+        """Apply changes as they come, until the cache has been idle for a while."""
         used_s = self._monotonic()
         while not self._closed:
-            if self._used:
-                self._used = False
+            if self._logs.is_used:
+                self._logs.is_used = False
                 used_s = self._monotonic()
-            elif self._monotonic() - used_s > _IDLE_S:
+            elif self._monotonic() - used_s > IDLE_S:
                 break
-            heard = _quietly(self._await_change, followed)
+            heard = _succeeds(self._await_change, log)
             time.sleep(_COALESCE_S if heard else self._bound_s / _ROUNDS)
             if not self._closed:
-                _quietly(self._catch_up, followed)
-                self._stack.tell()
-        followed.watched = False
+                _succeeds(self._catch_up, log)
+                self._stack.events.emit()
+        log.is_watched = False
 
-    def _await_change(self, followed: _Followed) -> bool:
-        """Wait until a log goes on, for a part of the bound; whether it could be asked."""
-        # A breaker lets one call through to see whether the tier is back: not one that waits.
-        if followed.position is None or followed.level.breaker.state is not BreakerState.CLOSED:
+    def _await_change(self, log: LogPosition) -> bool:
+        """Wait for a change, for a part of the bound; whether the log could be asked."""
+        level = self._level(log)
+        # An open breaker lets one call through as a probe: that must not be one that waits.
+        if log.position is None or level.breaker.state is not BreakerState.CLOSED:
             return False
-        wait, call = followed.log.wait, followed.level.call
-        round_s = self._bound_s / _ROUNDS
-        return call("await_change", None, wait, followed.position, round_s).status == OK
+        wait, round_s = self._change_log(log).wait, self._bound_s / _ROUNDS
+        return level.call("await_change", None, wait, log.position, round_s).status == OK
 
     def close(self) -> None:
-        """Follow no longer; what is on disk need not be caught up with once more."""
+        """Stop following. The position is saved, so that the next process need not read it again."""
         self._closed = True
-        for each in self._logs:
-            if each.places() and _quietly(self._catch_up, each) and each.position != each.placed:
-                _quietly(lambda it: self._set_places(it, it.position or 0), each)
+        for each in self._logs.all:
+            places = self._places(each)
+            if places and _succeeds(self._catch_up, each) and each.position != each.placed:
+                _succeeds(lambda log: self._set_places(log, log.position or 0), each)
 
 
-def _quietly(step: Callable[[_Followed], bool], followed: _Followed) -> bool:
-    """Whether a step went well. What a strict stack raises is for who asks it something: nobody does here."""
+def _succeeds(step: Callable[[LogPosition], bool], log: LogPosition) -> bool:
+    """Whether a step succeeded. `strict` concerns callers: background work never raises."""
     try:
-        return step(followed)
+        return step(log)
     except TierUnavailableError:
         return False
-
-
-def _forget(
-    stack: Stack, levels: Sequence[Level], keys: Sequence[str], prefixes: Sequence[str]
-) -> Plan[int | None]:
-    """Drop what others changed, slowest tier first; how much, or `None` where a tier failed to."""
-    count = 0
-    failed = False
-    if prefixes:
-        stack.epoch += 1
-    for level in levels:
-        effects: list[Clear | DeleteMany] = [Clear(level.index, prefix) for prefix in prefixes]
-        if keys:
-            effects.append(DeleteMany(level.index, keys))
-        for effect in effects:
-            reply = yield effect
-            failed = failed or reply.status != OK
-            count += reply.value or 0
-    if prefixes:
-        stack.epoch += 1
-    if any(key.startswith(TAG_PREFIX) for key in keys):
-        prefixes = [""]  # which computations have that tag is not known
-    for prefix in prefixes:
-        stack.flights.detach_all(prefix)
-    stack.flights.detach(keys)
-    return None if failed else count

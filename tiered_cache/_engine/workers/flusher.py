@@ -1,20 +1,17 @@
-"""The thread that writes the queue down, and takes over the journals of dead processes."""
+"""The thread that flushes the write-back queue and adopts the journals of dead processes."""
 
 from __future__ import annotations
 
-import atexit
 import logging
 import math
-import os
-import sys
 import threading
-import weakref
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache._engine.plans.clear_late import clear_late
-from tiered_cache._engine.plans.write_back import compare, flush
-from tiered_cache._engine.state.entry_records import Records
-from tiered_cache._engine.state.write_queue import Pending
+from tiered_cache._engine.plans.clear import clear_late
+from tiered_cache._engine.plans.flush import compare, flush
+from tiered_cache._engine.state.entry_records import EntryRecords
+from tiered_cache._engine.state.pending import Pending
+from tiered_cache._process.exit import call_at_exit, hook_worker_exit
 from tiered_cache._process.fork import call_in_child, fork_safe_lock
 from tiered_cache.errors import JournalError, RecordError, show_key
 from tiered_cache.events import Event, EventKind
@@ -32,15 +29,15 @@ _log = logging.getLogger("tiered_cache")
 
 _ADOPT_INTERVAL_S = 5.0
 _EXIT_TIMEOUT_S = 10.0
-_workers: set[int] = set()
-_flushers: weakref.WeakSet[Flusher] = weakref.WeakSet()
+_EXIT_PRIORITY = 1
+"""Before the last statistics are published, which count the flushed writes."""
 
 
 class Flusher:
-    """Writes what is due, in a daemon thread that runs while there is something to write.
+    """Writes due changes, in a daemon thread that runs while changes wait.
 
-    Started by the first queued write, and again in a forked child by the first of its own. At the
-    exit of the process the queue is drained for at most 10 seconds.
+    Started by the first queued write, and in a forked child by the first of its own. When the
+    process ends, the queue is drained for at most 10 seconds.
 
     Args:
         stack: The stack whose queue it is.
@@ -57,26 +54,28 @@ class Flusher:
         self._adopt_at_s = 0.0
         self._more_to_adopt = False
         call_in_child(self._forget_thread)
-        _flushers.add(self)
+        call_at_exit(self._finish_at_exit, priority=_EXIT_PRIORITY)
 
     def _forget_thread(self) -> None:
         self._running = False
 
     def wake(self) -> None:
-        """See to it that the thread runs."""
+        """Start the thread, unless it runs."""
         if self._running:
             return
         with self._lock:
             if self._running:
                 return
             self._running = True
-        _finish_with_the_worker()
+        hook_worker_exit()
         thread = threading.Thread(target=self._work, name="tiered-cache-flusher", daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:  # there are as many threads as there may be
+        except RuntimeError as error:  # the limit of threads is reached
             self._running = False
-            self._stack.faults.report("queue", "thread", f"Nothing is flushed for now: {error}")
+            self._stack.faults.report(
+                "queue", "thread", f"No thread can be started to flush writes: {error}"
+            )
 
     def _work(self) -> None:
         try:
@@ -92,9 +91,9 @@ class Flusher:
             raise
 
     def _wait(self) -> bool:
-        """Sleep until something is due; false, and the thread is over, if nothing waits."""
+        """Sleep until a change is due; false, and the thread ends, if none waits."""
         with self._lock:
-            # In this order: whoever queued something and then saw that this runs is seen here.
+            # In this order: a writer that queued a change and then saw this run is noticed here.
             self._running = False
             if not self._queue.held and not self._queue.clears:
                 self._running = self._more_to_adopt and not self._closed
@@ -104,7 +103,7 @@ class Flusher:
         return True
 
     def flush_due(self) -> None:
-        """Write what is due now."""
+        """Write the changes that are due."""
         for clearing in self._queue.due_clears():
             self._clear(clearing)
         while batch := self._queue.take():
@@ -114,14 +113,13 @@ class Flusher:
                 for each in batch:
                     self._queue.postpone(each, str(error), refused=False)
                 self._stack.faults.report("queue", type(error).__name__, f"A flush failed: {error}")
-            # The journal first: whoever waits for the queue to be empty finds nothing left in it.
+            # The journal first: a caller that waits for an empty queue finds an empty journal.
             done, parked = self._queue.outcome(batch)
             self._journal(done, parked)
             for each in parked:
-                self._say_given_up(each)
+                self._report_parked(each)
             self._queue.settle(batch)
-            if self._stack.pending:
-                self._stack.tell()
+            self._stack.events.emit()
 
     def _clear(self, clearing: Pending) -> None:
         try:
@@ -134,7 +132,7 @@ class Flusher:
             self._queue.settle_clear(clearing)
 
     def _journal(self, done: list[Pending], parked: list[Pending]) -> None:
-        """Forget what is done with, and mark what is given up."""
+        """Remove the rows of written changes, and mark those given up."""
         rows = [each.row for each in done if each.row is not None]
         try:
             if rows:
@@ -143,20 +141,22 @@ class Flusher:
                 if each.row is not None:
                     self._stack.journal().park(each.row, each.trouble)
         except JournalError as error:
-            # What stays in the journal is written once more, and gives way to what is newer.
+            # A row that stays is written once more, and yields to newer values.
             self._stack.faults.report("journal", "forget", f"The journal failed: {error.message}")
 
-    def _say_given_up(self, each: Pending) -> None:
+    def _report_parked(self, each: Pending) -> None:
         where = "" if each.row is None else "; `tiered-cache journal` shows it"
         self._stack.faults.report(
             "journal",
             f"parked:{each.key}",
             f"A queued write of {show_key(each.key)} was given up{where}: {each.trouble}",
         )
-        self._stack.note(Event(EventKind.ERROR, "", each.key, 0.0, 0, f"parked: {each.trouble}"))
+        self._stack.events.note(
+            Event(EventKind.ERROR, "", each.key, 0.0, 0, f"parked: {each.trouble}")
+        )
 
     def adopt(self) -> None:
-        """Queue what dead processes have left in their journals, one after the other while there is room."""
+        """Queue the changes in dead processes' journals, one journal at a time while there is room."""
         room = self._queue.limits.max_pending - len(self._queue)
         if room <= 0 or self._closed:
             return
@@ -169,19 +169,19 @@ class Flusher:
         except JournalError as error:
             self._stack.faults.report("journal", "adopt", error.message)
         if self._more_to_adopt:
-            self._adopt_at_s = -math.inf  # once there is room
+            self._adopt_at_s = -math.inf  # as soon as there is room
         if self._queue.held or self._queue.clears:
             self.wake()
 
     def retry(self, keys: Container[str] | None) -> int:
-        """Queue what is parked in the journal once more; how many changes were."""
+        """Queue the parked changes of the journal once more; how many."""
         rows = self._stack.journal().take_parked(self._stack.record_tiers, keys)
         self._replay(rows, insists=True)
         self.wake()
         return len(rows)
 
     def _replay(self, rows: Sequence[JournalRow], *, insists: bool = False) -> None:
-        """Queue changes from a journal: what somebody wrote since then goes before them."""
+        """Queue changes from a journal; they yield to later writes."""
         queued = [each for row in rows if (each := self._queue_row(row, insists)) is not None]
         size = self._queue.limits.max_batch
         for start in range(0, len(queued), size):
@@ -190,20 +190,22 @@ class Flusher:
                 self._run(compare(self._stack, batch, self._stack.clock.wall()))
             except Exception as error:  # a strict stack raises what its tiers do
                 self._stack.faults.report(
-                    "queue", type(error).__name__, f"What was queued can't be compared: {error}"
+                    "queue",
+                    type(error).__name__,
+                    f"Journaled writes can't be compared with the tiers: {error}",
                 )
             finally:
                 for each in batch:
                     each.unread = False
 
     def _queue_row(self, row: JournalRow, insists: bool) -> Pending | None:
-        """Queue one change; it, if it is one of a key and the latest that this process knows of."""
-        # The lowest first, and all that it was for: the journal does not know which it had reached.
+        """Queue one change; it, if it is of a key and the latest that this process knows."""
+        # Slowest first, and all of them: the journal does not know which tiers it had reached.
         levels = [each for each in reversed(self._stack.levels) if each.name in row.tiers]
         indexes = tuple([each.index for each in levels])
         if row.clears:
             for level in levels:
-                level.suspects.add_all(row.as_of_s)
+                level.outdated.add_all(row.as_of_s)
             self._queue.put_clear(Pending(row.key, None, row.as_of_s, indexes, row=row))
             return None
         entry = None
@@ -213,7 +215,7 @@ class Flusher:
             except RecordError as error:
                 self._stack.journal().park(row, error.message)
                 return None
-        records = None if entry is None else Records(self._stack, row.key, entry)
+        records = None if entry is None else EntryRecords(self._stack.encoder, row.key, entry)
         if records is not None:
             records.settle(levels)
         found = Pending(
@@ -229,7 +231,7 @@ class Flusher:
         return found if self._queue.put(found, replayed=True) else None
 
     def finish(self, timeout_s: float) -> list[str]:
-        """Write everything down; the keys that were not when the time was over."""
+        """Flush everything; the keys that were not in time."""
         if not self._queue.held and not self._queue.clears:
             return []
         self.wake()
@@ -238,8 +240,8 @@ class Flusher:
             waiting = [*self._queue.held.values(), *self._queue.clears.values()]
             kept = sum(each.row is not None for each in waiting)
             _log.error(
-                "%d queued writes were not written to every tier within %g s; %d of them are in the "
-                "journal, for the next process. The first: %s",
+                "%d queued writes did not reach every tier within %g s; %d of them are in the journal, "
+                "for the next process. The first: %s",
                 len(left),
                 timeout_s,
                 kept,
@@ -247,28 +249,10 @@ class Flusher:
             )
         return left
 
+    def _finish_at_exit(self) -> None:
+        self.finish(_EXIT_TIMEOUT_S)
+
     def close(self) -> None:
-        """Write nothing any more: what still waits is over, but for what the journal keeps."""
-        _flushers.discard(self)
+        """Stop flushing. Changes that still wait are lost, unless they are in the journal."""
         self._closed = True
         self._queue.forget_all()
-
-
-def _finish_with_the_worker() -> None:
-    """Have `_finish_all` called at the end of a worker of `multiprocessing`, which calls no `atexit`."""
-    # Only looked up: a process that is no worker need not import it.
-    package: Any = sys.modules.get("multiprocessing")
-    util: Any = sys.modules.get("multiprocessing.util")
-    if util is None or os.getpid() in _workers:
-        return
-    _workers.add(os.getpid())
-    if package.parent_process() is not None:
-        util.Finalize(None, _finish_all, exitpriority=100)
-
-
-def _finish_all() -> None:
-    for flusher in list(_flushers):
-        flusher.finish(_EXIT_TIMEOUT_S)
-
-
-atexit.register(_finish_all)

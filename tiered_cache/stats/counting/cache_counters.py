@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache._process.fork import fork_safe_lock
 from tiered_cache.keys import VIEW_SEPARATOR, view_of
+from tiered_cache.results import LookupStatus
 from tiered_cache.stats.counting.compute_times import ComputeTimes
 from tiered_cache.stats.counting.groups import DIGEST_LENGTH, Groups, Outcomes
 from tiered_cache.stats.counting.repeats import Repeats
@@ -58,7 +59,9 @@ class TierCounters:
         self._misses = Tally()
         self.missed = self._misses.add
 
-    def looked_up(self, outcome: str, seconds: float, size_bytes: int, saved_s: float) -> None:
+    def looked_up(
+        self, outcome: LookupStatus, seconds: float, size_bytes: int, saved_s: float
+    ) -> None:
         """Count one lookup."""
         weight = self._weight
         if weight != 1:
@@ -115,12 +118,14 @@ class TierCounters:
         missed = self._misses.read()
         with self._lock:
             counts: dict[str, Any] = dict(self._counts)
+            for status in LookupStatus:
+                counts[status.counter] = counts.pop(status, 0)
             return TierStats(
                 name=self._name,
                 read_latency=None if self._reads is None else self._reads.copy(),
                 write_latency=None if self._writes is None else self._writes.copy(),
-                hits=counts.pop("hits", 0) + live_hits,
-                misses=counts.pop("misses", 0) + missed,
+                hits=counts.pop("hits") + live_hits,
+                misses=counts.pop("misses") + missed,
                 timed_reads=self._timed_reads + live_hits,
                 read_seconds=self._read_seconds + live_s,
                 read_bytes=self._read_bytes,

@@ -1,4 +1,4 @@
-"""The write-back plans: what is queued instead of written, and how the queue is written."""
+"""The plans that write the queue down: a change yields to a newer one, and to nothing else."""
 
 from __future__ import annotations
 
@@ -9,136 +9,41 @@ from tiered_cache._engine.effects import (
     OK,
     REFUSED,
     SKIPPED,
-    AwaitRoom,
     DeleteMany,
     Plan,
     Put,
     PutMany,
     ReadHeads,
     Reply,
-    WriteJournal,
-    WriteJournalMany,
 )
-from tiered_cache._engine.state.entry_records import Records
-from tiered_cache._engine.state.write_queue import Pending
+from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache.clock import SKEW_ALLOWANCE_S
-from tiered_cache.contracts import Absent, Found, JournalRow, PutItem
+from tiered_cache.contracts import Absent, Found, PutItem
 from tiered_cache.entry import TOMBSTONE_LIFETIME_S, make_tombstone
-from tiered_cache.events import Event, EventKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.stack import Stack
-    from tiered_cache.entry import Entry
-    from tiered_cache_policies.contracts import WritePlan
+    from tiered_cache._engine.state.pending import Pending
 
-__all__ = ["as_of", "compare", "enqueue", "enqueue_many", "flush", "reached"]
+__all__ = ["as_of", "compare", "flush", "reached"]
 
 _UNSURE = (
-    "it waited for longer than deletions are remembered, and the key is not there: it may have been "
-    "deleted since. Retry it if not"
+    "it waited longer than deletions are remembered, and the tier has no record of its key, which may "
+    "have been deleted since. Retry it if not"
 )
 
 
-def enqueue(stack: Stack, key: str, records: Records, plan: WritePlan) -> Plan[WritePlan]:
-    """Queue a changed value as `plan` says; the plan for what is still to be written now.
-
-    Where the journal fails, nothing is queued: all is written now, and the caller is told.
-    """
-    if not stack.queue.has_room(key):
-        yield AwaitRoom(key)
-    entry = records.entry
-    later = _takers(stack, records, plan)
-    row: JournalRow | None = None
-    record = records.any_record() if plan.journal else None
-    if record is not None:
-        tiers = _journaled_for(stack, plan, later)
-        reply = yield WriteJournal(key, record, entry.created_s, tiers)
-        if reply.status != OK:
-            return _all_now(plan)
-        row = reply.value
-    if later:
-        stack.queue.put(Pending(key, entry, entry.created_s, later, records=records, row=row))
-        stack.wake()
-        _say_queued(stack, key, entry, later)
-    return _without(plan, later)
-
-
-def enqueue_many(
-    stack: Stack, made: Mapping[str, Records], plans: Mapping[str, WritePlan]
-) -> Plan[dict[str, WritePlan]]:
-    """Queue several changed values as `enqueue` does, with one transaction of the journal."""
-    wanted = {key: plan for key, plan in plans.items() if plan.later}
-    new = [key for key in wanted if key not in stack.queue.held]
-    if new and not stack.queue.has_room(new[0], len(new) - 1):
-        yield AwaitRoom(new[0], len(new) - 1)
-    later = {key: _takers(stack, made[key], plan) for key, plan in wanted.items()}
-    rows: dict[str, JournalRow] = {}
-    for key, plan in wanted.items():
-        record = made[key].any_record() if plan.journal else None
-        if record is not None:
-            tiers = _journaled_for(stack, plan, later[key])
-            rows[key] = JournalRow(0, key, record, made[key].entry.created_s, tiers)
-    if rows:
-        reply = yield WriteJournalMany(list(rows.values()))
-        if reply.status != OK:
-            return {key: _all_now(plan) for key, plan in plans.items()}
-        rows = dict(zip(rows, reply.value, strict=True))
-    changes = []
-    for key, levels in later.items():
-        entry = made[key].entry
-        if levels:
-            row = rows.get(key)
-            records = made[key]
-            changes.append(Pending(key, entry, entry.created_s, levels, records=records, row=row))
-            _say_queued(stack, key, entry, levels)
-    stack.queue.put_all(changes)
-    if changes:
-        stack.wake()
-    return {key: _without(plan, later.get(key, ())) for key, plan in plans.items()}
-
-
-def _takers(stack: Stack, records: Records, plan: WritePlan) -> tuple[int, ...]:
-    """The levels of those that are written later that take the value, which is settled for them."""
-    levels = [stack.levels[index] for index in plan.later]
-    takers = records.takers(levels) if plan.journal else records.settle(levels)
-    return plan.later if len(takers) == len(levels) else tuple([each.index for each in takers])
-
-
-def _journaled_for(stack: Stack, plan: WritePlan, later: Sequence[int]) -> frozenset[str]:
-    names = {stack.levels[index].name for index in (*plan.now, *later)}
-    return stack.record_tiers & names
-
-
-def _say_queued(stack: Stack, key: str, entry: Entry, levels: Sequence[int]) -> None:
-    if stack.listeners.active:
-        for index in levels:
-            name = stack.levels[index].name
-            stack.note(Event(EventKind.WRITE, name, key, 0.0, entry.size_bytes, "queued"))
-
-
-def _all_now(plan: WritePlan) -> WritePlan:
-    return plan._replace(now=(*plan.later, *plan.now), later=())
-
-
-def _without(plan: WritePlan, later: tuple[int, ...]) -> WritePlan:
-    """A plan whose levels `later` are queued; those that refuse the value say so when written now."""
-    if later == plan.later:
-        return plan
-    refusing = [index for index in plan.later if index not in later]
-    return plan._replace(now=(*refusing, *plan.now), later=later)
-
-
 def flush(stack: Stack, batch: Sequence[Pending], now_s: float) -> Plan[None]:
-    """Write a batch to the tiers that it has not reached, the lowest first, each in one go.
+    """Write a batch to the tiers that it has not reached, the slowest first, each in one go.
 
-    A change gives way to what is newer than itself, whoever wrote it, and to nothing else. What
-    does not land is tried again later, and does not hold up the rest.
+    A change yields to a newer one by any writer, and to nothing else. A change that does not land is
+    retried later and does not hold up the rest.
     """
     records = {
-        each.key: each.records or Records(stack, each.key, each.entry)
+        each.key: each.records or EntryRecords(stack.encoder, each.key, each.entry)
         for each in batch
         if each.entry is not None
     }
@@ -160,10 +65,10 @@ def flush(stack: Stack, batch: Sequence[Pending], now_s: float) -> Plan[None]:
 
 
 def compare(stack: Stack, changes: Sequence[Pending], now_s: float) -> Plan[None]:
-    """Let readers have changes that were queued from outside, where they are the latest.
+    """Serve changes from a journal to readers, where they are the latest.
 
-    Until then they are `unread`. They give way to what the tiers hold that is newer; of the others
-    the tiers of this process forget what they held before.
+    Until then they are `unread`. They yield to newer values in the tiers; the memory tiers drop their
+    copies of the others.
     """
     for level in reversed(stack.levels):
         here = {each.key: each for each in changes if level.index in each.levels}
@@ -183,13 +88,13 @@ def compare(stack: Stack, changes: Sequence[Pending], now_s: float) -> Plan[None
 def _tokens(
     stack: Stack, level: Level, waiting: Sequence[Pending], now_s: float
 ) -> Plan[dict[str, object]]:
-    """What a tier must still hold of each key that may be written."""
+    """For each key that may be written, the token that the tier must still hold."""
     tokens: dict[str, object] = {}
     for each in waiting:
         if each.tokens is None:
             continue
         if _is_old(stack, each, now_s):
-            reached(level, each)  # a deletion since may be forgotten; it can be computed again
+            reached(level, each)  # a deletion since may be forgotten, and it can be recomputed
         else:
             tokens[each.key] = each.tokens[level.index]
     changes = {each.key: each for each in waiting if each.tokens is None}
@@ -208,25 +113,25 @@ def _tokens(
 
 
 def _is_overtaken(stack: Stack, each: Pending, found: Found | Absent, now_s: float) -> bool:
-    """Whether a tier holds something newer; what is of the future by this clock is not."""
+    """Whether a tier holds a newer value. One from the future, by this clock, is not newer."""
     return each.as_of_s < as_of(stack, found) <= now_s + SKEW_ALLOWANCE_S
 
 
 def _give_way(level: Level, each: Pending) -> None:
-    """Leave a level to what is newer there; those above are not to serve what was overtaken below."""
+    """Leave a level to its newer value. Levels above must not serve the overtaken one."""
     reached(level, each)
     if all(index < level.index for index in each.levels):
         each.entry = None
 
 
 def _is_unsure(stack: Stack, each: Pending, found: Found | Absent, now_s: float) -> bool:
-    """Whether the key may have been deleted since so long ago that no tier remembers it."""
+    """Whether the key may have been deleted since, too long ago for a tier to remember."""
     remembered = isinstance(found, Found) or found.deleted_s > -math.inf
     return not (each.entry is None or remembered or each.insists) and _is_old(stack, each, now_s)
 
 
 def _is_old(stack: Stack, each: Pending, now_s: float) -> bool:
-    """Whether what was deleted after a change may have been forgotten, by one clock or the other."""
+    """Whether a deletion after the change may be forgotten by now, by one clock or the other."""
     age_s = max(now_s - each.as_of_s, stack.queue.age_s(each))
     return age_s >= TOMBSTONE_LIFETIME_S - SKEW_ALLOWANCE_S
 
@@ -234,7 +139,7 @@ def _is_old(stack: Stack, each: Pending, now_s: float) -> bool:
 def _heads(
     stack: Stack, level: Level, changes: dict[str, Pending]
 ) -> Plan[dict[str, Found | Absent]]:
-    """How old what a tier holds for some keys is; what can't be told is tried again later."""
+    """A tier's records of some keys, for their age. Changes of unreadable keys are postponed."""
     reply = yield ReadHeads(level.index, list(changes))
     if reply.status == OK:
         heads: dict[str, Found | Absent] = reply.value
@@ -250,12 +155,12 @@ def _heads(
 
 
 def _is_healthy(level: Level, reply: Reply) -> bool:
-    """Whether a failure is a record's own fault, and not the tier's."""
+    """Whether a failure is the record's fault and not the tier's."""
     return reply.status != SKIPPED and not level.breaker.failing
 
 
 def as_of(stack: Stack, found: Found | Absent) -> float:
-    """As of when what a tier holds for a key was decided."""
+    """The wall-clock instant as of which a tier's record or tombstone holds."""
     if isinstance(found, Absent):
         return found.deleted_s
     item = found.item
@@ -263,12 +168,12 @@ def as_of(stack: Stack, found: Found | Absent) -> float:
 
 
 def _item(
-    level: Level, each: Pending, records: Records | None, token: object, now_s: float
+    level: Level, each: Pending, records: EntryRecords | None, token: object, now_s: float
 ) -> PutItem | None:
-    """What a tier is given; `None` where there is nothing to write.
+    """The item for a tier; `None` where there is nothing to write.
 
-    Of a change that is over, or that the tier can't hold, a tombstone: what it held before is older
-    still, and must not be served.
+    For a change that has expired, or that the tier can't hold, a tombstone: the tier's older value
+    must not be served.
     """
     if each.entry is not None and records is not None:
         lifetime_s = each.entry.stale_until_s - now_s
@@ -282,7 +187,7 @@ def _item(
 
 
 def reached(level: Level, each: Pending) -> None:
-    """Remember that a level has a change."""
+    """Note that a level has a change."""
     each.levels = tuple(index for index in each.levels if index != level.index)
 
 
@@ -296,7 +201,7 @@ def _write(
             if key in reply.value or each.tokens is not None:
                 reached(level, each)
             else:
-                # Either it was overtaken, which the next attempt will see, or it is refused.
+                # It was overtaken, which the next attempt will see, or it is refused.
                 stack.queue.postpone(each, f"tier {level.name!r} does not take it", refused=True)
         return
     if len(items) > 1 and reply.status != SKIPPED:
@@ -309,7 +214,7 @@ def _write(
 def _write_one_by_one(
     stack: Stack, level: Level, changes: dict[str, Pending], items: dict[str, PutItem]
 ) -> Plan[None]:
-    """Find out whose fault it is that a batch failed: a record's, or the tier's."""
+    """Find out whether a record or the tier made a batch fail."""
     failed: list[tuple[Pending, str]] = []
     healthy = False
     for key, item in items.items():

@@ -1,4 +1,4 @@
-"""Work that belongs to no caller: who waits for it can be cancelled without it."""
+"""Work that belongs to no caller: a caller that waits for it can be cancelled without it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
     from tiered_cache._engine.drivers.event_loop import EventLoop
 
-__all__ = ["Errand", "Signal"]
+__all__ = ["DetachedTask", "Signal"]
 
 T = TypeVar("T")
 
 
-class Errand(Generic[T]):
-    """Some work in a task of its own, and how it ended. Any number of tasks may wait for it.
+class DetachedTask(Generic[T]):
+    """Work in a task of its own. Any number of tasks may wait for its result.
 
     Args:
         loop: The loop.
-        work: The work; what it raises is raised where it is waited for.
+        work: The work; its exception is raised where its result is awaited.
         not_begun: Called if it was cancelled before it began.
     """
 
@@ -46,7 +46,7 @@ class Errand(Generic[T]):
         self._begun = True
         try:
             self._value = await self._work()
-        except GeneratorExit:  # the loop was thrown away with this in it
+        except GeneratorExit:  # the loop was dropped with this in it
             raise
         except BaseException as error:
             self._error = error
@@ -64,11 +64,11 @@ class Errand(Generic[T]):
         return self._over.is_set()
 
     async def ended(self) -> None:
-        """Wait until it has ended, however it does."""
+        """Wait until it has ended, with or without a result."""
         await self._over.wait()
 
     async def result(self) -> T:
-        """Wait for it; what it returned, or raises what it raised."""
+        """Wait for its result; raises its exception."""
         await self._over.wait()
         if self._error is not None:
             raise self._error
@@ -77,7 +77,7 @@ class Errand(Generic[T]):
 
 
 class Signal:
-    """What one task waits for and any thread may set."""
+    """An event that one task waits for and any thread may set."""
 
     __slots__ = ("_event", "_loop")
 
@@ -86,7 +86,7 @@ class Signal:
         self._event = anyio.Event()
 
     def set(self) -> None:
-        """Let the task go on."""
+        """Wake the task."""
         self._loop.soon_from_thread(self._event.set)
 
     async def wait(self, timeout_s: float = math.inf) -> bool:

@@ -1,0 +1,92 @@
+"""The files that one call passes in the calling thread, in a warm process.
+
+The stack is memory, disk and Redis, as most people have it. Only the project's own files count.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tests.structure.sources import ROOT
+from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tiered_cache.testing import ValkeyServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from tiered_cache.contracts import Tier
+
+__all__ = ["Passage", "disk_hit", "full_miss"]
+
+_WARM_UP = 50
+_OURS = ("tiered_cache/", "policies/")
+
+
+class Passage(NamedTuple):
+    """The files in the order in which they are entered first."""
+
+    files: list[str]
+    detail: str
+
+
+def disk_hit() -> Passage:
+    """A `get_or_compute` that the disk answers."""
+    return _in_a_stack("a disk hit", lambda cache, key: _forget_in_memory(cache, key))
+
+
+def full_miss() -> Passage:
+    """A `get_or_compute` that computes."""
+    return _in_a_stack("a full miss", lambda cache, key: cache.delete(key))
+
+
+def _forget_in_memory(cache: TieredCache, key: str) -> None:
+    cache.set(key, "value")
+    memory, *_ = cache._source.core().stack.levels
+    memory.tier.delete(key)
+
+
+def _in_a_stack(name: str, prepare: Callable[[TieredCache, str], object]) -> Passage:
+    with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
+        tiers: list[Tier] = [MemoryTier(), DiskTier(folder), RedisTier(server.url)]
+        with TieredCache(tiers) as cache:
+            for index in range(_WARM_UP):
+                prepare(cache, f"warm-{index}")
+                cache.get_or_compute(f"warm-{index}", lambda: "value")
+            prepare(cache, "key")
+            return _trace(name, lambda: cache.get_or_compute("key", lambda: "value"))
+
+
+def _trace(name: str, call: Callable[[], Any]) -> Passage:
+    files: dict[str, None] = {}
+    functions: set[tuple[str, str]] = set()
+    switches = 0
+    last = ""
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        nonlocal switches, last
+        if event != "call":
+            return
+        path = _relative(frame.f_code.co_filename)
+        if path.startswith(_OURS):
+            switches += path != last
+            last = path
+            files[path] = None
+            functions.add((path, frame.f_code.co_qualname))
+
+    sys.setprofile(profile)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return Passage(list(files), f"{name}: {len(functions)} functions, {switches} switches of file")
+
+
+def _relative(path: str) -> str:
+    try:
+        return Path(path).relative_to(ROOT).as_posix()
+    except ValueError:
+        return ""
