@@ -75,8 +75,8 @@ def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[Any
 def url_of(listening: socket.socket, host: str) -> str:
     """The URL of a listening socket for a browser on this machine."""
     address, port = listening.getsockname()[:2]
-    address = host if host == "localhost" else _ANY_ADDRESS.get(address, address)
-    return f"http://[{address}]:{port}/" if ":" in address else f"http://{address}:{port}/"
+    name = host if host == "localhost" else _ANY_ADDRESS.get(address, str(address))
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
 
 def serve(app: Dashboard, listening: socket.socket, on_ready: Callable[[], None]) -> None:
