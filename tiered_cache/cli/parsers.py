@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,12 +19,11 @@ __all__ = [
     "process_count",
 ]
 
-OWN_MEMORY = (
-    "The memory tier belongs to this process and ends with it. A value outlives the command only in "
-    "the tiers below."
-)
+OWN_MEMORY = """\
+The memory tier belongs to this process and ends with it. A value outlives the
+command only in the tiers below.
+"""
 
-_WIDTH = 80
 _MAX_PORT = 65535
 _MAX_PROCESSES = 64
 
@@ -47,7 +45,7 @@ def add_command(
         name: The command's name.
         summary: One line for the list of commands, in lower case and without a full stop.
         run: Runs the command and returns its exit code.
-        description: The help page's text, a paragraph per line; by default the summary.
+        description: The help page's text, in lines of 80 columns; by default the summary.
         examples: Command lines, each indented by two blanks.
         has_json: Whether the command takes `--json`.
 
@@ -57,7 +55,7 @@ def add_command(
     parser = commands.add_parser(
         name,
         help=summary,
-        description=_wrapped(description or summary[0].upper() + summary[1:] + "."),
+        description=description or summary[0].upper() + summary[1:] + ".",
         epilog=f"examples:\n{examples}" if examples else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -65,12 +63,6 @@ def add_command(
     if has_json:
         parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
-
-
-def _wrapped(text: str) -> str:
-    """`text` with each of its paragraphs, one per line, wrapped to the width of a help page."""
-    lines = [textwrap.wrap(line, _WIDTH) or [""] for line in text.split("\n")]
-    return "\n".join(part for each in lines for part in each)
 
 
 def add_stack_options(parser: argparse.ArgumentParser) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tiered_cache.errors import ConfigurationError
 from tiered_cache.traces import Replay, Trace, read_trace, replay
@@ -17,10 +16,12 @@ from tiered_cache_policies.policy_registry import PolicyLookupError, find_policy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Curves", "capacities_of", "eviction_names", "load_trace", "replay_all"]
+__all__ = ["Curves", "TraceFile", "capacities_of", "eviction_names", "load_trace", "replay_all"]
 
 Curves = dict[str, dict[int, Replay]]
 """The replays of each policy, by capacity."""
+
+ReplayTask = tuple[str, int]
 
 _LEAST = 10
 _MAX_JOBS = 4
@@ -47,7 +48,21 @@ def eviction_names(chosen: Sequence[str]) -> list[str]:
     return names
 
 
-def load_trace(path: str, *, column: str) -> Trace:
+class TraceFile(NamedTuple):
+    """A trace and its file, which worker processes read again.
+
+    Attributes:
+        path: The file.
+        column: The column of the keys in a CSV file.
+        trace: Its requests.
+    """
+
+    path: str
+    column: str
+    trace: Trace
+
+
+def load_trace(path: str, column: str) -> TraceFile:
     """The trace in the file `path`; see `read_trace`.
 
     Any text can be read as a trace with one key per line. Prose, code and logs are refused here,
@@ -58,10 +73,9 @@ def load_trace(path: str, *, column: str) -> Trace:
         OSError: The file can't be read.
     """
     trace = read_trace(path, column=column)
-    is_csv = ".csv" in Path(path).suffixes
-    if isinstance(trace.keys[0], str) and not is_csv:
+    if isinstance(trace.keys[0], str) and ".csv" not in Path(path).suffixes:
         _check_keys([str(key) for key in trace.keys], Path(path).name)
-    return trace
+    return TraceFile(path, column, trace)
 
 
 def _check_keys(keys: Sequence[str], name: str) -> None:
@@ -108,50 +122,37 @@ def _capacity(text: str, trace: Trace) -> int:
 
 
 def replay_all(
-    path: str,
-    column: str,
-    trace: Trace,
-    policies: Sequence[str],
-    capacities: Sequence[int],
-    *,
-    jobs: int | None,
-    on_done: Callable[[int], object],
+    file: TraceFile, tasks: Sequence[ReplayTask], jobs: int | None, on_done: Callable[[int], object]
 ) -> Curves:
-    """Replay the trace under every policy at every capacity.
+    """Replay a trace for each task.
 
     Args:
-        path: The trace's file. Each worker process reads it once.
-        column: The column of the keys in a CSV file.
-        trace: The trace in the file.
-        policies: Names of eviction policies.
-        capacities: Sizes in entries or bytes.
+        file: The trace.
+        tasks: Pairs of an eviction policy's name and a capacity in entries or bytes.
         jobs: Worker processes; by default one per core, at most 4. With 1 none is started.
         on_done: Called after each replay with the number of replays done.
     """
-    tasks = list(product(policies, capacities))
     workers = min(jobs or min(_MAX_JOBS, os.cpu_count() or 1), len(tasks))
-    curves: Curves = {name: {} for name in policies}
-    replays = (
-        (
-            (name, capacity, replay(trace, find_policy("eviction", name), capacity))
-            for name, capacity in tasks
-        )
-        if workers == 1
-        else _in_processes(path, column, tasks, workers)
-    )
-    for done, (name, capacity, found) in enumerate(replays, start=1):
+    replays = _in_turn(file.trace, tasks) if workers == 1 else _in_processes(file, tasks, workers)
+    curves: Curves = {name: {} for name, _ in tasks}
+    for done, ((name, capacity), found) in enumerate(replays, start=1):
         curves[name][capacity] = found
         on_done(done)
     return curves
 
 
+def _in_turn(trace: Trace, tasks: Sequence[ReplayTask]) -> Iterator[tuple[ReplayTask, Replay]]:
+    for name, capacity in tasks:
+        yield (name, capacity), replay(trace, find_policy("eviction", name), capacity)
+
+
 def _in_processes(
-    path: str, column: str, tasks: Sequence[tuple[str, int]], workers: int
-) -> Iterator[tuple[str, int, Replay]]:
-    with ProcessPoolExecutor(workers, initializer=_load, initargs=(path, column)) as pool:
+    file: TraceFile, tasks: Sequence[ReplayTask], workers: int
+) -> Iterator[tuple[ReplayTask, Replay]]:
+    with ProcessPoolExecutor(workers, initializer=_load, initargs=file[:2]) as pool:
         pending = {pool.submit(_replay, *task): task for task in tasks}
         for future in as_completed(pending):
-            yield *pending[future], future.result()
+            yield pending[future], future.result()
 
 
 def _load(path: str, column: str) -> None:

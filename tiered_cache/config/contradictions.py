@@ -23,26 +23,32 @@ CONTRADICTORY: tuple[FieldPath, ...] = (("tiers",), ("redis",), ("redis_url",), 
 
 def contradictions(stack: StackLayers, data: dict[str, Any]) -> Iterator[Mistake]:
     """The contradictions in `data`, the merged settings of `stack`; each field may be wrong too."""
-
-    def mistake(path: FieldPath, found: str, allowed: str, fix: str) -> Mistake:
-        return Mistake(stack.source_of(path), stack.field_name(path), found, allowed, fix)
-
-    redis = data.get("redis")
-    own = redis.get("url") if isinstance(redis, dict) else None
-    short = data.get("redis_url")
-    if own and short:
-        expected = "expected one of them: redis_url is short for redis.url"
-        yield mistake(("redis_url",), "redis.url as well", expected, "remove one of them")
-    if "redis" in _tiers(data) and not _is_address(own) and not _is_address(short):
-        found, expected = "redis, and there is no redis_url", "expected redis with a URL"
-        fix = "set redis_url, such as redis://localhost:6379/0, or remove redis from the tiers"
-        yield mistake(("tiers",), found, expected, fix)
+    yield from _of_redis(stack, data)
     custom = data.get("custom")
     for name in custom if isinstance(custom, dict) else ():
         if name in BUILT_IN_TIERS:
             found = f"options of the built-in tier {name}"
             fix = f"move them to [{name}]" if name in SECTIONS else "remove them"
-            yield mistake(("custom", name), found, "expected options of registered tiers", fix)
+            expected = "expected options of registered tiers"
+            yield _mistake(stack, ("custom", name), found, expected, fix)
+
+
+def _of_redis(stack: StackLayers, data: dict[str, Any]) -> Iterator[Mistake]:
+    redis = data.get("redis")
+    own = redis.get("url") if isinstance(redis, dict) else None
+    short = data.get("redis_url")
+    if own and short:
+        expected = "expected one of them: redis_url is short for redis.url"
+        fix = "remove one of them"
+        yield _mistake(stack, ("redis_url",), "redis.url as well", expected, fix)
+    if "redis" in _tiers(data) and not _is_address(own) and not _is_address(short):
+        found, expected = "redis, and there is no redis_url", "expected redis with a URL"
+        fix = "set redis_url, such as redis://localhost:6379/0, or remove redis from the tiers"
+        yield _mistake(stack, ("tiers",), found, expected, fix)
+
+
+def _mistake(stack: StackLayers, path: FieldPath, found: str, allowed: str, fix: str) -> Mistake:
+    return Mistake(stack.source_of(path), stack.field_name(path), found, allowed, fix)
 
 
 def _tiers(data: dict[str, Any]) -> list[Any]:

@@ -22,12 +22,13 @@ from tiered_cache.config.schema import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
 __all__ = ["PREFIX", "SECTIONS", "RootSettings", "environment_layer"]
 
 PREFIX = "TIERED_CACHE_"
-SECTIONS: dict[str, type[Any]] = {
+SECTIONS: dict[str, type[BaseModel]] = {
     "memory": MemorySettings,
     "disk": DiskSettings,
     "redis": RedisSettings,
@@ -38,7 +39,7 @@ SECTIONS: dict[str, type[Any]] = {
 
 _DELIMITER = "__"
 _TABLES = ("custom", "policies")
-"""Sections whose members are tables by name."""
+"""Sections of tables by name, without fixed fields."""
 _NO_SETTINGS = frozenset({"CONFIG", "DASHBOARD_TOKEN", "DEBUG"})
 """Variables that are no settings of a stack."""
 

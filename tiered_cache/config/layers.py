@@ -17,7 +17,7 @@ class Layer(NamedTuple):
     Attributes:
         name: The source, as it is shown to people.
         data: Nested settings.
-        names: The name of each field, for a source whose fields have names of their own: variables.
+        names: The variable of each field, in the layer of the variables; empty in any other.
     """
 
     name: str

@@ -97,7 +97,7 @@ def check_policy(name: str, options: Mapping[str, Any]) -> None:
     Raises:
         ConfigurationError: The policy does not accept them, or needs others.
     """
-    kind = next(kind for kind in _KINDS if name in policy_names(kind))
+    kind: PolicyKind = next(kind for kind in _KINDS if name in policy_names(kind))
     found: Callable[..., object] = find_policy(kind, name)
     _made(name, functools.partial(found, _TRIAL_SIZE) if kind == "eviction" else found, options)
 

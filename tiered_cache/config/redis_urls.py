@@ -10,6 +10,10 @@ from tiered_cache.config.expansion import expand, expand_home
 __all__ = ["expand_url"]
 
 _SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
+_WRONG_SCHEME = (
+    "the URL must begin with redis://, rediss:// (TLS) or unix://, or for a cluster with "
+    "redis+cluster:// or rediss+cluster://"
+)
 _RULES = (
     "the port is a number from 1 to 65535; in the password write / as %2F, # as %23, ? as %3F, "
     "@ as %40, [ as %5B"
@@ -28,11 +32,7 @@ def expand_url(url: str | None) -> str | None:
         return None
     scheme, mark, rest = expanded.partition("://")
     if not mark or scheme.lower() not in _SCHEMES:
-        msg = (
-            "the URL must begin with redis://, rediss:// (TLS) or unix://, or for a cluster with "
-            "redis+cluster:// or rediss+cluster://"
-        )
-        raise ValueError(msg)
+        raise ValueError(_WRONG_SCHEME)
     if scheme.lower() == "unix":
         return f"{scheme}://{expand_home(rest)}"
     if "+" in scheme:

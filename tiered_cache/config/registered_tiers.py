@@ -45,29 +45,33 @@ def registered_tier(name: str, options: dict[str, Any]) -> Tier:
     Raises:
         ConfigurationError: No package registers it, it can't be loaded, or it rejects the options.
     """
-    point = _registered().get(name)
-    if point is None:
-        raise ConfigurationError(_unknown(name))
-    # The message of another package's exception may quote the options, which may be secret. Only
-    # its type is shown.
-    try:
-        factory: Callable[..., Tier] = point.load()
-    except Exception as error:
-        msg = f"the tier {name!r} can't be loaded from {point.value}: {type(error).__name__}"
-        raise ConfigurationError(msg) from error
+    factory, place = _factory(name)
     if "name" not in options and _takes_name(factory):
         options = {**options, "name": name}
     try:
         return factory(**options)
     except TieredCacheError:
         raise
-    except Exception as error:
+    except Exception as error:  # its message may quote the options, of which some may be secret
         given = ", ".join(sorted(options)) or "no options"
         msg = (
             f"the tier {name!r} can't be made from the options in [custom.{name}] ({given}): "
-            f"{type(error).__name__} in {point.value}"
+            f"{type(error).__name__} in {place}"
         )
         raise ConfigurationError(msg) from error
+
+
+def _factory(name: str) -> tuple[Callable[..., Tier], str]:
+    """The class or function that makes the tier `name`, and its place."""
+    point = _registered().get(name)
+    if point is None:
+        raise ConfigurationError(_unknown(name))
+    try:
+        factory: Callable[..., Tier] = point.load()
+    except Exception as error:  # importing another package's module may raise anything
+        msg = f"the tier {name!r} can't be loaded from {point.value}: {type(error).__name__}"
+        raise ConfigurationError(msg) from error
+    return factory, point.value
 
 
 def _registered() -> dict[str, metadata.EntryPoint]:

@@ -53,14 +53,14 @@ def check_stack(chosen: StackSettings) -> None:
     """Check that settings make a stack, without opening its tiers.
 
     Raises:
-        ConfigurationError: They make none; the message says what to change.
+        ConfigurationError: They make none; the message names the remedy.
         MissingExtraError: A tier needs an extra that is not installed.
     """
     make_stack(chosen, _UnopenedCache)
 
 
 class _UnopenedCache(TieredCache):
-    """A cache whose options are checked and whose tiers stay closed."""
+    """A cache with checked options and closed tiers."""
 
     __slots__ = ()
 
@@ -109,7 +109,7 @@ def find_host_key() -> tuple[Path, bool]:
     """The path of the host key, and whether the file exists. Does not make it.
 
     Raises:
-        ConfigurationError: The file is unusable; the message says what to do.
+        ConfigurationError: The file is unusable; the message names the remedy.
     """
     path = default_host_key_path()
     return path, read_host_key(path) is not None
@@ -121,34 +121,49 @@ def make_tier(kind: str, settings: StackSettings) -> Tier:
     Raises:
         ConfigurationError: There is no such tier, or it rejects its options.
     """
-    # Imported here so that a stack imports only the libraries of its own tiers.
-    if kind == "memory":
-        from tiered_cache.tiers.memory import MemoryTier
+    make = _TIERS.get(kind)
+    return registered_tier(kind, settings.custom.get(kind, {})) if make is None else make(settings)
 
-        memory = settings.memory
-        return MemoryTier(
-            memory.max_entries,
-            memory.max_bytes,
-            eviction=PolicyFactory(settings.policies).eviction(memory.eviction),
-            copy=memory.copy_,
-        )
-    if kind == "disk":
-        from tiered_cache.tiers.disk import DiskTier
 
-        return DiskTier(**settings.disk.model_dump())
-    if kind == "redis":
-        from tiered_cache.tiers.redis import RedisTier
+# Each tier is imported here by its maker, so that a stack imports only the libraries of its tiers.
 
-        address = settings.redis_address
-        if address is None:
-            msg = "the redis tier has no URL: set redis_url, such as redis://localhost:6379/0"
-            raise ConfigurationError(msg)
-        return RedisTier(address, **settings.redis.model_dump(exclude={"url"}))
-    if kind == "null":
-        from tiered_cache.tiers.null import NullTier
 
-        return NullTier()
-    return registered_tier(kind, settings.custom.get(kind, {}))
+def _memory_tier(settings: StackSettings) -> Tier:
+    from tiered_cache.tiers.memory import MemoryTier
+
+    memory = settings.memory
+    eviction = PolicyFactory(settings.policies).eviction(memory.eviction)
+    return MemoryTier(memory.max_entries, memory.max_bytes, eviction=eviction, copy=memory.copy_)
+
+
+def _disk_tier(settings: StackSettings) -> Tier:
+    from tiered_cache.tiers.disk import DiskTier
+
+    return DiskTier(**settings.disk.model_dump())
+
+
+def _redis_tier(settings: StackSettings) -> Tier:
+    from tiered_cache.tiers.redis import RedisTier
+
+    address = settings.redis_address
+    if address is None:
+        msg = "the redis tier has no URL: set redis_url, such as redis://localhost:6379/0"
+        raise ConfigurationError(msg)
+    return RedisTier(address, **settings.redis.model_dump(exclude={"url"}))
+
+
+def _null_tier(_settings: StackSettings) -> Tier:
+    from tiered_cache.tiers.null import NullTier
+
+    return NullTier()
+
+
+_TIERS = {
+    "memory": _memory_tier,
+    "disk": _disk_tier,
+    "redis": _redis_tier,
+    "null": _null_tier,
+}
 
 
 def _warn_of_missing_disk(chosen: StackSettings) -> None:

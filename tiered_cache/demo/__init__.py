@@ -38,39 +38,20 @@ def run_demo(
         TieredCacheError: A process of the demo ended too early.
     """
     _check_extra()
-    import contextlib
-
+    from tiered_cache.demo.demonstration import demonstrate
     from tiered_cache.demo.kept_disk import KeptDisk
     from tiered_cache.demo.live_dashboard import LiveDashboard
     from tiered_cache.demo.report import DemoReport
-    from tiered_cache.demo.run_results import first_difference
-    from tiered_cache.demo.runs import all_runs
     from tiered_cache.demo.source_tree import find_sources, standard_library
 
-    tree = standard_library() if path is None else find_sources(path)
-    kept = None if keep is None else KeptDisk(keep)
-    page = None if dashboard_port is None else LiveDashboard(dashboard_port)
-    report = DemoReport(as_json=as_json)
-    with contextlib.ExitStack() as until_the_end:
-        report.introduce(tree, jobs, redis=redis, page_url=None if page is None else page.url)
-        with report.progress() as progress:
-            runs = all_runs(
-                tree,
-                jobs=jobs,
-                redis=redis,
-                progress=progress,
-                first_disk=None if kept is None else kept.disk,
-                beside=contextlib.nullcontext if page is None else page.served,
-            )
-            result = until_the_end.enter_context(runs)
-        difference = first_difference(result.runs)
-        report.conclude(result, difference)
-        if page is not None:
-            report.point_to_page(page.url)
-            page.wait_for_interrupt()
-        elif difference is None:
-            report.point_to_dashboard(None if kept is None else kept.dashboard_command)
-    return difference is None
+    return demonstrate(
+        standard_library() if path is None else find_sources(path),
+        DemoReport(as_json=as_json),
+        jobs=jobs,
+        redis=redis,
+        kept=None if keep is None else KeptDisk(keep),
+        page=None if dashboard_port is None else LiveDashboard(dashboard_port),
+    )
 
 
 def _check_extra() -> None:

@@ -17,7 +17,7 @@ __all__ = ["ANALYSES", "MAX_STATEMENT_LINES", "Analysis", "Source", "analyze"]
 
 
 MAX_STATEMENT_LINES = 1500
-"""The longest statement whose maintainability is measured. After each line of a statement, radon tests
+"""Longest statement, in lines, for the maintainability analysis. After each line of a statement, radon tests
 whether the statement is complete, so its time grows with the square of the lines: 20 minutes for a
 table of 20,000 lines."""
 

@@ -76,18 +76,20 @@ class DemoReport:
         for paragraph in conclusion(result, microseconds=microseconds):
             self._console.print(paragraph)
         self._console.print()
+        self._print_verdict(result, difference)
+
+    def _print_verdict(self, result: DemoResult, difference: tuple[str, str] | None) -> None:
+        cold = result.runs[0]
         if difference is None:
-            answers = f"{result.runs[0].lookups:,} answers"
-            self._console.print(
-                f"Identical in all {len(result.runs)} runs: {answers}.", style="green"
-            )
-        else:
-            name, run = difference
-            self._console.print(
-                f"NOT IDENTICAL: {printable(name)} has other answers in the run {run!r} than in "
-                f"{result.runs[0].name!r}.",
-                style="bold red",
-            )
+            verdict = f"Identical in all {len(result.runs)} runs: {cold.lookups:,} answers."
+            self._console.print(verdict, style="green")
+            return
+        name, run = difference
+        verdict = (
+            f"NOT IDENTICAL: {printable(name)} has other answers in the run {run!r} than in "
+            f"{cold.name!r}."
+        )
+        self._console.print(verdict, style="bold red")
 
     def point_to_page(self, url: str) -> None:
         """Say that the dashboard stays."""

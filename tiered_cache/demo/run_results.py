@@ -1,4 +1,4 @@
-"""The results of runs: what each tier did, and whether all answers agree."""
+"""The results of runs, with the statistics of each tier, and their comparison."""
 
 from __future__ import annotations
 

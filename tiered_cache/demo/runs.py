@@ -93,7 +93,7 @@ def _start_server(stack: contextlib.ExitStack) -> tuple[str | None, str]:
     except MissingExtraError as error:
         return None, str(error)
     except (TieredCacheError, OSError) as error:
-        # The message ends with the server's log, whose last line names the cause.
+        # The message ends with the server's log. The last line of the log names the cause.
         cause = str(error).strip(". \n").splitlines()[-1]
         return None, f"the embedded Valkey server does not start here: {cause}"
 

@@ -61,7 +61,7 @@ def standard_library() -> SourceTree:
 def find_sources(path: Path) -> SourceTree:
     """The Python files below `path`, or `path` itself if it is a file.
 
-    Leaves out directories whose names begin with a dot, `site-packages`, `node_modules`, virtual
+    Leaves out hidden directories, `site-packages`, `node_modules`, virtual
     environments, and everything but regular files. Does not follow links to directories, which may
     form a loop.
 

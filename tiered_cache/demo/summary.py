@@ -114,24 +114,19 @@ def conclusion(result: DemoResult, *, microseconds: str) -> Iterator[str]:
         result: The runs.
         microseconds: The unit, as the terminal can show it.
     """
-
-    def spelled(seconds: float) -> str:
-        return span(seconds, microseconds=microseconds)
-
     cold, *later = result.runs
+    cold_time = span(cold.wall_s, microseconds=microseconds)
     yield _LEGEND
     yield ""
     repeated = sum(tier.hits for tier in cold.tiers)
     yield (
-        f"The cold run took {spelled(cold.wall_s)} to read {_count(cold.lines, 'line')} and to "
-        f"compute {_count(cold.computes, 'answer')}"
+        f"The cold run took {cold_time} to read {_count(cold.lines, 'line')} and to compute "
+        f"{_count(cold.computes, 'answer')}"
         + (f"; {repeated:,} more were about files with equal content." if repeated else ".")
     )
     for run in later:
-        yield (
-            f"The {_SUBJECTS[run.name]} took {spelled(run.wall_s)} instead of "
-            f"{spelled(cold.wall_s)}: {_where_found(run)}"
-        )
+        run_time = span(run.wall_s, microseconds=microseconds)
+        yield f"The {_SUBJECTS[run.name]} took {run_time} instead of {cold_time}: {_where_found(run)}"
     yield from _remarks(result)
 
 

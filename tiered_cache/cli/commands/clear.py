@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_DESCRIPTION = """\
+Remove every key of the stack's namespace from every tier. Other namespaces and
+other users of the same server keep theirs. Asks first, unless --yes is given.
+Exit code 1 if the answer is no, 2 if there is no terminal to ask on, 4 if a
+tier can't be reached.
+"""
+_EXAMPLES = """\
+  tiered-cache clear --stack ci --yes
+"""
+
 
 def add_parser(commands: Commands) -> None:
     """Declare the command."""
@@ -27,10 +37,8 @@ def add_parser(commands: Commands) -> None:
         "clear",
         "remove every key of the stack's namespace; asks first",
         run,
-        description="Remove every key of the stack's namespace from every tier. Other namespaces and other "
-        "users of the same server keep theirs. Asks first, unless --yes is given. Exit code 1 "
-        "if the answer is no, 2 if there is no terminal to ask on, 4 if a tier can't be reached.",
-        examples="  tiered-cache clear --stack ci --yes",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
     )
     parser.add_argument("--yes", action="store_true", help="remove without asking")
     add_stack_options(parser)

@@ -15,9 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tiered_cache.cli.parsers import Commands
-    from tiered_cache.config import Mistake, Settings
+    from tiered_cache.config import Mistake, Resolved, Settings
 
 __all__ = ["add_parser", "run"]
+
+_DESCRIPTION = """\
+show: every setting of a stack, and its source.
+check: every mistake in the settings, and every stack that can't be built from
+them; exit code 3 if there is one. No tier is opened.
+schema: the JSON Schema of tiered-cache.toml, for an editor.
+
+Passwords and keys are never shown.
+"""
+_EXAMPLES = """\
+  tiered-cache config show --stack ci
+  tiered-cache config check --config new.toml && mv new.toml tiered-cache.toml
+  tiered-cache config schema > tiered-cache.schema.json
+"""
 
 
 def add_parser(commands: Commands) -> None:
@@ -27,14 +41,8 @@ def add_parser(commands: Commands) -> None:
         "config",
         "show or check the settings, or print their JSON Schema",
         run,
-        description="show: every setting of a stack, and its source.\n"
-        "check: every mistake in the settings, and every stack that can't be built from them; exit "
-        "code 3 if there is one. No tier is opened.\n"
-        "schema: the JSON Schema of tiered-cache.toml, for an editor.\n\n"
-        "Passwords and keys are never shown.",
-        examples="  tiered-cache config show --stack ci\n"
-        "  tiered-cache config check --config new.toml && mv new.toml tiered-cache.toml\n"
-        "  tiered-cache config schema > tiered-cache.schema.json",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
     )
     parser.add_argument("action", choices=["show", "check", "schema"])
     add_stack_options(parser)
@@ -55,11 +63,15 @@ def run(arguments: argparse.Namespace) -> int:
         return CONFIGURATION
     if arguments.action == "check":
         return _check(settings, as_json=arguments.json)
-    if arguments.json:
+    _print_resolved(resolved, as_json=arguments.json)
+    return OK
+
+
+def _print_resolved(resolved: Sequence[Resolved], *, as_json: bool) -> None:
+    if as_json:
         print_json({each.field: {"value": each.value, "source": each.source} for each in resolved})
     else:
         print_table(("setting", "value", "source"), resolved)
-    return OK
 
 
 def _print_mistakes(mistakes: Sequence[Mistake], *, as_json: bool) -> None:

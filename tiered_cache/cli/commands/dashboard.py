@@ -20,6 +20,21 @@ __all__ = ["add_parser", "run"]
 
 _TOKEN_VARIABLE = "TIERED_CACHE_DASHBOARD_TOKEN"  # noqa: S105 - its name
 
+_DESCRIPTION = """\
+Serve a web page until Ctrl-C. It shows the work of all processes that share the
+stack's disk or server: hits by tier, hit rates and latencies over time, seconds
+saved, hit rates at other sizes, breakers, entries and processes.
+
+Anyone who can connect can look, so it listens on this machine only. To listen
+elsewhere it needs a token. It changes nothing and shows no values, unless the
+options below allow it.
+"""
+_EXAMPLES = """\
+  tiered-cache dashboard --stack ci
+  TIERED_CACHE_DASHBOARD_TOKEN=$(openssl rand -hex 16) \\
+    tiered-cache dashboard --host 0.0.0.0 --allow-host cache.example.org
+"""
+
 
 def add_parser(commands: Commands) -> None:
     """Declare the command."""
@@ -28,15 +43,8 @@ def add_parser(commands: Commands) -> None:
         "dashboard",
         "a live web page about the cache",
         run,
-        description="Serve a web page until Ctrl-C. It shows the work of all processes that share the "
-        "stack's disk or server: hits by tier, hit rates and latencies over time, seconds "
-        "saved, hit rates at other sizes, breakers, entries and processes.\n\n"
-        "Anyone who can connect can look, so it listens on this machine only. To listen "
-        "elsewhere it needs a token. It changes nothing and shows no values, unless the "
-        "options below allow it.",
-        examples="  tiered-cache dashboard --stack ci\n"
-        "  TIERED_CACHE_DASHBOARD_TOKEN=$(openssl rand -hex 16) \\\n"
-        "    tiered-cache dashboard --host 0.0.0.0 --allow-host cache.example.org",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
         has_json=False,
     )
     _add_address_options(parser)

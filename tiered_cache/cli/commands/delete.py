@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_DESCRIPTION = """\
+Remove keys from every tier. Exit code 1 if no tier had any of them, 4 if a tier
+can't be reached.
+"""
+_EXAMPLES = """\
+  tiered-cache delete greeting limits
+"""
+
 
 def add_parser(commands: Commands) -> None:
     """Declare the command."""
@@ -24,9 +32,8 @@ def add_parser(commands: Commands) -> None:
         "delete",
         "remove keys from every tier; exit code 1 if none was there",
         run,
-        description="Remove keys from every tier. Exit code 1 if no tier had any of them, 4 if a tier "
-        "can't be reached.",
-        examples="  tiered-cache delete greeting limits",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
     )
     parser.add_argument("key", nargs="+")
     add_stack_options(parser)

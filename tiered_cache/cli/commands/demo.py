@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_DESCRIPTION = """\
+Run four analyses on every file of a source tree, several times: cold; warm in
+the same process; after a restart; and on a second machine, with an empty disk,
+that shares a Valkey server (the demo starts it). Shows for each run which tier
+answered and how much time it saved, and checks that all runs give the same
+answers. Exit code 1 if they don't.
+"""
+_EXAMPLES = """\
+  tiered-cache demo
+  tiered-cache demo src/ --jobs 4
+  tiered-cache demo --dashboard
+"""
+
 
 def add_parser(commands: Commands) -> None:
     """Declare the command."""
@@ -25,14 +38,8 @@ def add_parser(commands: Commands) -> None:
         "demo",
         "analyse a real source tree through all tiers",
         run,
-        description="Run four analyses on every file of a source tree, several times: cold; warm in the "
-        "same process; after a restart; and on a second machine, with an empty disk, that "
-        "shares a Valkey server (the demo starts it). Shows for each run which tier answered "
-        "and how much time it saved, and checks that all runs give the same answers. "
-        "Exit code 1 if they don't.",
-        examples="  tiered-cache demo\n"
-        "  tiered-cache demo src/ --jobs 4\n"
-        "  tiered-cache demo --dashboard",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
     )
     parser.add_argument(
         "path",

@@ -27,6 +27,20 @@ _COLOURS = {"ok": "32", "advice": "33", "problem": "31", "skipped": "2"}
 _INDENT = 11
 """Columns before a finding: two blanks, the longest verdict and two blanks."""
 
+_DESCRIPTION = """\
+Check every stack of the settings by using it: each tier by itself (place,
+server, rights, lock, round trip, deletion, lease, change log), then one user of
+the stack changing an entry that another user has. Prints each problem with a
+remedy. The keys of the probes are in a view of their own, and are removed. Exit
+code 0 if nothing is wrong, 3 if the settings are, 4 if a tier can't do its
+work, 1 for any other problem.
+"""
+_EXAMPLES = """\
+  tiered-cache doctor
+  tiered-cache doctor --stack ci
+  tiered-cache doctor --json | jq '.stacks[].checks[].advice'
+"""
+
 
 def add_parser(commands: Commands) -> None:
     """Declare the command."""
@@ -35,15 +49,8 @@ def add_parser(commands: Commands) -> None:
         "doctor",
         "check that the stacks work here, and get advice",
         run,
-        description="Check every stack of the settings by using it: each tier by itself (place, server, "
-        "rights, lock, round trip, deletion, lease, change log), then one user of the "
-        "stack changing an entry that another user has. Prints each problem with a "
-        "remedy. The keys of the probes are in a view of their own, and are removed. "
-        "Exit code 0 if nothing is wrong, 3 if the settings are, 4 if a tier can't do "
-        "its work, 1 for any other problem.",
-        examples="  tiered-cache doctor\n"
-        "  tiered-cache doctor --stack ci\n"
-        "  tiered-cache doctor --json | jq '.stacks[].checks[].advice'",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
     )
     parser.add_argument("--stack", metavar="NAME", help="only this stack; default: all of them")
     add_config_option(parser)

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_DESCRIPTION = """\
+For each tier: whether it would answer a lookup of the key, the entry's age,
+remaining lifetime and size there, and the reason if it would not answer.
+Promotes and counts nothing.
+"""
+_EXAMPLES = """\
+  tiered-cache explain greeting
+"""
+
 
 def add_parser(commands: Commands) -> None:
     """Declare the command."""
@@ -26,10 +35,8 @@ def add_parser(commands: Commands) -> None:
         "explain",
         "the state of a key in each tier; exit code 1 if none has it",
         run,
-        description="For each tier: whether it would answer a lookup of the key, the entry's age, "
-        "remaining lifetime and size there, and the reason if it would not answer. "
-        f"Promotes and counts nothing.\n\n{OWN_MEMORY}",
-        examples="  tiered-cache explain greeting",
+        description=f"{_DESCRIPTION}\n{OWN_MEMORY}",
+        examples=_EXAMPLES,
     )
     parser.add_argument("key")
     add_stack_options(parser)

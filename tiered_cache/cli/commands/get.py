@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_DESCRIPTION = """\
+Print the value of a key: a string as it is, other plain data as JSON, anything
+else as Python shows it. --json prints the whole lookup: status, value, tier,
+age, remaining lifetime (null: no limit), cost and tags. Exit code 1 if there is
+no value, 4 if a tier that may have it can't be reached.
+"""
+_EXAMPLES = """\
+  tiered-cache get greeting
+  tiered-cache get greeting --json | jq .remaining_s
+  tiered-cache get -- -key-that-begins-with-a-dash
+"""
+
 
 def add_parser(commands: Commands) -> None:
     """Declare the command."""
@@ -26,13 +38,8 @@ def add_parser(commands: Commands) -> None:
         "get",
         "print a value; exit code 1 if there is none",
         run,
-        description="Print the value of a key: a string as it is, other plain data as JSON, anything else "
-        "as Python shows it. --json prints the whole lookup: status, value, tier, age, "
-        "remaining lifetime (null: no limit), cost and tags. Exit code 1 if there is no value, "
-        "4 if a tier that may have it can't be reached.",
-        examples="  tiered-cache get greeting\n"
-        "  tiered-cache get greeting --json | jq .remaining_s\n"
-        "  tiered-cache get -- -key-that-begins-with-a-dash",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
     )
     parser.add_argument("key")
     add_stack_options(parser)

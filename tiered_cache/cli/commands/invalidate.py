@@ -20,6 +20,21 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_DESCRIPTION = """\
+--tag: stop serving the entries stored under the tag, in every process and host
+that shares the stack's tiers. It takes the same time for any number of entries.
+--prefix: remove the keys that begin with a text.
+--pattern: remove the keys that match (* any text, ? one character, [abc] one of
+these); scans the keys.
+
+A terminal shows the progress. Exit code 4 if a tier can't be reached.
+"""
+_EXAMPLES = """\
+  tiered-cache invalidate --tag repo:x --tag branch:main
+  tiered-cache invalidate --prefix report:2025-
+  tiered-cache invalidate --pattern 'user:*:avatar' --stack ci
+"""
+
 
 def add_parser(commands: Commands) -> None:
     """Declare the command."""
@@ -28,15 +43,8 @@ def add_parser(commands: Commands) -> None:
         "invalidate",
         "remove entries by tag, key prefix or key pattern",
         run,
-        description="--tag: stop serving the entries stored under the tag, in every process and host that "
-        "shares the stack's tiers. It takes the same time for any number of entries.\n"
-        "--prefix: remove the keys that begin with a text.\n"
-        "--pattern: remove the keys that match (* any text, ? one character, [abc] one of these); "
-        "scans the keys.\n\n"
-        "A terminal shows the progress. Exit code 4 if a tier can't be reached.",
-        examples="  tiered-cache invalidate --tag repo:x --tag branch:main\n"
-        "  tiered-cache invalidate --prefix report:2025-\n"
-        "  tiered-cache invalidate --pattern 'user:*:avatar' --stack ci",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
     )
     for option, value in (("--tag", "NAME"), ("--prefix", "TEXT"), ("--pattern", "PATTERN")):
         parser.add_argument(

@@ -22,6 +22,23 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_DESCRIPTION = """\
+The journal holds the writes that write-back with durability 'disk' has
+acknowledged and that some tier does not have yet.
+
+list: the queued writes of every process of this host.
+retry: try the parked ones again, which were given up; exit code 4 if they fail
+again.
+drop: remove the parked ones from the journal for good; asks first.
+
+Writes that a dead process left are flushed by any command.
+"""
+_EXAMPLES = """\
+  tiered-cache journal list
+  tiered-cache journal retry
+  tiered-cache journal drop report:17 --yes
+"""
+
 
 def add_parser(commands: Commands) -> None:
     """Declare the command."""
@@ -30,15 +47,8 @@ def add_parser(commands: Commands) -> None:
         "journal",
         "list, retry or drop writes that are queued on disk",
         run,
-        description="The journal holds the writes that write-back with durability 'disk' has acknowledged "
-        "and that some tier does not have yet.\n\n"
-        "list: the queued writes of every process of this host.\n"
-        "retry: try the parked ones again, which were given up; exit code 4 if they fail again.\n"
-        "drop: remove the parked ones from the journal for good; asks first.\n\n"
-        "Writes that a dead process left are flushed by any command.",
-        examples="  tiered-cache journal list\n"
-        "  tiered-cache journal retry\n"
-        "  tiered-cache journal drop report:17 --yes",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
     )
     parser.add_argument("action", choices=["list", "retry", "drop"])
     parser.add_argument("key", nargs="*", help="only these keys; default: all")

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_DESCRIPTION = """\
+List all keys, or those that begin with a prefix, one per line. Control
+characters are escaped; --json prints the keys exactly. Scans every tier. Exit
+code 4 if a tier can't be reached: the list is not complete then.
+"""
+_EXAMPLES = """\
+  tiered-cache keys user:
+  tiered-cache keys --json | jq length
+"""
+
 
 def add_parser(commands: Commands) -> None:
     """Declare the command."""
@@ -25,10 +35,8 @@ def add_parser(commands: Commands) -> None:
         "keys",
         "list the keys that begin with a prefix",
         run,
-        description="List all keys, or those that begin with a prefix, one per line. Control characters "
-        "are escaped; --json prints the keys exactly. Scans every tier. Exit code 4 if a tier "
-        "can't be reached: the list is not complete then.",
-        examples="  tiered-cache keys user:\n  tiered-cache keys --json | jq length",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
     )
     parser.add_argument("prefix", nargs="?", default="", help="default: all keys")
     add_stack_options(parser)

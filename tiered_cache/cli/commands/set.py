@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_DESCRIPTION = """\
+Store a value: the text itself, or with --json-value the JSON in it. Exit code 4
+if a tier can't be reached, 5 if a tier refuses the value, by its size for
+example.
+"""
+_EXAMPLES = """\
+  tiered-cache set greeting hello --ttl 1h
+  tiered-cache set limits '{"files": [1, null]}' --json-value --tag repo:x
+"""
+
 
 def add_parser(commands: Commands) -> None:
     """Declare the command."""
@@ -27,10 +37,8 @@ def add_parser(commands: Commands) -> None:
         "set",
         "store a value",
         run,
-        description="Store a value: the text itself, or with --json-value the JSON in it. Exit code 4 if a "
-        f"tier can't be reached, 5 if a tier refuses the value, by its size for example.\n\n{OWN_MEMORY}",
-        examples="  tiered-cache set greeting hello --ttl 1h\n"
-        "  tiered-cache set limits '{\"files\": [1, null]}' --json-value --tag repo:x",
+        description=f"{_DESCRIPTION}\n{OWN_MEMORY}",
+        examples=_EXAMPLES,
     )
     parser.add_argument("key")
     parser.add_argument("value", help="a string, or JSON with --json-value")
@@ -53,14 +61,16 @@ def run(arguments: argparse.Namespace) -> int:
             return USAGE
     with OpenStack(arguments) as cache:
         result = cache.set(arguments.key, value, ttl=arguments.ttl, tags=arguments.tag)
-        if arguments.json:
-            print_json(
-                {"stored": result.stored, "tiers": [each._asdict() for each in result.tiers]}
-            )
-        for each in result.tiers:
-            if each.reason:
-                say(printable_lines(f"{each.tier}: {each.outcome.value}: {each.reason}"))
+        _print_result(result, as_json=arguments.json)
         return _code(result)
+
+
+def _print_result(result: WriteResult, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"stored": result.stored, "tiers": [each._asdict() for each in result.tiers]})
+    for each in result.tiers:
+        if each.reason:
+            say(printable_lines(f"{each.tier}: {each.outcome.value}: {each.reason}"))
 
 
 def _code(result: WriteResult) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache._terminal.json_output import print_json
@@ -21,6 +22,25 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_DESCRIPTION = """\
+Replay a trace under eviction policies, at several sizes. Prints the hit ratios
+(* is the best of a column), and the seconds saved if the trace has costs.
+
+A trace is a file of requests in their order:
+  any name   written by tiered_cache.record_trace(path) in your program
+  .u64       keys as 64-bit integers, little-endian
+  .u64u64    pairs of key and bytes, in the same form
+  .csv       a column 'key', and optionally 'size' (bytes) and 'cost' (seconds)
+  other      text with one key per line
+Each may be compressed and end in .xz or .gz.
+"""
+_EXAMPLES = """\
+  python -c "print('a\\nb\\na\\nc\\na', file=open('keys.txt', 'w'))"
+  tiered-cache simulate keys.txt --sizes 1,2,3
+  tiered-cache simulate keys.csv --column url --sizes 1000,5% --plot curves.svg
+  tiered-cache simulate trace.u64.xz --policy lru --json | jq .policies.lru
+"""
+
 
 def add_parser(commands: Commands) -> None:
     """Declare the command."""
@@ -29,21 +49,14 @@ def add_parser(commands: Commands) -> None:
         "simulate",
         "the hit ratio of each eviction policy on a trace",
         run,
-        description="Replay a trace under eviction policies, at several sizes. Prints the hit ratios (* is "
-        "the best of a column), and the seconds saved if the trace has costs.\n\n"
-        "A trace is a file of requests in their order:\n"
-        "  any name   written by tiered_cache.record_trace(path) in your program\n"
-        "  .u64       keys as 64-bit integers, little-endian\n"
-        "  .u64u64    pairs of key and bytes, in the same form\n"
-        "  .csv       a column 'key', and optionally 'size' (bytes) and 'cost' (seconds)\n"
-        "  other      text with one key per line\n"
-        "Each may be compressed and end in .xz or .gz.",
-        examples="  python -c \"print('a\\nb\\na\\nc\\na', file=open('keys.txt', 'w'))\"\n"
-        "  tiered-cache simulate keys.txt --sizes 1,2,3\n"
-        "  tiered-cache simulate keys.csv --column url --sizes 1000,5% --plot curves.svg\n"
-        "  tiered-cache simulate trace.u64.xz --policy lru --json | jq .policies.lru",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
     )
     parser.add_argument("trace", help="the trace's file")
+    _add_options(parser)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy",
         action="append",
@@ -70,36 +83,25 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay the trace with a progress bar, and print or draw the results."""
+    from tiered_cache.cli import simulation
     from tiered_cache.cli.miss_ratio_plot import check_plot, draw_plot
-    from tiered_cache.cli.simulation import (
-        capacities_of,
-        eviction_names,
-        load_trace,
-        replay_all,
-    )
 
-    policies = eviction_names(arguments.policy)
+    policies = simulation.eviction_names(arguments.policy)
     if arguments.plot:
         check_plot(arguments.plot)
-    trace = load_trace(arguments.trace, column=arguments.column)
-    capacities = capacities_of(arguments.sizes, trace)
-    count = len(policies) * len(capacities)
+    file = simulation.load_trace(arguments.trace, arguments.column)
+    capacities = simulation.capacities_of(arguments.sizes, file.trace)
+    tasks = list(product(policies, capacities))
     with ProgressBar("replays") as bar:
-        curves = replay_all(
-            arguments.trace,
-            arguments.column,
-            trace,
-            policies,
-            capacities,
-            jobs=arguments.jobs,
-            on_done=lambda done: bar.show("replaying", done, count),
+        curves = simulation.replay_all(
+            file, tasks, arguments.jobs, lambda done: bar.show("replaying", done, len(tasks))
         )
     if arguments.json:
-        print_json(_document(trace, curves))
+        print_json(_document(file.trace, curves))
     else:
-        _print(trace, curves, capacities)
+        _print(file.trace, curves, capacities)
     if arguments.plot:
-        draw_plot(arguments.plot, curves, unit=_unit(trace))
+        draw_plot(arguments.plot, curves, unit=_unit(file.trace))
         say(f"drawn into {arguments.plot}")
     return OK
 

@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_DESCRIPTION = """\
+The statistics of each tier, added up over the running and the ended processes
+that use the stack: of all hosts with a Redis tier, else of this host. Each
+process counts its own work and publishes it every 2 seconds. Advice on the
+stack follows. Exit code 4 if a tier can't be reached.
+"""
+_EXAMPLES = """\
+  tiered-cache stats
+  tiered-cache stats --since 15m
+  tiered-cache stats --watch
+  tiered-cache stats --json | jq '.tiers[].hit_rate'
+"""
+
 
 def add_parser(commands: Commands) -> None:
     """Declare the command."""
@@ -31,15 +44,14 @@ def add_parser(commands: Commands) -> None:
         "stats",
         "hits, seconds saved and fill of each tier, over all processes",
         run,
-        description="The statistics of each tier, added up over the running and the ended processes that "
-        "use the stack: of all hosts with a Redis tier, else of this host. Each process counts "
-        "its own work and publishes it every 2 seconds. Advice on the stack follows. "
-        "Exit code 4 if a tier can't be reached.",
-        examples="  tiered-cache stats\n"
-        "  tiered-cache stats --since 15m\n"
-        "  tiered-cache stats --watch\n"
-        "  tiered-cache stats --json | jq '.tiers[].hit_rate'",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
     )
+    _add_period_options(parser)
+    add_stack_options(parser)
+
+
+def _add_period_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since", metavar="DURATION", help="only the last 15m, 1d or another duration"
     )
@@ -52,7 +64,6 @@ def add_parser(commands: Commands) -> None:
         help="repeat every 2 seconds, or as many as given, until Ctrl-C; with --json one\n"
         "document per line",
     )
-    add_stack_options(parser)
 
 
 def _pause_s(text: str) -> float:
