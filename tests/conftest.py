@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 import uuid
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -23,11 +25,11 @@ from tiered_cache.testing import ChaosProxy, FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
-    from pathlib import Path
 
     from tiered_cache.testing import ValkeyServer
     from tiered_cache.testing.valkey_cluster import ValkeyCluster
 
+_ROOT = str(Path(__file__).parents[1])
 _PREFIX = "TIERED_CACHE_"
 _LEAVE_S = 30.0
 _RUN_S = 60.0
@@ -45,6 +47,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # A background job of a shell ignores Ctrl-C, and its children inherit that. Tests interrupt them.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Spawned processes import test modules. Last: an installed wheel comes before the checkout.
+    if _ROOT not in sys.path:
+        sys.path.append(_ROOT)
     config.pluginmanager.register(needs)
     config.pluginmanager.register(ProofPlugin(config))
 
