@@ -1,4 +1,4 @@
-"""The golden records: what every reader of format version 1 must be able to read, for ever.
+"""The golden records, which every reader of format version 1 must be able to read for ever.
 
 Run it to write the files of samples that have none yet: `python tests/golden/generate.py`. It
 never replaces a file: a record that is written differently now is a change of the format.

@@ -1,4 +1,4 @@
-"""Format version 1 does not change: today's code writes and reads yesterday's files."""
+"""Format version 1 does not change: the code writes and reads the stored records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAMPLES: dict[str, Any] = GENERATOR["SAMPLES"]
 
 
 def described(value: Any) -> Any:
-    """Something that is equal for two values only if their types are, too."""
+    """An object that is equal for two values only if their types are, too."""
     if isinstance(value, (list, tuple)):
         return type(value), [described(each) for each in value]
     if isinstance(value, dict):

@@ -90,7 +90,7 @@ ENTRIES = st.builds(
 
 
 def exact(value: Any) -> Any:
-    """Something that is equal for two values only if they are the same in type and value."""
+    """An object that is equal for two values only if their types and values are."""
     kind = type(value)
     if kind in (list, tuple):
         return kind, [exact(each) for each in value]
@@ -177,7 +177,7 @@ PARTS = st.recursive(
 
 
 def _survives(payload: bytes) -> None:
-    """Whoever can write to an unsigned tier can choose the payload, checksum and all."""
+    """A writer to an unsigned tier can choose the payload and its checksum."""
     record = seal("k", Entry(None, created_s=1.0), payload, PLAIN, Checksum("tests"))
     with contextlib.suppress(RecordError):
         CODEC.decode("k", record)

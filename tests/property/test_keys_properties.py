@@ -52,7 +52,7 @@ VALUES = st.recursive(
 
 
 def exact(value: Any) -> Any:
-    """Equal for two values exactly if they are the same in type and value."""
+    """An object that is equal for two values exactly if their types and values are."""
     kind = type(value)
     if kind in (list, tuple):
         return (kind.__name__, *[exact(each) for each in value])
@@ -67,7 +67,7 @@ def exact(value: Any) -> Any:
 
 
 def shuffled(value: Any, order: random.Random) -> Any:
-    """`value` with its dicts and sets made in another order."""
+    """A copy of `value`, with its dicts and sets made in another order."""
     if type(value) in (list, tuple):
         return type(value)([shuffled(each, order) for each in value])
     if type(value) in (set, frozenset):

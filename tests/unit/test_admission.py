@@ -1,4 +1,4 @@
-"""What admission policies decide, and what a cache makes of it."""
+"""The decisions of admission policies, and their effect in a cache."""
 
 from __future__ import annotations
 

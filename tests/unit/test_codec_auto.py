@@ -1,4 +1,4 @@
-"""The serializer `auto`: exact types, and nothing but RecordErrors for hostile bytes."""
+"""The serializer `auto`: exact types, and only RecordErrors for hostile bytes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def round_trip(value: Any) -> Any:
 
 
 def exact(value: Any) -> Any:
-    """Something that is equal for two values only if they are the same in type and value."""
+    """An object that is equal for two values only if their types and values are."""
     kind = type(value)
     if kind in (list, tuple, deque):
         return kind, [exact(each) for each in value], getattr(value, "maxlen", 0)
@@ -329,7 +329,7 @@ def test_law_9_what_is_unknown_is_told_from_what_is_corrupt() -> None:
 
 
 def test_law_9_hostile_payloads_are_refused_in_a_thread() -> None:
-    """A thread's stack is not the main thread's."""
+    """The stack of a thread is smaller than that of the main thread."""
     auto = AutoSerializer(TypeRegistry())
     refused = []
 

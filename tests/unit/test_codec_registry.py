@@ -1,4 +1,4 @@
-"""User-defined types in records: which kinds, what comes back, and what is refused."""
+"""User-defined types in records: the kinds of classes, round trips and refusals."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Point(NamedTuple):
 
 
 class Row(Point):
-    """Without slots, so that it can have attributes."""
+    """A class without slots, so that an object can have extra attributes."""
 
 
 @dataclasses.dataclass

@@ -1,4 +1,4 @@
-"""Signing keys and the host key's file."""
+"""Signing keys and the file of the host key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error has one root, says where it happened, and names no value."""
+"""Every error has the same root, locates the failure, and shows no value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adaptive: it follows the policy that suits, never far behind LRU, and stays a bounded mapping."""
+"""Adaptive: it follows the best policy, is never far behind LRU, and is a bounded mapping."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _replay(policy: Any, keys: Any) -> int:
 
 
 def _coming_back_once(count: int) -> list[int]:
-    """Each key is used again when 80 others came, and never after that: LRU's home ground."""
+    """Each key is used again after 80 others and never after that, which suits LRU."""
     return [number - back for number in range(1000, 1000 + count) for back in (0, 40)]
 
 
@@ -37,7 +37,7 @@ def _shadows(policy: Adaptive[Any, Any]) -> tuple[Any, ...]:
 
 
 def _check(policy: Adaptive[Any, Any]) -> None:
-    """Whatever is held and the leader does not hold is doomed, or was used since it saw the log."""
+    """Each entry that the leader does not hold is doomed, or was used since the last replay."""
     leading = _shadows(policy)[policy._leader.number].held
     unseen = policy._log[policy._seen :]
     assert set(policy) <= set(leading) | set(policy._doomed) | set(unseen)
@@ -46,7 +46,7 @@ def _check(policy: Adaptive[Any, Any]) -> None:
 
 
 def _differing(policy: Adaptive[Any, Any]) -> int:
-    """How many keys it holds that its leader, having seen everything, does not."""
+    """The number of its keys that the leader does not hold after a replay of the whole log."""
     return len(set(policy) - set(policy._catch_up().held))
 
 
@@ -78,7 +78,7 @@ def test_it_comes_to_hold_what_the_leader_would(number: int) -> None:
     rng = random.Random(1)
     keys = [int(rng.paretovariate(0.6)) % 5000 for _ in range(20_000)]
     policy: Adaptive[int, int] = Adaptive(100)
-    policy._leader.review = lambda *_: False  # type: ignore[method-assign] # whoever is better
+    policy._leader.review = lambda *_: False  # type: ignore[method-assign] # the leader stays
     policy._leader.number = number
     _replay(policy, keys)
     assert _differing(policy) <= 5
@@ -98,7 +98,7 @@ def test_looking_through_the_base_class_is_no_use() -> None:
 def test_behind_lru_it_evicts_exactly_as_lru_does() -> None:
     policy: Adaptive[int, int] = Adaptive(100)
     policy._leader.number = LRU
-    policy._leader.review = lambda *_: False  # type: ignore[method-assign] # whoever is better
+    policy._leader.review = lambda *_: False  # type: ignore[method-assign] # the leader stays
     lru: LRUCache[int, int] = LRUCache(100)
     rng = random.Random(1)
     for _ in range(20_000):
@@ -216,7 +216,7 @@ def test_it_keeps_to_its_bound_and_knows_what_may_go(
 
 
 class _Race:
-    """A leader of a cache with a hundred entries, and the misses up to now."""
+    """A leader of a cache with 100 entries, and the misses so far."""
 
     def __init__(self) -> None:
         self.leader = Leader()
@@ -256,7 +256,7 @@ def test_lru_needs_no_margin_but_others_do() -> None:
 
 def test_the_margin_grows_with_changes_that_were_mistakes_and_shrinks_with_good_ones() -> None:
     def margins(reviews: int) -> list[float]:
-        """After LRU and S3-FIFO were better in turn, for so many reviews each."""
+        """The leader after LRU and S3-FIFO were better in turn, each for a number of reviews."""
         race, found = _Race(), []
         for number in range(12):
             for _ in range(reviews):

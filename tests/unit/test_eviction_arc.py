@@ -1,4 +1,4 @@
-"""ARC, step by step, and against a model that follows the paper's figure line by line."""
+"""ARC, step by step, and against a model of the figure in the paper."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_law_10_the_lists_are_bounded_and_add_up(steps: list[tuple[int, int, boo
 
 
 class _Paper:
-    """ARC(c) of the paper, its lists with the most recently used first."""
+    """ARC(c) of the paper; the most recently used key is first in a list."""
 
     def __init__(self, c: int) -> None:
         self.c, self.p = c, 0.0

@@ -1,4 +1,4 @@
-"""GDSF: what it keeps, how it forgets, and what it saves on a trace with sizes and costs."""
+"""GDSF: the order of its evictions, and the seconds that it saves on traces with sizes and costs."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_evictions_are_in_the_order_of_the_priorities(
     clock, credited = 0.0, dict[int, float]()
 
     def priority(key: int) -> float:
-        """By the clock of now, and all visits that were credited."""
+        """The priority by the present clock and all credited visits."""
         node = cache.nodes[key]
         cost, size = node.value
         weight = cost / size if cost and size else math.inf if cost else 0.0
@@ -180,7 +180,7 @@ def test_evictions_are_in_the_order_of_the_priorities(
         if gone not in visited:
             assert mine == min(unvisited)
         for key in visited & set(cache):
-            if not cache.nodes[key].visits:  # it would have had to go
+            if not cache.nodes[key].visits:  # it was credited instead of evicted
                 credited[key] = priority(key)
                 assert gone in visited or credited[key] >= mine
         if gone not in visited and mine < math.inf:
@@ -191,11 +191,11 @@ def test_evictions_are_in_the_order_of_the_priorities(
 
     evict = cache.popitem
     setattr(cache, "popitem", popitem)  # noqa: B010 - a method can't be assigned to
-    for what, key, cost, size in steps:
-        if what == "put":
+    for step, key, cost, size in steps:
+        if step == "put":
             cache[key] = _Result(cost, size)
             credited[key] = priority(key)
-        elif what == "get":
+        elif step == "get":
             cache.get(key)
         elif key in cache:
             del cache[key]
@@ -226,7 +226,7 @@ def _accesses(cost: str, sized: Sequence[tuple[int, int]]) -> list[tuple[int, _R
 
 
 def _assert_saves_more_than_lru(cost: str, sized: Sequence[tuple[int, int]]) -> None:
-    """A tenth more, at a thousandth, a hundredth and a tenth of all bytes."""
+    """GDSF saves a tenth more than LRU, at a thousandth, a hundredth and a tenth of all bytes."""
     accesses = _accesses(cost, sized)
     everything = sum(dict(sized).values())
     for maxsize in (everything // 1000, everything // 100, everything // 10):

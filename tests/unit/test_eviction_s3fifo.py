@@ -1,4 +1,4 @@
-"""S3-FIFO, step by step, and against a model written straight from its description."""
+"""S3-FIFO, step by step, and against a simple model of its description."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tiered_cache_policies.eviction.s3fifo import S3FIFO
 
 
 def _used_up(maxsize: int = 20) -> S3FIFO[str, str]:
-    """Full, with `s0` and `s1` in the small queue, and the rest in the main one, `m0` oldest."""
+    """A full cache: `s0` and `s1` in the small queue, the rest in the main queue, `m0` oldest."""
     cache: S3FIFO[str, str] = S3FIFO(maxsize)
     for key in ["s0", "s1", *(f"m{number}" for number in range(maxsize - 2))]:
         cache[key] = key.upper()
@@ -174,7 +174,7 @@ def test_duplicates_keep_queues_ghosts_and_visits() -> None:
 
 
 class _Model:
-    """S3-FIFO as lists, oldest first: slow and obvious."""
+    """S3-FIFO as lists, oldest first; slow and simple."""
 
     def __init__(self, maxsize: int) -> None:
         self.maxsize = maxsize
@@ -288,7 +288,7 @@ def test_what_is_let_go_long_before_the_sizes_are_too_much_comes_from_both_queue
     cache: S3FIFO[str, int] = S3FIFO(1_000_000, getsizeof=lambda size: size)
 
     def use(key: str) -> None:
-        """As a tier does that counts entries as well: it holds at most twenty."""
+        """Limits the number of entries to 20 as well, as a tier does."""
         if cache.get(key) is None:
             cache[key] = 10
             while len(cache) > 20:

@@ -1,4 +1,4 @@
-"""The shadows: each misses exactly what its policy does, in whatever batches it sees the uses."""
+"""The shadows: each has exactly the misses of its policy, for batches of any size."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _shadow(kind: Any, limit: int, uses: Sequence[int] = ()) -> Any:
 
 
 def _replay(policy: Any, uses: Sequence[int]) -> list[int]:
-    """The keys that were let go."""
+    """The evicted keys."""
     gone = []
     popitem = policy.popitem
 
@@ -51,7 +51,7 @@ def _replay(policy: Any, uses: Sequence[int]) -> list[int]:
 
 
 def _uses(count: int, seed: int = 1) -> list[int]:
-    """Popular keys, loops and newcomers."""
+    """Popular keys, loops and new keys."""
     rng = random.Random(seed)
     return [
         (int(rng.paretovariate(0.7)) % 400, number % 90, number)[min(number // 50 % 5, 2)]
@@ -84,7 +84,7 @@ def test_batches_make_no_difference(
     shadow, real = _shadow(kind, limit), policy(limit)
     for batch in batches:
         assert shadow.replay(batch) == _replay(real, batch)
-        del real.popitem  # the method of its class again
+        del real.popitem  # restores the method of the class
         assert set(shadow.held) == set(real)
 
 

@@ -1,4 +1,4 @@
-"""SIEVE, step by step, and against a model written straight from its description."""
+"""SIEVE, step by step, and against a simple model of its description."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_a_pickle_keeps_the_hand_and_the_visits() -> None:
 
 
 class _Model:
-    """SIEVE as a list, oldest first, and an index: slow and obvious."""
+    """SIEVE as a list, oldest first, and an index; slow and simple."""
 
     def __init__(self, maxsize: int) -> None:
         self.maxsize = maxsize

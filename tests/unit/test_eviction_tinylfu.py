@@ -1,4 +1,4 @@
-"""W-TinyLFU: who wins the comparison, what it remembers, how it forgets, and where it climbs."""
+"""W-TinyLFU: the comparison, the sketch, the halving of counts, and the climb of the window."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_uses_are_remembered_after_an_eviction() -> None:
     for _ in range(2):
         policy["x"] = "X"
         policy["y"] = "Y"
-    # x and y came twice by now, and the entries of the main part once.
+    # So far x and y came twice, and the entries of the main part once.
     assert {"x", "y"} <= set(policy)
 
 
@@ -159,7 +159,7 @@ def test_the_window_grows_where_recency_pays() -> None:
     policy: TinyLFU[int, None] = TinyLFU(100)
     rng = random.Random(4)
     for number in range(60_000):
-        # Each key comes back about once, soon, and never again: frequency says nothing of it.
+        # Each key comes back about once, soon, and never again: its frequency says nothing.
         for key in (number, number - rng.randrange(1, 80)):
             if key in policy:
                 policy[key]

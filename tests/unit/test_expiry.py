@@ -1,4 +1,4 @@
-"""How long values are fresh: what callers, functions and expiry policies say of it."""
+"""The lifetimes of values: those of callers, functions and expiry policies."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_law_3_jitter_never_lengthens_and_leaves_something(chance: float, lifeti
         # Clocks go forward at 02:00 on March 29th: there is no 02:30 that day.
         ("02:30", BERLIN, "2026-03-29T00:30+01:00", "2026-03-29T01:30+00:00"),
         ("04:00", BERLIN, "2026-03-29T00:00+01:00", "2026-03-29T04:00+02:00"),
-        # They go back at 03:00 on October 25th: 02:30 comes twice, and the first counts.
+        # Clocks go back at 03:00 on October 25th: 02:30 comes twice, and the first one counts.
         ("02:30", BERLIN, "2026-10-25T00:00+02:00", "2026-10-25T02:30+02:00"),
         ("02:30", BERLIN, "2026-10-25T02:45+02:00", "2026-10-26T02:30+01:00"),
         ("04:00", BERLIN, "2026-10-25T00:00+02:00", "2026-10-25T04:00+01:00"),

@@ -1,4 +1,4 @@
-"""The canonical encoding of arguments: what is told apart, and what is refused."""
+"""The canonical encoding of arguments: distinct keys, and refusals."""
 
 from __future__ import annotations
 
@@ -243,13 +243,13 @@ def a_wrapper() -> Any:
 
 @dataclasses.dataclass
 class Row(dict[str, int]):
-    """Whose fields are not all that it holds."""
+    """A dataclass with contents besides its fields."""
 
     name: str
 
 
 class FaultError(ValueError):
-    """The same, by another library's decorator."""
+    """An attrs class with contents besides its fields."""
 
     __attrs_attrs__ = ()
 
@@ -259,7 +259,7 @@ class Place(NamedTuple):
 
 
 class Marked(Place):
-    """Which has attributes that are not fields."""
+    """A NamedTuple with an attribute besides its fields."""
 
     def __init__(self, *_: object) -> None:
         self.mark = 1

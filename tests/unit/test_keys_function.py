@@ -1,4 +1,4 @@
-"""Keys of calls: one for each way of binding the same values."""
+"""Keys of calls: one key for all calls that bind the same values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def nothing() -> None: ...
 
 
 def same(function: Any, *calls: tuple[tuple[Any, ...], dict[str, Any]], **options: Any) -> str:
-    """The one key of all `calls`."""
+    """The key that all `calls` share."""
     make = FunctionKey(function, **options)
     keys = {make(args, kwargs) for args, kwargs in calls}
     assert len(keys) == 1

@@ -1,4 +1,4 @@
-"""Which strings are keys."""
+"""The rules for keys and namespaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the promotion and write policies decide."""
+"""The decisions of the promotion and write policies."""
 
 from __future__ import annotations
 

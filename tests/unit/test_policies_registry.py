@@ -1,4 +1,4 @@
-"""Policies by name: ours, those of installed packages, and names that nobody has."""
+"""Policies by name: built-in ones, those of installed packages, and unknown names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """Installs a package `acme` with the entry points and the module `acme_policies` given."""
+    """Installs a package `acme` with these entry points and this module `acme_policies`."""
 
     def install(entry_points: str, module: str) -> None:
         info = tmp_path / "acme-1.0.dist-info"

@@ -1,4 +1,4 @@
-"""Options of policies, and what is given as a policy: a mistake is told when the cache is made."""
+"""Mistakes in policies and their options: the error comes when the cache is made."""
 
 from __future__ import annotations
 

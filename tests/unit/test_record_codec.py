@@ -1,4 +1,4 @@
-"""The codec: who may read what, and that nothing runs which was not signed."""
+"""The codec: the rules of reading, and no unpickling without a verified signature."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ENTRY = Entry({"a": 1}, created_s=1.7e9)
 
 
 class Custom:
-    """A class that nobody registered."""
+    """An unregistered class."""
 
     def __init__(self, a: object) -> None:
         self.a = a
@@ -57,7 +57,7 @@ class Point(NamedTuple):
 
 
 class Bomb:
-    """Makes a directory where it is unpickled."""
+    """Makes a directory when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
@@ -248,7 +248,7 @@ def test_the_fingerprint_changes_with_the_value(key_path: Path) -> None:
 
 
 def bombs(path: Path) -> dict[str, bytes]:
-    """Records whose payload makes the directory `path` when it is unpickled."""
+    """Records with a payload that makes the directory `path` when it is unpickled."""
     payload = pickle.dumps(Bomb(path))
     stranger = SigningKey(b"the secret of somebody else")
     stranger_sign = stranger.signature("tests")
@@ -304,7 +304,7 @@ for options in ({"shared_key": shared}, {}):
 
 
 def read_elsewhere(record: bytes, tmp_path: Path) -> list[str]:
-    """How reading ends in another process, with the shared key and without."""
+    """The results of reading in another process, with and without the shared key."""
     (tmp_path / "record").write_bytes(record)
     done = subprocess.run(
         [sys.executable, "-c", READ, SHARED.hex(), str(tmp_path / "record")],

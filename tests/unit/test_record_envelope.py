@@ -1,4 +1,4 @@
-"""The envelope: what a reader refuses, and that it says which."""
+"""The envelope: the records that a reader refuses, each with the right error."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def decode(record: bytes, key: str = KEY) -> Entry:
 
 
 def with_field(index: int, value: Any) -> bytes:
-    """A record with one field of its header replaced, and a checksum that fits again."""
+    """A record with one header field replaced and a matching checksum."""
     record = encode(an_entry())
     fields = list(struct.unpack_from(FORMAT, record))
     fields[index] = value

@@ -1,4 +1,4 @@
-"""The documentation's tables are those of the code."""
+"""The tables of the documentation equal those of the code."""
 
 from __future__ import annotations
 

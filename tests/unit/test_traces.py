@@ -1,4 +1,4 @@
-"""Access traces: every format, hostile files, replays that were worked out by hand, and recording."""
+"""Access traces: every format, hostile files, replays computed by hand, and recording."""
 
 from __future__ import annotations
 

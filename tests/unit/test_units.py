@@ -182,7 +182,9 @@ def test_a_bad_size_is_a_size_error_wherever_it_is_given(monkeypatch: pytest.Mon
     with pytest.raises(InvalidSizeError, match=r"^max_value_bytes='x' is not a size"):
         RedisTier("redis://localhost", max_value_bytes="x")
     monkeypatch.setenv("TIERED_CACHE_MEMORY__MAX_BYTES", "x")
-    with pytest.raises(SettingsMistakesError, match="max_bytes='x' is not a size"):
+    with pytest.raises(
+        SettingsMistakesError, match=r"memory\.max_bytes: found 'x', which is not a size"
+    ):
         load_settings()
 
 
