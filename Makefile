@@ -93,7 +93,7 @@ $(TESTED)/.tools: pyproject.toml | $(TESTED)/bin/python
 # By way of the source distribution, as it is published.
 build/dist/.built: $(PACKAGED) | $(TESTED)/.tools
 	rm -rf build/dist
-	$(TOOLS)/python -m build --outdir build/dist . >build/wheel.log || { cat build/wheel.log; false; }
+	$(TOOLS)/python -m build --outdir build/dist . >build/wheel.log 2>&1 || { cat build/wheel.log; false; }
 	$(TOOLS)/python tests/packaging/wheel.py build/dist
 	@touch $@
 
