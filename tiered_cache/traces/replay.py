@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tiered_cache_policies.contracts import CostAware
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from tiered_cache.traces.reader import Trace
 
@@ -61,8 +61,8 @@ def replay(trace: Trace, policy: Callable[..., Any], capacity: float) -> Replay:
         cache = policy(capacity)
     else:
         cache = policy(capacity, getsizeof=lambda key: sizes.get(key, 1))
-    if costs is not None and isinstance(cache, CostAware):
-        cache.getcost = lambda key: costs.get(key, 0.0)
+    if costs is not None:
+        _set_costs(cache, costs)
     hits = hit_bytes = requested = 0
     cost_s = saved_s = 0.0
     get, missing = cache.get, object()
@@ -78,3 +78,8 @@ def replay(trace: Trace, policy: Callable[..., Any], capacity: float) -> Replay:
         elif size <= capacity:
             cache[key] = key
     return Replay(len(trace.keys), hits, requested, hit_bytes, cost_s, saved_s)
+
+
+def _set_costs(policy: object, costs: dict[Hashable, float]) -> None:
+    if isinstance(policy, CostAware):
+        policy.getcost = lambda key: costs.get(key, 0.0)

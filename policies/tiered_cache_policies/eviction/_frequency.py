@@ -72,6 +72,11 @@ class Frequency:
         self.due = _PERIOD * self.room
         self.room *= 2
 
+    def grow_to(self, entries: int) -> None:
+        """Make room for `entries`."""
+        while self.room < entries:
+            self.grow()
+
     def resize(self, limit: float) -> None:
         """Change the size of the whole, and divide it between the parts."""
         self._limit = limit

@@ -46,8 +46,7 @@ class TinyLFUShadow(Shadow[K]):
         """Replay `uses`."""
         held, frequency = self.held, self._frequency
         window, probation = self._window, self._probation
-        while frequency.room < min(len(held) + len(uses), self.limit):
-            frequency.grow()
+        frequency.grow_to(min(len(held) + len(uses), self.limit))
         counts, mask = frequency.counts, frequency.mask
         room = self.limit - len(held)
         steady = room >= 0 and self._is_steady()
@@ -75,9 +74,7 @@ class TinyLFUShadow(Shadow[K]):
                         count = worth
                     left -= 1
                 else:
-                    frequency.uses = frequency.due - left
-                    loser, count = self._choose()
-                    left = frequency.due - frequency.uses - 1
+                    loser, count, left = self._choose(left)
                     steady = False
                 del held[loser]
                 gone.append(loser)
@@ -85,10 +82,7 @@ class TinyLFUShadow(Shadow[K]):
                 if counts[cell] < count:
                     counts[cell] = count
                 if left <= 0:
-                    frequency.uses = frequency.due - left
-                    self._end_period()
-                    counts = frequency.counts
-                    left = frequency.due
+                    counts, left = self._end_period(left)
                     steady = False
                 room += 1
             room -= 1
@@ -105,9 +99,17 @@ class TinyLFUShadow(Shadow[K]):
         """Whether both parts have a key to compare and neither is too large or too small."""
         return bool(self._probation) and len(self._window) == self._frequency.window_limit
 
-    def _choose(self) -> tuple[K, int]:
-        """Remove the loser of the comparison from its segment; return it and its uses."""
+    def _choose(self, left: int) -> tuple[K, int, int]:
+        """Remove the loser of the comparison from its segment.
+
+        Args:
+            left: The uses that are left in this period.
+
+        Returns:
+            The key, its uses, and the uses that are left after this one.
+        """
         frequency, window, probation = self._frequency, self._window, self._probation
+        frequency.uses = frequency.due - left
         free = frequency.main_limit - len(probation) - len(self._protected)
         while free > 0 and len(window) > max(frequency.window_limit, 1):
             probation.append(window.popleft())
@@ -117,10 +119,10 @@ class TinyLFUShadow(Shadow[K]):
             candidate = window.popleft()
             count = self._reward(candidate)
             if not segment or count <= self.held[segment[0]]:
-                return candidate, count
+                return candidate, count, frequency.due - frequency.uses - 1
             probation.append(candidate)
         victim = segment.popleft()
-        return victim, self.held[victim]
+        return victim, self.held[victim], frequency.due - frequency.uses - 1
 
     def _next_segment(self) -> deque[K]:
         """The segment with the next key to evict from the main part; it has no visit there."""
@@ -142,8 +144,10 @@ class TinyLFUShadow(Shadow[K]):
         self.held[key] = count = min(count + visits, MOST)
         return count
 
-    def _end_period(self) -> None:
-        held = self.held
+    def _end_period(self, left: int) -> tuple[bytearray, int]:
+        """Begin the next period, `left` uses before the end; return its counts and its uses."""
+        held, frequency = self.held, self._frequency
+        frequency.uses = frequency.due - left
         for key, number in held.items():
             if number >= _VISIT:
                 # One visit is left, or a key that is in use would look unused.
@@ -151,7 +155,8 @@ class TinyLFUShadow(Shadow[K]):
                 held[key] = _VISIT + self._reward(key) // 2
             else:
                 held[key] = number // 2
-        self._frequency.end_period(len(held))
+        frequency.end_period(len(held))
+        return frequency.counts, frequency.due
 
     def next_to_go(self, most: int) -> dict[K, int]:
         """The losers of the next comparisons, up to the end of the window."""
