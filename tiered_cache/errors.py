@@ -80,11 +80,11 @@ class InvalidKeyError(TieredCacheError, TypeError, ValueError):
 
 
 class InvalidDurationError(TieredCacheError, ValueError):
-    """A duration is no number of seconds, `timedelta` or text such as `"10m"`, or is out of range."""
+    """A duration is not a number of seconds, a `timedelta` or text such as `"10m"`, or out of range."""
 
 
 class InvalidSizeError(TieredCacheError, ValueError):
-    """A size is no number of bytes or text such as `"512MiB"`, or is out of range."""
+    """A size is not a number of bytes or text such as `"512MiB"`, or is out of range."""
 
 
 class CacheClosedError(TieredCacheError, RuntimeError):
@@ -124,7 +124,7 @@ class RecordRefusedError(TierError):
 
 
 class RecordError(TieredCacheError):
-    """Bytes from a tier are no usable record. A lookup counts this as a miss."""
+    """Bytes from a tier are not a usable record. A lookup counts this as a miss."""
 
 
 class CorruptRecordError(RecordError):
@@ -132,7 +132,7 @@ class CorruptRecordError(RecordError):
 
 
 class ForeignRecordError(RecordError):
-    """The bytes are no record of tiered_cache, or belong to another key or namespace."""
+    """The bytes are not a record of tiered_cache, or belong to another key or namespace."""
 
 
 class UnsupportedRecordError(RecordError):

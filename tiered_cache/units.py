@@ -20,7 +20,7 @@ def parse_duration(value: Duration, *, name: str = "duration") -> float:
     """A duration in seconds; see `tiered_cache_policies.quantities.parse_duration`.
 
     Raises:
-        InvalidDurationError: The value is no duration, is negative or NaN, or is longer than 100
+        InvalidDurationError: The value is not a duration, is negative or NaN, or is longer than 100
             years.
     """
     try:
@@ -45,7 +45,7 @@ def parse_size(value: Size, *, name: str = "size") -> int:
     """A size in bytes; see `tiered_cache_policies.quantities.parse_size`.
 
     Raises:
-        InvalidSizeError: The value is no size, is less than one byte, or is 8 EiB or more.
+        InvalidSizeError: The value is not a size, is less than one byte, or is 8 EiB or more.
     """
     try:
         return quantities.parse_size(value, name=name)

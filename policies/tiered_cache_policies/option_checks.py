@@ -15,7 +15,7 @@ def share(value: float, name: str) -> float:
     """`value` as a share: above 0.0 and at most 1.0.
 
     Raises:
-        ValueError: It is no number, or out of this range.
+        ValueError: It is not a number, or out of this range.
     """
     return _number(value, name, "above 0.0 and at most 1.0", lambda number: 0.0 < number <= 1.0)
 
@@ -24,7 +24,7 @@ def part(value: float, name: str) -> float:
     """`value` as a part that is less than the whole: above 0.0 and below 1.0.
 
     Raises:
-        ValueError: It is no number, or out of this range.
+        ValueError: It is not a number, or out of this range.
     """
     return _number(value, name, "above 0.0 and below 1.0", lambda number: 0.0 < number < 1.0)
 
@@ -33,7 +33,7 @@ def positive(value: float, name: str) -> float:
     """`value` as a positive, finite number.
 
     Raises:
-        ValueError: It is no number, or not positive and finite.
+        ValueError: It is not a number, or not positive and finite.
     """
     allowed = "a positive, finite number"
     return _number(value, name, allowed, lambda number: 0.0 < number < math.inf)

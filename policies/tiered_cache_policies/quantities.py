@@ -50,7 +50,7 @@ def parse_duration(value: Duration, *, name: str = "duration") -> float:
         name: The name of the option, for the error message.
 
     Raises:
-        ValueError: The value is no duration, is negative or NaN, or is longer than 100 years.
+        ValueError: The value is not a duration, is negative or NaN, or is longer than 100 years.
     """
     return _seconds(value, name, "write at most 100 years")
 
@@ -85,7 +85,7 @@ def parse_size(value: Size, *, name: str = "size") -> int:
         name: The name of the option, for the error message.
 
     Raises:
-        ValueError: The value is no size, is less than one byte, or is 8 EiB or more.
+        ValueError: The value is not a size, is less than one byte, or is 8 EiB or more.
     """
     if isinstance(value, str):
         match = _QUANTITY.fullmatch(value)

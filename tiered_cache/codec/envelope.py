@@ -217,7 +217,7 @@ def read_fields(key: str, record: bytes) -> Fields:
 
 
 def read_as_of(record: bytes) -> float:
-    """Created less lead, in seconds, from unverified bytes; `-inf` for bytes that are no record."""
+    """Created less lead, in seconds, from unverified bytes; `-inf` if they are not a record."""
     if record[:4] != MAGIC or len(record) < HEADER_BYTES:
         return -_INF
     fields = _FIELDS.unpack_from(record, _FIELDS_AT)

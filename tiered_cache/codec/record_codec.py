@@ -107,7 +107,7 @@ class RecordCodec:
 
         Raises:
             CorruptRecordError: The record is damaged, or of another namespace.
-            ForeignRecordError: The bytes are no record, or the record of another key.
+            ForeignRecordError: The bytes are not a record, or are the record of another key.
             SignatureError: The record needs a signature, and has none by a key of this codec.
             UnsupportedRecordError: It needs a newer reader, or a type that is unknown here.
         """

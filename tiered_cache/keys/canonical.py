@@ -22,8 +22,8 @@ __all__ = ["arguments_key", "digest_of", "encode"]
 def arguments_key(prefix: str, arguments: Mapping[str, object]) -> str:
     """The key `prefix:digest` of named arguments; their order does not matter.
 
-    The digest is the XXH3-128 of the canonical encoding, in hexadecimal. It is
-    no defence against chosen arguments, which can make two keys equal.
+    The digest is the XXH3-128 of the canonical encoding, in hexadecimal. It is not cryptographic:
+    arguments can be chosen so that two keys are equal.
 
     Raises:
         InvalidKeyError: An argument has no stable encoding. The message names it and the remedies.

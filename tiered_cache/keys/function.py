@@ -39,7 +39,7 @@ class FunctionKey:
 
     Raises:
         InvalidKeyError: `func` is a lambda, bound to an object, or has no name or signature.
-        ConfigurationError: `version` is no text, or `ignore` names an unknown parameter.
+        ConfigurationError: `version` is not text, or `ignore` names an unknown parameter.
     """
 
     def __init__(

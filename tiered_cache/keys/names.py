@@ -35,7 +35,7 @@ def check_key(key: str) -> str:
     """`key` as an exact `str`, if it is a usable key.
 
     Raises:
-        InvalidKeyError: It is no string, is empty, is longer than `MAX_KEY_BYTES`, begins with
+        InvalidKeyError: It is not a string, is empty, is longer than `MAX_KEY_BYTES`, begins with
             `VIEW_SEPARATOR`, or has lone surrogates, which no shared store can hold as text.
     """
     if type(key) is str and key.isascii() and key[:1] >= " " and len(key) <= MAX_KEY_BYTES:

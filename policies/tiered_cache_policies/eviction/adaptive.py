@@ -48,7 +48,7 @@ class Adaptive(Cache[K, V]):
     It behaves as any `cachetools.Cache`: `ValueError` for a value larger than `maxsize`, `KeyError`
     for an absent key unless a subclass has `__missing__`, eviction by `self.popitem()` only. Shadows
     count entries, not sizes: with `getsizeof` their limit is the number of entries of the present
-    mean size that would fit. They ignore deletions, which are no fault of a policy.
+    mean size that would fit. They ignore deletions, which say nothing about a policy.
 
     Args:
         maxsize: The largest size of all entries, in the unit of `getsizeof`.
