@@ -355,9 +355,10 @@ def test_writes_that_were_given_up(tmp_path: Path) -> None:
 @pytest.mark.proves("diagnosis/leaves-databases")
 def test_writes_that_dead_processes_left_are_told_and_left(tmp_path: Path) -> None:
     dying = (
-        "import os, sys; from pathlib import Path; from tiered_cache.journal import DiskJournal;"
-        "DiskJournal(Path(sys.argv[1])).write('key', b'record', 1.0, frozenset({'disk'}));"
-        "os._exit(0)"
+        "import os, sys; from pathlib import Path; from tiered_cache.contracts import JournalRow;"
+        "from tiered_cache.journal import DiskJournal;"
+        "row = JournalRow(0, 'key', b'record', 1.0, frozenset({'disk'}));"
+        "DiskJournal(Path(sys.argv[1])).write([row]); os._exit(0)"
     )
     place = tmp_path / ".journal" / "default"
     subprocess.run([sys.executable, "-c", dying, str(place)], check=True)
