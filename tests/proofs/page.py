@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "proofs.md"
 _HEAD = """# Proofs
 
 Every guarantee of the [specification](specification.md), with the tests that prove it. A test file
-is below `tests`; the conformance suites are in `tiered_cache.testing`.
+is below `tests`; `TierContract` is the conformance suite in `tiered_cache.testing`.
 
 This page is generated from `tests/proofs/rows.toml` and the marks `@pytest.mark.proves` on the
 tests, by `python -m tests.proofs.page`. A full run of the tests fails if a row has no proof, or if
@@ -39,7 +39,7 @@ def _table(section: Section, proofs: Sequence[Proof]) -> Iterator[str]:
     yield f"## {section.title}\n\n| Guarantee | Proved by |\n|---|---|"
     for row, text in section.rows.items():
         tests = [f"`{each.test}`{'¹' * each.torture}" for each in proofs if each.row == row]
-        tests += [f"`{each.replace('.', '::')}`" for each in section.suites.get(row, ())]
+        tests += [f"`TierContract::{each}`" for each in section.suite.get(row, ())]
         yield f"| {text.replace('|', chr(92) + '|')} | {', '.join(tests)} |"
     yield ""
 

@@ -21,6 +21,7 @@ NEED = "need"
 """The property of a skipped test that names the mark of its missing need."""
 
 _PROVES = "proves"
+_SUITE = "tiered_cache.testing.tier_contract"
 _SELECTIONS = (
     "keyword",
     "markexpr",
@@ -46,7 +47,7 @@ class ProofPlugin:
         self._config = config
         sections = read_sections(rows)
         self._rows = [row for section in sections for row in section.rows]
-        self._suites = suite_proofs(sections)
+        self._suite = suite_proofs(sections)
         self._ledger = Ledger()
         self._verdict: Verdict | None = None
 
@@ -63,8 +64,10 @@ class ProofPlugin:
         test = item.nodeid.partition("[")[0]
         for mark in item.iter_markers(_PROVES):
             yield from ((row, test) for row in mark.args)
-        name = getattr(getattr(item, "function", None), "__qualname__", "")
-        yield from ((row, name) for row in self._suites.get(name, ()))
+        function = getattr(item, "function", None)
+        if getattr(function, "__module__", "").startswith(_SUITE):
+            name = function.__name__
+            yield from ((row, name) for row in self._suite.get(name, ()))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the result of a proof."""

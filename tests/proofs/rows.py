@@ -17,12 +17,12 @@ class Section(NamedTuple):
     Attributes:
         title: The heading.
         rows: The sentence of each row, by its id (`section/row`).
-        suites: Tests of the public conformance suites (`Class.test`) that prove a row, by its id.
+        suite: Tests of `tiered_cache.testing.TierContract` that prove a row, by its id.
     """
 
     title: str
     rows: dict[str, str]
-    suites: dict[str, list[str]]
+    suite: dict[str, list[str]]
 
 
 def read_sections(path: Path = ROWS) -> list[Section]:
@@ -32,20 +32,20 @@ def read_sections(path: Path = ROWS) -> list[Section]:
         Section(
             section["title"],
             {f"{name}/{row}": text for row, text in section["rows"].items()},
-            {f"{name}/{row}": tests for row, tests in section.get("suites", {}).items()},
+            {f"{name}/{row}": tests for row, tests in section.get("suite", {}).items()},
         )
         for name, section in found.items()
     ]
 
 
 def suite_proofs(sections: list[Section]) -> dict[str, list[str]]:
-    """The rows that each test of the public suites proves, by `Class.test`.
+    """The rows that each test of the tier conformance suite proves, by the name of the test.
 
     These tests carry no mark: other projects run them with `--strict-markers`.
     """
     found: dict[str, list[str]] = {}
     for section in sections:
-        for row, tests in section.suites.items():
+        for row, tests in section.suite.items():
             for test in tests:
                 found.setdefault(test, []).append(row)
     return found

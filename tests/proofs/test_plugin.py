@@ -15,8 +15,8 @@ title = "Law 1"
 [law-1.rows]
 one = "One."
 two = "Two."
-[law-1.suites]
-two = ["Suite.test_two"]
+[law-1.suite]
+two = ["test_two"]
 """
 CONFTEST = """
 from pathlib import Path
@@ -27,7 +27,12 @@ def pytest_configure(config):
     config.pluginmanager.register(ProofPlugin(config, Path(__file__).with_name("rows.toml")))
 """
 ONE = '@pytest.mark.proves("law-1/one")\ndef test_one(): ...\n'
-TWO = "class Suite:\n    def test_two(self): ...\nclass TestTwo(Suite): ...\n"
+TWO = """
+class Suite:
+    def test_two(self): ...
+Suite.test_two.__module__ = "tiered_cache.testing.tier_contract.one_of_ours"
+class TestTwo(Suite): ...
+"""
 SKIPPED = ONE.replace("...", "pytest.skip('no time')")
 NEEDY = """
 @pytest.fixture(autouse=True)
