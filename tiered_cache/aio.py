@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
-from tiered_cache._engine.plans.get_or_compute import get_or_compute, get_or_compute_many
+from tiered_cache._engine.plans.get_or_compute import get_or_compute
+from tiered_cache._engine.plans.get_or_compute_many import get_or_compute_many
 from tiered_cache._engine.plans.inspect import exists, explain
 from tiered_cache._engine.plans.read import look_again, look_up_many
 from tiered_cache._engine.plans.recompute import recompute

@@ -24,12 +24,10 @@ class Computation:
         skipped: Whether the result is returned without being stored.
     """
 
-    __slots__ = ("lifetime_s", "skipped", "tags")
-
-    def __init__(self) -> None:
-        self.lifetime_s: float | None = None
-        self.tags: frozenset[str] = frozenset()
-        self.skipped = False
+    # Defaults of the class: one is made for each computation, and most never change it.
+    lifetime_s: float | None = None
+    tags: frozenset[str] = frozenset()
+    skipped: bool = False
 
     def set_ttl(self, ttl: Duration | None) -> None:
         """Store the result with this lifetime instead of the caller's; `None` is no limit.

@@ -103,6 +103,11 @@ class Entry:
         self.size_bytes = size_bytes
 
     @property
+    def lifetime_s(self) -> float:
+        """Seconds between the writing of the entry and its end, staleness included."""
+        return self.stale_until_s - self.created_s
+
+    @property
     def grace_s(self) -> float:
         """Seconds between the end of freshness and the end of the entry."""
         return 0.0 if math.isinf(self.fresh_until_s) else self.stale_until_s - self.fresh_until_s

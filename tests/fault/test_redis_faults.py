@@ -144,7 +144,10 @@ def test_a_stack_starts_without_its_redis_and_takes_it_in_when_it_comes(
         assert stats.breaker == "open"
         assert stats.detail
         assert (
-            len([r for r in caplog.records if "starts without its tier 'redis'" in r.message]) == 1
+            len(
+                [r for r in caplog.records if "starts without it and retries it later" in r.message]
+            )
+            == 1
         )
         proxy.forward()
         give(cache, PATIENT_S)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tiered_cache import MemoryTier, TieredCache
-from tiered_cache._engine.drivers.base import Background
+from tiered_cache._engine.drivers.background import Background
 from tiered_cache._engine.drivers.sync import SyncDriver
 from tiered_cache._engine.effects import (
     FAILED,
@@ -169,7 +169,7 @@ def test_a_set_goes_lowest_tier_first_and_unconditionally(stack: Stack) -> None:
 @pytest.mark.proves("law-4/own-changes")
 def test_law_4_no_interleaving_of_a_fill_and_a_deletion_leaves_the_old_value(stack: Stack) -> None:
     """Every order in which the steps of the two plans can follow each other, over three tiers."""
-    background = Background(lambda: 0, lambda *_: None, lambda: None, lambda _: None)
+    background = Background(lambda: 0, lambda: None, lambda: None, lambda _: None)
     driver = SyncDriver(stack, background)
 
     def perform(effect: Effect) -> Any:

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiered_cache.codec import RecordCodec
-from tiered_cache.codec.envelope import PLAIN, seal
-from tiered_cache.codec.signing import Checksum
+from tiered_cache.codec.envelope import PLAIN, Checksum, seal
 from tiered_cache.contracts import Reach
 from tiered_cache.entry import Entry
 from tiered_cache.errors import RecordError

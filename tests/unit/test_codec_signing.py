@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tiered_cache.codec.envelope import Checksum
 from tiered_cache.codec.host_key import default_host_key_path, host_key, read_host_key
-from tiered_cache.codec.signing import Checksum, Keyring, SigningKey
+from tiered_cache.codec.signing import Keyring, SigningKey
 from tiered_cache.errors import ConfigurationError, CorruptRecordError, SignatureError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import xxhash
 from tests.traces.catalog import keys_of, needs_public, project_traces, public_traces
 from tiered_cache import DiskTier, MemoryTier, TieredCache
 from tiered_cache.policies import Off
-from tiered_cache.stats.counting.repeats import Repeats
+from tiered_cache.stats.counting.computations import Repeats
 from tiered_cache.stats.curves.curves import Curves
 from tiered_cache.stats.curves.shards import DIGEST_MASK, Shards
 from tiered_cache.stats.snapshot.cache_stats import TierStats

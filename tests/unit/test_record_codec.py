@@ -18,11 +18,12 @@ from tiered_cache.codec.envelope import (
     PLAIN,
     SERIALIZER_AUTO,
     SERIALIZER_PICKLE,
+    Checksum,
     Head,
     read_head,
     seal,
 )
-from tiered_cache.codec.signing import Checksum, SigningKey
+from tiered_cache.codec.signing import SigningKey
 from tiered_cache.contracts import Codec, Reach
 from tiered_cache.entry import Entry
 from tiered_cache.errors import (

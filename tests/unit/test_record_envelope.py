@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiered_cache.codec import RecordCodec
-from tiered_cache.codec.envelope import HEADER_BYTES, PLAIN, read_fields, read_head, seal
-from tiered_cache.codec.signing import Checksum
+from tiered_cache.codec.envelope import HEADER_BYTES, PLAIN, Checksum, read_fields, read_head, seal
 from tiered_cache.contracts import Reach
 from tiered_cache.entry import TOKEN_BYTES, Entry, deleted_at, is_tombstone, make_tombstone
 from tiered_cache.errors import (

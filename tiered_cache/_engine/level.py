@@ -267,6 +267,12 @@ class Level:
         longest_s = self.longest_s
         return lifetime_s if longest_s == math.inf else min(lifetime_s, longest_s + entry.grace_s)
 
+    def report_refused(self, reason: str) -> None:
+        """Count and log a value that the tier can't take."""
+        self.recorder.wrote("write_refusals", 0.0, 0)
+        message = f"Tier {self.name!r} does not take a value: {reason}"
+        self._faults.report(self.name, "refused", message)
+
     def put(self, key: str, item: PutItem) -> bool:
         """Store `item` in the tier."""
         stored, lifetime_s, expected, fill = item

@@ -18,7 +18,7 @@ from tiered_cache._engine.state.key_locks import KeyLocks
 from tiered_cache._engine.state.log_positions import LogPosition, LogPositions
 from tiered_cache._engine.state.pending_events import PendingEvents
 from tiered_cache._engine.state.write_queue import WriteQueue
-from tiered_cache._engine.terms import Terms, single_use_kind
+from tiered_cache._engine.terms import SINGLE_USE, Terms
 from tiered_cache._process.fork import call_in_child
 from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.contracts import EvictionReason, Reach, TierContext
@@ -33,7 +33,9 @@ from tiered_cache_policies.contracts import (
     QueueLimits,
     QueuesWrites,
     WritePlan,
+    WriteRequest,
 )
+from tiered_cache_policies.writing.write_through import WriteThrough
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,11 +45,11 @@ if TYPE_CHECKING:
     from tiered_cache.options import Coherence, Scope, SingleFlight
     from tiered_cache_policies.contracts import (
         AdmissionPolicy,
+        Durability,
         ExpiryPolicy,
         PromotionPolicy,
         RefreshPolicy,
         WritePolicy,
-        WriteRequest,
     )
 
 __all__ = ["Stack", "StackOptions"]
@@ -159,6 +161,8 @@ class Stack:
         """The levels that processes share, above one that more processes share."""
         self.everywhere = WritePlan(tuple(reversed(range(len(self.levels)))))
         self._sound_plans = {self.everywhere}
+        # The plan of `WriteThrough` is known, so that it need not be asked for each write.
+        self._writes_everywhere = type(options.writing) is WriteThrough
         count = counters.serialized if counters.times_serializing else None
         self.encoder = Encoder(options.codec, count, self.levels)
 
@@ -258,7 +262,7 @@ class Stack:
             InvalidDurationError: The caller's function gave no lifetime.
             SerializationError: The value is single-use.
         """
-        kind = single_use_kind(value)
+        kind = SINGLE_USE.get(type(value))
         if kind is not None:
             msg = (
                 f"{kind} can be used only once, so it can't be stored: store a list of its items, or "
@@ -285,7 +289,30 @@ class Stack:
 
     def plan_write(self, request: WriteRequest) -> WritePlan:
         """The write policy's plan, or a write to every tier if that plan is impossible."""
+        if self._writes_everywhere:
+            return self.everywhere
         return self.decide(self._plan_write, request, otherwise=self.everywhere)
+
+    def plan_entry(
+        self, key: str, entry: Entry, *, computed: bool, durability: Durability | None = None
+    ) -> WritePlan:
+        """The write policy's plan for an entry."""
+        request = WriteRequest(key, entry.lifetime_s, entry.cost_s, computed, durability)
+        return self.plan_write(request)
+
+    def admitted(self, key: str, entry: Entry, plan: WritePlan, *, computed: bool) -> WritePlan:
+        """`plan` without the levels whose admission policy refuses the value."""
+        if not self.measures:
+            return plan
+
+        def admitting(levels: tuple[int, ...]) -> tuple[int, ...]:
+            return tuple(
+                index
+                for index in levels
+                if self.admits(self.levels[index], key, entry, entry.lifetime_s, filling=computed)
+            )
+
+        return plan._replace(now=admitting(plan.now), later=admitting(plan.later))
 
     def _plan_write(self, request: WriteRequest) -> WritePlan:
         plan = self.options.writing.plan(request, self.facts)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Callable, Mapping, Sequence  # noqa: TC003 - NamedTuple fields
-from functools import partial
+from collections.abc import Callable  # noqa: TC003 - a NamedTuple's field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tiered_cache.options import Scope  # noqa: TC001 - a NamedTuple's field
@@ -14,13 +13,14 @@ from tiered_cache.units import Duration  # noqa: TC001 - a NamedTuple's field
 if TYPE_CHECKING:
     from tiered_cache.computation import Computation
 
-__all__ = ["Terms", "Work", "is_single_use", "single_use_kind"]
+__all__ = ["SINGLE_USE", "Terms", "Work"]
 
-_SINGLE_USE = {
+SINGLE_USE = {
     types.GeneratorType: "a generator",
     types.CoroutineType: "a coroutine",
     types.AsyncGeneratorType: "an asynchronous generator",
 }
+"""Types whose objects only one caller can consume, with their names for people."""
 
 
 class Terms(NamedTuple):
@@ -61,22 +61,3 @@ class Work(NamedTuple):
     function: Callable[..., Any]
     terms: Terms
     is_many: bool = False
-
-    def call_for(self, keys: Sequence[str]) -> Callable[[], Any]:
-        """The call that computes `keys`: one key, unless `is_many`."""
-        return partial(self.function, keys) if self.is_many else self.function
-
-    def by_key(self, keys: Sequence[str], result: Any) -> Mapping[str, Any]:
-        """The values in the result of such a call."""
-        values: Mapping[str, Any] = result if self.is_many else {keys[0]: result}
-        return values
-
-
-def is_single_use(value: object) -> bool:
-    """Whether `value` is single-use: a generator or coroutine, which only one caller can consume."""
-    return type(value) in _SINGLE_USE
-
-
-def single_use_kind(value: object) -> str | None:
-    """The kind of a single-use value, such as `"a generator"`; `None` for any other."""
-    return _SINGLE_USE.get(type(value))

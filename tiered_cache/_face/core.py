@@ -6,7 +6,7 @@ import contextlib
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from tiered_cache._engine.drivers.base import Background
+from tiered_cache._engine.drivers.background import Background
 from tiered_cache._engine.drivers.sync import SyncDriver
 from tiered_cache._engine.drivers.tiers import TierDriver
 from tiered_cache._engine.plans.refresh import refresh
@@ -88,7 +88,7 @@ class Core:
         self.refresher = Refresher(self._recompute)
         self.background = Background(
             catch_up=self._follower.catch_up,
-            renew=LeaseRenewer(self.stack.leases).renew,
+            renew_leases=LeaseRenewer(self.stack.leases).start,
             wake_flusher=self.flusher.wake,
             refresh=self.refresher.submit,
         )

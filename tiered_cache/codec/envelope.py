@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+import xxhash
 
 from tiered_cache.entry import NO_TAGS
 from tiered_cache.errors import (
@@ -33,8 +34,10 @@ __all__ = [
     "SERIALIZER_AUTO",
     "SERIALIZER_PICKLE",
     "VERSION",
+    "Checksum",
     "Fields",
     "Head",
+    "length_prefixed",
     "read_as_of",
     "read_fields",
     "read_head",
@@ -50,6 +53,7 @@ SERIALIZER_AUTO = 1
 SERIALIZER_PICKLE = 2
 FLAG_SIGNED = 1
 NO_KEY_ID = bytes(8)
+_PADDING = bytes(16)
 
 _HEAD = struct.Struct("<4sBBBB8s")
 _FIELDS = struct.Struct("<qqqdQIIIfQ")
@@ -266,3 +270,35 @@ def _read_tags(encoded: bytes) -> dict[str, int]:
 def _unsupported(field: str, found: int) -> UnsupportedRecordError:
     msg = f"The record's {field} {found} is unknown here: it was written by a newer tiered_cache"
     return UnsupportedRecordError(msg)
+
+
+class Checksum:
+    """XXH3-128 of a record and its namespace, in canonical byte order, padded to 32 bytes.
+
+    It reveals damage, not malice: an attacker can compute it too.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self._start = xxhash.xxh3_128(length_prefixed(namespace))
+
+    def __call__(self, parts: Iterable[bytes | memoryview]) -> bytes:
+        """The checksum of `parts`."""
+        state = self._start.copy()
+        for part in parts:
+            state.update(part)
+        return state.digest() + _PADDING
+
+    def verify(self, found: bytes, start: bytes, rest: bytes | memoryview) -> None:
+        """Raise `CorruptRecordError` unless `found` is the checksum of `start` and `rest`."""
+        state = self._start.copy()
+        state.update(start)
+        state.update(rest)
+        if state.digest() + _PADDING != found:
+            msg = "The record's checksum does not match: it is damaged, or of another namespace"
+            raise CorruptRecordError(msg)
+
+
+def length_prefixed(namespace: str) -> bytes:
+    """A namespace as bytes, with its length before it, so that no two texts run together."""
+    encoded = namespace.encode("utf-8", "surrogatepass")
+    return _pack_length(len(encoded)) + encoded

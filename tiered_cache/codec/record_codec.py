@@ -13,6 +13,7 @@ from tiered_cache.codec.envelope import (
     PLAIN,
     SERIALIZER_AUTO,
     SERIALIZER_PICKLE,
+    Checksum,
     Head,
     read_as_of,
     read_fields,
@@ -22,7 +23,7 @@ from tiered_cache.codec.envelope import (
 )
 from tiered_cache.codec.extension_types import NotPlainError
 from tiered_cache.codec.host_key import default_host_key_path, host_key, read_host_key
-from tiered_cache.codec.signing import Checksum, Keyring, Signature, SigningKey
+from tiered_cache.codec.signing import Keyring, Signature, SigningKey
 from tiered_cache.codec.type_registry import TypeRegistry
 from tiered_cache.contracts import Reach
 from tiered_cache.entry import Entry

@@ -1,25 +1,21 @@
-"""Checksums and signatures, which reveal a record that was damaged or changed."""
+"""Signatures, which reveal a record that was changed."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import struct
 from typing import TYPE_CHECKING
 
-import xxhash
-
-from tiered_cache.errors import ConfigurationError, CorruptRecordError, SignatureError
+from tiered_cache.codec.envelope import length_prefixed
+from tiered_cache.errors import ConfigurationError, SignatureError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["MIN_SECRET_BYTES", "Checksum", "Keyring", "Signature", "SigningKey"]
+__all__ = ["MIN_SECRET_BYTES", "Keyring", "Signature", "SigningKey"]
 
 MIN_SECRET_BYTES = 16
 """A shorter secret can be found by trial."""
-
-_PADDING = bytes(16)
 
 
 class SigningKey:
@@ -80,37 +76,11 @@ class Keyring:
         return self._signatures.get(key_id)
 
 
-class Checksum:
-    """XXH3-128 of a record and its namespace, in canonical byte order, padded to 32 bytes.
-
-    It reveals damage, not malice: an attacker can compute it too.
-    """
-
-    def __init__(self, namespace: str) -> None:
-        self._start = xxhash.xxh3_128(_prefixed(namespace))
-
-    def __call__(self, parts: Iterable[bytes | memoryview]) -> bytes:
-        """The checksum of `parts`."""
-        state = self._start.copy()
-        for part in parts:
-            state.update(part)
-        return state.digest() + _PADDING
-
-    def verify(self, found: bytes, start: bytes, rest: bytes | memoryview) -> None:
-        """Raise `CorruptRecordError` unless `found` is the checksum of `start` and `rest`."""
-        state = self._start.copy()
-        state.update(start)
-        state.update(rest)
-        if state.digest() + _PADDING != found:
-            msg = "The record's checksum does not match: it is damaged, or of another namespace"
-            raise CorruptRecordError(msg)
-
-
 class Signature:
     """Keyed BLAKE2b-256 of a record and its namespace."""
 
     def __init__(self, start: hashlib.blake2b, namespace: str) -> None:
-        start.update(_prefixed(namespace))
+        start.update(length_prefixed(namespace))
         self._start = start
 
     def __call__(self, parts: Iterable[bytes | memoryview]) -> bytes:
@@ -125,8 +95,3 @@ class Signature:
         if not hmac.compare_digest(self((start, rest)), found):
             msg = "The record's signature does not match: it was changed after it was signed"
             raise SignatureError(msg)
-
-
-def _prefixed(namespace: str) -> bytes:
-    encoded = namespace.encode("utf-8", "surrogatepass")
-    return struct.pack("<Q", len(encoded)) + encoded

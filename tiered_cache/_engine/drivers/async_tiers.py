@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache._engine.drivers.base import BaseDriver
+from tiered_cache._engine.drivers.tiers import BaseDriver
 from tiered_cache._engine.effects import (
     OK,
     Clear,

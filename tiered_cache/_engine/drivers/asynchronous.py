@@ -11,16 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 
 from tiered_cache._engine.drivers.async_tiers import AsyncTierDriver
-from tiered_cache._engine.drivers.base import (
-    ROOM_WAIT_S,
-    Background,
-    renewed_if_granted,
-)
 from tiered_cache._engine.drivers.batching import LookupBatch
 from tiered_cache._engine.drivers.detached_task import DetachedTask, Signal
 from tiered_cache._engine.drivers.led_plan import LedPlan
 from tiered_cache._engine.drivers.loop_home import LoopHome, LoopHomes
 from tiered_cache._engine.drivers.sync import SyncDriver
+from tiered_cache._engine.drivers.tiers import ROOM_WAIT_S
 from tiered_cache._engine.effects import (
     OK,
     AcquireLease,
@@ -55,6 +51,7 @@ from tiered_cache.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tiered_cache._engine.drivers.background import Background
     from tiered_cache._engine.effects import Effect
     from tiered_cache._engine.plans.search import Search
     from tiered_cache._engine.stack import Stack
@@ -266,7 +263,10 @@ class AsyncDriver(AsyncTierDriver):
             with anyio.CancelScope(shield=True):
                 await asking.ended()
             raise
-        return renewed_if_granted(self._background, level, effect, reply)
+        granted = reply.status == OK and reply.value.granted
+        if granted and self._stack.leases.add(owner, level, key, lifetime_s):
+            self._background.renew_leases()
+        return reply
 
     async def _release_lease(self, home: LoopHome, effect: ReleaseLease) -> None:
         level = self._levels[effect.level]

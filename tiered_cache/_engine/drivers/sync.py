@@ -7,9 +7,9 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tiered_cache._engine.drivers.base import ROOM_WAIT_S, Background, renewed_if_granted
-from tiered_cache._engine.drivers.tiers import TierDriver
+from tiered_cache._engine.drivers.tiers import ROOM_WAIT_S, TierDriver
 from tiered_cache._engine.effects import (
+    OK,
     AcquireLease,
     AwaitFlight,
     AwaitLease,
@@ -28,6 +28,7 @@ from tiered_cache._engine.state.flights import leading
 from tiered_cache.computation import Computation, under_way
 
 if TYPE_CHECKING:
+    from tiered_cache._engine.drivers.background import Background
     from tiered_cache._engine.stack import Stack
 
 __all__ = ["SyncDriver"]
@@ -77,7 +78,10 @@ class SyncDriver(TierDriver):
         if leases is None:
             return self.skipped("the tier has no leases")
         reply = level.call("acquire_lease", key, leases.acquire, key, owner, lifetime_s)
-        return renewed_if_granted(self._background, level, effect, reply)
+        granted = reply.status == OK and reply.value.granted
+        if granted and self._stack.leases.add(owner, level, key, lifetime_s):
+            self._background.renew_leases()
+        return reply
 
     def _release_lease(self, effect: ReleaseLease) -> None:
         level = self._levels[effect.level]

@@ -61,15 +61,18 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Search]
         else:
             reply = yield Read(level.index, key)
             finding = yield from _weigh(stack, level, key, reply, level.index < doubted)
-        if finding.entry is not None and (finding.status is _HIT or not past_stale):
+        if finding.status is _HIT:
+            stack.count_hit(key, level.index, finding.cost_s, finding.seconds)
             found = Search(level, finding, tokens, unsure, epoch, ended)
-            _count_found(stack, key, level, finding)
-            if finding.status is _HIT:
-                for put in _promotions(stack, key, found):
-                    _ = yield put  # a list has no place for the reply, so that `yield from` fails
+            for put in _promotions(stack, key, found):
+                _ = yield put  # a list has no place for the reply, so that `yield from` fails
             return found
         tokens.append(finding.token)
-        unsure = unsure or (finding.entry is None and finding.status is not _MISS)
+        if finding.entry is None:
+            unsure = unsure or finding.status is not _MISS
+        elif not past_stale:
+            stack.count_stale_hit(key, level.index)
+            return Search(level, finding, tokens, unsure, epoch, ended)
     stack.count_miss(key)
     return Search(None, None, tokens, unsure, epoch, ended)
 
@@ -94,13 +97,16 @@ def look_up_many(
             continue
         findings = yield from _consult_many(stack, level, pending, level.index < doubted)
         for key, finding in findings.items():
-            if finding.entry is not None and (finding.status is _HIT or not past_stale):
+            if finding.status is _HIT:
+                stack.count_hit(key, level.index, finding.cost_s, finding.seconds)
                 found[key] = Search(level, finding, tokens[key], key in unsure, epoch, ended[key])
-                _count_found(stack, key, level, finding)
                 continue
             tokens[key].append(finding.token)
             if finding.entry is None and finding.status is not _MISS:
                 unsure.add(key)
+            elif finding.entry is not None and not past_stale:
+                stack.count_stale_hit(key, level.index)
+                found[key] = Search(level, finding, tokens[key], key in unsure, epoch, ended[key])
     yield from _promote_many(stack, found)
     for key in tokens.keys() - found.keys():
         stack.count_miss(key)
@@ -215,13 +221,6 @@ def _count(stack: Stack, level: Level, key: str, finding: Finding, seconds: floa
     if stack.listeners.active:
         kind = EventKind(status.value)
         stack.events.note(Event(kind, level.name, key, seconds, finding.size_bytes, finding.why))
-
-
-def _count_found(stack: Stack, key: str, level: Level, finding: Finding) -> None:
-    if finding.status is _HIT:
-        stack.count_hit(key, level.index, finding.cost_s, finding.seconds)
-    else:
-        stack.count_stale_hit(key, level.index)
 
 
 def _promote_many(stack: Stack, found: dict[str, Search]) -> Plan[None]:

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.effects import OK, Plan, ReadHeads
 from tiered_cache._engine.finding import UNKNOWN
-from tiered_cache._engine.plans.compute import call, end_with
-from tiered_cache._engine.plans.fill import computed_entry, write_computed
+from tiered_cache._engine.plans.compute import (
+    call,
+    computed_entry,
+    end_with,
+    write_computed,
+)
 from tiered_cache._engine.plans.flush import as_of
 from tiered_cache._engine.plans.search import Search
 from tiered_cache._engine.plans.tags import versions_of
@@ -47,7 +51,7 @@ def _compute(stack: Stack, key: str, work: Work, flight: Flight | None) -> Plan[
     tags = work.terms.tags
     versions = (yield from versions_of(stack, tags)) if tags else NO_TAGS
     computed = yield from call(work, [key], [] if flight is None else [flight])
-    value = work.by_key([key], computed.value)[key]
+    value = computed.value
     entry = yield from computed_entry(stack, key, value, work.terms, computed, versions)
     if entry is not None:
         began_s = computed.now_s - computed.lead_s

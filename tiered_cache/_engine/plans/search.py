@@ -69,10 +69,16 @@ def search(
         newer_than_s: The wall-clock instant after which the value must have been written.
         check: The check that an entry with tags must pass.
     """
-    doubted = (yield CatchUp()) if stack.logs.doubted() else 0
+    logs = stack.logs
+    doubted = 0
+    if logs.monotonic() >= logs.trusted_until_s and logs.doubted():
+        doubted = yield CatchUp()
     epoch, ended = stack.epoch, stack.flights.ended(key)
     tokens: list[object] = []
     for level in stack.levels:
+        if level.is_live and key not in level.live and key not in level.outdated_keys:
+            tokens.append(level.live_token(key))
+            continue
         finding = yield from peek(stack, level, key)
         if level.index < doubted:
             finding = doubt(stack, finding)

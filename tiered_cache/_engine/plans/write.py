@@ -17,12 +17,6 @@ from tiered_cache._engine.effects import (
     WriteJournal,
 )
 from tiered_cache._engine.plans.enqueue import enqueue
-from tiered_cache._engine.plans.placement import (
-    admitted,
-    lifetime_in,
-    report_refused,
-    write_plan,
-)
 from tiered_cache._engine.plans.removal import mark, remove
 from tiered_cache._engine.plans.tags import versions_of
 from tiered_cache._engine.state.entry_records import EntryRecords
@@ -83,7 +77,7 @@ def _refuse_everywhere(stack: Stack, keys: Collection[str]) -> Plan[dict[str, Wr
     for key in keys:
         reports: Reports = {}
         for level in reversed(stack.levels):
-            reports[level.index] = yield from _refuse(stack, level, key, _NO_VERSIONS)
+            reports[level.index] = yield from _refuse(level, key, _NO_VERSIONS)
         results[key] = _result(stack, key, reports)
     return results
 
@@ -93,10 +87,10 @@ def _store_batch(
 ) -> Plan[dict[str, WriteResult]]:
     plans = {}
     for key, records in made.items():
-        plan = write_plan(stack, key, records.entry, computed=False, durability=durability)
+        plan = stack.plan_entry(key, records.entry, computed=False, durability=durability)
         if stack.measures:
             records.measure()
-            plan = admitted(stack, key, records.entry, plan, computed=False)
+            plan = stack.admitted(key, records.entry, plan, computed=False)
         plans[key] = plan
     if any(plan.later for plan in plans.values()):
         plans = yield from enqueue(stack, made, plans)
@@ -127,10 +121,12 @@ def _write_batch(
                 yield from remove(level, key)
                 reports[key][index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
             elif isinstance(item := made[key].item(level), str):
-                reports[key][index] = yield from _refuse(stack, level, key, item)
+                reports[key][index] = yield from _refuse(level, key, item)
             else:
                 expected = tokens.get((index, key), ANY)
-                items[key] = PutItem(item, lifetime_in(level, made[key].entry), expected)
+                entry = made[key].entry
+                lifetime_s = level.capped(entry.lifetime_s, entry)
+                items[key] = PutItem(item, lifetime_s, expected)
         tickets = {key: level.outdated.ticket(key) for key in items}
         replies = yield from _put(level, items)
         for key, reply in replies.items():
@@ -179,8 +175,8 @@ def _settle(level: Level, key: str, reply: Reply, ticket: int | None) -> Plan[Ti
     return TierWrite(level.name, WriteOutcome.FAILED, reply.reason)
 
 
-def _refuse(stack: Stack, level: Level, key: str, reason: str) -> Plan[TierWrite]:
-    report_refused(stack, level, reason)
+def _refuse(level: Level, key: str, reason: str) -> Plan[TierWrite]:
+    level.report_refused(reason)
     yield from remove(level, key)
     return TierWrite(level.name, WriteOutcome.REFUSED, reason)
 

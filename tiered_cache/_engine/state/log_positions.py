@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from tiered_cache._process.fork import call_in_child
@@ -81,6 +83,10 @@ class LogPositions:
         self.monotonic = monotonic
         self.trusted_until_s = math.inf
         """The monotonic instant up to which no tier is doubted."""
+        # Without a Python frame: the memory tier asks for each value that it takes.
+        trusted: Callable[[], float] = partial(attrgetter("trusted_until_s"), self)
+        self.live_until = self._served_until if self._serves else trusted
+        """Gives the monotonic instant up to which hits of the first tier need no lookup."""
         self.trust()
         call_in_child(self._start_over)
 
@@ -108,12 +114,9 @@ class LogPositions:
                 )
         return None
 
-    def live_until(self) -> float:
-        """The monotonic instant up to which hits of the first tier need no lookup."""
-        if self._serves:
-            # They are served in any case, but a cache whose hits ask nothing counts as idle.
-            return self.monotonic() + IDLE_S / 2
-        return self.trusted_until_s
+    def _served_until(self) -> float:
+        # Copies are served in any case, but a cache whose hits ask nothing counts as idle.
+        return self.monotonic() + IDLE_S / 2
 
     def doubted(self) -> int:
         """How many tiers, from the first, may hold copies that were outdated too long ago."""

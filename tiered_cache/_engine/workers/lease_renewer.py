@@ -27,10 +27,9 @@ class LeaseRenewer:
     def __init__(self, leases: HeldLeases[Level]) -> None:
         self._leases = leases
 
-    def renew(self, owner: str, level: Level, key: str, lifetime_s: float) -> None:
-        """Renew a lease of `lifetime_s` seconds from now on."""
-        if self._leases.add(owner, level, key, lifetime_s):
-            threading.Thread(target=self._work, name="tiered-cache-renewer", daemon=True).start()
+    def start(self) -> None:
+        """Start the thread; `HeldLeases.add` tells when."""
+        threading.Thread(target=self._work, name="tiered-cache-renewer", daemon=True).start()
 
     def _work(self) -> None:
         while due := self._leases.await_due():

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache._process.fork import fork_safe_lock
 from tiered_cache.keys import VIEW_SEPARATOR, view_of
 from tiered_cache.results import LookupStatus
-from tiered_cache.stats.counting.compute_times import ComputeTimes
+from tiered_cache.stats.counting.computations import ComputeTimes, Repeats
 from tiered_cache.stats.counting.groups import DIGEST_LENGTH, Groups, Outcomes
-from tiered_cache.stats.counting.repeats import Repeats
 from tiered_cache.stats.counting.tally import Tally
 from tiered_cache.stats.curves.curves import Curves
 from tiered_cache.stats.curves.shards import DIGEST_MASK
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
     from tiered_cache_policies.contracts import StatisticsPolicy
 
 __all__ = ["CacheCounters", "TierCounters"]
+
+_MAX_RECENT = 64
+"""Computations that wait to be counted in detail."""
 
 
 class TierCounters:
@@ -165,6 +167,7 @@ class CacheCounters:
         self._waits = Tally()
         self.waited = self._waits.add
         self._compute_times = ComputeTimes()
+        self._recent: list[tuple[float, bool, Sequence[str]]] = []
         self._serializing = LatencyHistogram() if policy.latencies else None
 
     def rest_s(self, key: str) -> float:
@@ -227,18 +230,28 @@ class CacheCounters:
         return (view,) if function is None else (view, function)
 
     def computed(self, seconds: float, failed: bool, keys: Sequence[str] = ()) -> None:
-        """Count one computation, of all of `keys`."""
+        """Count one computation, of all of `keys`.
+
+        The last computations wait in a buffer, so that a miss pays for no histogram and no sample.
+        """
         with self._lock:
-            self._compute_times.add(seconds, failed)
-        share_s = seconds / max(1, len(keys))
-        for key in keys:
-            self._repeats.computed(key)
-            for group in self._groups_of(key):
-                with group.lock:
-                    group.compute_times.add(share_s, failed)
-                    if not failed:
-                        group.known += 1
-                        group.known_cost_s += share_s
+            self._recent.append((seconds, failed, keys))
+            if len(self._recent) < _MAX_RECENT:
+                return
+        self._count_recent()
+
+    def _count_recent(self) -> None:
+        """Count the computations in the buffer."""
+        with self._lock:
+            recent, self._recent = self._recent, []
+            for seconds, failed, _ in recent:
+                self._compute_times.add(seconds, failed)
+        for seconds, failed, keys in recent:
+            share_s = seconds / max(1, len(keys))
+            for key in keys:
+                self._repeats.computed(key)
+                for group in self._groups_of(key):
+                    group.computed(share_s, failed)
 
     def serialized(self, seconds: float) -> None:
         """Count the seconds of encoding one value."""
@@ -258,6 +271,7 @@ class CacheCounters:
         """
         if not self._counted:
             return CacheStats(tiers=tiers, counted=False)
+        self._count_recent()
         views = self.groups.view_fields(live_hit_s)
         functions = self.groups.function_fields(live_hit_s)
         fields: dict[str, Any] = {

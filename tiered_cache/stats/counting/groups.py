@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache._process.fork import fork_safe_lock
 from tiered_cache.keys import view_of
-from tiered_cache.stats.counting.compute_times import ComputeTimes
+from tiered_cache.stats.counting.computations import ComputeTimes
 from tiered_cache.stats.counting.tally import Tally
 from tiered_cache.stats.snapshot.group_stats import OTHERS
 
@@ -51,6 +51,14 @@ class Group:
         self.known_cost_s = 0.0
         self.saved_s = 0.0
         self._live_seen = 0
+
+    def computed(self, seconds: float, failed: bool) -> None:
+        """Count one computation."""
+        with self.lock:
+            self.compute_times.add(seconds, failed)
+            if not failed:
+                self.known += 1
+                self.known_cost_s += seconds
 
     def fields(self, live_hit_s: float) -> dict[str, Any]:
         """The fields of a snapshot.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BytesDisk"]
 
-_MODE_RAW = 1
+MODE_RAW = 1
 _MODE_BINARY = 2
 _VALUE_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val", re.ASCII)
 
@@ -108,7 +108,7 @@ class BytesDisk(_Disk):  # type: ignore[misc] # of an untyped class
             CorruptRecordError: The row or the file was not written by a disk tier.
             FileNotFoundError: The file is missing.
         """
-        if mode == _MODE_RAW and type(value) is bytes and not read:
+        if mode == MODE_RAW and type(value) is bytes and not read:
             return value
         if mode != _MODE_BINARY or read:
             msg = f"a row holds mode {mode!r} instead of bytes"

@@ -18,6 +18,7 @@ from diskcache.core import DBNAME
 
 from tiered_cache._process.fork import ForkGate
 from tiered_cache._sqlite.sqlite_errors import retry_while_locked
+from tiered_cache.tiers.disk._bytes_disk import MODE_RAW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,18 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
         self.wall = wall
         self._setup_deadline = time.monotonic() + timeout
         self._closers = threading.local()
+        self._is_set_up = False
         super().__init__(directory, timeout=timeout, **options)
+        self._is_set_up = True
+        self._path = os.path.join(directory, DBNAME)  # noqa: PTH118 - os.stat on every write
+        self._file = os.stat(self._path)  # noqa: PTH116 - the same
+
+    def is_current(self) -> bool:
+        """Whether the database is still the directory's: neither removed nor replaced."""
+        try:
+            return os.path.samestat(os.stat(self._path), self._file)  # noqa: PTH116 - as above
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     @property
     def sql(self) -> Callable[..., sqlite3.Cursor]:
@@ -82,7 +94,7 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
 
     @property
     def _sql_retry(self) -> Callable[..., Any]:
-        return self._execute_until_deadline
+        return self._con.execute if self._is_set_up else self._execute_until_deadline
 
     def _execute_until_deadline(self, statement: str, *args: Any, **kwargs: Any) -> Any:
         return retry_while_locked(
@@ -128,6 +140,8 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
             mode, filename, value, expires_s = row
             if expires_s is not None and expires_s <= now_s:
                 return None
+            if filename is None and mode == MODE_RAW and type(value) is bytes:
+                return value, expires_s
             try:
                 return self._disk.fetch(mode, filename, value, False), expires_s
             except FileNotFoundError:
@@ -135,6 +149,15 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
                 if filename == last_file:
                     return b"", expires_s
                 last_file = filename
+
+    def live_row(self, key: str, columns: str) -> tuple[Any, ...] | None:
+        """Some columns of the row of `key`; `None` if it is absent or expired."""
+        rows = self._con.execute(
+            f"SELECT {columns} FROM Cache WHERE key = ? AND raw = 1"  # noqa: S608 - constants
+            " AND (expire_time IS NULL OR expire_time > ?)",
+            (key, self.wall()),
+        ).fetchall()
+        return rows[0] if rows else None
 
     def store_record(
         self, key: str, record: object, expires_s: float | None, tag: str | None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from tiered_cache.tiers.disk._record_writes import TOMBSTONE_TAG
-
 if TYPE_CHECKING:
     from tiered_cache.tiers.disk._database import BoundedCache
 
-__all__ = ["BATCH_KEYS", "count_records", "keys_after"]
+__all__ = ["BATCH_KEYS", "TOMBSTONE_TAG", "count_records", "keys_after"]
+
+TOMBSTONE_TAG = "tombstone"
+"""Marks the rows of tombstones, so that they are counted and listed without a look at the data."""
 
 BATCH_KEYS = 500
 """Keys in one page of a listing, and in one transaction of a clear."""

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, NoReturn
 import diskcache
 
 from tiered_cache._process.fork import ForkGate, call_in_child
-from tiered_cache._sqlite.database_file import file_identity
 from tiered_cache._sqlite.sqlite_errors import is_lock, retry_while_locked
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.errors import CorruptRecordError, TierError, TierUnavailableError
 from tiered_cache.tiers.disk._bytes_disk import BytesDisk
-from tiered_cache.tiers.disk._database import DBNAME, BoundedCache
+from tiered_cache.tiers.disk._database import BoundedCache
 from tiered_cache.tiers.disk._inspection import inspect_database
 from tiered_cache.tiers.disk._tier_errors import tier_errors
 
@@ -59,7 +58,6 @@ class DiskStore:
         self._log_table = log_table
         self._make_error = tier_errors(tier)
         self._wall = SYSTEM_CLOCK.wall
-        self._opened_file: tuple[int, int] | None = None
         self._is_closed = False
         # Reentrant: an interruption can leave it taken, and must not shut out its own thread.
         self._writers = threading.RLock()
@@ -97,7 +95,6 @@ class DiskStore:
         # Neither SQLite nor diskcache always waits while other processes set the database up too.
         cache = retry_while_locked(self._make_cache, deadline_s)
         self._log_table.prepare(cache)
-        self._opened_file = file_identity(self.directory / DBNAME)
         self.opened = cache
         return cache
 
@@ -156,7 +153,7 @@ class DiskStore:
         file would write records that no other process sees, and that are lost when it ends.
         """
         cache = self.cache()
-        if file_identity(self.directory / DBNAME) == self._opened_file:
+        if cache.is_current():
             return cache
         if self._is_closed:  # a thread that still waits for changes must not create a directory
             msg = f"the tier is closed, and its directory {self.directory} was removed"

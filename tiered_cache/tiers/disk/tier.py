@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.contracts.tier import ANY, Absent, Found, PutItem, Reach, TierContext, TierInfo
-from tiered_cache.entry import TOKEN_BYTES, deleted_at, is_tombstone
+from tiered_cache.entry import (
+    TOKEN_BYTES,
+    TOMBSTONE_LIFETIME_S,
+    deleted_at,
+    is_tombstone,
+    make_tombstone,
+)
 from tiered_cache.errors import ConfigurationError, CorruptRecordError, RecordRefusedError
 from tiered_cache.tiers.disk._board import DiskBoard
 from tiered_cache.tiers.disk._change_log import DiskLog
@@ -17,8 +23,12 @@ from tiered_cache.tiers.disk._leases import DiskLeases
 from tiered_cache.tiers.disk._limits import parse_limits
 from tiered_cache.tiers.disk._location import find_root
 from tiered_cache.tiers.disk._log_table import LogTable
-from tiered_cache.tiers.disk._record_listing import BATCH_KEYS, count_records, keys_after
-from tiered_cache.tiers.disk._record_writes import delete_record, put_record
+from tiered_cache.tiers.disk._record_listing import (
+    BATCH_KEYS,
+    TOMBSTONE_TAG,
+    count_records,
+    keys_after,
+)
 from tiered_cache.tiers.disk._store import LOOK_S, DiskStore
 
 if TYPE_CHECKING:
@@ -30,6 +40,7 @@ if TYPE_CHECKING:
     from tiered_cache.contracts.change_log import ChangeLog
     from tiered_cache.contracts.leases import Leases
     from tiered_cache.entry import Entry
+    from tiered_cache.tiers.disk._database import BoundedCache
     from tiered_cache.units import Duration, Size
 
 __all__ = ["DiskTier"]
@@ -184,6 +195,37 @@ class DiskTier:
                 answers[key] = Absent(self._log_table.generation)
         return answers
 
+    def _put(self, cache: BoundedCache, key: str, item: PutItem) -> bool:
+        """Store a record if its expected token is the current one; whether it was stored."""
+        record, lifetime_s, expected, fill = item
+        if expected is not ANY and self._token(cache, key) != expected:
+            return False
+        expires_s = None if lifetime_s == math.inf else cache.wall() + lifetime_s
+        tag = TOMBSTONE_TAG if isinstance(record, bytes) and is_tombstone(record) else None
+        cache.store_record(key, record, expires_s, tag)
+        if not fill:
+            self._log_table.append(cache, key)
+        return True
+
+    def _remove(self, cache: BoundedCache, key: str) -> bool:
+        """Put a tombstone in the place of `key`; whether it had a record."""
+        row = cache.live_row(key, "tag")
+        now_s = cache.wall()
+        expires_s = now_s + TOMBSTONE_LIFETIME_S
+        cache.store_record(key, make_tombstone(now_s), expires_s, TOMBSTONE_TAG)
+        self._log_table.append(cache, key)
+        return row is not None and row[0] != TOMBSTONE_TAG
+
+    def _token(self, cache: BoundedCache, key: str) -> bytes:
+        """The token of `key`, which a compare-and-set must find."""
+        row = cache.live_row(key, f"substr(value, 1, {TOKEN_BYTES}), filename")
+        if row is None:
+            # Another process may have cleared: the next fill then starts with the new generation.
+            self._log_table.generation = self._log_table.read_generation(cache)
+            return self._log_table.generation
+        head, filename = row
+        return bytes(head) if filename is None else cache.disk.read_head(filename, TOKEN_BYTES)
+
     def put(
         self,
         key: str,
@@ -196,7 +238,7 @@ class DiskTier:
         """Store the record `item`, in one transaction."""
         put = PutItem(item, lifetime_s, expected, fill)
         with self._store.writing("put", key) as cache, cache.disk.undo_files(), cache.transact():
-            return put_record(cache, self._log_table, key, put)
+            return self._put(cache, key, put)
 
     def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
         """Store each of `items`, all in one transaction."""
@@ -204,19 +246,19 @@ class DiskTier:
         with self._store.writing("put_many") as cache, cache.disk.undo_files(), cache.transact():
             for key, item in items.items():
                 with contextlib.suppress(RecordRefusedError):
-                    if put_record(cache, self._log_table, key, item):
+                    if self._put(cache, key, item):
                         stored.add(key)
         return stored
 
     def delete(self, key: str) -> bool:
         """Put a tombstone in the place of `key`; whether it had a record."""
         with self._store.writing("delete", key) as cache, cache.transact():
-            return delete_record(cache, self._log_table, key)
+            return self._remove(cache, key)
 
     def delete_many(self, keys: Sequence[str]) -> int:
         """Put tombstones in the places of `keys`, all in one transaction; how many had a record."""
         with self._store.writing("delete_many") as cache, cache.transact():
-            return sum([delete_record(cache, self._log_table, key) for key in keys])
+            return sum([self._remove(cache, key) for key in keys])
 
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with `prefix`, in transactions of 500 keys."""

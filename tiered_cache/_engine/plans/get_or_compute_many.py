@@ -1,105 +1,56 @@
-"""The plans of a computation that several callers share (law 2)."""
+"""The read-through plan of several keys: the missing ones are computed in one call (law 2)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache._engine.effects import Lead
-from tiered_cache._engine.plans.compute import compute, end_with
+from tiered_cache._engine.effects import Lead, Plan, Refresh
+from tiered_cache._engine.plans.compute import compute
+from tiered_cache._engine.plans.get_or_compute import needs_refresh, served
 from tiered_cache._engine.plans.lease import (
     Lease,
     Taken,
     await_lease,
     patience_s,
-    release,
     release_all,
     try_lease,
 )
-from tiered_cache._engine.plans.read import look_again
+from tiered_cache._engine.plans.read import look_again, look_up_many
 from tiered_cache._engine.plans.waiting import await_flight, fallback, receive, take_over
-from tiered_cache._engine.state.flights import Raised
-from tiered_cache.errors import ComputationTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
-    from tiered_cache._engine.effects import Plan
     from tiered_cache._engine.plans.search import Search
     from tiered_cache._engine.stack import Stack
     from tiered_cache._engine.state.flights import Flight
     from tiered_cache._engine.terms import Work
 
-__all__ = ["compute_many_once", "compute_once"]
+__all__ = ["get_or_compute_many"]
 
 
-def compute_once(stack: Stack, key: str, work: Work, missed: Search) -> Plan[Any]:
-    """The value that the function returns, here or for another caller that began before."""
-    while True:
-        flight, leads = stack.flights.board(key)
-        if flight is None:
-            return (yield from _compute(stack, key, work, missed))
-        if leads:
-            try:
-                return (yield from _lead(stack, key, work, missed, flight))
-            finally:
-                stack.flights.retire(flight)
-        if not (yield from await_flight(stack, flight)):
-            return (yield from _fall_back(stack, key, work, missed))
-        if flight.outcome is not None:
-            return (yield from receive(stack, key, flight.outcome))
+def get_or_compute_many(stack: Stack, keys: Sequence[str], work: Work) -> Plan[dict[str, Any]]:
+    """The values of `keys`; the missing ones are computed in one call.
 
-
-def _lead(stack: Stack, key: str, work: Work, missed: Search, flight: Flight) -> Plan[Any]:
-    """Compute for the waiters of `flight`, unless another process does."""
-    lease: Lease | Taken | None = None
-    left_s = patience_s(stack)
-    try:
-        yield Lead((flight,))
-        while True:
-            lease = yield from try_lease(stack, key, work.terms)
-            if isinstance(lease, Taken):
-                stack.count_wait()
-                left_s -= yield from await_lease(lease, left_s)
-            if lease is not None or stack.flights.ended(key) != missed.ended:
-                again = yield from look_again(stack, key)
-                if again.entry is not None:
-                    return (yield from take_over(stack, key, again, again.entry, flight))
-                missed = again._replace(finding=missed.finding)
-            if not isinstance(lease, Taken):
-                return (yield from _compute(stack, key, work, missed, flight, lease))
-            if left_s <= 0:
-                return (yield from _fall_back(stack, key, work, missed, flight))
-    except ComputationTimeoutError as error:
-        flight.end(Raised(error))
-        raise
-    finally:
-        if isinstance(lease, Lease):
-            yield from release(lease)
-
-
-def _compute(
-    stack: Stack,
-    key: str,
-    work: Work,
-    missed: Search,
-    flight: Flight | None = None,
-    lease: Lease | None = None,
-) -> Plan[Any]:
-    flights = {} if flight is None else {key: flight}
-    leases = {} if lease is None else {key: lease}
-    values = yield from compute(stack, work, {key: missed}, flights, leases)
-    return values[key]
-
-
-def _fall_back(
-    stack: Stack, key: str, work: Work, missed: Search, flight: Flight | None = None
-) -> Plan[Any]:
-    """Serve the stale value, compute, or raise: the caller has waited long enough."""
-    stale = fallback(stack, key, missed)
-    if stale is None:
-        return (yield from _compute(stack, key, work, missed, flight))
-    end_with(flight, stale.value)
-    return stale.value
+    Stale values as for `get_or_compute`; those to be refreshed are recomputed in one call too.
+    """
+    found = yield from look_up_many(stack, keys, past_stale=not stack.options.stale_for_s)
+    values: dict[str, Any] = {}
+    missing: dict[str, Search] = {}
+    aging: dict[str, float] = {}
+    for key, each in found.items():
+        entry = served(stack, each)
+        if entry is None or each.finding is None:
+            missing[key] = each
+            continue
+        values[key] = entry.value
+        if (yield from needs_refresh(stack, key, each.finding, entry)):
+            aging[key] = entry.created_s
+    if aging:
+        yield Refresh(work, aging)
+    if missing:
+        values |= yield from _compute_many_once(stack, work, missing)
+    return values
 
 
 class _Round:
@@ -132,7 +83,7 @@ class _Round:
                 self.others[key] = flight
 
 
-def compute_many_once(
+def _compute_many_once(
     stack: Stack, work: Work, missed: Mapping[str, Search]
 ) -> Plan[dict[str, Any]]:
     """The values of `missed` keys, from one call of the function or from other callers.

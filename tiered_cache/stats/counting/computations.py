@@ -1,13 +1,46 @@
-"""An estimate of the computations that repeat an earlier one."""
+"""Computations: their number, their times, and how many repeat an earlier one."""
 
 from __future__ import annotations
 
-from tiered_cache._process.fork import fork_safe_lock
+from typing import Any
 
-__all__ = ["Repeats"]
+from tiered_cache._process.fork import fork_safe_lock
+from tiered_cache_policies.latency_histogram import LatencyHistogram
+
+__all__ = ["ComputeTimes", "Repeats"]
 
 _MAX_FOLLOWED = 2048
 _DIGEST_BITS = 60
+
+
+class ComputeTimes:
+    """Counts computations and their seconds. Callers hold a lock."""
+
+    __slots__ = ("computes", "errors", "seconds", "times")
+
+    def __init__(self) -> None:
+        self.computes = 0
+        self.errors = 0
+        self.seconds = 0.0
+        self.times = LatencyHistogram()
+
+    def add(self, seconds: float, failed: bool) -> None:
+        """Count one computation."""
+        self.seconds += seconds
+        self.times.record(seconds)
+        if failed:
+            self.errors += 1
+        else:
+            self.computes += 1
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of a snapshot."""
+        return {
+            "computes": self.computes,
+            "compute_errors": self.errors,
+            "compute_seconds": self.seconds,
+            "compute_latency": self.times.copy(),
+        }
 
 
 class Repeats:
