@@ -64,8 +64,8 @@ class ProofPlugin:
         test = item.nodeid.partition("[")[0]
         for mark in item.iter_markers(_PROVES):
             yield from ((row, test) for row in mark.args)
-        function = getattr(item, "function", None)
-        if getattr(function, "__module__", "").startswith(_SUITE):
+        function: Any = getattr(item, "function", None)
+        if function and function.__module__.startswith(_SUITE):
             name = function.__name__
             yield from ((row, name) for row in self._suite.get(name, ()))
 
