@@ -11,7 +11,7 @@ TOOLS  := $(TESTED)/bin
 PACKAGED := pyproject.toml README.md LICENSE $(shell find tiered_cache policies/tiered_cache_policies -type f -not -name '*.pyc')
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help dev demo test check lint types imports docs workflows matrix coverage torture bench pictures format clean
+.PHONY: help dev demo test check lint types imports structure docs workflows matrix coverage torture bench pictures format clean
 
 help:            ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -24,10 +24,10 @@ demo: $(VENV)/.demo   ## analyse a real source tree through memory, disk and Val
 test: $(TESTED)/.wheel   ## every test once, real servers included, on the built wheel; JOBS=1 for one process
 	TESTED_PACKAGE=wheel $(TOOLS)/pytest -n $(JOBS) --dist loadgroup
 
-check: lint types imports docs workflows   ## what the tests can't see; make -j2 check is faster
+check: lint types imports structure docs workflows   ## what the tests can't see; make -j2 check is faster
 
 # These read the checkout, whichever package is installed.
-lint types imports docs coverage: export PYTHONPATH := $(CURDIR):$(CURDIR)/policies
+lint types imports structure docs coverage: export PYTHONPATH := $(CURDIR):$(CURDIR)/policies
 
 lint: $(TESTED)/.wheel
 	$(TOOLS)/ruff check .
@@ -40,6 +40,9 @@ types: $(TESTED)/.wheel
 
 imports: $(TESTED)/.wheel
 	$(TOOLS)/lint-imports
+
+structure: $(TESTED)/.wheel   ## figures of the source: files that a lookup passes, sizes, cycles, names, words
+	$(TOOLS)/python -m tests.structure
 
 docs: $(TESTED)/.wheel
 	$(TOOLS)/python -m tests.proofs.page
