@@ -75,7 +75,7 @@ class TieredCache(Changes):
         probe_interval: How long a tier is skipped before it is probed.
 
     Raises:
-        ConfigurationError: The options don't make a cache; the message says what to change.
+        ConfigurationError: The options don't make a cache; the message names the remedy.
         TierUnavailableError: The only tier can't be reached. With several, the cache starts
             without those that can't, logs it once, and retries them.
 

@@ -208,7 +208,7 @@ class CacheManager:
             try:
                 made = self._build(name)
             except TierUnavailableError as error:
-                # The message says what to do; frames of the engine would hide it.
+                # The message names the remedy; frames of the engine would hide it.
                 raise error.with_traceback(None) from None
             return self._keep(name, made)
 

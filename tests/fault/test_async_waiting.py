@@ -32,7 +32,7 @@ from tiered_cache.tiers.disk._change_log import DiskLog
 from tiered_cache.tiers.disk._leases import DiskLeases
 from tiered_cache.tiers.redis._async_server import AsyncServerConnections
 from tiered_cache.tiers.redis._resp import pack_commands
-from tiered_cache.tiers.redis._server import ServerConnections
+from tiered_cache.tiers.redis._server_connections import ServerConnections
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

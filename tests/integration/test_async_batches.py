@@ -15,7 +15,7 @@ from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, RedisTier, Tier
 from tiered_cache.testing import FakeClock, ValkeyServer
 from tiered_cache.tiers.redis._async_server import AsyncServerConnections
 from tiered_cache.tiers.redis._resp import pack_commands
-from tiered_cache.tiers.redis._server import ServerConnections
+from tiered_cache.tiers.redis._server_connections import ServerConnections
 
 if TYPE_CHECKING:
     from tiered_cache.contracts import Tier

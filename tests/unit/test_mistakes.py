@@ -29,8 +29,23 @@ def cache() -> Iterator[TieredCache]:
 
 WRONG: dict[str, tuple[Callable[[Any], object], str]] = {
     "a tier instead of a list": (lambda _: TieredCache(_(MemoryTier())), r"write \[MemoryTier"),
-    "a tier by its name": (lambda _: TieredCache(_(["memory"])), "'memory' is no tier"),
-    "a tier that was not made": (lambda _: TieredCache(_([NullTier])), "is no tier"),
+    "a tier by its name": (
+        lambda _: TieredCache(_(["memory"])),
+        "'memory' is a name, not a tier: expected an object",
+    ),
+    "a tier that was not made": (
+        lambda _: TieredCache(_([NullTier])),
+        r"^NullTier is a class, .* write NullTier\(",
+    ),
+    "an object that is no tier": (
+        lambda _: TieredCache(_([object()])),
+        "is not a tier, because it lacks name, reach, .*contracts.Tier$",
+    ),
+    "no tiers": (lambda _: TieredCache(_([])), r"^tiers=\[\] is empty: .* such as MemoryTier\("),
+    "the slow tier first": (
+        lambda _: TieredCache([DiskTier("unused"), MemoryTier()]),
+        r"tier 'memory' \(reach: process\) stands below 'disk' \(reach: host\): .* put 'memory' first",
+    ),
     "text for a number": (lambda _: MemoryTier(_("x")), "max_entries='x'"),
     "a fraction of an entry": (lambda _: MemoryTier(_(2.5)), "max_entries=2.5"),
     "a flag for a number": (lambda _: MemoryTier(_(True)), "max_entries=True"),

@@ -72,7 +72,7 @@ def test_other_bad_options_name_themselves(make: Callable[[], object], told: str
         ({"writing": "write_back"}, "writing='write_back' is no writing policy: .* with plan"),
         (
             {"writing": WriteBack},
-            r"writing=WriteBack is a class: make an object of it, WriteBack\(",
+            r"writing=WriteBack is a class, not a policy: write writing=WriteBack\(",
         ),
         ({"promotion": "never"}, "an object with promote, .*always, by_bytes, never"),
         ({"promotion": Never}, "promotion=Never is a class"),

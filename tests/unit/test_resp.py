@@ -14,7 +14,7 @@ from redis.exceptions import InvalidResponse, NoScriptError, ResponseError
 
 from tiered_cache.tiers.redis._async_server import AsyncServerConnections
 from tiered_cache.tiers.redis._resp import ReplyParser
-from tiered_cache.tiers.redis._server import ServerConnections
+from tiered_cache.tiers.redis._server_connections import ServerConnections
 
 REPLIES: list[tuple[bytes, Any]] = [
     (b"+OK\r\n", b"OK"),

@@ -1,1 +1,5 @@
-"""The engine: what to do, as plans without I/O, and the drivers that do it."""
+"""The engine: the algorithm for N tiers, as plans without I/O, and the drivers that perform them.
+
+From the bottom up: `state`, the vocabulary (`terms`, `effects`, `finding`, `level`, `stack`), `plans`,
+`drivers`, `workers`; each imports only those before it. Imported by `_face` only.
+"""

@@ -95,7 +95,7 @@ class Changes(Operations):
     def clear(self, progress: Callable[[str, int], object] | None = None) -> int:
         """Remove every key of this cache or view, views of it included, in bounded steps.
 
-        Only this namespace is touched, whatever else the stores hold.
+        Other namespaces in the same stores are left alone.
 
         Args:
             progress: Called after each step, some 500 keys, with the name of the tier and how many

@@ -1,4 +1,4 @@
-"""What carries out the effects of plans: in the calling thread, or in the tasks of an event loop.
+"""Drivers: they perform the effects of plans, in the calling thread or in tasks of an event loop.
 
 Imported by workers and `_face`.
 """

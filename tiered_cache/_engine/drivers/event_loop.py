@@ -1,4 +1,4 @@
-"""What the asynchronous driver needs of an event loop and `anyio` has no word for."""
+"""The operations of an event loop that `anyio` does not offer."""
 
 from __future__ import annotations
 
@@ -34,10 +34,13 @@ class EventLoop(Protocol):
     def start(
         self, work: Callable[[], Awaitable[None]], over: Callable[[], object] | None = None
     ) -> Callable[[], None]:
-        """Run `work` as a task of nobody's, not before the caller waits; what is returned cancels it.
+        """Run `work` as a task without a parent, not before the caller waits.
 
-        It runs in a copy of the caller's context, and is cancelled when the loop comes to its end. When
-        it has ended, `over` is called, also if it was cancelled before it began.
+        It runs in a copy of the caller's context, and is cancelled when the loop ends. `over` is called
+        when the task has ended, also if it was cancelled before it began.
+
+        Returns:
+            A function that cancels the task.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The algorithms, as generators of effects: each is written once, for threads and for event loops.
+"""The algorithms, as generators of effects: each is written once, for threads and event loops.
 
 No plan does I/O, waits, or reads a clock. Imported by drivers, workers and `_face`.
 """

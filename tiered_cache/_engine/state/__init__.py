@@ -1,4 +1,4 @@
-"""What an engine remembers: flights, the write queue, locks of keys, outdated keys, breakers.
+"""The memory of an engine: flights, the write queue, key locks, outdated keys, breakers, leases.
 
-Nothing here does I/O or knows a plan. Imported by the rest of `_engine` only.
+Nothing here does I/O or knows a plan. Imported by the rest of `_engine` and by `_face`.
 """

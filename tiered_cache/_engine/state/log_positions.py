@@ -1,4 +1,4 @@
-"""How far the change logs of shared tiers were read, and what may be served until when."""
+"""The positions in the change logs of shared tiers, and until when copies may be served."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LogPosition:
 
 
 class LogPositions:
-    """The change logs of one stack: what law 5 needs at each lookup.
+    """The change logs of one stack, as each lookup needs them for law 5.
 
     Thread-safe; a forked child goes on where its parent was.
 

@@ -166,7 +166,7 @@ class ChangeFollower:
             for level in reversed(self._above(log))
             if not self._is_past(log, level, page.position)
         ]
-        # A change of ours under way could otherwise leave in a faster tier what it overtook.
+        # A change of ours under way could otherwise leave an overtaken value in a faster tier.
         held = self._locks.hold(keys, all_keys=bool(prefixes))
         if held is None:
             return False

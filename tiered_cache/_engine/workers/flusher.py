@@ -109,7 +109,7 @@ class Flusher:
         while batch := self._queue.take():
             try:
                 self._run(flush(self._stack, batch, self._stack.clock.wall()))
-            except Exception as error:  # a strict stack raises what its tiers do
+            except Exception as error:  # a strict stack raises the faults of its tiers
                 for each in batch:
                     self._queue.postpone(each, str(error), refused=False)
                 self._stack.faults.report("queue", type(error).__name__, f"A flush failed: {error}")
@@ -124,7 +124,7 @@ class Flusher:
     def _clear(self, clearing: Pending) -> None:
         try:
             self._run(clear_late(self._stack, clearing, self._stack.clock.wall()))
-        except Exception as error:  # a strict stack raises what its tiers do
+        except Exception as error:  # a strict stack raises the faults of its tiers
             self._queue.postpone(clearing, str(error), refused=False)
             self._stack.faults.report("queue", type(error).__name__, f"A clear failed: {error}")
         if not clearing.levels:
@@ -188,7 +188,7 @@ class Flusher:
             batch = queued[start : start + size]
             try:
                 self._run(compare(self._stack, batch, self._stack.clock.wall()))
-            except Exception as error:  # a strict stack raises what its tiers do
+            except Exception as error:  # a strict stack raises the faults of its tiers
                 self._stack.faults.report(
                     "queue",
                     type(error).__name__,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tiered_cache.tiers.redis._resp import Command
-    from tiered_cache.tiers.redis._server import ServerConnections
+    from tiered_cache.tiers.redis._server_connections import ServerConnections
 
 __all__ = ["AsyncServerConnections"]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tiered_cache.tiers.redis._leases import LeaseCommands
     from tiered_cache.tiers.redis._records import RecordCommands
     from tiered_cache.tiers.redis._scans import ScanCommands
-    from tiered_cache.tiers.redis._server import ServerConnections
+    from tiered_cache.tiers.redis._server_connections import ServerConnections
 
 __all__ = ["AsyncRedis"]
 

@@ -8,7 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache._process.fork import call_in_child
-from tiered_cache.contracts.change_log import Change, ChangePage, pack, unpack
+from tiered_cache.contracts.change_log import Change, ChangePage
+from tiered_cache.contracts.logged_keys import pack_keys, unpack_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,7 +100,7 @@ class RedisLog:
         yield from self._call_all("clear", None, self._log_prefix(origin, prefix))
 
     def _log_prefix(self, origin: str, prefix: str) -> list[Command]:
-        return self._add(origin, *pack([prefix], are_prefixes=True))
+        return self._add(origin, *pack_keys([prefix], are_prefixes=True))
 
     def _add(self, origin: str, packed: bytes) -> list[Command]:
         fields = ("o", origin, "c", packed)
@@ -172,6 +173,6 @@ def _to_changes(entry_id: bytes, fields: Any) -> list[Change]:
     try:
         _, origin, _, packed = fields
         milliseconds = _to_position(entry_id) >> _SEQUENCE_BITS
-        return unpack(origin.decode(), packed, milliseconds / 1000)
+        return unpack_changes(origin.decode(), packed, milliseconds / 1000)
     except (ValueError, TypeError, AttributeError):
         return [Change("", "", is_prefix=True)]

@@ -9,7 +9,7 @@ from redis.crc import key_slot
 from redis.exceptions import AskError, ClusterDownError, MovedError, ResponseError, TryAgainError
 
 from tiered_cache.errors import TierTimeoutError, TierUnavailableError
-from tiered_cache.tiers.redis._server import ServerConnections
+from tiered_cache.tiers.redis._server_connections import ServerConnections
 from tiered_cache.tiers.redis._urls import split_cluster_url
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.contracts import ANY, Absent, Found, PutItem
-from tiered_cache.contracts.change_log import pack
+from tiered_cache.contracts.logged_keys import pack_keys
 from tiered_cache.entry import (
     TOKEN_BYTES,
     TOMBSTONE_LIFETIME_S,
@@ -183,7 +183,7 @@ class RecordCommands:
     def _put_command(self, keys: Sequence[str], items: Mapping[str, PutItem]) -> Command:
         log = self._log
         changed = [key for key in keys if not items[key].fill]
-        changes = pack(changed) if changed else []
+        changes = pack_keys(changed) if changed else []
         arguments: list[object] = [self._origin(), len(changes), *changes]
         for key in keys:
             record, lifetime_s, expected, _ = items[key]
@@ -203,7 +203,7 @@ class RecordCommands:
         return there
 
     def _delete(self, operation: str, keys: Sequence[str]) -> Steps[int]:
-        changes = pack(keys)
+        changes = pack_keys(keys)
         tombstone = make_tombstone(self._wall())
         lifetime_ms = int(TOMBSTONE_LIFETIME_S * 1000)
         arguments = (self._origin(), len(changes), *changes, tombstone, lifetime_ms)

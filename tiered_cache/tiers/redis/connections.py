@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tiered_cache.tiers.redis._cluster import ClusterConnections
-from tiered_cache.tiers.redis._server import ServerConnections
+from tiered_cache.tiers.redis._server_connections import ServerConnections
 from tiered_cache.tiers.redis._urls import is_cluster_url
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tiered_cache.tiers.redis._client import RedisClient, Steps, run
 from tiered_cache.tiers.redis._leases import LeaseCommands, RedisLeases
 from tiered_cache.tiers.redis._records import RecordCommands
 from tiered_cache.tiers.redis._scans import ScanCommands
-from tiered_cache.tiers.redis._server import ServerConnections
+from tiered_cache.tiers.redis._server_connections import ServerConnections
 from tiered_cache.tiers.redis.connections import make_connections
 from tiered_cache.tiers.redis.keyspace import record_prefix, side_prefix
 from tiered_cache.units import Duration, Size, parse_duration, parse_size
