@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
+import inspect
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self, TypeVar
 
 from tiered_cache._engine.effects import Plan  # noqa: TC001 - a NamedTuple's field
 from tiered_cache._engine.plans.clear import clear
@@ -75,6 +76,7 @@ class Face:
     """
 
     __slots__ = ("__weakref__", "_hits", "_live", "_now", "_prefix", "_source", "_view_hit")
+    __signature__: ClassVar[inspect.Signature]
 
     def __new__(cls, *_: Any, **options: Any) -> Self:
         """Name the right option for one that belongs to single calls."""
@@ -297,6 +299,13 @@ class Face:
 
     def _short(self, key: str) -> str:
         return key[len(self._prefix) :]
+
+
+# `inspect.signature` and `help` would show the arguments of `__new__` instead.
+_INIT = inspect.signature(Face.__init__)
+Face.__signature__ = _INIT.replace(
+    parameters=list(_INIT.parameters.values())[1:], return_annotation=inspect.Signature.empty
+)
 
 
 def _chosen(promotion: PromotionPolicy | None) -> PromotionPolicy | None:
