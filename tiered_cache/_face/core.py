@@ -20,8 +20,8 @@ from tiered_cache._face.cache_journal import CacheJournal
 from tiered_cache._face.core_stats import CoreStats
 from tiered_cache._face.debug_log import is_debugged, log_lookup
 from tiered_cache._face.live_hits import NO_NODES, LiveHits
+from tiered_cache._face.spans import begin_span
 from tiered_cache._process.fork import fork_safe_lock
-from tiered_cache.contracts.tracer import Tell, begun
 from tiered_cache.errors import CacheClosedError, ConfigurationError
 from tiered_cache.stats.counting.cache_counters import CacheCounters, TierCounters
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.effects import Plan, Refresh
     from tiered_cache._engine.state.key_locks import Stripe
     from tiered_cache._face.live_hits import HitReader
-    from tiered_cache.contracts import Tier, Tracer
+    from tiered_cache.contracts import Tell, Tier, Tracer
     from tiered_cache.events import Event
     from tiered_cache_policies.contracts import Node, StatisticsPolicy
 
@@ -163,7 +163,7 @@ class Core:
         """A span for a lookup of `key`, if there is a tracer."""
         if self.tracer is None:
             return contextlib.nullcontext()
-        return begun(self.tracer, key, self._tracer_failed)
+        return begin_span(self.tracer, key, self._tracer_failed)
 
     def _tracer_failed(self, error: Exception) -> None:
         self.stack.faults.report(

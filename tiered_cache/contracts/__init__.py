@@ -1,13 +1,14 @@
-"""The contracts between the engine and its extensions: tiers, leases, boards, logs, journal, codec.
+"""The contracts between a cache and its tiers, and all that the author of a tier imports.
 
-One Protocol and its values a file. Anybody may import from here: it is the one place where engine,
-tiers, codec and statistics meet. It imports the vocabulary (`errors`, `clock`, `entry`, `results`)
-and `tiered_cache_policies` only.
+Tiers with their abilities, leases, boards and change logs, journal, codec, counters and tracers are
+Protocols, one a file. With them come the helpers of a tier: entries and tombstones, clocks, forks,
+durations and sizes. Any module above the vocabulary may import from here, and so may other packages.
 """
 
 from __future__ import annotations
 
 from tiered_cache._process.fork import call_in_child, fork_safe_lock
+from tiered_cache.clock import SYSTEM_CLOCK, Clock
 from tiered_cache.contracts.abilities import (
     AwaitableTier,
     AwaitedTier,
@@ -35,45 +36,45 @@ from tiered_cache.contracts.change_log import (
     LoggedTier,
     PlaceTier,
 )
-from tiered_cache.contracts.codec import (
-    Codec,
-)
-from tiered_cache.contracts.counting import (
-    Counting,
-    Recorder,
-)
-from tiered_cache.contracts.journal import (
-    Journal,
-    JournalRow,
-)
-from tiered_cache.contracts.leases import (
-    LeaseAnswer,
-    Leases,
-    LeaseTier,
-)
+from tiered_cache.contracts.codec import Codec
+from tiered_cache.contracts.counting import Counting, Recorder
+from tiered_cache.contracts.journal import Journal, JournalRow
+from tiered_cache.contracts.leases import LeaseAnswer, Leases, LeaseTier
+from tiered_cache.contracts.logged_keys import logged_change, pack_keys, unpack_changes
+from tiered_cache.contracts.one_by_one import OneByOne
 from tiered_cache.contracts.tier import (
     ANY,
     Absent,
     EvictionReason,
     Found,
-    OneByOne,
     PutItem,
     Reach,
     Tier,
     TierContext,
     TierInfo,
 )
-from tiered_cache.contracts.tracer import (
-    Tell,
-    Tracer,
+from tiered_cache.contracts.tracer import Tell, Tracer
+from tiered_cache.entry import (
+    HEAD_BYTES,
+    TOKEN_BYTES,
+    TOMBSTONE_LIFETIME_S,
+    Entry,
+    deleted_at,
+    is_tombstone,
+    make_tombstone,
 )
+from tiered_cache.units import Duration, Size, parse_duration, parse_lifetime, parse_size
 
 __all__ = [
     "ANY",
+    "HEAD_BYTES",
     "MAX_LOGGED_KEY",
     "MAX_NOTICES",
     "MAX_NOTICE_BYTES",
     "MAX_READ_BYTES",
+    "SYSTEM_CLOCK",
+    "TOKEN_BYTES",
+    "TOMBSTONE_LIFETIME_S",
     "Absent",
     "AwaitableTier",
     "AwaitedTier",
@@ -82,9 +83,12 @@ __all__ = [
     "Change",
     "ChangeLog",
     "ChangePage",
+    "Clock",
     "Codec",
     "Counting",
     "DurableTier",
+    "Duration",
+    "Entry",
     "EvictionReason",
     "FencingTier",
     "Found",
@@ -104,6 +108,7 @@ __all__ = [
     "QuickTier",
     "Reach",
     "Recorder",
+    "Size",
     "SteppedTier",
     "Tell",
     "Tier",
@@ -111,5 +116,14 @@ __all__ = [
     "TierInfo",
     "Tracer",
     "call_in_child",
+    "deleted_at",
     "fork_safe_lock",
+    "is_tombstone",
+    "logged_change",
+    "make_tombstone",
+    "pack_keys",
+    "parse_duration",
+    "parse_lifetime",
+    "parse_size",
+    "unpack_changes",
 ]

@@ -1,4 +1,7 @@
-"""Abilities that a tier may have beyond those of every tier."""
+"""Optional abilities of a tier. The engine finds them by `isinstance`, and works without each.
+
+Calls keep the rules of `Tier`: the same guarantees, deadlines and errors.
+"""
 
 from __future__ import annotations
 
@@ -26,146 +29,158 @@ __all__ = [
 
 @runtime_checkable
 class HeadTier(Protocol):
-    """A tier that can say cheaply how old what it holds is, without handing it out."""
+    """A tier that can read the head of a record, which has its instants, without the payload."""
 
     def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
-        """As `get_many`, but of each record only the first `HEAD_BYTES`, and no lifetimes."""
+        """Like `get_many`, but with only the first `HEAD_BYTES` of each record.
+
+        The implementer need not fill in `Found.remaining_s`.
+        """
         ...
 
 
 @runtime_checkable
 class QuickTier(Protocol):
-    """A tier that says whether its calls may be made by an event loop itself."""
+    """A tier that an event loop may call without a thread, if `is_quick`."""
 
     @property
     def is_quick(self) -> bool:
-        """Whether no call for one key waits, does I/O, or takes longer for a larger value."""
+        """Whether calls for one key never wait, never do I/O, and cost the same for any value."""
         ...
 
 
 class AwaitedTier(Protocol):
-    """The side of a tier that one event loop of `asyncio` uses. Not thread-safe.
+    """The side of a tier that one `asyncio` event loop uses.
 
-    Each method answers as the one of `Tier`, `HeadTier` or `Leases` with its name, within the same
-    deadline, and raises the same. Cancelling a call leaves open whether it was done.
+    The engine guarantees that only tasks of that loop call it. The implementer must answer, raise and
+    keep deadlines as the method of the same name in `Tier`, `HeadTier` or `Leases` does. After a
+    cancelled call, the change may have been made or not.
     """
 
     async def get(self, key: str) -> Found | Absent:
-        """As `Tier.get`."""
+        """Like `Tier.get`."""
         ...
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
-        """As `Tier.get_many`."""
+        """Like `Tier.get_many`."""
         ...
 
     async def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
-        """As `HeadTier.get_heads`."""
+        """Like `HeadTier.get_heads`."""
         ...
 
     async def put(self, key: str, item: PutItem) -> bool:
-        """As `Tier.put`."""
+        """Like `Tier.put`."""
         ...
 
     async def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
-        """As `Tier.put_many`."""
+        """Like `Tier.put_many`."""
         ...
 
     async def delete(self, key: str) -> bool:
-        """As `Tier.delete`."""
+        """Like `Tier.delete`."""
         ...
 
     async def delete_many(self, keys: Sequence[str]) -> int:
-        """As `Tier.delete_many`."""
+        """Like `Tier.delete_many`."""
         ...
 
     async def clear(self, prefix: str) -> int:
-        """As `Tier.clear`."""
+        """Like `Tier.clear`."""
         ...
 
     async def acquire(self, key: str, owner: str, lifetime_s: float) -> LeaseAnswer:
-        """As `Leases.acquire`."""
+        """Like `Leases.acquire`."""
         ...
 
     async def release(self, key: str, owner: str) -> None:
-        """As `Leases.release`."""
+        """Like `Leases.release`."""
         ...
 
     async def wait(self, key: str, seen: object, timeout_s: float) -> None:
-        """As `Leases.wait`."""
+        """Like `Leases.wait`."""
         ...
 
     async def aclose(self) -> None:
-        """Let go of what this loop uses."""
+        """Release the resources of this loop."""
         ...
 
 
 @runtime_checkable
 class AwaitableTier(Protocol):
-    """A tier that `asyncio` need not ask from a thread. It has leases."""
+    """A tier with leases that `asyncio` can await instead of calling it in a thread."""
 
     def awaited(self) -> AwaitedTier | None:
-        """A side of its own for the running event loop, which opens nothing until it is used.
+        """A new side for the running event loop; `None` where the tier needs threads after all.
 
-        `None` where threads have to ask it nevertheless.
+        It opens nothing before its first call.
         """
         ...
 
 
 @runtime_checkable
 class FencingTier(Protocol):
-    """A tier that can do the first half of a `clear`, for one that comes late and is to spare what is newer."""
+    """A tier that can refuse earlier fills without removing keys.
+
+    A queued clear needs it: it reaches the tier late, and must spare the values written since.
+    """
 
     def fence(self, prefix: str) -> None:
-        """Refuse every fill that began before now, and log that keys which begin with `prefix` changed.
+        """Refuse every fill that began before now; remove nothing.
 
-        Nothing is removed. Raises as `Tier.clear` does.
+        A tier with a change log must log a change of all keys that begin with `prefix`. It may refuse
+        fills of other keys too. Raises the errors of `Tier.clear`.
         """
         ...
 
 
 @runtime_checkable
 class SteppedTier(Protocol):
-    """A tier that can say how far a `clear` has come, which takes long where there is much."""
+    """A tier that can report the progress of a long `clear`."""
 
     def clear_in_steps(self, prefix: str, stepped: Callable[[int], object]) -> int:
-        """Do what `clear` does, and call `stepped` after each step with the keys removed so far.
+        """Do the same as `Tier.clear`, and report after each step.
 
-        It is called without a lock held, and does not raise.
+        Args:
+            prefix: The prefix of the keys.
+            stepped: To be called with the number of keys removed so far, with no lock held. It does
+                not raise.
         """
         ...
 
 
 @runtime_checkable
 class DurableTier(Protocol):
-    """A tier on this host's disk, which has a place for the journal beside its own data."""
+    """A tier on this host's disk, with room for the journal beside its own data."""
 
     @property
     def journal_directory(self) -> Path:
-        """A directory that nothing else uses; it need not exist."""
+        """A directory for the journal alone; it need not exist."""
         ...
 
 
 @runtime_checkable
 class LiveTier(Protocol):
-    """A tier whose hits may be read without a lock and without a call: the engine inlines them.
+    """A tier with hits that the engine inlines: it reads them without a lock and without a call.
 
-    The node's value has `until` (`clock.monotonic()` seconds up to which it is fresh) and `value`.
+    The value of a node has `value`, and `until`: the `clock.monotonic()` instant until which the
+    value is fresh. The engine adds one to the node's `visits` for each hit that it inlines.
     """
 
     @property
     def live(self) -> Mapping[str, Node]:
-        """Nodes by key; empty where hits must go through `get`. The same object for ever."""
+        """The nodes by key: always the same object, empty if all hits must go through `get`."""
         ...
 
     @property
     def counts_live_hits(self) -> bool:
-        """Whether `live` has a node for every key that it holds, and all hits add to its visits."""
+        """Whether `live` has a node for every key in the tier, and every hit counts as a visit."""
         ...
 
     def live_token(self, key: str) -> object:
-        """The token of a key that is not in `live`, without a lock; see `Absent`."""
+        """The token of a key that is not in `live`, as in `Absent`. Takes no lock."""
         ...
 
     def live_seconds_saved(self) -> float:
-        """The computing seconds that the hits in its nodes' visits made unnecessary, about."""
+        """The approximate sum of the costs of all hits counted by visits."""
         ...

@@ -1,8 +1,4 @@
-"""Boards: where processes that share a tier leave notices for each other.
-
-What they use them for is publishing their statistics. A board keeps bytes, and knows nothing of
-what they mean.
-"""
+"""Boards: small shared stores on which processes publish notices, such as their statistics."""
 
 from __future__ import annotations
 
@@ -14,22 +10,22 @@ if TYPE_CHECKING:
 __all__ = ["MAX_NOTICES", "MAX_NOTICE_BYTES", "MAX_READ_BYTES", "Board", "BoardTier", "Notice"]
 
 MAX_NOTICE_BYTES = 2**20
-"""The longest notice that is kept or read."""
+"""The size of the longest notice that a board stores or returns."""
 
 MAX_NOTICES = 2000
-"""How many notices one reading gives at most."""
+"""The most notices that one `Board.read` returns."""
 
 MAX_READ_BYTES = 2**26
-"""How many bytes one reading gives at most, so that a foreign board can't fill the memory."""
+"""The most bytes that one `Board.read` returns, so that hostile bytes can't fill the memory."""
 
 
 class Notice(NamedTuple):
-    """What hangs on a board.
+    """A named text on a board.
 
     Attributes:
         name: Its name, unique on the board.
-        data: What it says.
-        left_s: Seconds for which it is current; none or fewer, and it has run out. It stays.
+        data: Its bytes, which the board does not interpret.
+        left_s: Seconds until it expires; 0.0 or less if it has. An expired notice stays on the board.
     """
 
     name: str
@@ -40,56 +36,64 @@ class Notice(NamedTuple):
 class Board(Protocol):
     """A tier's board for one namespace. Thread-safe.
 
-    The implementer raises what a tier raises, keeps its deadline, and keeps the board apart from
-    what `clear` removes. Every method is one step for all who share it. A board that nobody has
-    written to for a month may be removed, no sooner.
+    The engine guarantees names of at most 200 ASCII characters. The implementer must:
+
+    - make each method one atomic step for all processes that share the board;
+    - raise the errors of a tier, within the tier's deadline;
+    - keep the board when `Tier.clear` removes keys;
+    - keep a board for at least a month after its last write.
+
+    `put` and `swap` raise `RecordRefusedError` for data of more than `MAX_NOTICE_BYTES`.
     """
 
     def put(self, name: str, data: bytes, lifetime_s: float, *, new: bool = False) -> bool:
-        """Hang up a notice, current for `lifetime_s` seconds of a clock that all have in common.
+        """Store a notice that expires `lifetime_s` seconds from now.
 
         Args:
-            name: At most 200 ASCII characters.
-            data: At most `MAX_NOTICE_BYTES`; a longer one is a `RecordRefusedError`.
-            lifetime_s: 0.0 or more.
-            new: Whether it must not hang there yet; if not, it must, and takes the other's place.
+            name: The notice's name.
+            data: The notice's bytes.
+            lifetime_s: 0.0 or more, by a clock that all processes share.
+            new: True adds a notice, and only if none has this name. False replaces a notice, and only
+                if there is one.
 
         Returns:
-            Whether it was hung up; false where it was there, or was not, against `new`.
+            Whether it was stored.
         """
         ...
 
     def read(self, prefix: str) -> Sequence[Notice]:
-        """The notices whose names begin with `prefix`, as of one moment, in the order of their names.
+        """The notices with names that begin with `prefix`, at one instant, in the order of their names.
 
-        At most `MAX_NOTICES`, and `MAX_READ_BYTES`; none that is longer than a notice may be.
+        The result is cut at `MAX_NOTICES` and at `MAX_READ_BYTES`. Notices longer than
+        `MAX_NOTICE_BYTES` are left out.
         """
         ...
 
     def names(self, prefix: str) -> Sequence[str]:
-        """The names of these."""
+        """The names that begin with `prefix`, at most `MAX_NOTICES`."""
         ...
 
     def swap(self, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> bool:
-        """Take `old` down and hang `new` up, which never runs out, if `old` is as it says there.
+        """Replace the notices `old` by `new`, which never expire; all or none.
 
-        Also where a name in `new` and not in `old` is taken, nothing is done.
+        Nothing changes if a notice of `old` is missing or has other data, or if a name that is only
+        in `new` exists.
 
         Returns:
-            Whether it was done.
+            Whether they were replaced.
         """
         ...
 
     def remove(self, names: Sequence[str]) -> None:
-        """Take down what is called so, whatever it says."""
+        """Remove the notices with these names. Unknown names are ignored."""
         ...
 
 
 @runtime_checkable
 class BoardTier(Protocol):
-    """A tier that has a board."""
+    """A tier with a board."""
 
     @property
     def board(self) -> Board:
-        """The board of this tier's namespace; usable once the tier is open."""
+        """The board of the tier's namespace; usable after `Tier.open`."""
         ...

@@ -1,22 +1,22 @@
-"""Whether what a cache is given as a tier or policy is one: so that a mistake is told when the cache is made."""
+"""Checks of the tiers and policies that a cache is given, so that a mistake shows at construction."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tiered_cache.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from tiered_cache.contracts import Tier
+    from tiered_cache.contracts.tier import Tier
     from tiered_cache_policies.policy_registry import PolicyKind
 
 __all__ = ["check_policy", "check_tiers"]
 
 _TIER_HAS = ("name", "reach", "holds_records", "open", "get", "put", "delete", "close")
 
-_HAS: dict[str, tuple[str, ...]] = {
+_POLICY_HAS: dict[str, tuple[str, ...]] = {
     "writing": ("plan",),
     "promotion": ("promote",),
     "admission": ("admit",),
@@ -29,56 +29,71 @@ T = TypeVar("T")
 
 
 def check_tiers(tiers: Sequence[Tier]) -> None:
-    """Make sure that `tiers` are objects that look like tiers, and can stand in that order.
-
-    Raises:
-        ConfigurationError: They are not; the message says what to write.
-    """
-    if isinstance(tiers, str) or not isinstance(tiers, Sequence):
-        msg = f"tiers={tiers!r} must be a list of tiers: write [MemoryTier()], say"
+    """Raise `ConfigurationError` unless `tiers` are tiers that can form a stack in this order."""
+    if isinstance(tiers, str) or not isinstance(tiers, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance] # a caller without a type checker
+        msg = (
+            f"tiers={tiers!r} is not a list of tiers: write [MemoryTier(), DiskTier()], for example"
+        )
+        raise ConfigurationError(msg)
+    if not tiers:
+        msg = f"tiers={tiers!r} is empty: a cache needs at least one tier, such as MemoryTier()"
         raise ConfigurationError(msg)
     for tier in tiers:
-        if isinstance(tier, type) or not all(hasattr(tier, name) for name in _TIER_HAS):
-            msg = (
-                f"{tier!r} is no tier: give a list of objects such as MemoryTier() and DiskTier(). "
-                "Names are for settings"
-            )
-            raise ConfigurationError(msg)
-    if not tiers:
-        msg = "a cache needs at least one tier, such as MemoryTier()"
-        raise ConfigurationError(msg)
-    names = [tier.name for tier in tiers]
-    for name in names:
-        if names.count(name) > 1:
-            msg = f"two tiers are called {name!r}: give one of them another name="
-            raise ConfigurationError(msg)
+        _check_tier(tier)
+    _check_names([tier.name for tier in tiers])
     for upper, lower in itertools.pairwise(tiers):
         if upper.reach > lower.reach:
             msg = (
-                f"tier {lower.name!r} ({lower.reach.name.lower()} reach) stands below {upper.name!r} "
-                f"({upper.reach.name.lower()} reach): a lookup falls from the fast tiers that few "
-                f"share to the slow ones that many share, so put {lower.name!r} first"
+                f"tier {lower.name!r} (reach: {lower.reach.name.lower()}) stands below "
+                f"{upper.name!r} (reach: {upper.reach.name.lower()}): tiers go from the narrowest "
+                f"reach to the widest, so put {lower.name!r} first"
+            )
+            raise ConfigurationError(msg)
+
+
+def _check_tier(tier: object) -> None:
+    if isinstance(tier, type):
+        msg = f"{tier.__qualname__} is a class, not a tier: write {tier.__qualname__}(…)"
+        raise ConfigurationError(msg)
+    if isinstance(tier, str):
+        msg = (
+            f"{tier!r} is a name, not a tier: expected an object, such as MemoryTier(). Names belong "
+            "in the settings"
+        )
+        raise ConfigurationError(msg)
+    missing = [name for name in _TIER_HAS if not hasattr(tier, name)]
+    if missing:
+        msg = (
+            f"{tier!r} is not a tier, because it lacks {', '.join(missing)}: expected an object such "
+            "as MemoryTier(), or one with all methods of tiered_cache.contracts.Tier"
+        )
+        raise ConfigurationError(msg)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            msg = (
+                f"two tiers are called {name!r}, and names must be unique: give one of them another "
+                "name="
             )
             raise ConfigurationError(msg)
 
 
 def check_policy(kind: PolicyKind, policy: T) -> T:
-    """`policy`, if it has what a policy of its kind has.
-
-    Raises:
-        ConfigurationError: It has not, or is a class or a name; the message says what is allowed.
-    """
+    """`policy`, if it has the attributes of a policy of its kind; else raise `ConfigurationError`."""
     if isinstance(policy, type):
-        msg = f"{kind}={policy.__qualname__} is a class: make an object of it, {policy.__qualname__}(…)"
+        name = policy.__qualname__
+        msg = f"{kind}={name} is a class, not a policy: write {kind}={name}(…)"
         raise ConfigurationError(msg)
-    needed: Any = _HAS[kind]
+    needed = _POLICY_HAS[kind]
     if all(hasattr(policy, name) for name in needed):
         return policy
-    from tiered_cache_policies.policy_registry import policy_names
+    from tiered_cache_policies.policy_registry import policy_names  # for the message only
 
-    names = ", ".join(policy_names(kind))
     msg = (
-        f"{kind}={policy!r} is no {kind} policy: give it an object with {' and '.join(needed)}, such as "
-        f"those in tiered_cache.policies. Names ({names}) are for settings"
+        f"{kind}={policy!r} is no {kind} policy: expected an object with {' and '.join(needed)}, such "
+        f"as those in tiered_cache.policies. Names ({', '.join(policy_names(kind))}) belong in the "
+        "settings"
     )
     raise ConfigurationError(msg)

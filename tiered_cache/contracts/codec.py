@@ -1,4 +1,4 @@
-"""The codec: entries to records, and back."""
+"""The codec: encodes entries as records, and decodes them."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ if TYPE_CHECKING:
     from tiered_cache.contracts.tier import Reach
     from tiered_cache.entry import Entry
 
-__all__ = [
-    "Codec",
-]
+__all__ = ["Codec"]
 
 
 class Codec(Protocol):
-    """Turns entries into records and back. Thread-safe; does no I/O."""
+    """Encodes entries as records, and decodes them.
+
+    The engine guarantees that `record` is bytes that a tier held, and nothing more: they may be
+    hostile. The implementer must be thread-safe, do no I/O, and raise nothing but the errors below.
+    """
 
     def encode(self, key: str, entry: Entry, reach: Reach) -> bytes:
-        """The record of `entry`, readable wherever a tier of `reach` is shared.
+        """The record of `entry`, readable by all processes that share a tier of `reach`.
 
         Raises:
-            SerializationError: The value can't be written under the rules for `reach`; the
-                message says what to do.
+            SerializationError: The value can't be encoded under the rules for `reach`. The message
+                names the remedy.
         """
         ...
 
     def decode(self, key: str, record: bytes) -> Entry:
-        """The entry of a record that some tier held for `key`.
+        """The entry in a record that a tier held for `key`.
 
         Raises:
             RecordError: The bytes are corrupt, foreign, unsigned or of an unknown format.
@@ -34,12 +36,16 @@ class Codec(Protocol):
         ...
 
     def as_of(self, record: bytes) -> float:
-        """As of when a record's value holds, in wall-clock seconds, by its unverified header.
+        """The wall-clock instant at which computing the value began, from the unverified header.
 
-        `-inf` for bytes that are no record.
+        For a value that was set, the instant of the write; `-inf` for bytes that are no record.
         """
         ...
 
     def fingerprint(self, value: object) -> bytes:
-        """A digest that changes when `value` is changed."""
+        """A digest of `value`, which changes when a caller changes the value in place.
+
+        Raises:
+            SerializationError: The value can't be encoded.
+        """
         ...

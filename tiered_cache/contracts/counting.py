@@ -1,4 +1,4 @@
-"""Counting: the events of a tier and of a cache that statistics are made from."""
+"""Counting: the calls from which the statistics of a tier and of a cache are made."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ if TYPE_CHECKING:
 
     from tiered_cache.results import LookupStatus
 
-__all__ = [
-    "Counting",
-    "Recorder",
-]
+__all__ = ["Counting", "Recorder"]
 
 
 class Recorder(Protocol):
-    """Counts what one tier does; exact under threads. The rules are in `stats.snapshot`."""
+    """The counters of one tier. `stats.snapshot` has the counting rules.
+
+    The engine calls it once for each outcome, from any thread. The implementer must lose no count
+    under threads, and must not raise.
+    """
 
     def missed(self) -> object:
-        """Count one miss that was seen without a call of the tier. Far cheaper than `looked_up`."""
+        """Count one miss that needed no call of the tier. Far cheaper than `looked_up`."""
         ...
 
     def looked_up(
@@ -28,38 +29,47 @@ class Recorder(Protocol):
         """Count one lookup.
 
         Args:
-            outcome: How it ended in this tier.
-            seconds: How long the tier took; 0.0 where it was not called.
+            outcome: Its outcome in this tier.
+            seconds: The seconds that the tier took; 0.0 if it was not called.
             size_bytes: The size of the record that was read.
-            saved_s: The computing seconds that it made unnecessary.
+            saved_s: The seconds saved.
         """
         ...
 
     def wrote(self, outcome: str, seconds: float, size_bytes: int) -> None:
-        """Count one write: `writes`, `promotions`, `write_refusals`, `write_errors` or `deletes`."""
+        """Count one write.
+
+        Args:
+            outcome: `"writes"`, `"promotions"`, `"write_refusals"`, `"write_errors"` or `"deletes"`.
+            seconds: The seconds that the tier took.
+            size_bytes: The size of the record.
+        """
         ...
 
     def count(self, counter: str) -> None:
-        """Add one to `corrupt`, `evictions`, `expirations` or `not_admitted`."""
+        """Add one to `"corrupt"`, `"evictions"`, `"expirations"` or `"not_admitted"`."""
         ...
 
 
 class Counting(Protocol):
-    """Counts what a cache does as a whole; exact under threads. The rules are in `stats.snapshot`."""
+    """The counters of a whole cache. `stats.snapshot` has the counting rules.
+
+    The same guarantees and duties as for `Recorder`.
+    """
 
     @property
     def times_serializing(self) -> bool:
-        """Whether `serialized` wants to be told. Read once."""
+        """Whether the engine should call `serialized`. Read once."""
         ...
 
     def hit(self, key: str, level: int, cost_s: float, seconds: float) -> None:
-        """Count a lookup that found a fresh value, other than an inlined hit.
+        """Count a lookup that found a fresh value. Inlined hits are counted elsewhere.
 
         Args:
             key: The key.
-            level: The place of the tier that held it.
+            level: The place of the tier that held the value, from 0.
             cost_s: The seconds that computing the value took.
-            seconds: Those that reading it took.
+            seconds: The seconds that reading it took.
         """
         ...
 
@@ -76,13 +86,13 @@ class Counting(Protocol):
         ...
 
     def coalesced(self) -> object:
-        """Count a miss that took the outcome of a computation that was under way."""
+        """Count a miss that shared the result of another caller's computation."""
         ...
 
     def waited(self) -> object:
-        """Count that a caller waits for a computation of another one."""
+        """Count a caller that waits for another caller's computation."""
         ...
 
     def serialized(self, seconds: float) -> None:
-        """Count the time of turning a value into a record."""
+        """Count the seconds of encoding one value."""
         ...

@@ -11,23 +11,19 @@ if TYPE_CHECKING:
 
     from tiered_cache.results import JournalEntry
 
-__all__ = [
-    "Journal",
-    "JournalRow",
-]
+__all__ = ["Journal", "JournalRow"]
 
 
 class JournalRow(NamedTuple):
-    """One change that is on disk until every tier has it.
+    """One queued change.
 
     Attributes:
         serial: Its number in the journal; a later change of the same key has a higher one.
         key: The key.
         record: The bytes of the value; `None` for a deletion.
-        as_of_s: When the change was made, wall clock.
-        tiers: The names of the tiers that are to have it: a stack without one of them can't write
-            it down.
-        trouble: Why it is parked, `""` if it is not.
+        as_of_s: The wall-clock instant of the change.
+        tiers: The names of the tiers that still need it. A stack without one of them can't flush it.
+        trouble: The reason why it is parked; `""` if it is not.
         clears: Whether it is a deletion of all keys that begin with `key`, which may be empty.
     """
 
@@ -41,13 +37,17 @@ class JournalRow(NamedTuple):
 
 
 class Journal(Protocol):
-    """Where queued changes survive the process. Thread-safe.
+    """The store in which queued changes survive the process. Thread-safe.
 
-    Its methods raise `JournalError` when the disk can't serve, and answer within their deadline.
+    The engine guarantees that rows come from `write`, `take_parked` or `adopt` of the same journal.
+    The implementer must answer within a deadline, and raise `JournalError` alone, when the disk
+    fails.
     """
 
     def write(self, rows: Sequence[JournalRow]) -> list[JournalRow]:
-        """Write changes to disk, all or none, in place of earlier ones of their keys.
+        """Store changes, all or none, in place of earlier ones of their keys.
+
+        They survive SIGKILL from the moment that the call returns.
 
         Returns:
             The rows with their numbers, in the same order.
@@ -55,45 +55,58 @@ class Journal(Protocol):
         ...
 
     def forget(self, rows: Sequence[JournalRow]) -> None:
-        """Remove changes that every tier has; those that were replaced meanwhile stay."""
+        """Remove changes that every tier has. A change that has replaced one of them stays."""
         ...
 
     def park(self, row: JournalRow, trouble: str) -> None:
-        """Keep a change that could not be written, for somebody to look at."""
+        """Take a change out of the queue that a tier keeps refusing, and keep it for `retry`.
+
+        Args:
+            row: The change.
+            trouble: The reason; not empty.
+        """
         ...
 
     def entries(self) -> list[JournalEntry]:
-        """What all processes of this host have journaled for this cache."""
+        """The changes that all processes of this host have in the journal of this cache."""
         ...
 
     def take_parked(
         self, tiers: AbstractSet[str], keys: Container[str] | None = None
     ) -> list[JournalRow]:
-        """Move what is parked for some of `tiers`, of all processes, here; park it no more."""
+        """Move the parked changes of all processes to this one, no longer parked.
+
+        Args:
+            tiers: The tiers of this stack. A change that needs another tier stays parked.
+            keys: The keys to move; `None` for all.
+        """
         ...
 
     def drop_parked(self, tiers: AbstractSet[str], keys: Container[str] | None = None) -> int:
-        """Forget what is parked, of all processes; how many changes were."""
+        """Remove the parked changes that `take_parked` would move; the number of them."""
         ...
 
     def clear(self, prefix: str, as_of_s: float) -> None:
-        """Forget the changes of keys that begin with `prefix` and are no later than `as_of_s`.
+        """Remove the changes that a clear at `as_of_s` covers: those of `prefix` made until then.
 
-        Those of dead processes too, and what living ones have parked. Clears stay.
+        These are the changes of this process and of dead ones, and the parked changes of all.
+        Queued clears stay.
         """
         ...
 
     def adopt(self, tiers: AbstractSet[str], most: float = math.inf) -> list[JournalRow]:
-        """The changes for some of `tiers` that dead processes left; they are this one's now.
+        """Move the changes of dead processes to this one; those that are not parked.
 
-        After `most`, no further process's are taken over.
+        Args:
+            tiers: The tiers of this stack. A change that needs another tier is left behind.
+            most: After this many changes, no further dead process is looked at.
         """
         ...
 
     def size_bytes(self) -> int:
-        """The size on disk of what this process has journaled; 0 where it did not yet."""
+        """The size on disk of this process's part of the journal; 0 before its first change."""
         ...
 
     def close(self) -> None:
-        """Let go of the journal; what is left in it is the next process's."""
+        """Release the journal. The changes in it are left for the next process to adopt."""
         ...

@@ -1,7 +1,7 @@
-"""Leases: how processes and hosts that share a tier agree on who computes a key.
+"""Leases: the right to compute a key, among processes and hosts that share a tier.
 
-A lease keeps others from computing what is being computed. Nothing is wrong without it, or with
-two who believe that they hold it: a fill lands only where nothing changed since its lookup.
+A lease saves work and is not needed for correctness: with no holder or with two, a fill still lands
+only if its key is unchanged since the lookup.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ __all__ = ["LeaseAnswer", "LeaseTier", "Leases"]
 
 
 class LeaseAnswer(NamedTuple):
-    """What came of asking for a lease.
+    """The answer to a request for a lease.
 
     Attributes:
-        granted: Whether it was.
-        taken_over: Whether its last holder let it run out without giving it back, and may be at
-            work still. What he fills must find the tier's key changed.
-        ends_in_s: If it was not granted, seconds until the holder loses it unless he renews it.
-        seen: If it was not granted, what `Leases.wait` is to be given.
+        granted: Whether the lease was granted.
+        taken_over: Whether the lease of the last holder expired without a release. That holder may
+            still compute, so the engine changes the tier's key, which refuses its late fill.
+        ends_in_s: If not granted, seconds until the lease expires unless the holder renews it.
+        seen: If not granted, the argument for `Leases.wait`. Opaque.
     """
 
     granted: bool
@@ -29,36 +29,44 @@ class LeaseAnswer(NamedTuple):
 
 
 class Leases(Protocol):
-    """The leases on a tier's keys, one holder each. Thread-safe.
+    """The leases on a tier's keys, each with one holder. Thread-safe.
 
-    The engine guarantees that no two requests give the same `owner`. The implementer raises what a
-    tier raises, and keeps a deadline of its own, beyond the time that `wait` is told to wait. A
-    lease runs out by a clock that all who share the tier have in common; it is remembered for at
-    least an hour that it ran out.
+    The engine guarantees that each request to acquire has an `owner` of its own. The implementer must:
+
+    - raise the errors of a tier;
+    - answer within a deadline, which `wait` adds to its timeout;
+    - let leases expire by a clock that all processes and hosts of the tier share;
+    - remember for at least an hour that a lease expired without a release.
     """
 
     def acquire(self, key: str, owner: str, lifetime_s: float) -> LeaseAnswer:
-        """Ask for the lease of `key`; it is granted if nobody has it, or it ran out."""
+        """Request the lease of `key`. It is granted if it has no holder or has expired."""
         ...
 
     def renew(self, key: str, owner: str, lifetime_s: float) -> bool:
-        """Have `lifetime_s` seconds from now; false if somebody else was given it meanwhile."""
+        """Extend the lease to `lifetime_s` seconds from now; false if `owner` has lost it.
+
+        An expired lease can be renewed until it is granted to another owner.
+        """
         ...
 
     def release(self, key: str, owner: str) -> None:
-        """Give the lease back, if `owner` still has it, and wake those who wait."""
+        """Give the lease up and wake its waiters, if `owner` holds it."""
         ...
 
     def wait(self, key: str, seen: object, timeout_s: float) -> None:
-        """Return when the lease was given back or ran out, or after `timeout_s`; or before."""
+        """Return when the lease was released or expired, or after `timeout_s` seconds.
+
+        It may return early. It returns at once if the lease was released since `seen`.
+        """
         ...
 
 
 @runtime_checkable
 class LeaseTier(Protocol):
-    """A tier whose users can take leases on its keys."""
+    """A tier with leases on its keys."""
 
     @property
     def leases(self) -> Leases:
-        """The leases of this tier's namespace; usable once the tier is open."""
+        """The leases of the tier's namespace; usable after `Tier.open`."""
         ...

@@ -1,12 +1,10 @@
-"""The tier: one level of a stack."""
+"""The tier: one level of a stack, and the values that it takes and returns."""
 
 from __future__ import annotations
 
-import contextlib
 import enum
+import math
 from typing import TYPE_CHECKING, NamedTuple, Protocol
-
-from tiered_cache.errors import RecordRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +17,6 @@ __all__ = [
     "Absent",
     "EvictionReason",
     "Found",
-    "OneByOne",
     "PutItem",
     "Reach",
     "Tier",
@@ -29,7 +26,10 @@ __all__ = [
 
 
 class Reach(enum.IntEnum):
-    """Who shares a tier. A stack's tiers go from the narrowest reach to the widest."""
+    """The processes that share a tier: one process, those of one host, or those of many hosts.
+
+    The tiers of a stack stand in the order of their reach, the narrowest first.
+    """
 
     PROCESS = 0
     HOST = 1
@@ -37,7 +37,7 @@ class Reach(enum.IntEnum):
 
 
 class EvictionReason(enum.StrEnum):
-    """Why an entry left a tier without anybody asking for it."""
+    """Why a tier removed an entry by itself."""
 
     SIZE = "size"
     EXPIRED = "expired"
@@ -48,18 +48,19 @@ class _Any(enum.Enum):
 
 
 ANY = _Any.ANY
-"""For `Tier.put(expected=…)`: write whatever is there."""
+"""For `Tier.put(expected=…)`: store the item without a comparison."""
 
 
 class Found(NamedTuple):
-    """A tier holds the key.
+    """The answer of a tier that holds the key.
 
     Attributes:
-        item: What it holds.
-        remaining_s: Seconds until the tier itself drops it, by the tier's own clock: `inf` where
-            it keeps no time. The engine takes the smaller of this and the record's own lifetime.
-        token: What a compare-and-set of this key must still find. Opaque: only the tier that gave
-            it compares it.
+        item: The entry, or the bytes of the record.
+        remaining_s: Seconds until the tier removes the item, by the tier's own clock; `inf` where
+            the tier keeps no time. The engine takes the smaller of this and the record's own
+            lifetime.
+        token: The generation of the key, for a compare-and-set by `Tier.put`. Opaque: only the tier
+            that made it compares it.
     """
 
     item: Entry | bytes
@@ -68,19 +69,20 @@ class Found(NamedTuple):
 
 
 class Absent(NamedTuple):
-    """A tier does not hold the key.
+    """The answer of a tier that does not hold the key.
 
     Attributes:
-        token: What a fill must still find in order to land.
-        deleted_s: When it was deleted, where the tier remembers that; else `-inf`.
+        token: The generation of the key: a fill with it lands only while the key is unchanged.
+        deleted_s: The wall-clock instant of the key's deletion; `-inf` where the tier does not
+            remember one.
     """
 
     token: object
-    deleted_s: float = float("-inf")
+    deleted_s: float = -math.inf
 
 
 class PutItem(NamedTuple):
-    """One of the items of `Tier.put_many`; the fields are those of `Tier.put`."""
+    """One item of `Tier.put_many`. The fields are the arguments of `Tier.put`."""
 
     item: Entry | bytes
     lifetime_s: float
@@ -89,7 +91,15 @@ class PutItem(NamedTuple):
 
 
 class TierInfo(NamedTuple):
-    """What a tier says of itself; `None` where it would be expensive or impossible to know."""
+    """The size and the bounds of a tier. `None` stands for a figure that is unknown or costly.
+
+    Attributes:
+        entries: The number of entries.
+        bytes: Their size.
+        max_entries: The bound on entries.
+        max_bytes: The bound on bytes.
+        detail: The place of the store for people, such as a directory or an address.
+    """
 
     entries: int | None = None
     bytes: int | None = None
@@ -98,27 +108,32 @@ class TierInfo(NamedTuple):
     detail: str = ""
 
 
-def _for_ever(_: str) -> float:
-    return float("inf")
+def _without_rest(_: str) -> float:
+    return math.inf
 
 
 class TierContext(NamedTuple):
-    """What the stack lends to a tier when it is opened.
+    """The values and callbacks that a stack gives to a tier when it opens it.
+
+    The stack guarantees that the callbacks are thread-safe, and that only `fingerprint` raises. The
+    tier must hold no lock while it calls `evicted` or `mutated`.
 
     Attributes:
-        namespace: Keeps this cache's keys apart from all others in a shared store.
-        clock: The time; tiers that keep time natively use their own as well.
-        evicted: To be called, without a lock held, with (key, size in bytes, reason) for each
-            entry that the tier lets go of its own accord.
-        fingerprint: A digest of a value, by which a tier can notice that a caller changed it.
-        mutated: To be called with the key when it did.
-        window_s: For a lifetime and a cost in seconds, how long before the end of its freshness a
-            value is to be read through `get`, so that the engine sees its hits.
-        origin: Gives who uses the tier: no two caches of any process have the same.
-        trusted_until: Gives the `clock.monotonic()` up to which what a tier of this process holds
-            may be handed out without a `get`: others may have changed it in tiers below.
-        rest_s: Gives, for a key, for how many seconds it may be handed out without a `get`: of some
-            keys, the hits are to be seen for the statistics. To be asked once the tier has evicted.
+        namespace: The name that separates this cache's keys from others in a shared store.
+        clock: The source of time. A store with native expiry uses its own clock as well.
+        evicted: To be called with (key, size in bytes, reason) for each entry that the tier removed
+            by itself.
+        fingerprint: The digest of a value, by which a tier can detect that a caller changed the value.
+            Raises `SerializationError` for a value that has none.
+        mutated: To be called with the key of a value that a caller changed.
+        window_s: Given a lifetime and a cost in seconds, the length of the window before the end of
+            freshness in which hits must go through `get`, so that the refresh policy sees them.
+        origin: The name of this cache, unique among the caches of all processes. A change log stores
+            it with each change. It is another one in a forked child.
+        trusted_until: The `clock.monotonic()` instant until which a tier of this process may serve
+            hits without `get`. Later, a tier below may have changed unseen.
+        rest_s: Given a key, the seconds for which it may be served without `get`: the statistics
+            sample some keys. A tier needs to ask only after its first eviction.
     """
 
     namespace: str
@@ -129,59 +144,64 @@ class TierContext(NamedTuple):
     window_s: Callable[[float, float], float]
     origin: Callable[[], str]
     trusted_until: Callable[[], float]
-    rest_s: Callable[[str], float] = _for_ever
+    rest_s: Callable[[str], float] = _without_rest
 
 
 class Tier(Protocol):
     """One level of a stack: a store of entries or records by string key.
 
-    The engine guarantees: `open` is called once, before anything else, and `close` once, after
-    everything else; keys are non-empty strings; a tier that holds entries is given entries, one
-    that holds records is given bytes; methods are called from many threads at once, and after a
-    fork.
+    The engine guarantees:
+
+    - `open` is called before any other method, and again only after it raised; `close` comes last;
+    - keys are non-empty strings;
+    - a tier that holds entries is given entries, and a tier that holds records is given bytes;
+    - methods are called from many threads at once, and in forked children.
 
     The implementer must:
 
-    - answer within its own deadline, connecting included;
-    - raise `TierTimeoutError` or `TierUnavailableError` when the store as a whole can't serve
-      (these open the breaker), `RecordRefusedError` when it can't take one record, `RecordError`
-      when what it holds for one key can't be handed out, and nothing else for faults of the store;
-    - hand bytes back as they were given, without interpreting them beyond `is_tombstone`;
-    - open nothing in its constructor that outlives a failed configuration: connect in `open`, or
-      when first used.
+    - answer within a deadline of its own, connecting included;
+    - raise `TierTimeoutError` or `TierUnavailableError` when the store as a whole can't serve: these
+      open the breaker;
+    - raise `RecordRefusedError` when it can't store one record, `RecordError` when it can't hand one
+      out, and nothing else for faults of the store;
+    - return bytes as they were given; it may test them with `is_tombstone`, and no more;
+    - connect in `open` or at first use: its constructor opens nothing that would outlive a failed
+      configuration.
 
     `tiered_cache.testing.TierContract` checks all of this.
     """
 
     @property
     def name(self) -> str:
-        """How it appears in statistics and events, unique in its stack."""
+        """The tier's name in statistics and events, unique in its stack."""
         ...
 
     @property
     def reach(self) -> Reach:
-        """Who shares it."""
+        """The processes that share the tier."""
         ...
 
     @property
     def holds_records(self) -> bool:
-        """Whether it holds bytes (true) or live entries (false)."""
+        """Whether the tier holds records, which are bytes; false for live entries."""
         ...
 
     def open(self, context: TierContext) -> None:
-        """Take the context; raise `TierUnavailableError` if the store can't be used right now.
+        """Take the context.
 
-        The engine keeps a tier that was unavailable here and asks it again later, unless it is
-        the only one. A mistake in the options is a `ConfigurationError`.
+        Raises:
+            TierUnavailableError: The store can't be used now. The engine keeps the tier and opens it
+                later, unless it is the only one.
+            ConfigurationError: An option is wrong.
         """
         ...
 
     def get(self, key: str) -> Found | Absent:
-        """What the tier holds for `key`. Expired records and tombstones are absent."""
+        """The item of `key`. Expired records and tombstones are absent."""
         ...
 
     def get_many(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
-        """What the tier holds for each of `keys`, in one round trip where that is possible."""
+        """The answer of `get` for each of `keys`, in one round trip where possible."""
         ...
 
     def put(
@@ -193,16 +213,17 @@ class Tier(Protocol):
         expected: object = ANY,
         fill: bool = False,
     ) -> bool:
-        """Store `item` until `lifetime_s` seconds have passed by the tier's own clock.
+        """Store `item` for `lifetime_s` seconds of the tier's own clock.
 
         Args:
             key: The key.
-            item: An entry or a record's bytes, according to `holds_records`.
-            lifetime_s: More than 0, `inf` without a limit.
-            expected: `ANY`, or the token that must still describe what the tier holds: a
-                compare-and-set, atomic against every user of the store.
-            fill: Whether it is no change, but a copy of what a tier below holds, or was computed: a
-                tier that logs its changes does not log it.
+            item: An entry or the bytes of a record, according to `holds_records`.
+            lifetime_s: More than 0; `inf` is no limit.
+            expected: `ANY`, or a token: the item is stored only if the key is unchanged since the
+                tier gave that token. Comparison and write are one atomic step for all users of the
+                store.
+            fill: Whether the item is no change, but a computed value or a copy from a tier below. A
+                change log leaves fills out.
 
         Returns:
             Whether it was stored; false only where `expected` no longer fits.
@@ -213,65 +234,41 @@ class Tier(Protocol):
         """Store each of `items` as `put` does, in one round trip or transaction where possible.
 
         Returns:
-            The keys that were stored; the others' `expected` no longer fitted, or the tier does
-            not take their records.
+            The keys that were stored. For each other key, `expected` no longer fits or the tier
+            refuses the record.
         """
         ...
 
     def delete(self, key: str) -> bool:
-        """Remove `key`, and make every token given out for it so far stale; whether it was there."""
+        """Remove `key`, and make each token that was given for it stale; whether it was there."""
         ...
 
     def delete_many(self, keys: Sequence[str]) -> int:
-        """Remove each of `keys` as `delete` does; how many were there."""
+        """Remove each of `keys` as `delete` does; the number that was there."""
         ...
 
     def clear(self, prefix: str = "") -> int:
-        """Remove every key that begins with `prefix`, in bounded steps; how many there were.
+        """Remove every key that begins with `prefix`, in bounded steps; the number that was there.
 
-        It removes this namespace's keys only, whatever else the store holds.
+        Fills that began before it are refused. Keys of other namespaces stay.
         """
         ...
 
     def scan(self, prefix: str = "") -> Iterator[str]:
-        """The keys that begin with `prefix` and are not expired, in no particular order.
+        """The keys that begin with `prefix` and have not expired, each once, in any order.
 
-        Keys that come or go meanwhile may or may not be seen; none is given twice.
+        A key that is added or removed during the scan may be in it or not.
         """
         ...
 
     def info(self) -> TierInfo:
-        """How full it is. Asked while its breaker is closed; that it answers proves nothing."""
+        """The tier's size and bounds.
+
+        It is called while the breaker is closed. An answer does not show that the store works: it
+        may come from memory.
+        """
         ...
 
     def close(self) -> None:
-        """Let go of every resource. May be called again."""
+        """Release every resource. It may be called again."""
         ...
-
-
-class OneByOne:
-    """Gives a tier the methods for many keys, made of those for one.
-
-    For a store where asking for many keys at once saves nothing.
-    """
-
-    def get_many(self: Tier, keys: Sequence[str]) -> dict[str, Found | Absent]:
-        """What the tier holds for each of `keys`."""
-        return {key: self.get(key) for key in keys}
-
-    def put_many(self: Tier, items: Mapping[str, PutItem]) -> set[str]:
-        """Store each of `items`; the keys that were stored."""
-        stored = set()
-        for key, (item, lifetime_s, expected, fill) in items.items():
-            with contextlib.suppress(RecordRefusedError):
-                if self.put(key, item, lifetime_s, expected=expected, fill=fill):
-                    stored.add(key)
-        return stored
-
-    def delete_many(self: Tier, keys: Sequence[str]) -> int:
-        """Remove each of `keys`; how many were there."""
-        return sum([self.delete(key) for key in keys])
-
-    def clear(self: Tier, prefix: str = "") -> int:
-        """Remove every key that begins with `prefix`; how many there were."""
-        return self.delete_many(list(self.scan(prefix)))

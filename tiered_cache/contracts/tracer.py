@@ -1,29 +1,29 @@
-"""Following each `get_or_compute` from its beginning to its end, for tracing systems."""
+"""Tracers: a span for each `get_or_compute`, for tracing systems."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
     from contextlib import AbstractContextManager
 
     from tiered_cache.results import LookupStatus
 
-__all__ = ["Tell", "Tracer", "begun"]
+__all__ = ["Tell", "Tracer"]
 
 
 class Tell(Protocol):
-    """What a span is told of the lookup that it is about."""
+    """The function by which the engine tells a span the outcome of its lookup.
+
+    The engine calls it at most once, before it leaves the span. Its exceptions are logged.
+    """
 
     def __call__(self, outcome: LookupStatus, tier: str) -> None:
-        """Take how the lookup ended.
+        """Take the outcome.
 
         Args:
-            outcome: `HIT`, `STALE_HIT`, or `MISS` where the value is computed, here or by another
-                caller.
-            tier: The tier that answered; `""` for a miss.
+            outcome: `HIT`, `STALE_HIT`, or `MISS` if this caller or another one computes the value.
+            tier: The name of the tier that answered; `""` for a miss.
         """
         ...
 
@@ -31,26 +31,14 @@ class Tell(Protocol):
 class Tracer(Protocol):
     """Begins a span for each `get_or_compute` of a cache.
 
-    It is called, and its context is entered and left, in the thread or task of the caller; what is
-    computed runs inside, in that context or in a copy of it. That the computation raises, leaving the
-    context says. What it raises itself, when it begins or is told, is logged and changes nothing; it
-    must not raise when it is left.
+    The engine guarantees that it calls the tracer, and enters and leaves the context, in the thread
+    or task of the caller. The computation runs inside, in that context or a copy of it. An exception
+    of the computation passes through the context.
+
+    The implementer must not raise when the context is left. Exceptions on beginning are logged, and
+    the lookup goes on without a span.
     """
 
     def __call__(self, key: str) -> AbstractContextManager[Tell]:
-        """A span for a lookup of `key`, that of a view with the view's prefix."""
+        """A span for a lookup of `key`. Keys of a view begin with the view's prefix."""
         ...
-
-
-@contextmanager
-def begun(
-    tracer: Tracer, key: str, failed: Callable[[Exception], object]
-) -> Generator[Tell | None]:
-    """A span, or `None` where the tracer fails to begin one: then `failed` is called."""
-    with ExitStack() as spans:
-        tell = None
-        try:
-            tell = spans.enter_context(tracer(key))
-        except Exception as error:
-            failed(error)
-        yield tell

@@ -6,7 +6,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from tiered_cache.contracts.change_log import logged
+from tiered_cache.contracts.logged_keys import logged_change
 
 if TYPE_CHECKING:
     import sqlite3
@@ -77,7 +77,7 @@ class LogTable:
     def append(self, cache: BoundedCache, key: str, *, is_prefix: bool = False) -> None:
         """Add a change, in the transaction that makes it."""
         origin = self._origin()
-        change = logged(origin, key, is_prefix=is_prefix)
+        change = logged_change(origin, key, is_prefix=is_prefix)
         name = change.key.encode("utf-8", "surrogatepass")
         number = cache.sql(_INSERT, (origin, name, change.is_prefix, cache.wall())).lastrowid or 0
         if number % _TRIM_EVERY == 0:
