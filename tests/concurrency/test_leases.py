@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.background import wait_until_refreshed
 from tests.patience import patient_disk, patient_redis
 from tests.waiting import random_pause
 from tiered_cache import (
@@ -381,9 +382,9 @@ def test_a_value_is_computed_anew_by_one_process(
     assert one.get_or_compute("key", anew) == "old"
     assert anew.began.wait(WAIT_S)
     assert two.get_or_compute("key", never) == "old"
-    assert two._source.core().refresher.wait_until_idle(WAIT_S)
+    wait_until_refreshed(two)
     anew.go.set()
-    assert one._source.core().refresher.wait_until_idle(WAIT_S)
+    wait_until_refreshed(one)
     assert one.get_or_compute("key", never) == "new"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.background import wait_until_refreshed
 from tests.waiting import random_pause
 from tiered_cache import (
     ComputationTimeoutError,
@@ -510,7 +511,7 @@ def test_a_refresh_leaves_it_to_who_computes_already(
         stack.flights = before
         clock.advance(15)
         assert cache.get_or_compute("key", lambda: "computed twice") == "old"
-        assert cache._source.core().refresher.wait_until_idle(WAIT_S)
+        wait_until_refreshed(cache)
         assert cache.lookup("key").value == "old"
         compute.go.set()
         assert future.result(WAIT_S) == "new"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.background import wait_until_idle, wait_until_refreshed
 from tiered_cache import Coherence, DiskTier, MemoryTier, TieredCache
 from tiered_cache._engine.effects import Refresh
 from tiered_cache._engine.terms import Terms, Work
@@ -50,7 +51,7 @@ class Counting:
 
 def settle(cache: TieredCache) -> None:
     """Wait for what is computed in the background."""
-    assert cache._source.core().refresher.wait_until_idle(30)
+    wait_until_refreshed(cache)
 
 
 @pytest.fixture
@@ -418,7 +419,7 @@ def test_law_10_the_refresher_is_bounded_and_does_one_job_a_key(
         assert refresher.submit(job_for(f"waiting {number}", job("waiting")))
     assert refresher.submit(job_for("one too many", job("one too many"))) is False
     gate.set()
-    assert refresher.wait_until_idle(30)
+    wait_until_idle(refresher)
     assert sorted(done) == ["under way"] * 4 + ["waiting"] * 3
     refresher.close()
     assert refresher.submit(job_for("late", job("late"))) is False
@@ -437,7 +438,7 @@ def test_jobs_that_come_together_do_not_wait_for_one_thread() -> None:
             each.start()
     for each in results:
         each.join(30)
-    assert refresher.wait_until_idle(30)
+    wait_until_idle(refresher)
     assert not both.broken
     refresher.close()
 
@@ -455,7 +456,7 @@ def test_law_1_where_no_thread_can_start_the_caller_does_not_hear_of_it(
         patched.setattr(threading.Thread, "start", fail)
         assert refresher.submit(job_for("key", lambda: done.append("too early"))) is False
     assert refresher.submit(job_for("key", lambda: done.append("in time")))
-    assert refresher.wait_until_idle(30)
+    wait_until_idle(refresher)
     assert done == ["in time"]
     refresher.close()
 
@@ -463,7 +464,7 @@ def test_law_1_where_no_thread_can_start_the_caller_does_not_hear_of_it(
 def test_a_function_that_exits_takes_no_thread_away(caplog: pytest.LogCaptureFixture) -> None:
     refresher = Refresher(do)
     assert refresher.submit(job_for("key", lambda: sys.exit(1)))
-    assert refresher.wait_until_idle(30)
+    wait_until_idle(refresher)
     wait_until(lambda: refresher._idle == 1, "its thread is idle")
     assert "SystemExit(1)" in caplog.text
     refresher.close()

@@ -98,7 +98,6 @@ class Refresher:
                     return True
                 self._jobs.clear()
                 self._keys.clear()
-                self._ready.notify_all()
                 return False
         return True
 
@@ -120,12 +119,6 @@ class Refresher:
             finally:
                 with self._ready:
                     self._keys.difference_update(keys)
-                    self._ready.notify_all()
-
-    def wait_until_idle(self, timeout_s: float) -> bool:
-        """Wait until no value is being recomputed; whether none is."""
-        with self._ready:
-            return self._ready.wait_for(lambda: not self._keys, timeout_s)
 
     def close(self) -> None:
         """Drop the requests that wait."""
