@@ -1,8 +1,9 @@
-"""CONTRIBUTING.md draws the tree that there is."""
+"""CONTRIBUTING.md draws the tree and the layers of the project."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,10 @@ def test_the_tree_is_complete(root: str) -> None:
 
 def test_the_tree_names_only_folders_that_exist() -> None:
     assert [each for each in sorted(_drawn()) if not (_ROOT / each).is_dir()] == []
+
+
+def test_the_layers_are_those_that_are_checked() -> None:
+    contracts = tomllib.loads((_ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    block = _TEXT.partition("## Import order")[2].partition("```text\n")[2].partition("```")[0]
+    drawn = [line.partition("#")[0].strip() for line in block.splitlines()]
+    assert drawn == contracts["contracts"][0]["layers"]

@@ -14,6 +14,8 @@ _LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 _TARGET = re.compile(
     r"\]\(([^)]*)\)|^\[[^]]+\]:\s*(\S+)|\b(?:src|href)=[\"']([^\"']*)", re.MULTILINE
 )
+_FILE = re.compile(r"`([\w.-]+(?:/[\w.-]+)+\.(?:py|toml|md)|[\w.-]+(?:/[\w.-]+)*/)`")
+_PLACEHOLDERS = {"NAME", "KIND"}
 _PAGES = ["README.md", "SPEC.md", "CHANGELOG.md", "CONTRIBUTING.md", "policies/README.md"]
 
 
@@ -42,6 +44,16 @@ def test_every_link_leads_somewhere(page: str) -> None:
         found = (path.parent / target) if target else path
         assert found.is_file(), target
         assert not anchor or anchor in _anchors(found.read_text()), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/design/decisions.md"])
+def test_every_file_that_is_named_exists(page: str) -> None:
+    text = re.sub(r"^```.*?^```$", "", (_ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    bases = [_ROOT, _ROOT / "tiered_cache", _ROOT / "tiered_cache" / "_engine"]
+    named = [name for name in _FILE.findall(text) if not _PLACEHOLDERS & set(Path(name).parts)]
+    named = [name for name in named if Path(name).stem not in _PLACEHOLDERS]
+    assert len(named) > 3
+    assert [name for name in named if not any((base / name).exists() for base in bases)] == []
 
 
 def test_the_readme_has_no_link_that_pypi_would_break() -> None:
