@@ -1,15 +1,13 @@
-"""What happens in a cache, told to listeners, one event at a time."""
+"""Events: a cache calls its listeners with one for each step of its work."""
 
 from __future__ import annotations
 
 import enum
 import logging
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from tiered_cache.results import LookupStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["Event", "EventKind", "Listener", "Listeners"]
 
@@ -17,7 +15,7 @@ _log = logging.getLogger("tiered_cache.events")
 
 
 class EventKind(enum.StrEnum):
-    """The kinds of events."""
+    """The kind of an event. The outcomes of lookups have the words of `LookupStatus`."""
 
     HIT = LookupStatus.HIT.value
     STALE_HIT = LookupStatus.STALE_HIT.value
@@ -34,15 +32,15 @@ class EventKind(enum.StrEnum):
 
 
 class Event(NamedTuple):
-    """One thing that happened.
+    """One step of a cache's work.
 
     Attributes:
-        kind: What happened.
-        tier: The name of the tier it happened in, `""` for a computation.
-        key: The key, as the caller wrote it (namespace views carry their prefix).
-        seconds: How long it took; 0.0 where that is not measured.
-        bytes: The size of the record, 0 where it is unknown or nothing moved.
-        detail: What else there is to say: the fault, the new state of a breaker, the outcome.
+        kind: The kind of step.
+        tier: The name of the tier; `""` for a computation.
+        key: The key as the caller wrote it. Keys of a namespace view begin with the view's prefix.
+        seconds: The duration; 0.0 if it was not measured.
+        bytes: The size of the record; 0 if it is unknown or no record was moved.
+        detail: The fault, the new state of a breaker, or the outcome of a write; `""` otherwise.
     """
 
     kind: EventKind
@@ -53,36 +51,36 @@ class Event(NamedTuple):
     detail: str = ""
 
 
-Listener = "Callable[[Event], None]"
+Listener = Callable[[Event], None]
+"""A function that a cache calls with each event."""
 
 
 class Listeners:
     """The listeners of one cache.
 
-    Adding and removing replaces a tuple, so that emitting needs no lock. Listeners are called in
-    the thread that did the work, after the cache has let go of its locks: a listener may use the
-    cache.
+    `add` and `remove` replace a tuple, so `emit` needs no lock. The thread that did the work calls
+    the listeners, after it has released the locks of the cache: a listener may use the cache.
     """
 
     def __init__(self) -> None:
-        self._listeners: tuple[Callable[[Event], None], ...] = ()
+        self._listeners: tuple[Listener, ...] = ()
         self._failed: set[int] = set()
-        self.active = False
-        """Whether there are any: an attribute, because every step of a lookup asks."""
+        self.active: bool = False
+        """Whether there are listeners; an attribute, because every step of a lookup reads it."""
 
-    def add(self, listener: Callable[[Event], None]) -> None:
-        """Call `listener` for every event from now on."""
+    def add(self, listener: Listener) -> None:
+        """Call `listener` with every event from now on."""
         self._listeners = (*self._listeners, listener)
         self.active = True
 
-    def remove(self, listener: Callable[[Event], None]) -> None:
-        """Call `listener` no more; unknown ones are ignored."""
+    def remove(self, listener: Listener) -> None:
+        """Stop calling `listener`. An unknown listener is ignored."""
         self._listeners = tuple(each for each in self._listeners if each != listener)
         self._failed.discard(id(listener))
         self.active = bool(self._listeners)
 
     def emit(self, event: Event) -> None:
-        """Tell every listener. One that raises is logged once and changes nothing."""
+        """Call every listener with `event`. An exception is logged, once for each listener."""
         for listener in self._listeners:
             try:
                 listener(event)

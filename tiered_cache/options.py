@@ -1,12 +1,16 @@
-"""Options of a cache that have several parts: single flight and coherence."""
+"""Options of a cache with several parts: single flight and coherence."""
 
 from __future__ import annotations
 
 import enum
 import math
+from typing import TYPE_CHECKING
 
 from tiered_cache.errors import ConfigurationError
 from tiered_cache.units import Duration, parse_duration, parse_lifetime
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Coherence", "OnTimeout", "Scope", "SingleFlight", "WhenCut"]
 
@@ -15,7 +19,7 @@ _SHORTEST_LEASE_S = 0.01
 
 
 class Scope(enum.IntEnum):
-    """Among whom one computes a key and the others wait."""
+    """The callers that share one computation: those of a process, a host or a cluster of hosts."""
 
     THREAD = 0
     HOST = 1
@@ -23,17 +27,19 @@ class Scope(enum.IntEnum):
 
     @classmethod
     def of(cls, name: str) -> Scope:
-        """The scope called `thread`, `host` or `cluster`; raises `ConfigurationError`."""
+        """The scope `name`.
+
+        Raises:
+            ConfigurationError: `name` is not `"thread"`, `"host"` or `"cluster"`.
+        """
         try:
             return cls[name.upper()]
         except (KeyError, AttributeError):
-            allowed = ", ".join([repr(each.name.lower()) for each in cls])
-            msg = f"scope={name!r} must be one of {allowed}"
-            raise ConfigurationError(msg) from None
+            raise _unknown("scope", name, [each.name.lower() for each in cls]) from None
 
 
 class OnTimeout(enum.StrEnum):
-    """What a caller does who has waited long enough for another one's computation."""
+    """The reaction of a waiter to the timeout of another caller's computation."""
 
     COMPUTE = "compute"
     STALE = "stale"
@@ -41,25 +47,27 @@ class OnTimeout(enum.StrEnum):
 
 
 class SingleFlight:
-    """Among whom one computes a key, how long the others wait, and what they do then.
+    """The scope of shared computations, the lifetime of their leases, and the timeout of waiters.
 
     Args:
-        scope: `"thread"`: the threads and tasks of this process. `"host"`: the processes that share
-            a tier on this host's disk, too. `"cluster"`: the hosts that share a tier, too. By
-            default as wide as the tiers reach; where no tier reaches that far, as far as they do.
-        lease: How long after its last sign of life another process or host that computes a key is
-            taken for dead, such as `"10s"`. It is renewed three times in that while.
-        timeout: How long it waits; by default for as long as the other one computes.
-        on_timeout: `"compute"` computes the value as well; `"stale"` takes the stale value, and
-            computes only if there is none; `"raise"` raises `ComputationTimeoutError`. With
-            `"stale"`, a caller who finds a stale value first waits for the fresh one, where others
-            get the stale one at once.
+        scope: The callers that share a computation. `"thread"`: the threads and tasks of this
+            process. `"host"`: also the processes that share a disk tier of this host. `"cluster"`:
+            also the hosts that share a tier. The default, `"cluster"`, is as wide as the tiers
+            reach; so is any scope that no tier reaches.
+        lease: The lifetime of a lease, such as `"10s"`. A leader in another process or host counts as
+            dead when its lease expires. It renews the lease three times in each lifetime.
+        timeout: The longest wait for a leader; by default there is no limit.
+        on_timeout: The waiter's reaction. `"compute"`: it computes the value as well. `"stale"`: it
+            returns the stale value, and computes if there is none. `"raise"`: it raises
+            `ComputationTimeoutError`. With `"stale"`, a caller that finds a stale value first waits
+            for the fresh value; otherwise it returns the stale value at once.
 
     Immutable.
 
     Raises:
-        ConfigurationError: `scope` or `on_timeout` is none of these, or `lease` under 10 ms.
-        InvalidDurationError: `timeout` or `lease` is no duration of more than 0.
+        ConfigurationError: `scope` or `on_timeout` has another value, or `lease` is shorter than
+            10 ms or has no limit.
+        InvalidDurationError: `timeout` or `lease` is not a duration of more than 0.
     """
 
     __slots__ = ("lease_s", "on_timeout", "scope", "timeout_s")
@@ -72,18 +80,16 @@ class SingleFlight:
         timeout: Duration | None = None,
         on_timeout: str = "compute",
     ) -> None:
-        self.scope = Scope.CLUSTER if scope is None else Scope.of(scope)
-        self.lease_s = parse_lifetime(lease, name="lease")
+        self.scope: Scope = Scope.CLUSTER if scope is None else Scope.of(scope)
+        self.lease_s: float = parse_lifetime(lease, name="lease")
         if not _SHORTEST_LEASE_S <= self.lease_s < math.inf:
-            msg = f"lease={lease!r} must be at least 10 ms and have an end, or a dead process is never replaced"
+            msg = f"lease={lease!r} is out of range: expected at least 10 ms and an end, or a dead leader is never replaced; write '10s', for example"
             raise ConfigurationError(msg)
-        self.timeout_s = parse_lifetime(timeout, name="timeout")
+        self.timeout_s: float = parse_lifetime(timeout, name="timeout")
         try:
-            self.on_timeout = OnTimeout(on_timeout)
+            self.on_timeout: OnTimeout = OnTimeout(on_timeout)
         except ValueError:
-            allowed = ", ".join([repr(each.value) for each in OnTimeout])
-            msg = f"on_timeout={on_timeout!r} must be one of {allowed}"
-            raise ConfigurationError(msg) from None
+            raise _unknown("on_timeout", on_timeout, list(OnTimeout)) from None
 
     def __repr__(self) -> str:
         timeout = None if self.timeout_s == math.inf else self.timeout_s
@@ -94,44 +100,51 @@ class SingleFlight:
 
 
 class WhenCut(enum.StrEnum):
-    """What becomes of the tiers above a shared one while its changes can't be learned."""
+    """The use of the tiers above a shared tier while its change log can't be read."""
 
     SKIP = "skip"
     SERVE = "serve"
 
 
 class Coherence:
-    """How a cache keeps up with what others change in the tiers that it shares with them.
+    """The staleness bound of a cache in tiers that it shares with other processes.
 
-    A tier that several processes share logs the changes in it. The tiers above it hold copies, which
-    are served as long as the log was read within `bound`; a thread reads it as soon as something
-    changes, so that as a rule a change arrives within milliseconds.
+    A shared tier logs its changes, and the tiers above it hold copies. The copies are served only if
+    the log was read to its end within `bound`. A thread reads the log as soon as it grows, so a
+    change usually arrives within milliseconds.
 
     Args:
-        bound: The longest that a value is served which was changed elsewhere, such as `"2s"`.
-        when_cut: While the log can't be read, because Redis is away, say: `"skip"` does not serve
-            what the tiers above hold, which may be outdated; `"serve"` does, for as long as it
-            takes. What was missed is caught up with afterwards.
+        bound: The longest time for which a value that was changed elsewhere is still served, such as
+            `"2s"`.
+        when_cut: The use of the copies while the log can't be read, because Redis is away, for
+            example. `"skip"`: they are not served, since they may be outdated. `"serve"`: they are
+            served, however long the cut lasts. Afterwards the cache applies the changes that it
+            missed.
 
     Immutable.
 
     Raises:
-        ConfigurationError: `bound` is under 50 ms, or has no end; `when_cut` is neither.
+        ConfigurationError: `bound` is shorter than 50 ms or has no limit, or `when_cut` has another
+            value.
+        InvalidDurationError: `bound` is not a duration.
     """
 
     __slots__ = ("bound_s", "when_cut")
 
     def __init__(self, *, bound: Duration = "2s", when_cut: str = "skip") -> None:
-        self.bound_s = parse_duration(bound, name="bound")
+        self.bound_s: float = parse_duration(bound, name="bound")
         if not _SHORTEST_BOUND_S <= self.bound_s < math.inf:
-            msg = f"bound={bound!r} must be at least 50 ms and have an end: each lookup would else ask the shared tier"
+            msg = f"bound={bound!r} is out of range: expected at least 50 ms and an end, or each lookup asks the shared tier; write '2s', for example"
             raise ConfigurationError(msg)
         try:
-            self.when_cut = WhenCut(when_cut)
+            self.when_cut: WhenCut = WhenCut(when_cut)
         except ValueError:
-            allowed = ", ".join([repr(each.value) for each in WhenCut])
-            msg = f"when_cut={when_cut!r} must be one of {allowed}"
-            raise ConfigurationError(msg) from None
+            raise _unknown("when_cut", when_cut, list(WhenCut)) from None
 
     def __repr__(self) -> str:
         return f"Coherence(bound={self.bound_s:g}, when_cut={self.when_cut.value!r})"
+
+
+def _unknown(option: str, value: object, allowed: Sequence[str]) -> ConfigurationError:
+    names = ", ".join([repr(str(each)) for each in allowed])
+    return ConfigurationError(f"{option}={value!r} is unknown: write one of {names}")

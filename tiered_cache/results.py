@@ -1,4 +1,4 @@
-"""What operations report: the result of a lookup, of a write, and the explanation of a key."""
+"""The results of operations: lookups, writes, explanations of keys and journal entries."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ __all__ = [
 
 
 class LookupStatus(enum.StrEnum):
-    """The outcome of a lookup, of one tier or of a whole stack.
+    """The outcome of a lookup, in one tier or in a whole stack.
 
-    The five are never confused with each other, nor with a stored `None`. The same words are used by
-    results, events, tracers and counters. A whole stack never ends with `SKIP`.
+    Results, events, tracers and counters use the same five outcomes. A stored `None` is a hit. The
+    outcome of a whole stack is never `SKIP`.
     """
 
     HIT = "hit"
-    """A fresh value was found."""
+    """A tier held a fresh value."""
     STALE_HIT = "stale_hit"
-    """A value was found that is past its freshness but not yet gone."""
+    """A tier held a value that is stale, but not yet gone."""
     STALE = STALE_HIT
     """Another name of `STALE_HIT`."""
     MISS = "miss"
-    """Every tier was asked, and none holds the key."""
+    """Every tier was asked, and none held the key."""
     ERROR = "error"
-    """No tier that answered holds the key, but at least one failed or was skipped."""
+    """No tier that answered held the key, and at least one failed or was skipped."""
     SKIP = "skip"
-    """The tier was not asked: its breaker is open, or its copy is outdated."""
+    """The tier was not asked, because its breaker is open or the key is outdated in it."""
 
     @property
     def counter(self) -> str:
-        """The field of `TierStats` that counts it, such as `"stale_hits"`."""
+        """The field of `TierStats` that counts this outcome, such as `"stale_hits"`."""
         return "misses" if self is LookupStatus.MISS else f"{self.value}s"
 
 
 class Lookup(NamedTuple):
-    """The answer of `TieredCache.lookup`.
+    """The result of `TieredCache.lookup`.
 
     Attributes:
-        status: How the lookup ended.
+        status: The outcome.
         value: The stored value for a hit or a stale hit, else `None`.
-        tier: The name of the tier that answered, `None` for a miss or an error.
+        tier: The name of the tier that answered; `None` for a miss or an error.
         age_s: Seconds since the value was written, by this host's clock; never negative.
-        remaining_s: Seconds for which the value stays fresh; `inf` without a limit, 0.0 when stale.
-        cost_s: The seconds that computing the value once took; 0.0 where nobody measured.
-        tags: The tags it is stored under.
+        remaining_s: Seconds until the value is stale; `inf` without a limit, 0.0 if it is stale.
+        cost_s: The seconds that computing the value took; 0.0 if they were not measured.
+        tags: The tags of the value.
     """
 
     status: LookupStatus
@@ -70,22 +70,28 @@ class Lookup(NamedTuple):
 
 
 class WriteOutcome(enum.StrEnum):
-    """What became of a write in one tier."""
+    """The outcome of a write in one tier."""
 
     WRITTEN = "written"
-    """The tier holds it."""
+    """The tier holds the value."""
     QUEUED = "queued"
-    """It will be written later, at the durability that the write policy promised."""
+    """The value waits in the write-back queue, at the durability level of the write policy."""
     REFUSED = "refused"
-    """A healthy tier does not take this record: too large, not serializable, or overtaken."""
+    """The tier is healthy and refused the record: too large, not serializable, or overtaken."""
     FAILED = "failed"
-    """The tier could not be reached or broke; what it held for the key is no longer served."""
+    """The tier failed or was away. Its older value of the key is no longer served."""
     SKIPPED = "skipped"
-    """The write policy or the tier's admission policy leaves this tier out."""
+    """The write policy or the tier's admission policy left the tier out."""
 
 
 class TierWrite(NamedTuple):
-    """What became of a write in one tier, and why."""
+    """The outcome of a write in one tier, with its reason.
+
+    Attributes:
+        tier: The tier's name.
+        outcome: The outcome.
+        reason: The reason; `""` where the outcome needs none.
+    """
 
     tier: str
     outcome: WriteOutcome
@@ -93,7 +99,10 @@ class TierWrite(NamedTuple):
 
 
 class WriteResult(NamedTuple):
-    """What a write did, tier by tier, fastest tier first. It is true when no tier failed."""
+    """The outcomes of a write, one for each tier, fastest tier first.
+
+    True if no tier failed. A refused or skipped tier is no failure.
+    """
 
     tiers: tuple[TierWrite, ...]
 
@@ -107,17 +116,17 @@ class WriteResult(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """What one tier says of one key; `TieredCache.explain` gives one for each tier.
+    """The state of one key in one tier; `TieredCache.explain` returns one for each tier.
 
     Attributes:
         tier: The tier's name.
-        present: Whether a lookup would be answered here.
-        age_s: Seconds since the value was written, where there is one.
-        remaining_s: Seconds for which it stays fresh, `inf` without a limit.
-        bytes: The size of the record.
-        why: Why it is not present, or what is special about it.
-        cost_s: The seconds that computing the value once took, where there is one.
-        tags: The tags it is stored under.
+        present: Whether this tier would answer a lookup.
+        age_s: Seconds since the value was written; `None` without a value.
+        remaining_s: Seconds until the value is stale, `inf` without a limit; `None` without a value.
+        bytes: The size of the record; `None` where it is unknown.
+        why: The reason why the key is not present, or a remark on the value.
+        cost_s: The seconds that computing the value took; `None` without a value.
+        tags: The tags of the value.
     """
 
     tier: str
@@ -131,16 +140,16 @@ class Explanation(NamedTuple):
 
 
 class JournalEntry(NamedTuple):
-    """A queued write on disk, that some tier does not have yet; `TieredCache.journal` lists them.
+    """A queued change in the journal, which some tier lacks; `TieredCache.journal` lists them.
 
     Attributes:
         key: The key.
-        deletes: Whether it is a deletion.
-        bytes: The size of the record, 0 for a deletion.
-        since_s: When it was made, wall clock.
-        trouble: Why it was given up and is parked; `""` while it is still tried.
-        owner: `"this"`, `"other"` or `"dead"`: the process that keeps it.
-        clears: Whether it is a deletion of all keys that begin with `key`.
+        deletes: Whether the change is a deletion.
+        bytes: The size of the record; 0 for a deletion.
+        since_s: The wall-clock instant of the change.
+        trouble: The reason why it is parked; `""` while it is in the queue.
+        owner: The process that has it: `"this"`, `"other"` (alive) or `"dead"`.
+        clears: Whether the change is a deletion of all keys that begin with `key`.
     """
 
     key: str
