@@ -34,6 +34,9 @@ POINTS = """[tiered_cache.tiers]
 floppy = acme_tiers:Floppy
 fixed = acme_tiers:Fixed
 absent = acme_tiers:Absent
+
+[tiered_cache.policies]
+writing.absent = acme_tiers:AbsentPolicy
 """
 
 
@@ -95,3 +98,8 @@ def test_a_tier_that_cannot_be_made_says_why(
     with pytest.raises(ConfigurationError, match=told) as caught:
         build_stack("default", settings)
     assert "hunter2" not in str(caught.value)
+
+
+def test_options_of_a_policy_that_cannot_be_loaded_are_a_mistake() -> None:
+    with pytest.raises(ConfigurationError, match="can't be loaded from acme_tiers:AbsentPolicy"):
+        load_settings(policies={"absent": {}})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
@@ -47,7 +47,7 @@ _NO_SETTINGS = frozenset({"CONFIG", "DASHBOARD_TOKEN", "DEBUG"})
 class RootSettings(StackSettings, BaseSettings):
     """All settings: those of the default stack, and the tables of named stacks."""
 
-    model_config = SettingsConfigDict(
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
         env_prefix=PREFIX,
         env_nested_delimiter=_DELIMITER,
         extra="forbid",

@@ -1,6 +1,6 @@
 """The settings of a stack: names, types, defaults and the description of each."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -37,7 +37,7 @@ __all__ = [
 class _Section(BaseModel):
     """A table of settings that rejects unknown names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
 
 
 class MemorySettings(_Section):

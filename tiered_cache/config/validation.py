@@ -53,21 +53,22 @@ def _mistakes(error: ValidationError, stack: StackLayers) -> Iterator[Mistake]:
 
 
 def _policy_mistakes(stack: StackLayers, policies: object) -> Iterator[Mistake]:
-    """Unknown policies, and options that a policy does not accept."""
+    """Unknown policies, and options that a policy does not accept. The model checks their types."""
     for name, options in policies.items() if isinstance(policies, dict) else ():
         path = ("policies", str(name))
-        if stack.inherits(path) or not isinstance(options, dict):
+        are_options = isinstance(options, dict) and all(isinstance(key, str) for key in options)
+        if stack.inherits(path) or not isinstance(name, str) or not are_options:
             continue
         source, field = stack.source_of(path), stack.field_name(path)
         names = all_policy_names()
         if name not in names:
             expected = f"expected one of {', '.join(names)}"
-            fix = suggestion(str(name), names) or "rename it, or remove it"
+            fix = suggestion(name, names) or "rename it, or remove it"
             yield Mistake(source, field, "an unknown policy", expected, fix)
             continue
         try:
             check_policy(name, options)
-        except ConfigurationError as error:
+        except (ConfigurationError, LookupError) as error:
             given = ", ".join(options) or "no options"
             yield Mistake(source, field, given, str(error), "correct it, or leave it out")
 
