@@ -21,7 +21,7 @@ def _from_settings() -> TieredCache:
     return build_stack("default")
 
 
-tiered = TieredCache.deferred(_from_settings)
+tiered: TieredCache = TieredCache.deferred(_from_settings)
 """The default cache. It opens nothing until it is used."""
 
 

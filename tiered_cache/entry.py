@@ -92,15 +92,15 @@ class Entry:
         generation: int = 0,
         size_bytes: int = 0,
     ) -> None:
-        self.value = value
-        self.created_s = created_s
-        self.fresh_until_s = fresh_until_s
-        self.stale_until_s = fresh_until_s if stale_until_s is None else stale_until_s
-        self.cost_s = cost_s
-        self.lead_s = lead_s
-        self.tags = tags
-        self.generation = generation
-        self.size_bytes = size_bytes
+        self.value: Any = value
+        self.created_s: float = created_s
+        self.fresh_until_s: float = fresh_until_s
+        self.stale_until_s: float = fresh_until_s if stale_until_s is None else stale_until_s
+        self.cost_s: float = cost_s
+        self.lead_s: float = lead_s
+        self.tags: Mapping[str, int] = tags
+        self.generation: int = generation
+        self.size_bytes: int = size_bytes
 
     @property
     def lifetime_s(self) -> float:

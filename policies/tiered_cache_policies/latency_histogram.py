@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -110,7 +110,7 @@ class LatencyHistogram:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LatencyHistogram) and self._buckets == other._buckets
 
-    __hash__ = None  # type: ignore[assignment] # it is mutable
+    __hash__: ClassVar[None] = None  # type: ignore[assignment] # it is mutable
 
     def __len__(self) -> int:
         return len(self._buckets)

@@ -39,8 +39,8 @@ class OpenStack:
         self._name: str = arguments.stack
         self._settings = load_settings(config_file=arguments.config)
         chosen = self._settings.stack(self._name)
-        self.namespace = chosen.namespace
-        self.tier_names = chosen.tier_names
+        self.namespace: str = chosen.namespace
+        self.tier_names: list[str] = chosen.tier_names
         self._failed: set[str] = set()
 
     def __enter__(self) -> TieredCache:

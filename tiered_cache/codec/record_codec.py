@@ -74,7 +74,7 @@ class RecordCodec:
         shared_key: bytes | None = None,
         host_key_path: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.registry = TypeRegistry() if registry is None else registry
+        self.registry: TypeRegistry = TypeRegistry() if registry is None else registry
         self._auto = AutoSerializer(self.registry)
         self._checksum = Checksum(namespace)
         self._keyring = Keyring(namespace)

@@ -42,7 +42,9 @@ class SigningKey:
             )
             raise ConfigurationError(msg)
         self._secret = hashlib.blake2b(secret, digest_size=32, person=b"tcache secret").digest()
-        self.key_id = hashlib.blake2b(secret, digest_size=8, person=b"tcache key id").digest()
+        self.key_id: bytes = hashlib.blake2b(
+            secret, digest_size=8, person=b"tcache key id"
+        ).digest()
 
     def __repr__(self) -> str:
         return f"SigningKey(id={self.key_id.hex()})"

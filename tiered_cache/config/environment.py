@@ -47,7 +47,7 @@ _NO_SETTINGS = frozenset({"CONFIG", "DASHBOARD_TOKEN", "DEBUG"})
 class RootSettings(StackSettings, BaseSettings):
     """All settings: those of the default stack, and the tables of named stacks."""
 
-    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(  # pyright: ignore[reportIncompatibleVariableOverride] # the subtype that BaseSettings declares
         env_prefix=PREFIX,
         env_nested_delimiter=_DELIMITER,
         extra="forbid",

@@ -28,8 +28,8 @@ class KeptDisk:
     """
 
     def __init__(self, directory: Path) -> None:
-        self.disk = directory / _DISK
-        self.settings = directory / _SETTINGS
+        self.disk: Path = directory / _DISK
+        self.settings: Path = directory / _SETTINGS
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.iterdir()):
             self._remove_earlier()

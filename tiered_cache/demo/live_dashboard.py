@@ -35,7 +35,7 @@ class LiveDashboard:
     def __init__(self, port: int) -> None:
         need_extra("starlette", "uvicorn")
         self._listening = bind(_HOST, port, has_token=False)
-        self.url = url_of(self._listening, _HOST)
+        self.url: str = url_of(self._listening, _HOST)
 
     @contextmanager
     def served(self, machine: FirstMachine) -> Generator[None]:

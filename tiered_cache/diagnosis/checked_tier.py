@@ -46,7 +46,7 @@ class CheckedTier:
         self._make = make
         self._codec = codec
         self._namespace = namespace
-        self.tier = make()
+        self.tier: Tier = make()
 
     def twin(self) -> CheckedTier:
         """A second tier of the same settings, as another process would have it."""

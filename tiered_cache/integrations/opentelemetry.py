@@ -18,9 +18,9 @@ from tiered_cache.stats.output.metrics import METRICS, Kind, Metric, samples
 try:
     from opentelemetry.metrics import MeterProvider, Observation, get_meter
     from opentelemetry.trace import TracerProvider, get_tracer
-except ImportError as error:
+except ImportError as _error:
     msg = "The OpenTelemetry integration needs its API: pip install 'tiered-cache[otel]'"
-    raise MissingExtraError(msg) from error
+    raise MissingExtraError(msg) from _error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping

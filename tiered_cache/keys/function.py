@@ -49,6 +49,7 @@ class FunctionKey:
         version: str = "",
         ignore: Iterable[str] = (),
     ) -> None:
+        self.prefix: str
         self.prefix, self._salt = _identify(func, check_version(version))
         self._salt += closed_over(func)
         self._signature = _signature(func, self.prefix)

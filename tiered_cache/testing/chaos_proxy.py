@@ -46,7 +46,7 @@ class ChaosProxy:
         self._mode = "passing"
         self._interval_s = 0.0
         self._left = 0
-        self.connections = 0
+        self.connections: int = 0
         """The number of accepted connections."""
 
     @property

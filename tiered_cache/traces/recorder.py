@@ -64,7 +64,7 @@ class TraceRecorder:
         self._buffer = bytearray()
         self._lock = threading.Lock()
         self._first: str | None = None
-        self.requests = 0
+        self.requests: int = 0
         self._stop = cache.on_event(self._take)
 
     def _take(self, event: Event) -> None:

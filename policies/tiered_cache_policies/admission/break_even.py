@@ -30,7 +30,7 @@ class BreakEven(Combining):
     """
 
     def __init__(self, factor: float = 1.0) -> None:
-        self.factor = positive(factor, "factor")
+        self.factor: float = positive(factor, "factor")
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
         """Whether a read would save time."""

@@ -28,7 +28,7 @@ class MaxBytes(Combining):
     """
 
     def __init__(self, most: Size) -> None:
-        self.most_bytes = parse_size(most, name="most")
+        self.most_bytes: int = parse_size(most, name="most")
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
         """Whether the record is small enough."""

@@ -28,7 +28,7 @@ class MinCost(Combining):
     """
 
     def __init__(self, least: Duration) -> None:
-        self.least_s = parse_duration(least, name="least")
+        self.least_s: float = parse_duration(least, name="least")
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
         """Whether its cost is high or unknown."""

@@ -30,7 +30,7 @@ class AllOf(Combining):
     """
 
     def __init__(self, *rules: AdmissionPolicy) -> None:
-        self.rules = tuple(_checked(rule) for rule in rules)
+        self.rules: tuple[AdmissionPolicy, ...] = tuple(_checked(rule) for rule in rules)
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
         """Whether every rule admits it."""
@@ -45,7 +45,7 @@ class AnyOf(Combining):
     """
 
     def __init__(self, *rules: AdmissionPolicy) -> None:
-        self.rules = tuple(_checked(rule) for rule in rules)
+        self.rules: tuple[AdmissionPolicy, ...] = tuple(_checked(rule) for rule in rules)
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
         """Whether a rule admits it."""
@@ -57,7 +57,7 @@ class Not(Combining):
     """The admission policy that admits a value if `rule` does not; `~a`."""
 
     def __init__(self, rule: AdmissionPolicy) -> None:
-        self.rule = _checked(rule)
+        self.rule: AdmissionPolicy = _checked(rule)
 
     def admit(self, candidate: Candidate, into: TierFacts) -> bool:
         """Whether the rule refuses it."""

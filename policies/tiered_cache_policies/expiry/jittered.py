@@ -34,7 +34,7 @@ class Jittered:
     def __init__(
         self, fraction: float = 0.1, *, random: Callable[[], float] = random.random
     ) -> None:
-        self.fraction = part(fraction, "fraction")
+        self.fraction: float = part(fraction, "fraction")
         self._random = random
 
     def lifetime_s(self, new: NewValue) -> float:

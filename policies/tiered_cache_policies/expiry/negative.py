@@ -36,7 +36,7 @@ class Negative:
     """
 
     def __init__(self, ttl: Duration = "1m", *, when: Callable[[Any], bool] = _is_nothing) -> None:
-        self.ttl_s = parse_duration(ttl, name="ttl")
+        self.ttl_s: float = parse_duration(ttl, name="ttl")
         if self.ttl_s == 0:
             msg = f"ttl={ttl!r} of negative results must be above zero"
             raise ValueError(msg)

@@ -25,7 +25,7 @@ class ByBytes:
     """
 
     def __init__(self, most: Size = "64KiB") -> None:
-        self.most_bytes = parse_size(most, name="most")
+        self.most_bytes: int = parse_size(most, name="most")
 
     def promote(self, found: FoundBelow, into: TierFacts) -> bool:
         """Whether the record is small enough."""

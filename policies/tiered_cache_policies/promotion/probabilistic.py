@@ -34,7 +34,7 @@ class Probabilistic:
     def __init__(
         self, probability: float = 0.1, *, random: Callable[[], float] = random.random
     ) -> None:
-        self.probability = share(probability, "probability")
+        self.probability: float = share(probability, "probability")
         self._random = random
 
     def promote(self, found: FoundBelow, into: TierFacts) -> bool:

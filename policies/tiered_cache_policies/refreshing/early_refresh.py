@@ -41,7 +41,7 @@ class EarlyRefresh:
     """
 
     def __init__(self, beta: float = 1.0, *, random: Callable[[], float] = random.random) -> None:
-        self.beta = positive(beta, "beta")
+        self.beta: float = positive(beta, "beta")
         self._random = random
 
     def window_s(self, lifetime_s: float, cost_s: float) -> float:

@@ -28,7 +28,7 @@ class RefreshAhead:
     """
 
     def __init__(self, fraction: float = 0.8) -> None:
-        self.fraction = part(fraction, "fraction")
+        self.fraction: float = part(fraction, "fraction")
 
     def window_s(self, lifetime_s: float, cost_s: float) -> float:
         """The last part of the lifetime."""

@@ -32,7 +32,7 @@ class Sliding:
     """
 
     def __init__(self, ttl: Duration) -> None:
-        self.ttl_s = parse_duration(ttl, name="ttl")
+        self.ttl_s: float = parse_duration(ttl, name="ttl")
         if self.ttl_s == 0:
             msg = f"ttl={ttl!r} must be above zero"
             raise ValueError(msg)

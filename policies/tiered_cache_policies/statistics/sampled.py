@@ -27,4 +27,4 @@ class Sampled:
     latencies = False
 
     def __init__(self, rate: float = 0.1) -> None:
-        self.one_in = round(1 / share(rate, "rate"))
+        self.one_in: int = round(1 / share(rate, "rate"))

@@ -61,8 +61,8 @@ class WriteBack:
         if delay_s < quiet_s:
             msg = f"max_delay={max_delay!r} of write-back must be at least flush_interval={flush_interval!r}"
             raise ValueError(msg)
-        self.durability = Durability(durability)
-        self.limits = QueueLimits(quiet_s, delay_s, max_batch, max_pending)
+        self.durability: Durability = Durability(durability)
+        self.limits: QueueLimits = QueueLimits(quiet_s, delay_s, max_batch, max_pending)
 
     def plan(self, request: WriteRequest, tiers: Sequence[TierFacts]) -> WritePlan:
         """The levels that the durability needs now, lowest tier first; the others later."""

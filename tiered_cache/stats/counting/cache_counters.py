@@ -59,7 +59,7 @@ class TierCounters:
         self._written_bytes = 0
         self._saved_s = 0.0
         self._misses = Tally()
-        self.missed = self._misses.add
+        self.missed: Callable[[], int] = self._misses.add
 
     def looked_up(
         self, outcome: LookupStatus, seconds: float, size_bytes: int, saved_s: float
@@ -152,20 +152,20 @@ class CacheCounters:
     ) -> None:
         self._counted = policy.one_in > 0
         self._last = tiers - 1
-        self.curves = Curves(tiers, monotonic)
+        self.curves: Curves = Curves(tiers, monotonic)
         self._see = self.curves.see
         self._sampled_below = self.curves.sampled_below if self._counted else [0] * tiers
         self._repeats = Repeats()
         self._lock = fork_safe_lock()
         self._outcomes = Outcomes()
         self._count_hit = self._outcomes.hits.add
-        self.groups = Groups()
+        self.groups: Groups = Groups()
         self._views = self.groups.by_view
         self._functions = self.groups.by_prefix
         self._coalesced = Tally()
-        self.coalesced = self._coalesced.add
+        self.coalesced: Callable[[], int] = self._coalesced.add
         self._waits = Tally()
-        self.waited = self._waits.add
+        self.waited: Callable[[], int] = self._waits.add
         self._compute_times = ComputeTimes()
         self._recent: list[tuple[float, bool, Sequence[str]]] = []
         self._serializing = LatencyHistogram() if policy.latencies else None

@@ -19,10 +19,10 @@ class ComputeTimes:
     __slots__ = ("computes", "errors", "seconds", "times")
 
     def __init__(self) -> None:
-        self.computes = 0
-        self.errors = 0
-        self.seconds = 0.0
-        self.times = LatencyHistogram()
+        self.computes: int = 0
+        self.errors: int = 0
+        self.seconds: float = 0.0
+        self.times: LatencyHistogram = LatencyHistogram()
 
     def add(self, seconds: float, failed: bool) -> None:
         """Count one computation."""

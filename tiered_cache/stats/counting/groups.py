@@ -11,6 +11,7 @@ from tiered_cache.stats.counting.tally import Tally
 from tiered_cache.stats.snapshot.group_stats import OTHERS
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator
 
 __all__ = ["DIGEST_LENGTH", "MAX_FUNCTIONS", "MAX_VIEWS", "Group", "Groups", "Outcomes"]
@@ -28,9 +29,9 @@ class Outcomes:
     __slots__ = ("hits", "misses", "stale_hits")
 
     def __init__(self) -> None:
-        self.hits = Tally()
-        self.stale_hits = Tally()
-        self.misses = Tally()
+        self.hits: Tally = Tally()
+        self.stale_hits: Tally = Tally()
+        self.misses: Tally = Tally()
 
 
 class Group:
@@ -41,15 +42,15 @@ class Group:
     """
 
     def __init__(self) -> None:
-        self.outcomes = Outcomes()
-        self.live_hits = Tally()
+        self.outcomes: Outcomes = Outcomes()
+        self.live_hits: Tally = Tally()
         """Inlined hits; their callers hold its `counter`."""
-        self.lock = fork_safe_lock()
-        self.compute_times = ComputeTimes()
-        self.known = 0
+        self.lock: threading.Lock = fork_safe_lock()
+        self.compute_times: ComputeTimes = ComputeTimes()
+        self.known: int = 0
         """Values of known cost, hit or computed."""
-        self.known_cost_s = 0.0
-        self.saved_s = 0.0
+        self.known_cost_s: float = 0.0
+        self.saved_s: float = 0.0
         self._live_seen = 0
 
     def computed(self, seconds: float, failed: bool) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 from tiered_cache._process.fork import fork_safe_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Tally"]
 
@@ -19,8 +23,8 @@ class Tally:
     __slots__ = ("_lock", "_taken", "add", "counter")
 
     def __init__(self) -> None:
-        self.counter = itertools.count(1)
-        self.add = self.counter.__next__
+        self.counter: itertools.count[int] = itertools.count(1)
+        self.add: Callable[[], int] = self.counter.__next__
         self._taken = 0
         self._lock = fork_safe_lock()
 

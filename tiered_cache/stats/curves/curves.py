@@ -50,7 +50,7 @@ class Curves:
     def __init__(self, tiers: int, monotonic: Callable[[], float]) -> None:
         most = min(_MOST_SAMPLED, _ALL_SAMPLED // tiers)
         self._shards = tuple([Shards(most) for _ in range(tiers)])
-        self.sampled_below = [each.threshold for each in self._shards]
+        self.sampled_below: list[int] = [each.threshold for each in self._shards]
         self._reached = [self._shards[: level + 1] for level in range(tiers)]
         self._monotonic = monotonic
         self._slot_ends_s = -math.inf

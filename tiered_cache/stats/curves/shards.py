@@ -50,7 +50,7 @@ class Shards:
     """
 
     def __init__(self, max_sampled: int = MAX_SAMPLED) -> None:
-        self.threshold = DIGEST_MASK + 1
+        self.threshold: int = DIGEST_MASK + 1
         """Keys with a smaller digest are sampled. It only falls."""
         self._max_sampled = max_sampled
         self._lock = fork_safe_lock()

@@ -47,7 +47,7 @@ class Outlet:
         self.board = board
         self.reach = reach
         self.guarded = guarded
-        self.minute = 0.0
+        self.minute: float = 0.0
         self.rename(None)
 
     def rename(self, before: CacheStats | None) -> None:

@@ -85,7 +85,7 @@ class Publisher:
         self._clock = clock
         self._lock = fork_safe_lock()
         self._serial = 0
-        self.running = not outlets
+        self.running: bool = not outlets
         self._start_empty()
         call_in_child(self._start_in_child)
         call_at_exit(self.close)
