@@ -27,13 +27,13 @@ def generate(name: str) -> tuple[int, ...]:
     return tuple(islice(GENERATORS[name](random.Random(f"tiered_cache {name}")), _REQUESTS))
 
 
-def generate_sized(spread: float = 1.5) -> tuple[tuple[int, int], ...]:
-    """The keys of `once`, each with its size in bytes, by a log-normal distribution."""
+def generate_sized(name: str, spread: float = 1.5) -> tuple[tuple[int, int], ...]:
+    """The keys of a trace, each with its size in bytes, by a log-normal distribution."""
     rng = random.Random("tiered_cache sizes")
     sizes: dict[int, int] = {}
     return tuple(
         (key, sizes.setdefault(key, 1 + int(rng.lognormvariate(7, spread))))
-        for key in generate("once")
+        for key in generate(name)
     )
 
 

@@ -254,6 +254,17 @@ def test_lru_needs_no_margin_but_others_do() -> None:
     assert race.leader.number == LRU
 
 
+@pytest.mark.proves("eviction/adaptive")
+def test_lru_leads_as_soon_as_it_is_ahead_and_another_policy_does_not() -> None:
+    # After 50 misses the head start of 10 has faded to 9.75: a quarter of a miss is the lead.
+    race = _Race()
+    assert race.add(0, 10, 50)
+    assert race.leader.number == LRU
+    race = _Race()
+    assert not race.add(50, 10, 0)
+    assert race.leader.number == S3FIFO
+
+
 def test_the_margin_grows_with_changes_that_were_mistakes_and_shrinks_with_good_ones() -> None:
     def margins(reviews: int) -> list[float]:
         """The leader after LRU and S3-FIFO were better in turn, each for a number of reviews."""

@@ -237,8 +237,9 @@ def _assert_saves_more_than_lru(cost: str, sized: Sequence[tuple[int, int]]) -> 
 
 @pytest.mark.proves("eviction/gdsf")
 @pytest.mark.parametrize("cost", ["spread", "by size", "the same"])
-def test_it_saves_more_than_lru_at_equal_bytes(cost: str) -> None:
-    _assert_saves_more_than_lru(cost, generate_sized())
+@pytest.mark.parametrize("trace", ["once", "drift"])
+def test_it_saves_more_than_lru_at_equal_bytes(trace: str, cost: str) -> None:
+    _assert_saves_more_than_lru(cost, generate_sized(trace))
 
 
 @pytest.mark.proves("eviction/gdsf")
