@@ -10,35 +10,20 @@ import pty
 import shlex
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.command_line import on_a_terminal, run
 from tiered_cache.cli import commands
 from tiered_cache.cli.main import COMMANDS
 from tiered_cache.cli.open_stack import OpenStack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from tiered_cache.testing import ChaosProxy
-
-
-def run(
-    *arguments: str, code: int = 0, also: Mapping[str, str] | None = None, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tiered_cache", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **(also or {}), **variables},
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == code, (done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def test_values_from_process_to_process() -> None:
@@ -72,27 +57,6 @@ def test_keys_that_the_locale_cannot_show_are_escaped() -> None:
     ]
     shown = run("get", "schlüssel", PYTHONIOENCODING="ascii", PYTHONUTF8="1").stdout
     assert shown == "wert \\xfc\n"
-
-
-def on_a_terminal(*arguments: str, answer: str = "", code: int = 0, **variables: str) -> str:
-    """What the command shows on a terminal, standard error included."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "tiered_cache", *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "COLUMNS": "200", "TERM": "xterm", **variables},
-    ) as process:
-        os.close(theirs)
-        os.write(ours, answer.encode())  # the terminal keeps it until it is read
-        shown = b""
-        with suppress(OSError):  # how Linux says that the other side has hung up
-            while part := os.read(ours, 65536):
-                shown += part
-    os.close(ours)
-    assert process.returncode == code, shown
-    return shown.decode()
 
 
 def test_clear_asks() -> None:

@@ -3,56 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
-import sys
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import command_line
 from tests.journals import write_row
 from tiered_cache.journal import DiskJournal
 
 if TYPE_CHECKING:
     from tiered_cache.testing import ValkeyServer
 
-_COMMAND = [sys.executable, "-m", "tiered_cache", "doctor"]
-
-
-def run(*arguments: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*_COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **variables},
-        timeout=60,
-    )
-    assert done.returncode == code, (done.stdout, done.stderr)
-    return done
-
-
-def on_a_terminal(*arguments: str, **variables: str) -> str:
-    """What it shows on a terminal, standard error included."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*_COMMAND, *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "COLUMNS": "200", "TERM": "xterm", **variables},
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        with suppress(OSError):  # how Linux says that the other side has hung up
-            while part := os.read(ours, 65536):
-                shown += part
-    os.close(ours)
-    assert process.returncode == 0, shown
-    return shown.decode()
+run = partial(command_line.run, "doctor")
+on_a_terminal = partial(command_line.on_a_terminal, "doctor")
 
 
 def test_a_stack_that_works() -> None:
@@ -116,7 +81,7 @@ def test_a_tier_that_is_away() -> None:
     done = run(code=4, TIERED_CACHE_REDIS_URL="redis://:hunter2@127.0.0.1:1/0")
     assert "problem  redis connection: no server listens at this address" in done.stdout
     assert "to do: start the server" in done.stdout
-    assert done.stderr == ""  # what the probes ran into is told once
+    assert done.stderr == ""  # the findings alone name the faults
     assert "hunter2" not in done.stdout
     document = json.loads(
         run("--json", code=4, TIERED_CACHE_REDIS_URL="redis://127.0.0.1:1/0").stdout

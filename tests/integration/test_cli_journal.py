@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import command_line
 from tests.journals import write_row
 from tests.patience import patient_redis
 from tiered_cache import TieredCache
@@ -25,17 +24,7 @@ if TYPE_CHECKING:
     from tiered_cache.testing import ValkeyServer
 
 
-def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tiered_cache", "journal", *arguments],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        env=dict(os.environ),
-        timeout=60,
-    )
-    assert done.returncode == code, (done.stdout, done.stderr)
-    return done
+run = partial(command_line.run, "journal")
 
 
 @pytest.fixture

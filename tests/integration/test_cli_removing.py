@@ -7,32 +7,18 @@ import os
 import pty
 import subprocess
 import sys
-from contextlib import suppress
 
 import pytest
 
+from tests.command_line import COMMAND, read_terminal, run
 from tiered_cache import TieredCache
 
 
-def run(*arguments: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tiered_cache", *arguments],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **variables},
-        timeout=60,
-    )
-    assert done.returncode == code, (done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr
-    return done
-
-
 def shown_on_a_terminal(*arguments: str, **variables: str) -> tuple[str, str]:
-    """What goes to standard output, and what to the terminal that standard error is."""
+    """The standard output of a command, and its standard error on a terminal."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "tiered_cache", *arguments],
+        [*COMMAND, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=theirs,
@@ -40,15 +26,11 @@ def shown_on_a_terminal(*arguments: str, **variables: str) -> tuple[str, str]:
         env={**os.environ, "TERM": "xterm", **variables},
     ) as process:
         os.close(theirs)
-        progress = b""
-        with suppress(OSError):  # how Linux says that the other side has hung up
-            while part := os.read(ours, 65536):
-                progress += part
+        progress = read_terminal(ours)
         assert process.stdout is not None
         printed = process.stdout.read()
-    os.close(ours)
     assert process.returncode == 0, progress
-    return printed, progress.decode()
+    return printed, progress
 
 
 def fill(count: int = 3) -> None:

@@ -1,4 +1,4 @@
-"""`tiered-cache stats`: what all processes did, for people and for programs."""
+"""`tiered-cache stats`: the statistics of all processes, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pty
 import re
 import signal
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import command_line
 from tiered_cache import TieredCache
 from tiered_cache._terminal.figures import amount, size, span
 from tiered_cache.cli import main
@@ -23,11 +23,11 @@ from tiered_cache.stats.snapshot.cache_stats import CacheStats, FunctionStats, T
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMAND = [sys.executable, "-m", "tiered_cache", "stats"]
+COMMAND = [*command_line.COMMAND, "stats"]
 
 
 def use(times: int) -> None:
-    """Another process, as far as the numbers are concerned: open, use and close a cache."""
+    """Open, use and close a cache, which counts as another process."""
     with TieredCache.from_settings() as cache:
         for _ in range(times):
             cache.get_or_compute("key", lambda: 1)
@@ -85,7 +85,7 @@ def test_without_a_terminal_there_is_no_colour() -> None:
 
 
 def watched(*arguments: str, documents: int) -> list[str]:
-    """The first lines of what `--watch` prints, until it is interrupted."""
+    """The first lines that `--watch` prints, before it is interrupted."""
     with subprocess.Popen(
         [*COMMAND, "--watch", "0.1", *arguments], stdout=subprocess.PIPE, text=True
     ) as child:

@@ -70,7 +70,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where temporary directories go; short, since the path of a socket has to be."""
+    """The directory for temporary files. Its path is short, because a socket's path must be."""
     with tempfile.TemporaryDirectory(prefix="d-") as name:
         monkeypatch.setenv("TMPDIR", name)
         monkeypatch.setattr(tempfile, "tempdir", None)
@@ -116,7 +116,7 @@ def test_each_run_is_answered_by_the_tier_that_is_left_to_it(
     assert document["tree"]["files"] == files
     assert document["tree"]["not_fully_answered"] == sorted(FAILING)
     assert document["jobs"] == int(jobs)
-    questions = len(ANALYSES) * (files - 1)  # what can't be read is not asked about
+    questions = len(ANALYSES) * (files - 1)  # an unreadable file is not looked up
     for each in document["runs"]:
         assert each["lookups"] == questions
         for tier in each["tiers"]:
@@ -248,7 +248,7 @@ def test_the_answers_do_not_depend_on_where_and_by_whom_it_is_run(
 
 
 def ended_amid_a_run(tree: Path, number: signal.Signals) -> tuple[int, bytes, list[psutil.Process]]:
-    """The status and last words of a demo that a signal ended, and which processes outlived it."""
+    """The status and standard error of a demo ended by a signal, and the processes that outlive it."""
     for name in ("slow_1.py", "slow_2.py"):
         (tree / name).write_bytes(SLOW)
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The demo's server, which tests use too, ends with the process that started it."""
+"""The embedded server of the demo and the tests, which ends with its owner."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ print(status, server._answers())
 
 @pytest.fixture
 def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where temporary directories go; short, since the path of a socket has to be."""
+    """The directory for temporary files. Its path is short, because a socket's path must be."""
     with tempfile.TemporaryDirectory(prefix="s-") as name:
         monkeypatch.setenv("TMPDIR", name)
         monkeypatch.setattr(tempfile, "tempdir", None)
@@ -52,7 +52,7 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def started() -> tuple[subprocess.Popen[str], psutil.Process]:
-    """A process that has started a server and does not stop it, and that server."""
+    """A process that started a server and does not stop it, and the server."""
     owner = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", OWNER],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Policies from the settings: by name, with options, and with clear words for what is wrong."""
+"""Policies from the settings: names, options and their mistakes."""
 
 from __future__ import annotations
 

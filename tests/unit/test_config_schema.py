@@ -39,7 +39,7 @@ _ANNOTATIONS = {
 
 
 def complaints(schema: dict[str, Any], value: Any, root: dict[str, Any]) -> list[str]:
-    """What a validator of draft 2020-12 complains of, for the keywords that our schema has."""
+    """The complaints of a validator of draft 2020-12, limited to the keywords of our schema."""
     found: list[str] = []
     for word, wanted in schema.items():
         if word == "$ref":

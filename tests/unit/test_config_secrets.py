@@ -107,7 +107,7 @@ def test_no_setting_that_is_shown_shows_a_secret() -> None:
 
 
 def test_the_signing_key_may_be_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Taken literally, the text `${NAME}` would be a key that everybody knows."""
+    """Taken literally, the text `${NAME}` would be a key that is no secret."""
     Path("tiered-cache.toml").write_text("signing_key = '${THE_SIGNING_KEY_OF_LINT}'\n")
     with pytest.raises(SettingsMistakesError, match="THE_SIGNING_KEY_OF_LINT is not set"):
         load_settings()

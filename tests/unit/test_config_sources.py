@@ -1,4 +1,4 @@
-"""Where settings are looked for: redis_url and redis.url, variables, files, provenance."""
+"""The sources of settings: redis_url and redis.url, variables, files, provenance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys of the demo's answers change with everything that an answer depends on."""
+"""The keys of the demo's answers change with every input of an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our own metric: what each construct costs, and what nesting adds."""
+"""The nesting score: the cost of each construct, and of nesting."""
 
 from __future__ import annotations
 

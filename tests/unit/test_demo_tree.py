@@ -1,4 +1,4 @@
-"""Which files the demo analyses, and what it says about the odd ones."""
+"""The files that the demo analyses, and its answers about odd ones."""
 
 from __future__ import annotations
 
