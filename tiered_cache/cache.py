@@ -1,5 +1,7 @@
 """The cache: a stack of tiers behind one synchronous face."""
 
+# pyright: reportPrivateUsage=false
+# Both faces of a cache share private members.
 from __future__ import annotations
 
 from inspect import CO_COROUTINE

@@ -1,5 +1,7 @@
 """`cached`: functions whose results are cached."""
 
+# pyright: reportPrivateUsage=false, reportUnnecessaryIsInstance=false
+# The decorators use private members of the caches, and check arguments that types cannot.
 from __future__ import annotations
 
 import functools
@@ -204,9 +206,9 @@ def cached(
         compute = functools.partial(function, *args, **kwargs)
         return cache.get_or_compute(make_key(args, kwargs), compute, ttl, tags, scope, force=True)
 
-    wrapper.key_for = lambda *args, **kwargs: make_key(args, kwargs)
+    wrapper.key_for = _of_arguments(make_key, str)
     wrapper.refresh = refresh
-    wrapper.invalidate = lambda *args, **kwargs: cache.delete(make_key(args, kwargs))
+    wrapper.invalidate = _of_arguments(make_key, cache.delete)
     wrapper.uncached = function
     return cast("Cached[P, R]", wrapper)
 
@@ -268,7 +270,7 @@ def async_cached(
         full = make_key(args, kwargs)
         return await cache.get_or_compute(full, compute, ttl, tags, scope, force=True)
 
-    wrapper.key_for = lambda *args, **kwargs: make_key(args, kwargs)
+    wrapper.key_for = _of_arguments(make_key, str)
     wrapper.refresh = refresh
     wrapper.invalidate = invalidate
     wrapper.uncached = function
@@ -285,7 +287,7 @@ def _check_options(ttl: TTL, scope: str | None) -> None:
 
 def _check_function(function: Callable[..., Any], *, awaited: bool = False) -> None:
     if isinstance(function, classmethod | staticmethod | property):
-        kind = type(function).__name__
+        kind = type(function).__name__  # pyright: ignore[reportUnknownArgumentType]
         msg = f"A {kind} can't be cached: put the cache's decorator below @{kind}"
         raise ConfigurationError(msg)
     if not callable(function):
@@ -334,6 +336,17 @@ def _key_maker(
         return arguments_key(prefix, {**always, "key": text})
 
     return given_key, prefix
+
+
+def _of_arguments(
+    make_key: Callable[[tuple[Any, ...], dict[str, Any]], str], use: Callable[[str], R]
+) -> Callable[..., R]:
+    """A function that calls `use` with the key of its arguments."""
+
+    def of_arguments(*args: Any, **kwargs: Any) -> R:
+        return use(make_key(args, kwargs))
+
+    return of_arguments
 
 
 def _only_parameter(function: Callable[..., Any]) -> inspect.Parameter | None:

@@ -57,7 +57,7 @@ class TieredCacheError(Exception):
         self.key = key
 
     def __str__(self) -> str:
-        details = []
+        details: list[str] = []
         if self.tier is not None:
             details.append(f"tier={self.tier}")
         if self.operation is not None:

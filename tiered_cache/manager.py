@@ -1,5 +1,7 @@
 """The simple face: named caches with get, set, exists, delete and clear."""
 
+# pyright: reportUnnecessaryIsInstance=false
+# Callers without a type checker pass other types.
 from __future__ import annotations
 
 import threading
@@ -292,7 +294,8 @@ def _stack_settings(kind: str, settings: Settings | None, options: dict[str, Any
         return (load_settings(**options) if settings is None else settings).stack()
     if settings is None:
         # The tiers that files name are not used, so that their missing settings are no mistake.
-        settings = load_settings(**{**options, "tiers": ["null"]})
+        without_tiers: dict[str, Any] = {**options, "tiers": ["null"]}
+        settings = load_settings(**without_tiers)
     stack = settings.stack()
     chosen: dict[str, Any] = {"tiers": [kind]}
     if kind == "redis" and stack.redis_address is None:

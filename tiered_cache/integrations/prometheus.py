@@ -14,16 +14,19 @@ from tiered_cache.integrations._snapshots import snapshots
 from tiered_cache.stats.output.metrics import METRICS, Kind, Metric, samples
 
 try:
-    from prometheus_client import CollectorRegistry, make_asgi_app
+    from prometheus_client import (
+        CollectorRegistry,
+        make_asgi_app,  # pyright: ignore[reportUnknownVariableType]
+    )
     from prometheus_client.core import (
         CounterMetricFamily,
         GaugeMetricFamily,
         HistogramMetricFamily,
     )
     from prometheus_client.registry import Collector
-except ImportError as error:
+except ImportError as _error:
     msg = "The Prometheus integration needs its client: pip install 'tiered-cache[prometheus]'"
-    raise MissingExtraError(msg) from error
+    raise MissingExtraError(msg) from _error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -73,7 +76,7 @@ class CacheCollector(Collector):
     def collect(self) -> Iterable[Family]:
         """The metrics with values."""
         families = _families()
-        used = set()
+        used: set[str] = set()
         for cache, stats in snapshots(self._sources):
             for metric, labels, value in samples(stats):
                 used.add(metric.name)
