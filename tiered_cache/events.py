@@ -55,6 +55,13 @@ Listener = Callable[[Event], None]
 """A function that a cache calls with each event."""
 
 
+class _Registration(NamedTuple):
+    """One listener, with the kinds of events that it gets."""
+
+    listener: Listener
+    kinds: frozenset[EventKind]
+
+
 class Listeners:
     """The listeners of one cache.
 
@@ -63,25 +70,36 @@ class Listeners:
     """
 
     def __init__(self) -> None:
-        self._listeners: tuple[Listener, ...] = ()
+        self._registered: tuple[_Registration, ...] = ()
         self._failed: set[int] = set()
         self.active: bool = False
         """Whether there are listeners; an attribute, because every step of a lookup reads it."""
+        self.wanted: frozenset[EventKind] = frozenset()
+        """The kinds of events that some listener gets."""
 
-    def add(self, listener: Listener) -> None:
-        """Call `listener` with every event from now on."""
-        self._listeners = (*self._listeners, listener)
-        self.active = True
+    def add(
+        self, listener: Listener, kinds: frozenset[EventKind] = frozenset(EventKind)
+    ) -> Callable[[], None]:
+        """Call `listener` with every event of `kinds` from now on; the function returned ends that."""
+        registration = _Registration(listener, kinds)
+        self._register((*self._registered, registration))
 
-    def remove(self, listener: Listener) -> None:
-        """Stop calling `listener`. An unknown listener is ignored."""
-        self._listeners = tuple(each for each in self._listeners if each != listener)
-        self._failed.discard(id(listener))
-        self.active = bool(self._listeners)
+        def remove() -> None:
+            self._register(tuple([each for each in self._registered if each is not registration]))
+            self._failed.discard(id(listener))
+
+        return remove
+
+    def _register(self, registered: tuple[_Registration, ...]) -> None:
+        self._registered = registered
+        self.active = bool(registered)
+        self.wanted = frozenset[EventKind]().union(*[each.kinds for each in registered])
 
     def emit(self, event: Event) -> None:
-        """Call every listener with `event`. An exception is logged, once for each listener."""
-        for listener in self._listeners:
+        """Call the listeners of the event's kind. An exception is logged, once for each listener."""
+        for listener, kinds in self._registered:
+            if event.kind not in kinds:
+                continue
             try:
                 listener(event)
             except Exception:  # law 1: a fault of a listener never reaches the caller

@@ -137,9 +137,11 @@ class Cache:
         size = len(list(self.tiered.keys()))
         return replace(stats, tiers=tuple(_sized(tier, size) for tier in stats.tiers))
 
-    def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
-        """Call `listener` for each event; the function that is returned removes it."""
-        return self.tiered.on_event(listener)
+    def on_event(
+        self, listener: Callable[[Event], None], kinds: Iterable[str] | None = None
+    ) -> Callable[[], None]:
+        """Call `listener` for each event, or those of `kinds`; the function returned removes it."""
+        return self.tiered.on_event(listener, kinds)
 
     def close(self) -> None:
         """Release every resource. Using the cache again raises."""

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tiered_cache import DiskTier, Event, EventKind, MemoryTier, RedisTier, TieredCache
+from tiered_cache import (
+    ConfigurationError,
+    DiskTier,
+    Event,
+    EventKind,
+    MemoryTier,
+    RedisTier,
+    TieredCache,
+)
 from tiered_cache.policies import WriteAround, WriteBack
 from tiered_cache.testing import FakeClock
 
@@ -175,3 +183,31 @@ def test_repeated_faults_are_logged_once_a_minute(caplog: pytest.LogCaptureFixtu
         "it broke (99 more like this since the last line)",
         "something else broke",
     ]
+
+
+def test_hits_stay_inlined_unless_a_listener_asks_for_them() -> None:
+    heard: list[Event] = []
+    with TieredCache([MemoryTier()]) as cache:
+        core = cache._source.core()
+        cache.set("key", 1)
+        remove = cache.on_event(heard.append, kinds=["breaker", "write"])
+        assert [cache.get("key") for _ in range(5)] == [1] * 5
+        assert core.hits.now().hits == 5
+        cache.set("key", 2)
+        assert [event.kind.value for event in heard] == ["write"]
+        remove()
+        remove = cache.on_event(heard.append, kinds={"hit"})
+        assert cache.get("key") == 2
+        assert [event.kind.value for event in heard] == ["write", "hit"]
+        remove()
+        assert cache.get("key") == 2
+        assert len(heard) == 2
+
+
+@pytest.mark.parametrize("kinds", [["breakers"], "hits", [1], 5])
+def test_an_unknown_kind_of_event_is_told_with_the_known_ones(kinds: Any) -> None:
+    with (
+        TieredCache([MemoryTier()]) as cache,
+        pytest.raises(ConfigurationError, match=r"kinds=.*must be a list of kinds .*'breaker'"),
+    ):
+        cache.on_event(print, kinds)

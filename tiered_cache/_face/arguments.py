@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tiered_cache._engine.terms import Terms
 from tiered_cache.contracts.checks import check_policy
 from tiered_cache.errors import ConfigurationError, InvalidKeyError
+from tiered_cache.events import EventKind
 from tiered_cache.keys import TAG_PREFIX, check_key
 from tiered_cache.options import Scope
 from tiered_cache.units import TTL, parse_lifetime
@@ -26,6 +27,7 @@ __all__ = [
     "by_tier",
     "check_prefix",
     "check_reach",
+    "event_kinds",
     "in_turn",
     "level_of",
     "refused_compute",
@@ -87,6 +89,19 @@ def level_of(durability: str | None) -> Durability | None:
         return Durability(durability)
     except ValueError:
         msg = f"durability={durability!r} must be 'memory', 'disk' or 'remote'"
+        raise ConfigurationError(msg) from None
+
+
+def event_kinds(kinds: Iterable[str] | None) -> frozenset[EventKind]:
+    """The kinds of events of these names, all for `None`; raises `ConfigurationError`."""
+    if kinds is None:
+        return frozenset(EventKind)
+    wanted = (kinds,) if isinstance(kinds, str) else kinds
+    try:
+        return frozenset([EventKind(each) for each in wanted])
+    except (ValueError, TypeError):
+        known = ", ".join([repr(each.value) for each in EventKind])
+        msg = f"kinds={kinds!r} must be a list of kinds of events: {known}"
         raise ConfigurationError(msg) from None
 
 

@@ -11,7 +11,7 @@ from tiered_cache.errors import MissingExtraError
 from tiered_cache.units import Duration, parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Container
+    from collections.abc import Awaitable, Callable, Container, Iterable
 
     from tiered_cache._face.async_core import AsyncCore
     from tiered_cache._face.core_source import CoreSource
@@ -55,12 +55,15 @@ class AsyncOperations(Face):
         """Have `tracer` begin a span for each `get_or_compute`, as `TieredCache.trace` does."""
         return (await self._side()).core.trace(tracer)
 
-    async def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+    async def on_event(
+        self, listener: Callable[[Event], None], kinds: Iterable[str] | None = None
+    ) -> Callable[[], None]:
         """Call `listener` for each event; the function that is returned removes it.
 
-        It is called in the thread that did the work, mostly the loop's: it must be quick.
+        It is called in the thread that did the work, mostly the loop's: it must be quick. `kinds` is
+        that of `TieredCache.on_event`.
         """
-        return (await self._side()).core.listen(listener)
+        return (await self._side()).core.listen(listener, kinds)
 
     async def flush(self, timeout: Duration = "10s") -> bool:
         """Flush queued writes within `timeout`; whether all were written."""

@@ -16,6 +16,7 @@ from tiered_cache._engine.workers.change_follower import ChangeFollower
 from tiered_cache._engine.workers.flusher import Flusher
 from tiered_cache._engine.workers.lease_renewer import LeaseRenewer
 from tiered_cache._engine.workers.refresher import Refresher, reporting
+from tiered_cache._face.arguments import event_kinds
 from tiered_cache._face.cache_journal import CacheJournal
 from tiered_cache._face.core_stats import CoreStats
 from tiered_cache._face.debug_log import is_debugged, log_lookup
@@ -23,10 +24,11 @@ from tiered_cache._face.live_hits import NO_NODES, LiveHits
 from tiered_cache._face.spans import begin_span
 from tiered_cache._process.fork import fork_safe_lock
 from tiered_cache.errors import CacheClosedError, ConfigurationError
+from tiered_cache.events import EventKind
 from tiered_cache.stats.counting.cache_counters import CacheCounters, TierCounters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from tiered_cache._engine.effects import Plan, Refresh
@@ -114,8 +116,9 @@ class Core:
 
     @property
     def live(self) -> Mapping[str, Node]:
-        """The nodes for inlined hits; empty while listeners or a tracer want each hit."""
-        if self._closed or self.stack.listeners.active or self.tracer is not None:
+        """The nodes for inlined hits; empty while a listener or a tracer gets each hit."""
+        hits_are_told = EventKind.HIT in self.stack.listeners.wanted
+        if self._closed or hits_are_told or self.tracer is not None:
             return NO_NODES
         return self.stack.levels[0].live
 
@@ -131,16 +134,18 @@ class Core:
         for reader in readers:
             reader._rebind(self)  # noqa: SLF001 - a hook on public classes
 
-    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
-        """Add a listener; the function that is returned removes it."""
+    def listen(
+        self, listener: Callable[[Event], None], kinds: Iterable[str] | None
+    ) -> Callable[[], None]:
+        """Add a listener to some kinds of events, or to all; the function returned removes it."""
         if not callable(listener):
             msg = f"listener={listener!r} must be a function that takes an event"
             raise ConfigurationError(msg)
-        self.stack.listeners.add(listener)
+        end = self.stack.listeners.add(listener, event_kinds(kinds))
         self._rebind_readers()
 
         def remove() -> None:
-            self.stack.listeners.remove(listener)
+            end()
             self._rebind_readers()
 
         return remove

@@ -9,7 +9,7 @@ from tiered_cache._face.base import Face
 from tiered_cache.units import Duration, parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Iterable
 
     from tiered_cache.contracts import Tracer
     from tiered_cache.events import Event
@@ -59,13 +59,22 @@ class Operations(Face):
         """
         return self._source.core().statistics.fleet_past(reach)
 
-    def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+    def on_event(
+        self, listener: Callable[[Event], None], kinds: Iterable[str] | None = None
+    ) -> Callable[[], None]:
         """Call `listener` for each event; the function that is returned removes it.
 
-        While there are listeners, a hit in a memory tier costs a call into it. A listener that
-        raises is logged once and changes nothing.
+        A listener that raises is logged once and changes nothing.
+
+        Args:
+            listener: The function.
+            kinds: The kinds of events that it gets, such as `["breaker", "error"]`; by default all.
+                While a listener gets `"hit"`, a hit in a memory tier costs a call into the tier.
+
+        Raises:
+            ConfigurationError: `listener` is not a function, or `kinds` are not kinds of events.
         """
-        return self._source.core().listen(listener)
+        return self._source.core().listen(listener, kinds)
 
     def trace(self, tracer: Tracer) -> Callable[[], None]:
         """Have `tracer` begin a span for each `get_or_compute`; the function returned ends that.

@@ -19,8 +19,8 @@ class PendingEvents:
         self.waiting: deque[Event] = deque(maxlen=_MAX_PENDING)
 
     def note(self, event: Event) -> None:
-        """Keep an event for the listeners, if there are any."""
-        if self.listeners.active:
+        """Keep an event, if a listener gets its kind."""
+        if event.kind in self.listeners.wanted:
             self.waiting.append(event)
 
     def emit(self) -> None:
