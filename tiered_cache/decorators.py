@@ -287,7 +287,7 @@ def _check_options(ttl: TTL, scope: str | None) -> None:
 
 def _check_function(function: Callable[..., Any], *, awaited: bool = False) -> None:
     if isinstance(function, classmethod | staticmethod | property):
-        kind = type(function).__name__  # pyright: ignore[reportUnknownArgumentType]
+        kind = type(function).__name__  # pyright: ignore[reportUnknownArgumentType] # a decorator of any function
         msg = f"A {kind} can't be cached: put the cache's decorator below @{kind}"
         raise ConfigurationError(msg)
     if not callable(function):

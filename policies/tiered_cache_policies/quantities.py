@@ -1,5 +1,7 @@
 """Durations and sizes, as numbers or as text such as `"250ms"`, `"1d"` and `"512MiB"`."""
 
+# pyright: reportUnnecessaryIsInstance=false
+# Callers without a type checker pass other types.
 from __future__ import annotations
 
 import datetime as dt

@@ -55,7 +55,7 @@ class HiredisParser:
     """hiredis, with the checks that can be kept around it."""
 
     def __init__(self, count: int) -> None:
-        import hiredis  # type: ignore[import-not-found,unused-ignore]
+        import hiredis  # type: ignore[import-not-found,unused-ignore] # not a dependency
 
         self._push = hiredis.PushNotification
         self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=_to_error)
@@ -77,7 +77,7 @@ class HiredisParser:
 
 
 def _to_error(text: str) -> Exception:
-    error: Exception = BaseParser.parse_error(text)  # type: ignore[no-untyped-call,unused-ignore]
+    error: Exception = BaseParser.parse_error(text)  # type: ignore[no-untyped-call,unused-ignore] # untyped
     if isinstance(error, RedisConnectionError):
         raise error
     return error

@@ -1,23 +1,38 @@
-"""What type checkers must conclude of the public names; it is checked, not run."""
+"""Types of the stacks, the simple face and their results; type checkers check this file."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_type
 
 from tiered_cache import (
-    AsyncTieredCache,
     Cache,
     CacheManager,
     CacheStats,
+    Computation,
+    DiskTier,
+    Event,
+    Explanation,
+    FleetStats,
+    JournalEntry,
     Lookup,
+    LookupStatus,
     MemoryTier,
+    NullTier,
+    RedisTier,
+    Settings,
     TieredCache,
+    TierStats,
+    WriteOutcome,
     WriteResult,
+    configure,
+    current,
+    record_trace,
     tiered,
 )
+from tiered_cache.config import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator
 
 
 class Report:
@@ -28,87 +43,114 @@ def analyze(path: str, depth: int = 1) -> Report:
     raise NotImplementedError
 
 
-def uses(cache: TieredCache, manager: CacheManager) -> None:
+def makes_stacks() -> None:
+    assert_type(tiered, TieredCache)
+    assert_type(TieredCache([MemoryTier(), DiskTier(), RedisTier(), NullTier()]), TieredCache)
+    assert_type(TieredCache([MemoryTier()], default_ttl="1d"), TieredCache)
+    assert_type(TieredCache.from_settings(), TieredCache)
+    assert_type(configure(redis_url="redis://localhost"), TieredCache)
+    assert_type(load_settings(), Settings)
+    with TieredCache([MemoryTier()]) as cache:
+        assert_type(cache, TieredCache)
+        assert_type(cache.namespace("view"), TieredCache)
+        assert_type(cache.staleness_bound, float)
+        with record_trace("lookups.trace", cache) as recorder:
+            assert_type(recorder.requests, int)
+    TieredCache(MemoryTier())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused
+    TieredCache(["memory"])  # type: ignore[list-item] # pyright: ignore[reportArgumentType] # must be refused
+    TieredCache([MemoryTier()], defaultttl="1d")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # must be refused
+
+
+def computes(cache: TieredCache) -> None:
     assert_type(cache.get_or_compute("key", lambda: 5), int)
     assert_type(cache.get_or_compute("key", Report), Report)
-    assert_type(tiered.get_or_compute("key", lambda: analyze("a"), ttl="1h", tags={"a"}), Report)
+    assert_type(cache.get_or_compute("key", Report, force=True), Report)
+    assert_type(cache.get_or_compute("key", lambda: analyze("a"), ttl="1h", tags={"a"}), Report)
+    assert_type(cache.refresh("key", lambda: 5), int)
+    assert_type(cache.refresh("key", Report, ttl="1h", tags={"a"}, scope="host"), Report)
     assert_type(
         cache.get_or_compute_many(["a"], lambda keys: {key: len(key) for key in keys}),
         dict[str, int],
     )
+    assert_type(current(), Computation)
+    assert_type(current().tags, frozenset[str])
+    cache.get_or_compute("key", 5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused
+    cache.get_or_compute("key", len)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused
+    cache.refresh("key", 5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused
+    cache.refresh("key", Report, force=True)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # must be refused
+    cache.get_or_compute("key", Report, ttl=["1h"])  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused
+
+
+def reads(cache: TieredCache) -> None:
     assert_type(cache.get("key"), Any)
-    assert_type(cache.lookup("key"), Lookup)
-    assert_type(cache.set("key", 5), WriteResult)
-    assert_type(cache.stats(), CacheStats)
-    assert_type(cache.namespace("view"), TieredCache)
-    assert_type(manager.get_cache("name"), Cache)
-    assert_type(MemoryTier().name, str)
-
-    plain = cache.cached(analyze)
-    assert_type(plain("a", depth=2), Report)
-    assert_type(plain.key_for("a"), str)
-    assert_type(plain.invalidate("a", 3), bool)
-    plain(5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused
-
-    @cache.cached(ttl="1d", tags={"x"})
-    def measure(path: str) -> float:
-        return 1.0
-
-    assert_type(measure("a"), float)
-    assert_type(measure.uncached("a"), float)
-
-    class Linter:
-        @cache.cached(ignore=["self"])
-        def lint(self, path: str) -> list[str]:
-            return [path]
-
-    assert_type(Linter().lint("a"), list[str])
-    Linter().lint(5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused
+    assert_type(cache.get_many(["key"]), dict[str, Any])
+    assert_type(cache.exists("key"), bool)
+    assert_type("key" in cache, bool)
+    assert_type(cache.peek("key"), Lookup)
+    assert_type(cache.explain("key"), list[Explanation])
+    keys: Iterator[str] = cache.keys("prefix")
+    assert_type(next(keys), str)
+    found = cache.lookup("key")
+    assert_type(found, Lookup)
+    assert_type(found.status, LookupStatus)
+    assert_type(found.found, bool)
+    assert_type(found.value, Any)
+    assert_type(found.tier, str | None)
+    assert_type(found.age_s, float)
+    assert_type(found.tags, frozenset[str])
 
 
-async def analyze_later(path: str, depth: int = 1) -> Report:
-    raise NotImplementedError
+def writes(cache: TieredCache) -> None:
+    result = cache.set("key", 5, ttl=3600, tags=["a"], durability="disk")
+    assert_type(result, WriteResult)
+    assert_type(result.stored, bool)
+    for each in result.tiers:
+        assert_type(each.tier, str)
+        assert_type(each.outcome, WriteOutcome)
+    assert_type(cache.set_many({"key": 5}), dict[str, WriteResult])
+    assert_type(cache.delete("key"), bool)
+    assert_type(cache.delete_many(["key"]), int)
+    assert_type(cache.touch("key", None), bool)
+    assert_type(cache.clear(), int)
+    assert_type(cache.invalidate_prefix("a/"), int)
+    assert_type(cache.invalidate_tags("a", "b"), WriteResult)
+    assert_type(cache.flush(), bool)
+    assert_type(cache.journal(), list[JournalEntry])
+    assert_type(cache.close("1s"), list[str])
+    cache.set(5, 5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused
 
 
-async def number() -> int:
-    return 5
+def counts(cache: TieredCache) -> None:
+    stats = cache.stats()
+    assert_type(stats, CacheStats)
+    assert_type(stats.hit_rate, float)
+    assert_type(stats.tiers, tuple[TierStats, ...])
+    assert_type(stats.tier("memory"), TierStats)
+    assert_type(cache.fleet(since="1h"), FleetStats)
+
+    def listen(event: Event) -> None:
+        assert_type(event.key, str)
+
+    remove: Callable[[], None] = cache.on_event(listen)
+    assert_type(remove, "Callable[[], None]")
 
 
-async def numbers(keys: Sequence[str]) -> dict[str, int]:
-    return {key: len(key) for key in keys}
-
-
-async def awaits(cache: TieredCache) -> None:
-    awaited = AsyncTieredCache.of(cache)
-    assert_type(awaited.sync, TieredCache)
-    assert_type(AsyncTieredCache([MemoryTier()], default_ttl="1d"), AsyncTieredCache)
-    assert_type(await awaited.get_or_compute("key", number), int)
-    assert_type(await awaited.get_or_compute("key", lambda: analyze_later("a"), ttl="1h"), Report)
-    assert_type(await awaited.get_or_compute_many(["a"], numbers), dict[str, int])
-    assert_type(await awaited.get("key"), Any)
-    assert_type(await awaited.lookup("key"), Lookup)
-    assert_type(await awaited.set("key", 5), WriteResult)
-    assert_type(await awaited.stats(), CacheStats)
-    assert_type(awaited.namespace("view"), AsyncTieredCache)
-    assert_type([key async for key in awaited.keys()], list[str])  # noqa: SIM118 - no dictionary
-
-    plain = awaited.cached(analyze_later)
-    assert_type(await plain("a", depth=2), Report)
-    assert_type(plain.key_for("a"), str)
-    assert_type(await plain.invalidate("a", 3), bool)
-    await plain(5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused
-    awaited.cached(analyze)  # type: ignore[arg-type] # pyright: ignore[reportCallIssue, reportArgumentType] # must be refused
-
-    @awaited.cached(ttl="1d", tags={"x"})
-    async def measure(path: str) -> float:
-        return 1.0
-
-    assert_type(await measure("a"), float)
-    assert_type(await measure.uncached("a"), float)
-
-    class Linter:
-        @awaited.cached(ignore=["self"])
-        async def lint(self, path: str) -> list[str]:
-            return [path]
-
-    assert_type(await Linter().lint("a"), list[str])
+def uses_the_simple_face() -> None:
+    with CacheManager(backend="redis") as manager:
+        assert_type(manager, CacheManager)
+        assert_type(manager.list_caches(), list[str])
+        assert_type(manager.has_cache("name"), bool)
+        assert_type(manager.remove_cache("name"), bool)
+        cache = manager.get_cache("name")
+        assert_type(cache, Cache)
+        assert_type(cache.tiered, TieredCache)
+        assert_type(cache.get("key"), Any)
+        assert_type(cache.set("key", 5, ttl="10m"), bool)
+        assert_type(cache.exists("key"), bool)
+        assert_type("key" in cache, bool)
+        assert_type(cache.delete("key"), bool)
+        assert_type(cache.delete_pattern("user:*"), int)
+        assert_type(cache.get_stats(), CacheStats)
+        assert_type(cache.stats.hit_rate, float)
+        cache.set("key", 5, ttl=Report())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused
+    CacheManager(5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused

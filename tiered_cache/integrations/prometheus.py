@@ -16,7 +16,7 @@ from tiered_cache.stats.output.metrics import METRICS, Kind, Metric, samples
 try:
     from prometheus_client import (
         CollectorRegistry,
-        make_asgi_app,  # pyright: ignore[reportUnknownVariableType]
+        make_asgi_app,  # pyright: ignore[reportUnknownVariableType] # the stubs leave out its result
     )
     from prometheus_client.core import (
         CounterMetricFamily,
