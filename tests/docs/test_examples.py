@@ -13,13 +13,14 @@ import subprocess
 import sys
 import types
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
-from tiered_cache import _default
+from tests.patience import PATIENCE
+from tiered_cache import RedisTier, _default
 from tiered_cache.cli import main
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ def test_every_example_runs(
     path = _ROOT / page
     if "REDIS_URL" in path.read_text():
         monkeypatch.setenv("REDIS_URL", request.getfixturevalue("redis_url"))
+        # The pages show the defaults, whose deadlines a busy machine may reach.
+        defaults: dict[str, Any] = RedisTier.__init__.__kwdefaults__
+        for name, patient in PATIENCE.items():
+            monkeypatch.setitem(defaults, name, patient)
     _run(path, program)
     _run(path, program)
 

@@ -23,10 +23,12 @@ import attrs
 import msgspec
 import pydantic
 import pytest
+import xxhash
 
 from tiered_cache.errors import InvalidKeyError
-from tiered_cache.keys import arguments_key
+from tiered_cache.keys import DIGEST_LENGTH, arguments_key
 from tiered_cache.keys.canonical import encode
+from tiered_cache.keys.encoding import text
 
 
 class Color(enum.Enum):
@@ -180,10 +182,10 @@ def test_names_and_values_do_not_run_together() -> None:
     assert len(made) == 8
 
 
-def test_keys_are_the_prefix_and_128_bits() -> None:
+def test_keys_are_the_prefix_and_160_bits() -> None:
     key = arguments_key("m.f", {"x": 1})
-    assert key.startswith("m.f:")
-    assert len(bytes.fromhex(key.removeprefix("m.f:"))) == 16
+    assert key.startswith("m.f:sha256-")
+    assert len(bytes.fromhex(key.removeprefix("m.f:sha256-"))) == 20
 
 
 @pytest.mark.parametrize(
@@ -393,3 +395,50 @@ def test_keys_are_the_same_in_every_process(tmp_path: pathlib.Path) -> None:
         )
         answers.add(done.stdout)
     assert len(answers) == 1
+
+
+_SECRET = bytes.fromhex(
+    "b8fe6c3923a44bbe7c01812cf721ad1cded46de9839097db7240a4a4b7b3671f"
+    "cb79e64eccc0e578825ad07dccff7221b8084674f743248ee03590e6813a264c"
+    "3c2852bb91c300cb88d0658b532ea371644897a20df94e3819ef46a9deacd8a8"
+    "fa763fe39c343ff9dcbbc7c70b4f1d8a51e04bcdb45931c89f7ec9d9787364ea"
+    "eac5ac8334d3ebc3c581a0fffa1363eb170ddd51b7f0da49d316552629d4689e"
+    "2b16be587d47a1fc8ff8b8d17ad031ce45cb3a8f95160428afd7fbcabb4b407e"
+)
+"""The default secret of XXH3, which is public."""
+
+
+def _colliding_texts(offset: int) -> tuple[bytes, bytes]:
+    """Two byte strings that XXH3-128 can't tell apart, `offset` bytes behind the beginning of its input.
+
+    A lane whose low half equals the secret's is multiplied by zero, so that only its sum with other
+    such lanes counts: two lanes of two stripes can exchange their high halves.
+    """
+    texts = []
+    at = -offset % 64  # the first whole stripe inside of the text
+    stripe = (offset + at) // 64
+    for halves in ((1, 2), (2, 1)):
+        text = bytearray(1024)
+        for number, half in enumerate(halves):
+            lane = int.from_bytes(_SECRET[8 * (stripe + number) :][:8], "little")
+            low = lane & 0xFFFFFFFF
+            begin = at + 64 * number
+            text[begin : begin + 8] = (low | half << 32).to_bytes(8, "little")
+        texts.append(bytes(text))
+    return texts[0], texts[1]
+
+
+def test_texts_that_collide_under_a_checksum_have_two_keys() -> None:
+    """Texts of strangers with one key would give one the analysis of the other."""
+    name = text(b"s", "source")
+    one, other = _colliding_texts(len(name) + len(encode(bytes(1024))) - 1024)
+    assert one != other
+    checksums = [xxhash.xxh3_128_digest(name + encode(each)) for each in (one, other)]
+    assert checksums[0] == checksums[1], "the attack on an unkeyed checksum works"
+    assert arguments_key("f", {"source": one}) != arguments_key("f", {"source": other})
+
+
+def test_a_key_names_its_digest() -> None:
+    key = arguments_key("f", {"x": 1})
+    prefix, digest = key.split(":")
+    assert (prefix, digest[:7], len(digest)) == ("f", "sha256-", DIGEST_LENGTH)

@@ -5,7 +5,7 @@ The package imports `errors` only. Every package above it may import it.
 
 from __future__ import annotations
 
-from tiered_cache.keys.canonical import arguments_key
+from tiered_cache.keys.canonical import DIGEST_LENGTH, arguments_key
 from tiered_cache.keys.encoding import MAX_DEPTH
 from tiered_cache.keys.function import FunctionKey
 from tiered_cache.keys.names import (
@@ -18,6 +18,7 @@ from tiered_cache.keys.names import (
 )
 
 __all__ = [
+    "DIGEST_LENGTH",
     "MAX_DEPTH",
     "MAX_KEY_BYTES",
     "TAG_PREFIX",

@@ -6,9 +6,8 @@ Nothing depends on `hash()`, on `id()` or on the order in which objects were mad
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
-
-import xxhash
 
 from tiered_cache.keys.encoding import Encode, Encoder, mapping, sequence, text, too_deep, unordered
 from tiered_cache.keys.unstable import UnstableError
@@ -16,14 +15,20 @@ from tiered_cache.keys.unstable import UnstableError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["arguments_key", "digest_of", "encode"]
+__all__ = ["DIGEST_LENGTH", "arguments_key", "digest_of", "encode"]
+
+_ALGORITHM = "sha256-"
+_DIGITS = 40
+DIGEST_LENGTH = len(_ALGORITHM) + _DIGITS
+"""The length of `digest_of` in characters."""
 
 
 def arguments_key(prefix: str, arguments: Mapping[str, object]) -> str:
     """The key `prefix:digest` of named arguments; their order does not matter.
 
-    The digest is the XXH3-128 of the canonical encoding, in hexadecimal. It is not cryptographic:
-    arguments can be chosen so that two keys are equal.
+    The digest is `sha256-` and the first 160 bits of the SHA-256 of the canonical encoding, in
+    hexadecimal. It is cryptographic, because strangers write the files that arguments hold: no two
+    texts with one key can be found.
 
     Raises:
         InvalidKeyError: An argument has no stable encoding. The message names it and the remedies.
@@ -36,7 +41,7 @@ def arguments_key(prefix: str, arguments: Mapping[str, object]) -> str:
 def digest_of(
     salt: bytes, function: str, slots: Iterable[tuple[str, bytes]], values: Iterable[object]
 ) -> str:
-    """The hexadecimal digest of arguments.
+    """The digest of arguments, with the name of its algorithm.
 
     Args:
         salt: Further input to the digest; must be prefix-free.
@@ -56,7 +61,7 @@ def digest_of(
             raise error.explain(name, function) from None
         except RecursionError:
             raise too_deep().explain(name, function) from None
-    return xxhash.xxh3_128_hexdigest(b"".join(pieces))
+    return _ALGORITHM + hashlib.sha256(b"".join(pieces)).hexdigest()[:_DIGITS]
 
 
 def encode(value: object, depth: int = 0) -> bytes:

@@ -14,7 +14,7 @@ from tiered_cache._process.fork import fork_safe_lock
 from tiered_cache.keys import VIEW_SEPARATOR, view_of
 from tiered_cache.results import LookupStatus
 from tiered_cache.stats.counting.computations import ComputeTimes, Repeats
-from tiered_cache.stats.counting.groups import DIGEST_LENGTH, Groups, Outcomes
+from tiered_cache.stats.counting.groups import KEY_END_LENGTH, Groups, Outcomes
 from tiered_cache.stats.counting.tally import Tally
 from tiered_cache.stats.curves.curves import Curves
 from tiered_cache.stats.curves.shards import DIGEST_MASK
@@ -221,7 +221,7 @@ class CacheCounters:
 
     def _groups_of(self, key: str) -> Sequence[Group]:
         """The view and the function that `key` belongs to, if any."""
-        function = self._functions.get(key[:-DIGEST_LENGTH])
+        function = self._functions.get(key[:-KEY_END_LENGTH])
         if key[0] != VIEW_SEPARATOR:
             return () if function is None else (function,)
         view = self._views.get(view_of(key))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache._process.fork import fork_safe_lock
-from tiered_cache.keys import view_of
+from tiered_cache.keys import DIGEST_LENGTH, view_of
 from tiered_cache.stats.counting.computations import ComputeTimes
 from tiered_cache.stats.counting.tally import Tally
 from tiered_cache.stats.snapshot.group_stats import OTHERS
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator
 
-__all__ = ["DIGEST_LENGTH", "MAX_FUNCTIONS", "MAX_VIEWS", "Group", "Groups", "Outcomes"]
+__all__ = ["KEY_END_LENGTH", "MAX_FUNCTIONS", "MAX_VIEWS", "Group", "Groups", "Outcomes"]
 
 MAX_VIEWS = 1000
 MAX_FUNCTIONS = 200
 
-DIGEST_LENGTH = 33
-"""Length of the end of a function's key, after its name: a colon and 128 bits in hexadecimal."""
+KEY_END_LENGTH = 1 + DIGEST_LENGTH
+"""Length of the end of a function's key, after its name: a colon and a digest."""
 
 
 class Outcomes:
@@ -103,7 +103,7 @@ class Groups:
 
     def function_of(self, key: str) -> Group | None:
         """The function that `key` belongs to."""
-        return self.by_prefix.get(key[:-DIGEST_LENGTH])
+        return self.by_prefix.get(key[:-KEY_END_LENGTH])
 
     def function(self, name: str, prefix: str) -> Group:
         """The function called `name`, with keys that begin with `prefix`.
