@@ -32,9 +32,9 @@ class HeadTier(Protocol):
     """A tier that can read the head of a record, which has its instants, without the payload."""
 
     def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
-        """Like `get_many`, but with only the first `HEAD_BYTES` of each record.
+        """Like `Tier.get_many`, but with only the first `HEAD_BYTES` of each record.
 
-        The implementer need not fill in `Found.remaining_s`.
+        `Found.remaining_s` has no meaning here.
         """
         ...
 
@@ -70,7 +70,7 @@ class AwaitedTier(Protocol):
         ...
 
     async def put(self, key: str, item: PutItem) -> bool:
-        """Like `Tier.put`."""
+        """Like `Tier.put`, with the arguments in `item`."""
         ...
 
     async def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
@@ -126,10 +126,10 @@ class FencingTier(Protocol):
     """
 
     def fence(self, prefix: str) -> None:
-        """Refuse every fill that began before now; remove nothing.
+        """Refuse each fill of any key that began before now; remove nothing.
 
-        A tier with a change log must log a change of all keys that begin with `prefix`. It may refuse
-        fills of other keys too. Raises the errors of `Tier.clear`.
+        A tier with a change log must log a change of all keys that begin with `prefix`. Raises the
+        errors of `Tier.clear`.
         """
         ...
 

@@ -86,10 +86,11 @@ class ChangeLog(Protocol):
 
     - log every `put` that is no fill, every `delete`, and every `clear` at its beginning and its end;
     - log a change in the same atomic step as the change itself, in the order of the changes;
-    - give each change a higher position than the one before;
+    - let positions grow along the log;
     - bound the log, and answer with an incomplete page where a reader's next changes are gone,
       because they were removed or because the whole log was lost;
-    - raise the errors of a tier, within the tier's deadline, which `wait` adds to its timeout.
+    - raise the errors of a tier, and answer within its deadline; `wait` within its timeout plus the
+      deadline.
 
     It may log a change that was then refused. `logged_change` bounds the keys.
     """

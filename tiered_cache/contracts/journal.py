@@ -59,7 +59,7 @@ class Journal(Protocol):
         ...
 
     def park(self, row: JournalRow, trouble: str) -> None:
-        """Take a change out of the queue that a tier keeps refusing, and keep it for `retry`.
+        """Take a change out of the queue because a tier keeps refusing it, and keep it for a retry.
 
         Args:
             row: The change.

@@ -31,10 +31,10 @@ class LeaseAnswer(NamedTuple):
 class Leases(Protocol):
     """The leases on a tier's keys, each with one holder. Thread-safe.
 
-    The engine guarantees that each request to acquire has an `owner` of its own. The implementer must:
+    The engine guarantees a new `owner` for each call of `acquire`. The implementer must:
 
     - raise the errors of a tier;
-    - answer within a deadline, which `wait` adds to its timeout;
+    - answer within a deadline, and `wait` within its timeout plus a deadline;
     - let leases expire by a clock that all processes and hosts of the tier share;
     - remember for at least an hour that a lease expired without a release.
     """

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache.errors import MissingExtraError, show_key
 from tiered_cache.integrations._snapshots import snapshots
 from tiered_cache.stats.output.metrics import METRICS, Kind, Metric, samples
+from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 try:
     from opentelemetry.metrics import MeterProvider, Observation, get_meter
@@ -129,8 +130,8 @@ def _observer(collection: _Collection, metric: Metric) -> Callable[[object], Ite
     def observe(_: object) -> Iterable[Observation]:
         for cache, sample in collection.of(metric):
             attributes = {"tiered_cache.name": cache, **_namespaced(sample.labels)}
-            value: Any = sample.value
-            if metric.kind is Kind.HISTOGRAM:
+            value = sample.value
+            if isinstance(value, LatencyHistogram):
                 for share in _QUANTILES:
                     quantile_s = value.quantile(share)
                     if quantile_s is not None:

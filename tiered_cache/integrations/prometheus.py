@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache.errors import MissingExtraError
 from tiered_cache.integrations._snapshots import snapshots
 from tiered_cache.stats.output.metrics import METRICS, Kind, Metric, samples
+from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 try:
     from prometheus_client import (
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Family
 
     from tiered_cache.stats.snapshot.cache_stats import CacheStats
-    from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 __all__ = ["CacheCollector", "metrics_app", "prometheus_name"]
 
@@ -81,7 +81,7 @@ class CacheCollector(Collector):
             for metric, labels, value in samples(stats):
                 used.add(metric.name)
                 values = [cache, *labels.values()]
-                if metric.kind is Kind.HISTOGRAM:
+                if isinstance(value, LatencyHistogram):
                     families[metric.name].add_metric(values, **_buckets(value))
                 else:
                     families[metric.name].add_metric(values, value)
@@ -143,7 +143,7 @@ def _label_names(metric: Metric) -> list[str]:
     return ["cache", *part, *own]
 
 
-def _buckets(histogram: Any) -> dict[str, Any]:
+def _buckets(histogram: LatencyHistogram) -> dict[str, Any]:
     """The arguments of a histogram sample, in buckets that all caches share."""
     counts, total_s = _counts_within(histogram)
     cumulative = list(accumulate(counts))
