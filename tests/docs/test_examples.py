@@ -83,7 +83,7 @@ def test_every_example_runs(
     if "REDIS_URL" in path.read_text():
         monkeypatch.setenv("REDIS_URL", request.getfixturevalue("redis_url"))
         # The pages show the defaults, whose deadlines a busy machine may reach.
-        defaults: dict[str, Any] = RedisTier.__init__.__kwdefaults__
+        defaults: Any = RedisTier.__init__.__kwdefaults__
         for name, patient in PATIENCE.items():
             monkeypatch.setitem(defaults, name, patient)
     _run(path, program)
