@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.contracts.change_log import Change, ChangePage
+from tiered_cache.tiers.disk._log_table import GENERATION
 
 if TYPE_CHECKING:
     from tiered_cache.tiers.disk._log_table import LogTable
@@ -54,9 +55,9 @@ class DiskLog:
                     page = _page(rows)
                     if any(change.is_prefix for change in page.changes):
                         # Perhaps a clear: the next fill then learns of it without a refusal.
-                        self._table.generation = self._table.read_generation(cache)
+                        self._table.generation = cache.fact(GENERATION)
                     return page
-            self._table.generation = self._table.read_generation(cache)
+            self._table.generation = cache.fact(GENERATION)
             ((last,),) = cache.sql(_SELECT_LAST).fetchall()
             return ChangePage((), last or 0, complete=False)
 

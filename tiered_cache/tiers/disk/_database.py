@@ -28,6 +28,8 @@ __all__ = ["DBNAME", "BoundedCache"]
 _SELECT = "SELECT mode, filename, value, expire_time FROM Cache WHERE key = ? AND raw = 1"
 _SELECT_FILE = "SELECT rowid, filename FROM Cache WHERE key = ? AND raw = 1"
 
+_SELECT_FACT = "SELECT value FROM TieredFacts WHERE name = ?"
+
 _inherited: list[object] = []
 """Connections of the parent, kept in a forked child: SQLite forbids even to close them there."""
 _open: dict[int, sqlite3.Connection] = {}
@@ -158,6 +160,11 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
             (key, self.wall()),
         ).fetchall()
         return rows[0] if rows else None
+
+    def fact(self, name: str) -> Any:
+        """The value of `name` in the table of facts, which `LogTable` writes; `None` if it has none."""
+        rows = self._con.execute(_SELECT_FACT, (name,)).fetchall()
+        return rows[0][0] if rows else None
 
     def store_record(
         self, key: str, record: object, expires_s: float | None, tag: str | None

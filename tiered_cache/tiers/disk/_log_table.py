@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tiered_cache.tiers.disk._database import BoundedCache
 
-__all__ = ["LogTable"]
+__all__ = ["GENERATION", "LogTable"]
 
 _TRIM_EVERY = 64
 _BYTES_PER_ROW = 16_384
@@ -30,9 +30,9 @@ _TABLES = (
 _INSERT_FIRST = "INSERT INTO TieredLog VALUES (?, '', x'', 0, NULL)"
 _INSERT = "INSERT INTO TieredLog (origin, key, is_prefix, made_s) VALUES (?, ?, ?, ?)"
 _TRIM = "DELETE FROM TieredLog WHERE number <= ?"
-_SELECT_FACT = "SELECT value FROM TieredFacts WHERE name = ?"
 _SET_FACT = "INSERT OR REPLACE INTO TieredFacts VALUES (?, ?)"
-_GENERATION = "generation"
+GENERATION = "generation"
+"""The fact that is the token of a key without a record or a tombstone."""
 
 
 class LogTable:
@@ -72,7 +72,7 @@ class LogTable:
                     # Not the injected clock: the number must differ from those of a predecessor.
                     cache.sql(_INSERT_FIRST, (time.time_ns() // 1000,))
                     self._set_generation(cache.sql)
-        self.generation = self.read_generation(cache)
+        self.generation = cache.fact(GENERATION)
 
     def append(self, cache: BoundedCache, key: str, *, is_prefix: bool = False) -> None:
         """Add a change, in the transaction that makes it."""
@@ -83,24 +83,19 @@ class LogTable:
         if number % _TRIM_EVERY == 0:
             cache.sql(_TRIM, (number - self._rows,))
 
-    def read_generation(self, cache: BoundedCache) -> bytes:
-        """The token of a key that has neither a record nor a tombstone."""
-        rows = cache.sql(_SELECT_FACT, (_GENERATION,)).fetchall()
-        return bytes(rows[0][0]) if rows else b""
-
     def renew_generation(self, cache: BoundedCache) -> None:
         """Refuse fills that began before now; call it in a transaction."""
         self.generation = self._set_generation(cache.sql)
 
     def _set_generation(self, sql: Callable[..., sqlite3.Cursor]) -> bytes:
         generation = secrets.token_bytes(8)
-        sql(_SET_FACT, (_GENERATION, generation))
+        sql(_SET_FACT, (GENERATION, generation))
         return generation
 
     def place_in(self, cache: BoundedCache, source: str) -> int | None:
         """The position up to which the log called `source` has been applied to this database."""
-        rows = cache.sql(_SELECT_FACT, (f"place:{source}",)).fetchall()
-        return int(rows[0][0]) if rows else None
+        place = cache.fact(f"place:{source}")
+        return None if place is None else int(place)
 
     def begin_place(self, cache: BoundedCache, source: str, position: int) -> int | None:
         """Set a place if there is none and no record either; call it in a transaction."""
@@ -110,7 +105,7 @@ class LogTable:
             self.set_place(cache, source, position)
             return position
         # The process that began the place changed the generation.
-        self.generation = self.read_generation(cache)
+        self.generation = cache.fact(GENERATION)
         return place
 
     def set_place(self, cache: BoundedCache, source: str, position: int) -> None:

@@ -22,7 +22,7 @@ from tiered_cache.tiers.disk._change_log import DiskLog
 from tiered_cache.tiers.disk._leases import DiskLeases
 from tiered_cache.tiers.disk._limits import parse_limits
 from tiered_cache.tiers.disk._location import find_root
-from tiered_cache.tiers.disk._log_table import LogTable
+from tiered_cache.tiers.disk._log_table import GENERATION, LogTable
 from tiered_cache.tiers.disk._record_listing import (
     BATCH_KEYS,
     TOMBSTONE_TAG,
@@ -221,7 +221,7 @@ class DiskTier:
         row = cache.live_row(key, f"substr(value, 1, {TOKEN_BYTES}), filename")
         if row is None:
             # Another process may have cleared: the next fill then starts with the new generation.
-            self._log_table.generation = self._log_table.read_generation(cache)
+            self._log_table.generation = cache.fact(GENERATION)
             return self._log_table.generation
         head, filename = row
         return bytes(head) if filename is None else cache.disk.read_head(filename, TOKEN_BYTES)
