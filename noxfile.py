@@ -60,7 +60,8 @@ def lowest(session: nox.Session) -> None:
     """The lowest version of each direct dependency that pyproject.toml allows."""
     session.install("--resolution", "lowest-direct", "-r", "pyproject.toml", "--extra", "all")
     pins = Path(session.create_tmp()) / "lowest.txt"
-    pins.write_text(str(session.run("uv", "pip", "freeze", silent=True)))
+    listed = str(session.run("uv", "pip", "freeze", silent=True)).splitlines()
+    pins.write_text("\n".join(line for line in listed if "==" in line))
     session.install("--no-deps", wheel())
     session.install("--constraint", str(pins), *GROUP)
     session.log(pins.read_text())

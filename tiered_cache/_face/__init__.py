@@ -1,4 +1,4 @@
 """The inside of both faces, synchronous and asynchronous: a core, its arguments and its answers.
 
-Imported by `cache`, `aio`, `manager` and `decorators`. It knows no concrete tier.
+Only `cache`, `aio` and `decorators` import it. It knows no concrete tier.
 """

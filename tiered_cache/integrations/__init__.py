@@ -1,4 +1,5 @@
-"""Connections of a cache to monitoring systems. Programs import these modules; no module here does.
+"""Connections of a cache to monitoring systems. Programs import these modules.
 
-`prometheus` and `opentelemetry` each need an extra of their own.
+In this project only the dashboard does: it serves the metrics of `prometheus`. `prometheus` and
+`opentelemetry` each need an extra of their own.
 """

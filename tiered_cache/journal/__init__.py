@@ -1,6 +1,6 @@
 """The journal of write-back: queued changes on disk, until every tier has them.
 
-The doors import `DiskJournal` from here; the engine knows the contract only.
+`_face` and users import `DiskJournal` from here; the engine knows the contract only.
 """
 
 from __future__ import annotations

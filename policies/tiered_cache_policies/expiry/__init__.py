@@ -1,1 +1,4 @@
-"""Expiry policies: how long a value is fresh. A cache applies several in order."""
+"""Expiry policies: how long a value is fresh. A cache applies several in order.
+
+`tiered_cache.policies` imports the classes for users.
+"""

@@ -1,1 +1,4 @@
-"""Promotion policies: whether a hit in a lower tier is copied upwards."""
+"""Promotion policies: whether a hit in a lower tier is copied upwards.
+
+`tiered_cache.policies` imports the classes for users; `_face` imports the default, `Always`.
+"""

@@ -1,4 +1,4 @@
 """The daemon threads of a cache: flushing, refreshing, renewing leases, following change logs.
 
-Imported by `_face` only.
+Only `_face` imports them.
 """

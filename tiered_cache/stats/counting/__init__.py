@@ -1,4 +1,4 @@
 """Counters of a running cache, exact under threads. The faces make them and hand them to the engine.
 
-A hit in a lower tier is counted inside one module, `cache_counters`.
+Only `_face` imports it. A hit in a lower tier is counted inside one module, `cache_counters`.
 """

@@ -1,1 +1,4 @@
-"""Conformance suites of policies, one module a contract. `tiered_cache.testing` offers the classes."""
+"""Conformance suites of policies, one module a contract.
+
+Only `tiered_cache.testing` imports the modules. Programs import the classes from there.
+"""

@@ -1,4 +1,4 @@
-"""The conformance suite of tiers. `tiered_cache.testing` offers `TierContract`, nothing else.
+"""The conformance suite of tiers. Programs import `TierContract` from `tiered_cache.testing`.
 
 Each module checks one promise of `tiered_cache.contracts`.
 """
