@@ -141,7 +141,7 @@ def test_law_2_tasks_wait_for_a_thread_that_computes(run: Any) -> None:
     run(main)
 
 
-def test_law_2_what_the_leader_raises_reaches_every_task(run: Any) -> None:
+def test_law_2_an_exception_of_the_leader_reaches_every_task(run: Any) -> None:
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier()]) as cache:
             error = ValueError("broken")
@@ -232,7 +232,7 @@ def anyio_value(value: Any) -> Callable[[], Awaitable[Any]]:
 
 
 @pytest.mark.proves("awaiting/abandoned-computation")
-def test_a_caller_who_is_alone_ends_after_his_computation_has(run: Any) -> None:
+def test_a_cancelled_lone_caller_ends_after_its_computation(run: Any) -> None:
     """As without a cache: what the function does when it is cancelled is over before he goes on."""
     order: list[str] = []
 
@@ -369,7 +369,7 @@ def test_tasks_that_a_computation_starts_belong_to_it(run: Any) -> None:
     run(main)
 
 
-def test_who_has_waited_long_enough_does_what_he_chose(run: Any) -> None:
+def test_a_waiter_that_times_out_follows_on_timeout(run: Any) -> None:
     async def main() -> None:
         flight = SingleFlight(timeout=0.01, on_timeout="raise")
         async with AsyncTieredCache([MemoryTier()], single_flight=flight) as cache:
@@ -483,7 +483,7 @@ def test_a_cancelled_leader_gives_its_lease_back(
 
 @pytest.mark.proves("awaiting/abandoned-loop")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_a_loop_that_is_thrown_away_locks_nobody_out() -> None:
+def test_an_abandoned_loop_locks_no_caller_out() -> None:
     cache = AsyncTieredCache([MemoryTier()])
     compute = Gated()
     loop = asyncio.new_event_loop()
@@ -556,7 +556,7 @@ def test_two_caches_of_a_process_hear_of_each_others_changes(
 
 
 @pytest.mark.proves("awaiting/no-resurrection")
-def test_law_4_a_deletion_is_not_undone_by_what_began_before_it(
+def test_law_4_a_deletion_is_not_undone_by_an_earlier_computation(
     run: Any, shared: Callable[..., AsyncTieredCache]
 ) -> None:
     async def main() -> None:
@@ -579,7 +579,7 @@ def test_one_cache_of_each_face_in_one_program(tmp_path: Path) -> None:
         assert sync.get("key") == 1
 
 
-def test_who_is_cancelled_before_his_computation_began_leaves_nothing_behind(run: Any) -> None:
+def test_a_caller_cancelled_before_its_computation_leaves_nothing_behind(run: Any) -> None:
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier()]) as cache:
             await cache.get("key")
@@ -656,7 +656,7 @@ def test_law_2_200_tasks_beside_16_threads_compute_once_in_a_thousand_rounds(bac
 
 
 @pytest.mark.proves("awaiting/abandoned-computation")
-def test_who_is_cancelled_while_he_asks_for_a_lease_gives_it_back(
+def test_a_caller_cancelled_while_it_asks_for_a_lease_releases_it(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is granted after he was cancelled: what gives it back must not come before that."""

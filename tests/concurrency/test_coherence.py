@@ -125,9 +125,7 @@ def test_law_5_a_change_arrives_at_once_when_the_cache_is_in_use(open_cache: Mak
 
 
 @pytest.mark.proves("law-5/own-changes")
-def test_what_a_cache_changed_itself_stays_in_its_memory(
-    open_cache: Make, clock: FakeClock
-) -> None:
+def test_own_changes_of_a_cache_stay_in_its_memory(open_cache: Make, clock: FakeClock) -> None:
     cache = open_cache()
     for number in range(5):
         cache.set("key", number)
@@ -137,7 +135,7 @@ def test_what_a_cache_changed_itself_stays_in_its_memory(
 
 
 @pytest.mark.proves("law-5/own-changes")
-def test_fills_are_told_to_nobody(open_cache: Make, clock: FakeClock) -> None:
+def test_fills_are_not_in_the_change_log(open_cache: Make, clock: FakeClock) -> None:
     cache, elsewhere = open_cache(), open_cache()
     log: Any = cache._source.core().stack.levels[-1].tier
     position = log.log.read(None).position
@@ -167,7 +165,7 @@ def test_hits_in_memory_go_on_without_a_call_while_nothing_changes(
 
 @pytest.mark.proves("law-4/cluster", "law-4/clear-elsewhere")
 @pytest.mark.parametrize("clearing", [True, False])
-def test_law_4_a_late_fill_elsewhere_does_not_bring_back_what_was_removed(
+def test_law_4_a_late_fill_elsewhere_does_not_bring_back_a_removed_key(
     clearing: bool, open_cache: Make, clock: FakeClock
 ) -> None:
     cache, elsewhere = open_cache(), open_cache()
@@ -188,7 +186,7 @@ def test_law_4_a_late_fill_elsewhere_does_not_bring_back_what_was_removed(
 
 
 @pytest.mark.proves("law-4/after-a-notice")
-def test_law_4_who_asks_after_a_change_elsewhere_is_not_given_what_was_computed_before_it(
+def test_law_4_callers_after_a_change_elsewhere_get_no_earlier_computation(
     open_cache: Make, clock: FakeClock
 ) -> None:
     cache, elsewhere = open_cache(), open_cache()
@@ -293,7 +291,7 @@ def test_law_4_a_write_that_was_overtaken_elsewhere_does_not_stay_on_the_disk(
 
 
 @pytest.mark.proves("law-5/catch-up")
-def test_law_5_a_host_that_was_away_does_not_serve_what_changed_meanwhile(
+def test_law_5_a_returning_host_does_not_serve_entries_changed_meanwhile(
     tmp_path: Path, redis_url: str, namespace: str, clock: FakeClock
 ) -> None:
     def make(host: str) -> TieredCache:
@@ -320,7 +318,7 @@ def forget_log(cache: TieredCache) -> None:
 
 
 @pytest.mark.proves("law-5/too-far-behind")
-def test_law_5_who_is_too_far_behind_starts_empty(open_cache: Make, clock: FakeClock) -> None:
+def test_law_5_a_process_too_far_behind_starts_empty(open_cache: Make, clock: FakeClock) -> None:
     cache, elsewhere = open_cache(), open_cache()
     cache.set("key", "old")
     assert elsewhere.get("key") == "old"
@@ -385,7 +383,7 @@ def test_law_5_while_changes_cannot_be_learned_nothing_old_is_served(
 
 
 @pytest.mark.proves("law-5/data-lost")
-def test_law_5_a_server_that_lost_everything_leaves_nothing_old(
+def test_law_5_a_server_that_lost_its_data_leaves_nothing_old(
     tmp_path: Path, namespace: str, clock: FakeClock
 ) -> None:
     with ValkeyServer(port=0) as server:
@@ -445,7 +443,7 @@ def test_law_12_a_forked_child_keeps_up_by_itself(open_cache: Make, clock: FakeC
 
 @pytest.mark.proves("law-5/threads-end", "counting/publisher")
 @pytest.mark.parametrize("closed", [True, False])
-def test_a_cache_that_nobody_uses_any_more_ends_its_threads(
+def test_an_unused_cache_ends_its_threads(
     closed: bool,
     tmp_path: Path,
     namespace: str,
@@ -481,7 +479,7 @@ def test_a_cache_that_nobody_uses_any_more_ends_its_threads(
 
 
 @pytest.mark.proves("law-5/memory-hits-only")
-def test_law_5_who_only_hits_memory_hears_of_changes_also_where_old_values_may_be_served(
+def test_law_5_a_reader_with_memory_hits_only_learns_of_changes_when_cut_serves(
     open_cache: Make, clock: FakeClock
 ) -> None:
     """An inlined hit calls nothing: who has no others for a while is no less in use."""
@@ -540,7 +538,9 @@ def test_law_5_a_strict_cache_goes_on_hearing_of_changes_when_the_server_is_back
 
 
 @pytest.mark.proves("law-5/threads")
-def test_what_others_changed_is_told_to_listeners(open_cache: Make, clock: FakeClock) -> None:
+def test_listeners_get_events_for_changes_of_other_processes(
+    open_cache: Make, clock: FakeClock
+) -> None:
     cache, elsewhere = open_cache(), open_cache()
     cache.set("key", "old")
     assert elsewhere.get("key") == "old"

@@ -211,7 +211,7 @@ class Worker:
         return result
 
 
-def write_whatever_is_there() -> None:
+def write_unconditionally() -> None:
     for tier in (DiskTier, RedisTier):
         put: Any = tier.put
 
@@ -225,7 +225,7 @@ def hear_nothing() -> None:
     ChangeFollower._apply = lambda *_: True  # type: ignore[method-assign] # only in this process
 
 
-def serve_whatever_its_tags() -> None:
+def serve_without_a_tag_check() -> None:
     def check_tags(_: Any, finding: Any) -> Any:
         return finding
         yield
@@ -242,9 +242,9 @@ def clear_without_a_trace() -> None:
 
 WITHOUT: dict[str, Callable[[], None]] = {
     "": lambda: None,
-    "the tokens": write_whatever_is_there,
+    "the tokens": write_unconditionally,
     "hearing": hear_nothing,
-    "the versions of tags": serve_whatever_its_tags,
+    "the versions of tags": serve_without_a_tag_check,
     "the generation": clear_without_a_trace,
 }
 
@@ -650,7 +650,7 @@ def test_law_4_processes_are_served_nothing_that_a_model_does_not_allow_in_many_
         pytest.param("the generation", marks=pytest.mark.exhaustive),
     ],
 )
-def test_without_a_guard_processes_are_served_what_the_model_does_not_allow(
+def test_without_a_guard_processes_break_the_model(
     guard: str, setting: Setting, hire: Callable[[Setting], Crew]
 ) -> None:
     crew = hire(setting._replace(without=guard))

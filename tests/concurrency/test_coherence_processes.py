@@ -220,7 +220,7 @@ def test_law_5_hosts_that_share_a_server_are_served_nothing_older_than_the_bound
 
 
 @pytest.mark.proves("law-5/measured-server")
-def test_what_is_served_while_changes_cannot_be_learned_is_older_than_the_bound(
+def test_values_served_while_cut_off_are_older_than_the_bound(
     tmp_path: Path, namespace: str
 ) -> None:
     """That the measurement sees it, where the cache was told to go on."""

@@ -132,7 +132,7 @@ def test_law_11_a_worker_of_multiprocessing_is_in_the_totals(disk: Place) -> Non
 
 
 @pytest.mark.proves("counting/process-once")
-def test_law_11_a_forked_child_says_what_it_did_itself(place: Place) -> None:
+def test_law_11_a_forked_child_reports_its_own_work(place: Place) -> None:
     with place.open() as cache:
         use(cache)
         publisher = cache._source.core()._publisher

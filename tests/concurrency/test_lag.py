@@ -77,7 +77,7 @@ def test_a_change_elsewhere_moves_the_position_and_has_a_delay(
         assert after.delay_s >= 0.0
 
 
-def test_what_a_cache_changed_itself_has_no_delay(make_cache: Callable[..., TieredCache]) -> None:
+def test_own_changes_of_a_cache_have_no_delay(make_cache: Callable[..., TieredCache]) -> None:
     clock = FakeClock()
     with make_cache(clock=clock) as cache:
         before = int(lag_of(cache).position)
@@ -172,7 +172,7 @@ def test_a_lag_is_published_with_the_rest() -> None:
 
 
 @pytest.mark.proves("counting/lag")
-def test_each_log_has_a_lag_and_who_has_no_copies_has_none(
+def test_each_log_has_a_lag_and_a_cache_without_copies_has_none(
     tmp_path: Path, redis_url: str, namespace: str
 ) -> None:
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(redis_url)]

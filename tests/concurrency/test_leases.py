@@ -168,7 +168,7 @@ def test_law_2_a_process_that_missed_before_another_ended_computes_nothing(
 
 
 @pytest.mark.proves("law-2/leader-raises")
-def test_another_process_tries_by_itself_what_raised(
+def test_another_process_retries_a_failed_computation_itself(
     open_cache: Callable[..., TieredCache], pool: ThreadPoolExecutor
 ) -> None:
     one, two = open_cache(), open_cache()
@@ -246,7 +246,7 @@ def test_a_strict_cache_renews_its_leases_again_when_the_server_is_back(
 
 @pytest.mark.proves("law-2/late-fill", "law-2/not-frozen-leader")
 @pytest.mark.parametrize("wakes", ["before the other ends", "after the other ended"])
-def test_law_2_a_frozen_holder_is_replaced_and_what_it_writes_lands_nowhere(
+def test_law_2_a_frozen_holder_is_replaced_and_its_writes_land_nowhere(
     wakes: str, open_cache: Callable[..., TieredCache], pool: ThreadPoolExecutor
 ) -> None:
     lease = SingleFlight(lease="100ms")
@@ -370,7 +370,7 @@ def test_of_many_keys_each_is_computed_by_one_process(
 
 
 @pytest.mark.proves("law-2/refresh-by-one")
-def test_a_value_is_computed_anew_by_one_process(
+def test_a_stale_value_is_recomputed_by_one_process(
     open_cache: Callable[..., TieredCache],
 ) -> None:
     clock = FakeClock()
@@ -429,7 +429,7 @@ def test_the_scope_can_be_narrowed_for_a_function(open_cache: Callable[..., Tier
 
 
 @pytest.mark.proves("law-2/leases-fail")
-def test_law_1_leases_that_fail_are_done_without(
+def test_law_1_values_are_computed_without_leases_that_fail(
     valkey: ValkeyServer, namespace: str, tmp_path: Path
 ) -> None:
     with TieredCache([MemoryTier(), patient_redis(valkey.url)], namespace=namespace) as cache:
@@ -741,7 +741,7 @@ def test_law_2_a_process_that_dies_at_any_step_is_replaced_in_a_thousand_rounds(
     assert sum(killed) > processes * rounds / 4
 
 
-def test_law_2_of_those_who_make_the_database_of_leases_together_one_is_granted(
+def test_law_2_concurrent_creators_of_the_lease_database_get_one_grant(
     tmp_path: Path,
 ) -> None:
     """Setting it up, nobody is refused by SQLite, nor takes away what another was granted."""

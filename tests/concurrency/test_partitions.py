@@ -91,7 +91,7 @@ def test_law_4_a_host_that_is_cut_off_while_a_key_is_deleted_does_not_bring_it_b
 
 
 @pytest.mark.proves("law-5/not-unreached-changes")
-def test_law_5_two_hosts_that_are_cut_off_from_each_other_change_what_each_can(
+def test_law_5_two_hosts_cut_off_from_each_other_agree_after_the_partition(
     proxy: ChaosProxy, hosts: tuple[TieredCache, TieredCache]
 ) -> None:
     here, there = hosts

@@ -128,7 +128,7 @@ def test_law_2_64_threads_compute_once_in_a_thousand_rounds(cache: TieredCache) 
 
 
 @pytest.mark.proves("law-2/leader-raises")
-def test_law_2_what_the_leader_raises_reaches_every_waiter(
+def test_law_2_an_exception_of_the_leader_reaches_every_waiter(
     cache: TieredCache, pool: ThreadPoolExecutor
 ) -> None:
     error = ValueError("broken")
@@ -141,9 +141,7 @@ def test_law_2_what_the_leader_raises_reaches_every_waiter(
 
 
 @pytest.mark.proves("law-1/single-use-values")
-def test_what_can_be_used_once_only_is_shared_with_nobody(
-    cache: TieredCache, pool: ThreadPoolExecutor
-) -> None:
+def test_single_use_values_are_not_shared(cache: TieredCache, pool: ThreadPoolExecutor) -> None:
     compute = Gated()
     numbers = iter(range(4))
 
@@ -340,7 +338,7 @@ def test_waiting_may_end_with_the_stale_value(pool: ThreadPoolExecutor) -> None:
         lambda cache: cache.clear(),
     ],
 )
-def test_law_4_who_asks_after_a_change_is_not_given_what_was_computed_before_it(
+def test_law_4_callers_after_a_change_get_no_earlier_computation(
     change: Callable[[TieredCache], object], cache: TieredCache, pool: ThreadPoolExecutor
 ) -> None:
     before = Gated("before")
@@ -352,7 +350,7 @@ def test_law_4_who_asks_after_a_change_is_not_given_what_was_computed_before_it(
     assert cache.get("key") == "after"
 
 
-def test_law_4_a_computation_that_began_before_a_set_is_nobody_elses_afterwards(
+def test_law_4_later_callers_do_not_join_a_computation_older_than_a_set(
     cache: TieredCache, pool: ThreadPoolExecutor
 ) -> None:
     before = Gated("before")
@@ -366,7 +364,7 @@ def test_law_4_a_computation_that_began_before_a_set_is_nobody_elses_afterwards(
 
 
 @pytest.mark.proves("law-2/many-keys")
-def test_each_of_many_keys_is_computed_by_one_of_those_who_ask_for_it(
+def test_each_of_many_keys_is_computed_by_one_of_its_callers(
     cache: TieredCache, pool: ThreadPoolExecutor
 ) -> None:
     flights = watched(cache)
@@ -415,7 +413,7 @@ def test_a_key_that_one_leaves_out_is_computed_by_the_next(
 
 
 @pytest.mark.proves("law-2/unstored-shared")
-def test_what_a_computation_of_many_raises_reaches_all_who_wait(
+def test_an_exception_of_a_computation_of_many_reaches_all_waiters(
     cache: TieredCache, pool: ThreadPoolExecutor
 ) -> None:
     flights = watched(cache)
@@ -446,7 +444,7 @@ def test_copies_are_handed_out_to_waiters_as_well(pool: ThreadPoolExecutor) -> N
 
 
 @pytest.mark.proves("law-2/unstored-shared")
-def test_a_value_that_is_not_stored_is_shared_with_those_who_wait(
+def test_a_value_that_is_not_stored_is_shared_with_the_waiters(
     cache: TieredCache, pool: ThreadPoolExecutor
 ) -> None:
     from tiered_cache import current
@@ -478,7 +476,7 @@ def test_a_forked_child_does_not_wait_for_its_parents_threads(
     assert future.result(WAIT_S) == "parent"
 
 
-def test_a_refresh_and_those_who_find_nothing_share_a_computation(
+def test_a_refresh_and_callers_that_miss_share_a_computation(
     pool: ThreadPoolExecutor,
 ) -> None:
     clock = FakeClock()
@@ -497,7 +495,7 @@ def test_a_refresh_and_those_who_find_nothing_share_a_computation(
         assert late.result(WAIT_S) == "new"
 
 
-def test_a_refresh_leaves_it_to_who_computes_already(
+def test_a_refresh_is_skipped_while_a_leader_computes(
     pool: ThreadPoolExecutor,
 ) -> None:
     clock = FakeClock()

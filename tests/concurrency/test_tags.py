@@ -60,7 +60,7 @@ def never(*_: object) -> Any:
 
 
 @pytest.mark.proves("law-4/tags")
-def test_what_has_an_invalidated_tag_is_gone_and_the_rest_is_not(
+def test_entries_with_an_invalidated_tag_are_gone_and_the_rest_stays(
     open_cache: Make, clock: FakeClock
 ) -> None:
     cache, elsewhere = open_cache(), open_cache()
@@ -105,7 +105,7 @@ def test_law_5_an_invalidation_elsewhere_is_seen_within_the_bound(
 
 @pytest.mark.proves("law-4/tags")
 @pytest.mark.parametrize("inside", [False, True])
-def test_law_4_what_was_computed_before_an_invalidation_does_not_come_back(
+def test_law_4_a_value_computed_before_an_invalidation_does_not_come_back(
     inside: bool, open_cache: Make, clock: FakeClock
 ) -> None:
     cache, elsewhere = open_cache(), open_cache()
@@ -125,7 +125,7 @@ def test_law_4_what_was_computed_before_an_invalidation_does_not_come_back(
 
 
 @pytest.mark.proves("law-4/tags")
-def test_law_4_who_asks_after_an_invalidation_is_not_given_what_was_computed_before(
+def test_law_4_callers_after_an_invalidation_get_no_earlier_computation(
     open_cache: Make,
 ) -> None:
     cache = open_cache()
@@ -178,7 +178,7 @@ def test_law_4_an_entry_does_not_outlive_the_version_of_its_tag(open_cache: Make
 
 
 @pytest.mark.proves("law-4/newer-tag-version")
-def test_law_4_what_was_set_after_an_invalidation_is_not_recomputed_by_who_has_not_heard_of_it(
+def test_law_4_a_set_after_an_invalidation_is_not_recomputed_by_a_lagging_process(
     open_cache: Make,
 ) -> None:
     """He would take it for invalidated, and replace what was acknowledged in the tiers that are shared."""
@@ -196,7 +196,7 @@ def test_law_4_what_was_set_after_an_invalidation_is_not_recomputed_by_who_has_n
         assert each.get_or_compute("computed", lambda: "anew") == "anew"
 
 
-def test_a_write_with_tags_does_not_wait_for_what_others_changed(
+def test_a_write_with_tags_does_not_wait_for_changes_of_others(
     open_cache: Make, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache, elsewhere = open_cache(), open_cache()
@@ -235,7 +235,7 @@ def test_tags_are_those_of_the_cache_with_all_its_views(open_cache: Make) -> Non
 
 
 @pytest.mark.proves("tags/named-inside")
-def test_what_is_queued_has_tags_too(open_cache: Make) -> None:
+def test_queued_writes_have_tags_too(open_cache: Make) -> None:
     cache = open_cache(writing=WriteBack(flush_interval="1h", max_delay="2h"))
     cache.set("key", 1, tags={"t"})
     assert cache.get("key") == 1
@@ -279,7 +279,7 @@ class _Counted(DiskTier):
 
 
 @pytest.mark.proves("tags/constant-cost")
-def test_an_invalidation_costs_the_same_whatever_the_number_of_entries(tmp_path: Path) -> None:
+def test_an_invalidation_costs_the_same_for_any_number_of_entries(tmp_path: Path) -> None:
     tier = _Counted(tmp_path)
     costs = []
     with TieredCache([MemoryTier(), tier]) as cache:

@@ -38,7 +38,7 @@ def cache(tmp_path: Path, redis_url: str, namespace: str) -> Iterator[TieredCach
 @pytest.mark.proves("law-11/threads", "counting/one-outcome")
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_law_11_the_numbers_add_up_under_32_threads_that_do_everything(  # noqa: C901 - ditto
+def test_law_11_the_numbers_add_up_under_32_threads_with_mixed_calls(  # noqa: C901 - ditto
     cache: TieredCache,
 ) -> None:
     """Each thread owns the keys that it writes, and reads everybody's."""

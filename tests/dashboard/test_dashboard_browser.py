@@ -106,7 +106,7 @@ def overflow(page: Page) -> int:
 
 @pytest.mark.proves("dashboard/readable")
 @pytest.mark.parametrize(("width", "scheme"), SIZES)
-def test_everything_is_shown_at_every_width_and_in_both_schemes(
+def test_the_whole_page_is_shown_at_every_width_and_in_both_schemes(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages, width: int, scheme: str
 ) -> None:
     for key in HOSTILE:
@@ -187,7 +187,7 @@ def test_it_is_readable_with_a_hundred_processes(
     assert audit(page) == []
 
 
-def test_the_slider_says_what_another_size_would_give(
+def test_the_slider_shows_the_estimate_for_another_size(
     cache: TieredCache, site_of: Callable[..., Site], pages: Pages
 ) -> None:
     site = site_of(full_snapshot())

@@ -48,7 +48,7 @@ def test_a_hostile_key_is_found_explained_and_deleted_as_it_is(
     assert key not in cache
 
 
-def test_searching_finds_what_contains_the_text_and_first_what_begins_with_it(
+def test_searching_finds_keys_with_the_text_and_prefix_matches_first(
     cache: TieredCache,
 ) -> None:
     for key in ("b:a", "a:1", "c", "a:2"):
@@ -121,7 +121,7 @@ def test_a_tag_is_invalidated(serve: Callable[..., Site], cache: TieredCache) ->
     assert ("tagged" in cache, "other" in cache) == (False, True)
 
 
-def test_what_the_cache_refuses_is_told(serve: Callable[..., Site]) -> None:
+def test_a_refusal_of_the_cache_is_reported(serve: Callable[..., Site]) -> None:
     answer = serve(allow_changes=True).post("/api/delete", {"key": "x" * 70_000})
     assert answer.status == 400
     assert "key" in answer.json()["error"]

@@ -108,7 +108,7 @@ def test_a_forged_change_is_refused(
 
 @pytest.mark.proves("dashboard/cross-site")
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
-def test_what_a_form_can_send_is_refused(
+def test_content_types_of_forms_are_refused(
     serve: Callable[..., Site], cache: TieredCache, kind: str
 ) -> None:
     cache.set("key", 1)
@@ -153,7 +153,7 @@ def test_values_are_not_shown_unless_allowed(
 
 
 @pytest.mark.proves("dashboard/metrics")
-def test_metrics_are_told_like_everything_else(
+def test_metrics_are_guarded_like_every_route(
     serve: Callable[..., Site], cache: TieredCache
 ) -> None:
     cache.get("key")
@@ -270,7 +270,7 @@ def test_a_file_that_the_browser_has_is_not_sent_again(serve: Callable[..., Site
     "body",
     [b"", b"{", b"[]", b"null", b"{}", b'{"key": 1}', b'{"key": ""}', b"\xff", b"[" * 100_000],
 )
-def test_what_is_not_understood_is_refused(serve: Callable[..., Site], body: bytes) -> None:
+def test_a_malformed_body_is_refused(serve: Callable[..., Site], body: bytes) -> None:
     site = serve()
     answer = site.ask(
         "/api/explain", body, origin=f"http://{site.host}", content_type="application/json"
@@ -329,7 +329,7 @@ def test_a_short_token_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["http://a", "a:80", "a/b", "", "*", "-a"])
-def test_what_is_no_hosts_name_is_refused(cache: TieredCache, name: str) -> None:
+def test_an_invalid_host_name_is_refused(cache: TieredCache, name: str) -> None:
     with pytest.raises(ConfigurationError, match="is not a host name"):
         dashboard_app(cache, allowed_hosts=[name])
     with pytest.raises(ConfigurationError, match="write a list"):
@@ -364,7 +364,7 @@ def test_a_port_that_is_taken_is_told() -> None:
         bind("nowhere.invalid", 0, has_token=True)
 
 
-def test_without_its_libraries_it_says_what_to_install() -> None:
+def test_without_its_libraries_the_dashboard_names_the_extra() -> None:
     code = (
         "import sys; sys.modules['starlette'] = None\n"
         "from tiered_cache import MemoryTier, TieredCache\n"

@@ -144,7 +144,7 @@ def run(*arguments: str, code: int, **variables: str) -> str:
 
 
 @pytest.mark.proves("dashboard/listens-locally")
-def test_what_would_be_open_to_others_is_not_served() -> None:
+def test_a_dashboard_open_to_others_is_not_served() -> None:
     assert "set TIERED_CACHE_DASHBOARD_TOKEN or --token" in run(
         "--host", "0.0.0.0", "--port", "0", code=3
     )

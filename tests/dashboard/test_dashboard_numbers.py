@@ -39,7 +39,7 @@ def test_the_numbers_are_those_of_the_snapshot(window: str) -> None:
         assert shown["get"]["p95_s"] == tier.read_latency.quantile(0.95)
 
 
-def test_everything_is_plain_json_whatever_there_is() -> None:
+def test_page_data_is_plain_json_for_all_statistics() -> None:
     endless = replace(with_open_breaker(make_stats(9), "redis", NOW_S), bus_lag_s=None)
     for stats in (CacheStats(), make_stats(), make_stats(1), endless, CacheStats(counted=False)):
         windows = same_windows(stats)
@@ -54,7 +54,7 @@ def test_no_bound_is_null() -> None:
     )
 
 
-def test_where_nobody_works_nobody_lags() -> None:
+def test_without_processes_there_is_no_lag() -> None:
     windows = same_windows(replace(make_stats(), bus_lag_s=3600.0))
     working = make_snapshot(NOW_S, processes=1, windows=windows)
     assert page_data(working, "all", Series())["bus"]["lag_s"] == 3600.0
@@ -63,7 +63,7 @@ def test_where_nobody_works_nobody_lags() -> None:
 
 
 @pytest.mark.proves("dashboard/bounded")
-def test_law_10_what_is_told_is_bounded() -> None:
+def test_law_10_page_data_is_bounded() -> None:
     functions = tuple(
         FunctionStats(f"f{number}", seconds_saved=float(number), compute_seconds=1000.0 - number)
         for number in range(1000)
@@ -78,7 +78,7 @@ def test_law_10_what_is_told_is_bounded() -> None:
     assert len(said["processes"]) == MAX_PROCESSES
 
 
-def test_who_is_in_trouble_comes_first() -> None:
+def test_processes_in_trouble_come_first() -> None:
     snapshot = make_snapshot(NOW_S, lookups=300, processes=3)
     rows = [*snapshot.processes]
     rows[2] = rows[2]._replace(stats=with_open_breaker(rows[2].stats, "redis", NOW_S))
@@ -106,7 +106,7 @@ def test_law_10_a_day_of_numbers_is_a_bounded_number_of_points() -> None:
         } == {len(said["at"])}
 
 
-def test_points_are_what_happened_since_the_one_before() -> None:
+def test_points_are_differences_from_the_point_before() -> None:
     series = Series()
     series.add(NOW_S, make_stats(1000))
     assert series.to_dict("1m", ["memory"])["at"] == []
@@ -116,7 +116,7 @@ def test_points_are_what_happened_since_the_one_before() -> None:
     assert series.to_dict("1m", ["memory"])["hit_rate"] == [1.0, None], "nothing was looked up"
 
 
-def test_counters_that_go_back_begin_anew() -> None:
+def test_counters_that_go_back_restart_the_series() -> None:
     series = Series()
     for at_s, lookups in ((0, 100), (1, 200), (2, 50), (3, 150), (1.5, 160)):
         series.add(NOW_S + at_s, make_stats(lookups))
@@ -130,7 +130,7 @@ def test_while_points_are_few_finer_ones_are_shown() -> None:
     assert len(series.to_dict("all", ["memory"])["at"]) == 29
 
 
-def test_what_another_size_saves_is_what_misses_cost() -> None:
+def test_savings_of_another_size_follow_from_the_cost_of_misses() -> None:
     stats = make_stats(1000)
     memory = stats.tiers[0]
     assert size_estimates(stats, 0, 3600.0) is None
@@ -148,7 +148,7 @@ def test_what_another_size_saves_is_what_misses_cost() -> None:
 
 
 @pytest.mark.proves("dashboard/numbers")
-def test_all_who_share_the_disk_are_collected_and_the_onlooker_is_not(
+def test_all_processes_on_the_disk_are_collected_except_the_onlooker(
     tmp_path: Path, namespace: str
 ) -> None:
     def open_one() -> TieredCache:

@@ -100,7 +100,7 @@ def test_all_pages_share_one_reading(cache: TieredCache, monkeypatch: pytest.Mon
 
 @pytest.mark.proves("dashboard/idle")
 @pytest.mark.usefixtures("often")
-def test_nothing_is_read_while_nobody_looks(cache: TieredCache) -> None:
+def test_nothing_is_read_without_an_open_page(cache: TieredCache) -> None:
     source = Source()
     app = app_of(cache, source)
     with served(app) as site:
@@ -134,7 +134,7 @@ def test_law_10_pages_are_bounded_and_a_closed_one_makes_room(cache: TieredCache
 
 @pytest.mark.proves("dashboard/stalled")
 @pytest.mark.usefixtures("often")
-def test_law_8_a_page_that_takes_nothing_is_let_go_of(
+def test_law_8_a_page_that_reads_nothing_is_disconnected(
     cache: TieredCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "SEND_S", 0.2)
@@ -202,7 +202,7 @@ def test_numbers_that_fail_once_stay_and_say_so(cache: TieredCache) -> None:
     assert "OSError" in seen[1]["trouble"][0]
 
 
-def test_law_8_a_page_that_reads_its_first_numbers_while_the_server_ends_is_let_go_of() -> None:
+def test_law_8_a_page_is_disconnected_when_the_server_ends_during_its_first_read() -> None:
     async def main() -> bool:
         made = Feed(lambda: make_snapshot(1.0), BlockingCalls())
         await made.latest("1m")
@@ -214,7 +214,7 @@ def test_law_8_a_page_that_reads_its_first_numbers_while_the_server_ends_is_let_
 
 
 @pytest.mark.proves("dashboard/idle")
-def test_what_takes_long_to_read_is_read_less_often() -> None:
+def test_slow_snapshots_are_read_less_often() -> None:
     def read() -> FleetSnapshot:
         ends_s = time.thread_time() + 0.03
         while time.thread_time() < ends_s:

@@ -39,7 +39,7 @@ def test_yes_and_no() -> None:
 
 
 @pytest.mark.proves("exit-codes/no")
-def test_what_is_wrong_beside_settings_and_tiers() -> None:
+def test_problems_beside_settings_and_tiers_exit_with_1() -> None:
     assert main(["doctor"]) == 0
     journal = DiskJournal(Path(os.environ["XDG_CACHE_HOME"]) / "tiered-cache/.journal/default")
     journal.park(write_row(journal, "key", b"record", 1.0, frozenset({"disk"})), "too large")

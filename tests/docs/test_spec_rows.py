@@ -70,7 +70,7 @@ def test_law_1_a_bug_in_a_tier_is_a_counted_error() -> None:
 
 @pytest.mark.proves("law-1/info-fails")
 @pytest.mark.parametrize("strict", [False, True])
-def test_law_1_a_tier_that_cannot_say_how_full_it_is_keeps_nobody_from_the_rest(
+def test_law_1_a_tier_without_fill_figures_does_not_block_the_others(
     strict: bool,
 ) -> None:
     class Mute(NullTier):
@@ -272,7 +272,7 @@ def test_a_promotion_that_is_refused_is_still_a_hit(tmp_path: Path, namespace: s
 
 
 @pytest.mark.proves("lifetimes/infinity")
-def test_infinity_is_no_limit_whatever_the_default(tmp_path: Path, namespace: str) -> None:
+def test_an_infinite_ttl_overrides_the_default(tmp_path: Path, namespace: str) -> None:
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
     with TieredCache(tiers, namespace=namespace, default_ttl="1h") as cache:
         cache.set("key", 1, ttl=math.inf)
@@ -290,9 +290,7 @@ def test_touch_with_none_is_no_limit(tmp_path: Path, namespace: str) -> None:
 
 
 @pytest.mark.proves("removing/clear-cache", "removing/clear-view")
-def test_clear_removes_a_cache_or_a_view_and_nothing_else(
-    cache: TieredCache, tmp_path: Path
-) -> None:
+def test_clear_removes_only_a_cache_or_a_view(cache: TieredCache, tmp_path: Path) -> None:
     with TieredCache([MemoryTier(), DiskTier(tmp_path)], namespace="neighbour") as neighbour:
         view = cache.namespace("view")
         for each in (neighbour, cache, view, view.namespace("inner")):
@@ -323,7 +321,7 @@ def test_no_two_views_share_a_key() -> None:
 
 
 @pytest.mark.proves("counting/cache-level")
-def test_a_cache_counts_lookups_and_its_tiers_what_reached_them(cache: TieredCache) -> None:
+def test_a_cache_counts_all_lookups_and_each_tier_its_own(cache: TieredCache) -> None:
     cache.set("key", 1)
     cache.get("key")
     cache.get_many(["key", "other"])

@@ -180,7 +180,7 @@ def test_law_12_nothing_that_may_wait_is_called_by_the_loop(
 
 
 @pytest.mark.proves("awaiting/no-blocking")
-def test_the_witness_sees_who_waits(
+def test_the_witness_sees_waiting_callers(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     witness = Witness(monkeypatch)
@@ -268,7 +268,7 @@ def test_law_12_a_locked_database_is_unlocked_by_a_task_of_the_same_loop(
 
 
 @pytest.mark.proves("awaiting/loop-goes-on")
-def test_law_12_a_lock_of_a_key_is_let_go_by_a_task_of_the_same_loop(
+def test_law_12_a_lock_of_a_key_is_released_by_a_task_of_the_same_loop(
     run: Any, tmp_path: Path
 ) -> None:
     async def main() -> None:
@@ -446,7 +446,7 @@ def test_tasks_wait_for_a_connection_as_long_as_others_are_answered(
 
 
 @pytest.mark.proves("awaiting/deadlines")
-def test_law_8_nobody_waits_for_a_connection_while_nobody_is_answered(namespace: str) -> None:
+def test_law_8_no_call_waits_for_a_connection_to_a_frozen_server(namespace: str) -> None:
     async def main(server: ValkeyServer) -> None:
         tiers: list[Tier] = [RedisTier(server.url, timeout="100ms", max_connections=1)]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
@@ -461,7 +461,7 @@ def test_law_8_nobody_waits_for_a_connection_while_nobody_is_answered(namespace:
 
 
 @pytest.mark.proves("awaiting/threads-bounded")
-def test_law_10_calls_that_nobody_waits_for_any_more_have_their_threads_still(
+def test_law_10_abandoned_calls_still_occupy_their_threads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inside: set[int] = set()
@@ -494,7 +494,7 @@ def test_law_10_calls_that_nobody_waits_for_any_more_have_their_threads_still(
 
 
 @pytest.mark.proves("awaiting/threads-bounded")
-def test_who_waits_for_long_does_not_keep_lookups_from_the_logs(
+def test_long_waiters_do_not_keep_lookups_from_the_logs(
     run: Any, tmp_path: Path, clock: FakeClock
 ) -> None:
     """Lookups whose tier is in doubt have its log read first: in a thread that nobody else takes."""

@@ -36,7 +36,7 @@ def board(path: Path) -> Iterator[DiskBoard]:
 
 
 @pytest.mark.proves("counting/board-faults")
-def test_law_9_a_damaged_board_is_made_anew(path: Path, board: DiskBoard) -> None:
+def test_law_9_a_damaged_board_is_recreated(path: Path, board: DiskBoard) -> None:
     path.write_bytes(b"no database" * 1000)
     with pytest.raises(TierUnavailableError):
         board.names("")
@@ -56,7 +56,7 @@ def test_law_9_foreign_rows_are_not_read(path: Path, board: DiskBoard) -> None:
 
 
 @pytest.mark.proves("counting/board-faults")
-def test_a_board_whose_directory_was_removed_is_created_again(
+def test_a_board_with_a_removed_directory_is_created_again(
     tmp_path: Path, path: Path, board: DiskBoard
 ) -> None:
     nested = tmp_path / "directory" / "board.db"

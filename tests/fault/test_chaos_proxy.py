@@ -110,7 +110,7 @@ def test_it_refuses_and_takes_in_again(proxy: ChaosProxy, client: socket.socket)
         assert _exchange(again, b"after") == b"after"
 
 
-def test_a_black_hole_takes_everything_and_answers_nothing(
+def test_a_black_hole_accepts_all_bytes_and_answers_nothing(
     proxy: ChaosProxy, client: socket.socket
 ) -> None:
     assert _exchange(client, b"before") == b"before"

@@ -59,7 +59,7 @@ def test_a_path_that_is_a_file_is_a_configuration_error(tmp_path: Path) -> None:
         stack(tmp_path / "file")
 
 
-def test_a_directory_that_cannot_be_written_is_told_or_done_without(
+def test_an_unwritable_directory_raises_alone_and_is_skipped_in_a_stack(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     path = Path("/proc/nobody-writes-here")
@@ -72,7 +72,7 @@ def test_a_directory_that_cannot_be_written_is_told_or_done_without(
     assert "starts without it and retries it later" in caplog.text
 
 
-def test_a_closed_tier_makes_no_directory_anew(tmp_path: Path) -> None:
+def test_a_closed_tier_does_not_recreate_its_directory(tmp_path: Path) -> None:
     """A thread may still wait for changes when the cache is closed and its directory removed."""
     tier = DiskTier(tmp_path / "cache")
     with TieredCache([MemoryTier(), tier]) as cache:
@@ -86,7 +86,7 @@ def test_a_closed_tier_makes_no_directory_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.proves("law-7/directory-removed")
-def test_law_7_a_directory_that_was_removed_in_between_is_made_anew(
+def test_law_7_a_directory_removed_in_between_is_recreated(
     tmp_path: Path,
 ) -> None:
     with TieredCache([MemoryTier(), DiskTier(tmp_path)]) as cache:
@@ -136,7 +136,7 @@ def test_law_9_a_database_that_is_none_is_put_aside(
 
 
 @pytest.mark.proves("law-9/foreign-database")
-def test_law_9_settings_of_somebody_else_are_not_taken(tmp_path: Path) -> None:
+def test_law_9_settings_of_another_program_are_not_applied(tmp_path: Path) -> None:
     stack(tmp_path).close()
     row(tmp_path, "INSERT INTO Settings VALUES ('disk_pickle_protocol_evil', 1)")
     with stack(tmp_path) as cache:
@@ -324,7 +324,7 @@ while True:
 
 @pytest.mark.proves("law-7/written-survives")
 @pytest.mark.parametrize("after", [1, 13, 40])
-def test_law_7_what_was_acknowledged_survives_sigkill(after: int, tmp_path: Path) -> None:
+def test_law_7_acknowledged_writes_survive_sigkill(after: int, tmp_path: Path) -> None:
     child = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )

@@ -206,7 +206,7 @@ def test_law_12_a_forked_child_has_connections_of_its_own(
 
 
 @pytest.mark.proves("configuration/cluster-url")
-def test_a_node_behind_a_plain_url_says_what_to_write(
+def test_a_cluster_node_behind_a_plain_url_names_the_right_scheme(
     valkey_cluster: ValkeyCluster, namespace: str
 ) -> None:
     owner = valkey_cluster.owner_of(tag_of(namespace))

@@ -93,7 +93,7 @@ NAMES = ["refuse", "blackhole", "garbage", "dribble", "cut", "delay"]
 
 @pytest.mark.proves("law-1/server-faults", "law-8/redis-deadline")
 @pytest.mark.parametrize("sicken", SICKNESSES, ids=NAMES)
-def test_law_8_each_call_keeps_its_deadline_whatever_the_server_does(
+def test_law_8_each_call_keeps_its_deadline_with_a_sick_server(
     sicken: Callable[[ChaosProxy], None],
     valkey: ValkeyServer,
     chaos_proxy: Callable[[str], ChaosProxy],
@@ -357,7 +357,7 @@ def test_an_error_is_not_a_miss(server: ValkeyServer, clock: FakeClock) -> None:
 
 
 @pytest.mark.proves("law-1/strict-raises")
-def test_strict_raises_what_the_tier_raised(server: ValkeyServer, clock: FakeClock) -> None:
+def test_strict_raises_the_error_of_the_tier(server: ValkeyServer, clock: FakeClock) -> None:
     # The clock stands still, so memory stays trusted: the lookup fails, not the read of the log.
     with TieredCache([MemoryTier(), patient_redis(server.url)], strict=True, clock=clock) as cache:
         cache.set("key", 1)

@@ -186,7 +186,7 @@ def killed_at_step(seed: int, step: int, folder: Path, url: str) -> bool:
 
 @pytest.mark.proves("law-7/journaled-survives")
 @pytest.mark.parametrize("seed", range(10))
-def test_law_7_what_was_acknowledged_survives_sigkill_at_random(
+def test_law_7_acknowledged_writes_survive_sigkill_at_random(
     seed: int, tmp_path: Path, valkey: ValkeyServer
 ) -> None:
     killed_at_random(seed, tmp_path, valkey.url)
@@ -194,7 +194,7 @@ def test_law_7_what_was_acknowledged_survives_sigkill_at_random(
 
 @pytest.mark.proves("law-7/journaled-survives")
 @pytest.mark.slow
-def test_law_7_what_was_acknowledged_survives_sigkill_at_every_step(
+def test_law_7_acknowledged_writes_survive_sigkill_at_every_step(
     tmp_path: Path, valkey: ValkeyServer
 ) -> None:
     reached = [killed_at_step(99, step, tmp_path, valkey.url) for step in range(1, 400, 13)]
@@ -203,7 +203,7 @@ def test_law_7_what_was_acknowledged_survives_sigkill_at_every_step(
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
-def test_law_7_what_was_acknowledged_survives_many_deaths(
+def test_law_7_acknowledged_writes_survive_many_deaths(
     tmp_path: Path, valkey: ValkeyServer
 ) -> None:
     for seed in range(100, 200):

@@ -129,7 +129,7 @@ AWAY = {
 }
 
 
-def test_what_was_not_done_in_every_tier_is_no_success() -> None:
+def test_a_command_that_missed_a_tier_is_no_success() -> None:
     for key in ("one", "two"):
         run("set", key, "1")
     assert run("get", "one", also=AWAY).stdout == "1\n"
@@ -210,7 +210,7 @@ def test_values_that_json_has_no_form_for() -> None:
     assert "ValueError" in run("get", "too long a number", code=5).stderr
 
 
-def test_stats_show_what_is_full_and_what_is_down() -> None:
+def test_stats_show_entries_and_tiers_that_are_down() -> None:
     run("set", "key", "1")
     stats = json.loads(run("stats", "--json").stdout)
     assert [tier["entries"] for tier in stats["tiers"]] == [0, 1]
@@ -294,7 +294,7 @@ assert not heavy & set(sys.modules), heavy & set(sys.modules)
     assert "usage:" in done.stdout
 
 
-def test_help_says_how_and_what_comes_of_it() -> None:
+def test_help_shows_examples_and_exit_codes() -> None:
     for told in ("examples:", "exit codes:", "130", "demo", "explain"):
         assert told in run("--help").stdout
     for command in ("config", "stats", "get", "set", "delete", "keys", "explain", "clear"):
@@ -335,7 +335,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["keys"]])
-def test_output_that_nobody_takes(arguments: list[str]) -> None:
+def test_output_that_can_not_be_written(arguments: list[str]) -> None:
     run("set", "key", "1")
     command = shlex.join([sys.executable, "-m", "tiered_cache", *arguments])
     for shell, code, told in (

@@ -32,7 +32,7 @@ def test_a_stack_that_works() -> None:
 
 
 @pytest.mark.proves("diagnosis/output")
-def test_everything_fits_into_80_columns_but_what_is_to_be_copied(valkey: ValkeyServer) -> None:
+def test_all_lines_but_copyable_ones_fit_into_80_columns(valkey: ValkeyServer) -> None:
     shown = run(TIERED_CACHE_REDIS_URL=valkey.url, COLUMNS="200").stdout
     assert "to do:" in shown
     long = [line for line in shown.splitlines() if len(line) > 80]

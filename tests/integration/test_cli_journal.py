@@ -47,7 +47,7 @@ def journal(valkey: ValkeyServer, namespace: str) -> Iterator[DiskJournal]:
     made.close()
 
 
-def test_what_is_parked_is_listed_and_retried(
+def test_parked_writes_are_listed_and_retried(
     journal: DiskJournal, valkey: ValkeyServer, namespace: str
 ) -> None:
     listed = json.loads(run("list", "--json").stdout)
@@ -65,7 +65,7 @@ def test_what_is_parked_is_listed_and_retried(
 
 
 @pytest.mark.usefixtures("journal")
-def test_what_is_parked_is_dropped_once_it_was_agreed() -> None:
+def test_parked_writes_are_dropped_after_confirmation() -> None:
     assert "use --yes" in run("drop", code=2).stderr
     assert json.loads(run("drop", "--yes", "--json").stdout) == {"dropped": 1}
     run("drop", "--yes", code=1)

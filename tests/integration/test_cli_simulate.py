@@ -68,7 +68,7 @@ def test_costs_make_a_second_table() -> None:
         (["trace.txt", "--jobs", "0"], 2, "give one from 1 to 64"),
     ],
 )
-def test_what_is_wrong_is_said(arguments: list[str], code: int, told: str) -> None:
+def test_mistakes_are_reported(arguments: list[str], code: int, told: str) -> None:
     Path("trace.u64").write_bytes(b"1234567")
     assert told in run(*arguments, code=code).stderr
 
@@ -91,7 +91,7 @@ The result is written by the write policy.
         ("users.txt", "root\ndaemon\nbin\n", "none of its 3 lines occurs twice"),
     ],
 )
-def test_a_text_that_is_no_trace_is_refused_with_what_a_trace_looks_like(
+def test_a_text_that_is_no_trace_is_refused_with_the_format_of_a_trace(
     name: str, content: str, told: str
 ) -> None:
     Path(name).write_text(content)

@@ -63,7 +63,7 @@ def address(stream: Any) -> str:
 
 
 @pytest.mark.proves("dashboard/demo")
-def test_the_last_words_name_a_command_that_shows_what_was_done(tree: Path, tmp_path: Path) -> None:
+def test_the_last_line_is_a_command_that_shows_the_run(tree: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     last = ""
     for _ in range(2):  # the second run reuses the first one's directory
@@ -106,7 +106,7 @@ def test_a_page_is_there_while_it_runs_and_until_ctrl_c(tree: Path, tmp_path: Pa
         assert "Identical in all 4 runs" in process.stdout.read()
 
 
-def test_only_what_a_demo_left_is_removed(tmp_path: Path) -> None:
+def test_only_files_of_a_demo_are_removed(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("ten years of work")
     with pytest.raises(ConfigurationError, match="no demo wrote"):
         KeptDisk(tmp_path)

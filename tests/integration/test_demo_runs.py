@@ -225,7 +225,7 @@ def test_a_terminal_that_knows_no_unicode_gets_plain_ascii(tree: Path, places: P
     assert re.search(r"\d us\b", ended.stdout)
 
 
-def test_the_answers_do_not_depend_on_where_and_by_whom_it_is_run(
+def test_the_answers_do_not_depend_on_the_directory_or_environment(
     tree: Path, places: Path, tmp_path: Path
 ) -> None:
     here = tmp_path / "here"
@@ -354,7 +354,7 @@ def test_a_process_that_dies_ends_the_demo_with_an_error(tree: Path, places: Pat
 
 
 @pytest.mark.parametrize("package", ["radon", "pyflakes", "rich"])
-def test_without_the_extra_it_says_what_to_install(
+def test_without_the_extra_the_error_names_it(
     package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)

@@ -72,7 +72,7 @@ def test_the_default_stack_works(isolated_home: Path) -> None:
 
 
 @pytest.mark.proves("diagnosis/leaves-nothing")
-def test_what_is_in_the_stack_stays_and_no_probe_does(tmp_path: Path) -> None:
+def test_entries_of_the_stack_stay_and_probes_do_not(tmp_path: Path) -> None:
     settings = load_settings(tiers=["memory", "disk"], disk={"path": str(tmp_path)})
     with build_stack(settings=settings) as cache:
         cache.set("mine", "value")
@@ -174,7 +174,7 @@ for check in diagnose(settings=settings)[0].checks:
 @pytest.mark.proves("diagnosis/disk")
 @pytest.mark.needs_root
 @pytest.mark.parametrize("made", ["nothing", "a database"])
-def test_a_directory_that_is_somebody_elses(made: str, public: Path, tmp_path: Path) -> None:
+def test_a_directory_of_another_user(made: str, public: Path, tmp_path: Path) -> None:
     if made == "a database":
         with build_stack(settings=load_settings(tiers=["disk"], disk={"path": str(public)})):
             pass
@@ -212,7 +212,7 @@ def test_a_database_that_is_none_is_left_alone(content: bytes, tmp_path: Path) -
 
 
 @pytest.mark.proves("diagnosis/leaves-databases")
-def test_a_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
     database(tmp_path).parent.mkdir()
     with contextlib.closing(sqlite3.connect(database(tmp_path))) as connection, connection:
         connection.execute("CREATE TABLE Settings (key TEXT, value)")
@@ -233,7 +233,7 @@ def test_a_database_that_was_put_aside_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.proves("diagnosis/disk")
-def test_a_database_that_is_locked_names_who_locks_it(tmp_path: Path) -> None:
+def test_a_locked_database_names_the_process_that_holds_the_lock(tmp_path: Path) -> None:
     assert problems(on(tmp_path)) == []
     holding = (
         "import sqlite3, sys;"
@@ -380,7 +380,7 @@ def test_writes_of_a_process_that_runs_are_fine(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_a_stack_of_one_process_has_nobody_to_hear_of() -> None:
+def test_a_stack_of_one_process_skips_the_check_of_changes() -> None:
     checks = found(tiers=["memory"])
     assert checks["stack", "changes"].verdict is Verdict.SKIPPED
     assert ("journal", "journal") not in checks

@@ -76,7 +76,7 @@ def test_a_server_that_works(redis_url: str, namespace: str) -> None:
 
 
 @pytest.mark.proves("diagnosis/leaves-nothing")
-def test_what_is_on_the_server_stays_and_no_probe_does(server: ValkeyServer) -> None:
+def test_entries_on_the_server_stay_and_probes_do_not(server: ValkeyServer) -> None:
     options: dict[str, Any] = {"tiers": ["memory", "redis"], "redis_url": server.url}
     options["namespace"] = "mine"
     client = Redis.from_url(server.url)
@@ -107,14 +107,14 @@ def _connection(checks: Found) -> Check:
 
 
 @pytest.mark.proves("diagnosis/server")
-def test_nobody_listens() -> None:
+def test_no_server_listens() -> None:
     check = _connection(found("redis://127.0.0.1:1/0"))
     assert "no server listens at this address" in check.finding
     assert "redis_url" in check.advice
 
 
 @pytest.mark.proves("diagnosis/server")
-def test_a_host_that_nobody_knows() -> None:
+def test_an_unknown_host_name() -> None:
     check = _connection(found("redis://nobody.invalid:6379/0"))
     assert "host name can't be resolved" in check.finding
 
@@ -216,7 +216,7 @@ def test_a_replica_that_cannot_be_written(server: ValkeyServer) -> None:
         ("1gb", "allkeys-random", Verdict.ADVICE, "as likely as values that are never read"),
     ],
 )
-def test_what_a_full_server_would_do(
+def test_the_verdict_on_a_full_server(
     limit: str, policy: str, verdict: Verdict, says: str, server: ValkeyServer
 ) -> None:
     with Redis.from_url(server.url) as client:
@@ -253,9 +253,7 @@ def test_a_full_server(server: ValkeyServer) -> None:
         ("-info", "server"),
     ],
 )
-def test_a_user_who_may_not_do_what_is_needed(
-    forbidden: str, where: str, server: ValkeyServer
-) -> None:
+def test_a_user_without_the_needed_rights(forbidden: str, where: str, server: ValkeyServer) -> None:
     rights = f"on >secret ~tiered-cache:* {COMMANDS} {forbidden}".split()
     with Redis.from_url(server.url) as client:
         client.execute_command("ACL", "SETUSER", "limited", *rights)
@@ -381,7 +379,7 @@ def test_law_8_a_server_that_freezes_meanwhile(name: str, server: ValkeyServer) 
 
 
 @pytest.mark.proves("diagnosis/stack")
-def test_a_tier_whose_breaker_opens_meanwhile(
+def test_a_breaker_that_opens_meanwhile(
     chaos_proxy: Callable[[str], ChaosProxy], redis_url: str, tmp_path: Path
 ) -> None:
     proxy = chaos_proxy(redis_url)

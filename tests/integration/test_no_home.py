@@ -108,7 +108,7 @@ def test_the_default_stack_is_memory_alone_and_one_line_says_so(start: Any, shar
 
 
 @RUNS
-def test_a_given_directory_stores_what_needs_no_host_key(start: Any, shared: Path) -> None:
+def test_a_given_directory_stores_values_that_need_no_host_key(start: Any, shared: Path) -> None:
     variables = {"TIERED_CACHE_DISK__PATH": str(shared / "disk")}
     found, logged = start(USE, shared, **variables)
     assert (found["plain"], found["same"]) == ({"computed": True}, True)
@@ -121,7 +121,7 @@ def test_a_given_directory_stores_what_needs_no_host_key(start: Any, shared: Pat
 
 
 @RUNS
-def test_with_a_signing_key_a_given_directory_stores_everything(start: Any, shared: Path) -> None:
+def test_with_a_signing_key_a_given_directory_stores_all_values(start: Any, shared: Path) -> None:
     variables = {
         "TIERED_CACHE_DISK__PATH": str(shared / "disk"),
         "TIERED_CACHE_SIGNING_KEY": "a key that is long enough",
@@ -154,7 +154,7 @@ print(json.dumps(names))
     assert (found, len(logged)) == (["a", "b"], 1)
 
 
-def test_a_disk_tier_that_was_asked_for_says_what_to_set(shared: Path) -> None:
+def test_a_requested_disk_tier_names_the_missing_setting(shared: Path) -> None:
     program = """
 import json
 from tiered_cache import ConfigurationError, tiered
@@ -167,7 +167,7 @@ except ConfigurationError as error:
     assert "set disk.path" in found
 
 
-def test_a_write_that_needs_a_journal_says_what_is_missing(
+def test_a_write_that_needs_a_journal_names_the_missing_setting(
     shared: Path, redis_url: str, namespace: str
 ) -> None:
     program = """

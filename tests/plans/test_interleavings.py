@@ -397,7 +397,7 @@ def test_law_4_of_all_orders_of_steps_none_leaves_anything_outdated(
     try_out(scene, world, math.inf)
 
 
-def put_whatever_is_there(self: Any, key: str, item: Any, *_: Any, **__: Any) -> bool:
+def put_unconditionally(self: Any, key: str, item: Any, *_: Any, **__: Any) -> bool:
     self._write(key, item)
     return True
 
@@ -416,7 +416,7 @@ def clear_without_a_trace(self: ModelTier, prefix: str = "") -> int:
     return 1
 
 
-def serve_whatever_its_tags(_: Stack, finding: Finding) -> Plan[Finding]:
+def serve_without_a_tag_check(_: Stack, finding: Finding) -> Plan[Finding]:
     return finding
     yield
 
@@ -438,7 +438,7 @@ def test_without_a_guard_some_order_leaves_something_outdated(
 ) -> None:
     world = World()
     if guard == "the tokens of shared tiers":
-        monkeypatch.setattr(ModelTier, "put", put_whatever_is_there)
+        monkeypatch.setattr(ModelTier, "put", put_unconditionally)
     elif guard == "the tokens of memory":
         monkeypatch.setattr(MemoryTier, "put", remember_put(MemoryTier.put))
     elif guard == "the generation":
@@ -446,7 +446,7 @@ def test_without_a_guard_some_order_leaves_something_outdated(
     elif guard == "the log":
         monkeypatch.setattr(ModelTier, "read", lambda *_: ChangePage((), 0))
     elif guard == "the versions of tags":
-        monkeypatch.setattr(reading, "check_tags", serve_whatever_its_tags)
+        monkeypatch.setattr(reading, "check_tags", serve_without_a_tag_check)
     elif guard == "the tokens of a write between tiers":
         for stack in world.stacks:
             stack.between = ()

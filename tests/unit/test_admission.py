@@ -57,7 +57,7 @@ def candidate(
         (~MaxBytes(9), candidate(size_bytes=10), candidate(size_bytes=9)),
     ],
 )
-def test_what_is_admitted_and_what_is_not(
+def test_admitted_and_refused_candidates(
     policy: Any, admitted: Candidate, refused: Candidate
 ) -> None:
     assert policy.admit(admitted, DISK)
@@ -73,7 +73,7 @@ def test_second_hit_admits_the_second_time_per_tier() -> None:
 
 
 @pytest.mark.proves("admission/second-hit")
-def test_law_10_second_hit_forgets_what_came_long_ago() -> None:
+def test_law_10_second_hit_forgets_old_keys() -> None:
     policy = SecondHit(max_keys=100)
     for number in range(1000):
         policy.admit(candidate(str(number)), DISK)
@@ -106,7 +106,7 @@ def test_bad_options_name_themselves(make: Any, told: str) -> None:
 
 
 @pytest.mark.proves("filling/not-admitted")
-def test_what_is_not_admitted_is_left_out_of_that_tier_only(tmp_path: Path) -> None:
+def test_a_refused_entry_is_left_out_of_that_tier_only(tmp_path: Path) -> None:
     with TieredCache(
         [MemoryTier(), DiskTier(tmp_path)], admission={"disk": MinCost("1h")}
     ) as cache:
@@ -159,7 +159,7 @@ def test_break_even_learns_how_long_a_tier_takes(tmp_path: Path) -> None:
         assert 0 < level.read_s < 10
 
 
-def test_what_waits_in_the_queue_was_admitted(tmp_path: Path) -> None:
+def test_queued_writes_were_admitted(tmp_path: Path) -> None:
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
     with TieredCache(tiers, writing=WriteBack(), admission={"disk": MaxBytes(1000)}) as cache:
         result = cache.set("key", "x" * 2000)

@@ -34,19 +34,19 @@ def test_all_is_well() -> None:
     assert advise(CacheStats()) == ()
 
 
-def test_every_rule_says_what_it_is_for() -> None:
+def test_every_rule_has_a_docstring() -> None:
     for rule in RULES.values():
         assert rule.__doc__
 
 
-def test_a_miss_costs_what_is_below() -> None:
+def test_a_miss_costs_the_time_of_the_levels_below() -> None:
     stats = stack(memory())
     assert miss_seconds(stats, stats.tiers[0]) == pytest.approx(20.0 / 200)
     assert miss_seconds(stats, stats.tiers[1]) == pytest.approx(19.0 / 100)
     assert miss_seconds(stats, TierStats("disk")) == 0.0
 
 
-def test_a_tier_too_small_says_what_twice_as_large_would_save() -> None:
+def test_advice_on_a_small_tier_gives_the_saving_of_twice_the_size() -> None:
     stats = stack(memory(curve=CURVE, curve_lookups=1000))
     (advice,) = advise(stats, span_s=1800.0)
     assert (advice.rule, advice.subject) == ("too-small", "memory")
@@ -98,6 +98,6 @@ def test_keys_that_are_computed_again_and_again() -> None:
     assert rules(stack(memory(), computes=50, recomputes=50.0)) == []
 
 
-def test_what_was_not_counted_means_nothing() -> None:
+def test_uncounted_statistics_give_no_advice() -> None:
     never = TierStats("disk", misses=5000)
     assert advise(CacheStats(tiers=(never,), counted=False)) == ()

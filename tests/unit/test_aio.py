@@ -61,7 +61,7 @@ def tiers(request: pytest.FixtureRequest, tmp_path: Path) -> list[Tier]:
 
 
 @pytest.mark.proves("awaiting/twins")
-def test_every_method_does_what_its_twin_does(run: Any, tiers: list[Tier]) -> None:
+def test_every_method_matches_its_synchronous_twin(run: Any, tiers: list[Tier]) -> None:
     async def main() -> None:
         async with AsyncTieredCache(tiers) as cache:
             sync = cache.sync
@@ -143,7 +143,7 @@ def test_both_faces_share_values_and_statistics(run: Any) -> None:
 
 
 @pytest.mark.proves("awaiting/memory-hit")
-def test_a_hit_in_memory_suspends_nobody() -> None:
+def test_a_hit_in_memory_does_not_suspend() -> None:
     cache = AsyncTieredCache([MemoryTier()])
     cache.sync.set("key", "value")
 
@@ -160,7 +160,7 @@ def test_a_hit_in_memory_suspends_nobody() -> None:
 
 
 @pytest.mark.proves("awaiting/compute-raises")
-def test_law_1_what_the_function_raises_is_raised(run: Any, tiers: list[Tier]) -> None:
+def test_law_1_an_exception_of_the_function_is_raised(run: Any, tiers: list[Tier]) -> None:
     error = ValueError("broken")
 
     async def fail() -> None:
@@ -194,7 +194,7 @@ def test_law_1_a_function_may_end_in_a_cancellation_of_its_own() -> None:
 
 @pytest.mark.proves("awaiting/compute-raises")
 @pytest.mark.parametrize("kind", [StopIteration, StopAsyncIteration])
-def test_law_1_a_coroutine_may_raise_what_ends_iterations(run: Any, kind: type[Exception]) -> None:
+def test_law_1_a_coroutine_may_raise_stop_iteration(run: Any, kind: type[Exception]) -> None:
     async def fail() -> None:
         raise kind
 
@@ -264,7 +264,7 @@ def test_results_of_coroutine_functions_are_kept(run: Any, tiers: list[Tier]) ->
     run(main)
 
 
-def test_functions_of_the_other_kind_are_refused_with_a_word_on_what_to_use() -> None:
+def test_functions_of_the_other_kind_are_refused_with_the_right_call() -> None:
     with TieredCache([MemoryTier()]) as sync:
         cache = AsyncTieredCache.of(sync)
 
@@ -362,7 +362,7 @@ def test_events_are_told(run: Any, tiers: list[Tier]) -> None:
 
 
 @pytest.mark.proves("awaiting/refreshing")
-def test_stale_values_are_served_while_they_are_computed_anew(run: Any, tmp_path: Path) -> None:
+def test_stale_values_are_served_while_they_are_recomputed(run: Any, tmp_path: Path) -> None:
     clock = FakeClock()
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / "cache")]
 
@@ -386,7 +386,7 @@ def test_stale_values_are_served_while_they_are_computed_anew(run: Any, tmp_path
 
 
 @pytest.mark.proves("awaiting/refreshing")
-def test_values_are_computed_anew_ahead_of_their_end(run: Any) -> None:
+def test_values_are_recomputed_ahead_of_their_expiry(run: Any) -> None:
     clock = FakeClock()
 
     async def main() -> None:
@@ -400,7 +400,7 @@ def test_values_are_computed_anew_ahead_of_their_end(run: Any) -> None:
     run(main)
 
 
-def test_more_values_than_are_computed_anew_at_a_time_have_their_turn(run: Any) -> None:
+def test_stale_values_beyond_the_refresh_limit_have_their_turn(run: Any) -> None:
     clock = FakeClock()
     keys = [f"{number}" for number in range(_MAX_REFRESHES + 50)]
 
@@ -574,7 +574,7 @@ def test_nothing_of_it_is_imported_without_need() -> None:
 
 
 @pytest.mark.proves("awaiting/lazy-import")
-def test_without_anyio_it_says_what_to_install() -> None:
+def test_without_anyio_the_error_names_the_extra() -> None:
     program = (
         "import sys; sys.modules['anyio'] = None\n"
         "from tiered_cache import AsyncTieredCache, MemoryTier\n"

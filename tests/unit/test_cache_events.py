@@ -30,7 +30,7 @@ def kinds(events: list[Event]) -> list[tuple[str, str, str]]:
     return [(each.kind.value, each.tier, each.key) for each in events]
 
 
-def test_listeners_hear_what_happens_in_order(tmp_path: Path, namespace: str) -> None:
+def test_listeners_get_events_in_order(tmp_path: Path, namespace: str) -> None:
     with TieredCache([MemoryTier(), DiskTier(tmp_path)], namespace=namespace) as cache:
         events: list[Event] = []
         remove = cache.on_event(events.append)
@@ -59,7 +59,7 @@ def test_listeners_hear_what_happens_in_order(tmp_path: Path, namespace: str) ->
 
 
 @pytest.mark.proves("law-7/reported")
-def test_every_write_tells_what_became_of_it_in_each_tier(tmp_path: Path, namespace: str) -> None:
+def test_every_write_reports_its_outcome_in_each_tier(tmp_path: Path, namespace: str) -> None:
     tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier("redis://127.0.0.1:1")]
     with TieredCache(
         tiers, namespace=namespace, writing=WriteBack(flush_interval="1h", max_delay="2h")

@@ -123,7 +123,7 @@ def test_law_6_every_value_is_a_value(value: object) -> None:
 
 
 @pytest.mark.proves("law-1/compute-raises", "filling/compute-raised")
-def test_law_1_what_compute_raises_is_raised_and_not_stored(cache: TieredCache) -> None:
+def test_law_1_an_exception_of_compute_is_raised_and_not_stored(cache: TieredCache) -> None:
     error = RuntimeError("from the function")
 
     def fail() -> None:
@@ -145,7 +145,7 @@ async def _waiting() -> int:
 
 
 @pytest.mark.proves("law-1/single-use-values")
-def test_what_can_be_used_once_only_is_handed_out_and_not_kept(cache: TieredCache) -> None:
+def test_single_use_values_are_returned_and_not_stored(cache: TieredCache) -> None:
     for _ in range(2):
         assert list(cache.get_or_compute("key", _counting)) == [0, 1, 2]
         made = cache.get_or_compute_many(["key"], lambda keys: dict.fromkeys(keys, _counting()))
@@ -161,7 +161,7 @@ def test_what_can_be_used_once_only_is_handed_out_and_not_kept(cache: TieredCach
 
 
 @pytest.mark.proves("reading/many")
-def test_get_many_asks_each_tier_once_for_what_is_missing(
+def test_get_many_asks_each_tier_once_for_the_missing_keys(
     cache: TieredCache, second_process: TieredCache
 ) -> None:
     cache.set_many({"a": 1, "b": 2, "c": None})
@@ -241,7 +241,7 @@ def test_law_3_the_time_that_a_write_below_takes_is_not_given_to_memory(
 
 
 @pytest.mark.proves("law-3/clock-ahead")
-def test_law_3_a_writer_whose_clock_is_ahead_does_not_lengthen_a_lifetime(
+def test_law_3_a_writer_with_a_fast_clock_does_not_lengthen_a_lifetime(
     tmp_path: Path, redis_url: str, namespace: str
 ) -> None:
     ahead, right = FakeClock(start_wall=1_700_000_004.0), FakeClock(start_wall=1_700_000_000.0)

@@ -63,7 +63,7 @@ def test_a_write_reports_each_tier(tmp_path: Path, redis_url: str, namespace: st
         "nonsense",
     ],
 )
-def test_law_1_a_write_policy_that_answers_nonsense_has_everything_written(
+def test_law_1_after_an_invalid_write_plan_every_tier_is_written(
     plan: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Odd:

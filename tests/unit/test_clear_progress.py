@@ -53,7 +53,7 @@ def test_a_clear_tells_as_well(cache: TieredCache) -> None:
 
 
 @pytest.mark.proves("removing/progress")
-def test_law_1_who_is_told_and_fails_leaves_no_clear_half_done(
+def test_law_1_a_failing_progress_callback_leaves_no_clear_half_done(
     cache: TieredCache, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(name: str, count: int) -> None:

@@ -215,7 +215,7 @@ def with_attribute(value: Any) -> Any:
         fractions.Fraction(1, 3**5000),
     ],
 )
-def test_what_would_not_come_back_exactly_is_not_plain(value: Any) -> None:
+def test_values_that_do_not_round_trip_are_not_plain(value: Any) -> None:
     with pytest.raises(NotPlainError):
         AutoSerializer(TypeRegistry()).encode(value)
 
@@ -228,7 +228,7 @@ def nested(levels: int, around: Any = list) -> Any:
 
 
 @pytest.mark.parametrize("around", [list, dict, tuple, deque])
-def test_depth_is_limited_and_what_is_written_can_be_read(around: Any) -> None:
+def test_depth_is_limited_and_the_deepest_value_can_be_read(around: Any) -> None:
     deepest = nested(MAX_DEPTH if around in (list, dict) else MAX_DEPTH // 2, around)
     assert round_trip(deepest) == deepest
     with pytest.raises(NotPlainError):
@@ -319,7 +319,7 @@ def test_law_9_hostile_payloads_are_refused(name: str) -> None:
         AutoSerializer(TypeRegistry()).decode(hostile_payloads()[name])
 
 
-def test_law_9_what_is_unknown_is_told_from_what_is_corrupt() -> None:
+def test_law_9_unsupported_records_are_told_from_corrupt_ones() -> None:
     auto = AutoSerializer(TypeRegistry())
     for name in ("unknown code", "object", "windows path"):
         with pytest.raises(UnsupportedRecordError):

@@ -204,7 +204,7 @@ def test_law_9_reading_runs_no_post_init() -> None:
     assert Report.runs == runs
 
 
-def test_what_is_not_a_field_is_not_kept() -> None:
+def test_attributes_that_are_no_fields_are_not_kept() -> None:
     auto = a_serializer()
     report = Report("a", [])
     assert report.expensive == 42
@@ -327,7 +327,7 @@ class FailedError(Exception):
         (FailedError, "can't be made field by field"),
     ],
 )
-def test_what_can_not_be_registered(cls: type[Any], said: str) -> None:
+def test_classes_that_can_not_be_registered(cls: type[Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         TypeRegistry().register(cls)
 

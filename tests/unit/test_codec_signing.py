@@ -54,7 +54,7 @@ def test_the_namespace_and_all_parts_are_covered() -> None:
     assert Checksum("n")([b"x"]) != Checksum("nx")([b""])
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_a_wrong_signature_or_checksum_is_refused() -> None:
     signature = SigningKey(SECRET).signature("n")
     signature.verify(signature([b"ab"]), b"a", b"b")
     with pytest.raises(SignatureError):

@@ -374,7 +374,7 @@ assert not {"redis", "diskcache"} & set(sys.modules)
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_the_documented_exit_codes_are_those_there_are() -> None:
+def test_the_documented_exit_codes_are_the_real_ones() -> None:
     from tiered_cache.cli.exits import EXIT_CODES
 
     page = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"

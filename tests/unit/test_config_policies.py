@@ -119,7 +119,7 @@ def test_variables_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"stale_for": "-1s"}, "stale_for"),
     ],
 )
-def test_what_is_wrong_is_named_with_what_is_allowed(given: dict[str, Any], told: str) -> None:
+def test_mistakes_are_named_with_the_allowed_values(given: dict[str, Any], told: str) -> None:
     with pytest.raises(SettingsMistakesError) as caught:
         load_settings(**given)
     assert told in str(caught.value)
@@ -134,7 +134,7 @@ def test_what_is_wrong_is_named_with_what_is_allowed(given: dict[str, Any], told
         ({"max_ttl": {"floppy": "1s"}}, "max_ttl='floppy' is no tier"),
     ],
 )
-def test_what_only_the_stack_can_find_is_found_when_it_is_built(
+def test_mistakes_only_the_stack_can_find_are_raised_when_it_is_built(
     given: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=told):

@@ -77,7 +77,7 @@ def test_nothing_of_a_package_is_imported_before_its_tier_is_built() -> None:
     assert "acme_tiers" in sys.modules
 
 
-def test_those_there_are_are_listed() -> None:
+def test_known_tiers_are_listed() -> None:
     with pytest.raises(ConfigurationError, match="memory, disk, redis, null, absent, fixed, flop"):
         load_settings(tiers=["memory", "flopy"])
 

@@ -131,7 +131,7 @@ def test_the_schema_takes_the_documented_examples(example: str) -> None:
         "custom.floppy = 5",
     ],
 )
-def test_the_schema_refuses_what_loading_refuses(text: str) -> None:
+def test_the_schema_refuses_the_same_files_as_loading(text: str) -> None:
     assert check(text)
     Path("tiered-cache.toml").write_text(text)
     with pytest.raises(SettingsMistakesError):

@@ -162,7 +162,7 @@ def test_a_key_that_is_no_text_is_used_all_the_same(namespace: str) -> None:
         ("", ""),
     ],
 )
-def test_what_is_left_of_a_url(url: str, masked: str) -> None:
+def test_urls_are_masked(url: str, masked: str) -> None:
     assert mask_url(url) == masked
 
 

@@ -72,7 +72,7 @@ def test_every_leaf_has_the_source_that_set_it(monkeypatch: pytest.MonkeyPatch) 
     assert settings.stack().disk.timeout == 3
 
 
-def test_what_is_shown_is_what_is_in_force() -> None:
+def test_the_resolved_settings_are_the_effective_ones() -> None:
     shown = {each.field: each.value for each in load_settings().resolved()}
     assert shown["tiers"] == "['memory', 'disk']"
 
@@ -87,7 +87,7 @@ def test_numbers_in_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stack.memory.max_bytes == 1048576
 
 
-def test_arguments_may_be_what_the_tiers_take(tmp_path: Path) -> None:
+def test_arguments_may_have_the_types_that_tiers_take(tmp_path: Path) -> None:
     stack = load_settings(
         tiers=("memory", "disk"), default_ttl=dt.timedelta(hours=1), disk={"path": tmp_path}
     ).stack()
@@ -147,7 +147,7 @@ def test_sections_of_stacks_in_variables(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sources(settings, "CI")["tiers"] == "TIERED_CACHE_STACKS__CI__TIERS"
 
 
-def test_what_stacks_inherit_is_told_once() -> None:
+def test_mistakes_that_stacks_inherit_are_reported_once() -> None:
     Path("tiered-cache.toml").write_text(
         "tiers = ['redis']\nwriting = 'x'\n[stacks.a]\n[stacks.b]\nstrict = 'maybe'\n"
     )
@@ -157,7 +157,7 @@ def test_what_stacks_inherit_is_told_once() -> None:
     assert fields == ["stacks.b.strict", "tiers", "writing"]
 
 
-def test_what_the_default_stack_repairs_is_told_for_those_that_inherit_it() -> None:
+def test_mistakes_that_the_default_stack_repairs_are_reported_for_heirs() -> None:
     stacks = {"default": {"writing": "write_around"}, "ci": {}}
     with pytest.raises(SettingsMistakesError) as caught:
         load_settings(writing="x", stacks=stacks)

@@ -160,7 +160,7 @@ def test_law_1_a_sample_that_was_interrupted_counts_on() -> None:
 
 
 @pytest.mark.proves("counting/curves")
-def test_law_10_a_sample_is_bounded_whatever_is_asked_for() -> None:
+def test_law_10_a_sample_is_bounded_for_any_keys() -> None:
     rng = random.Random(2)
     tracemalloc.start()
     curves = Curves(3, lambda: 0.0)
@@ -252,7 +252,7 @@ def test_off_samples_nothing() -> None:
         assert cache._source.core().hits.now().hits == 10
 
 
-def test_a_lower_tier_has_a_curve_of_what_reaches_it(tmp_path: Path) -> None:
+def test_a_lower_tier_has_a_curve_of_its_own_lookups(tmp_path: Path) -> None:
     tiers: list[Tier] = [MemoryTier(10), DiskTier(tmp_path, "1MiB")]
     with TieredCache(tiers) as cache:
         for key in zipf(500, 100):
@@ -322,7 +322,7 @@ def test_the_bound_on_sampled_digests_falls_with_the_threshold() -> None:
     assert curves.sampled_below[1] == largest < DIGEST_MASK / 4
 
 
-def test_what_another_size_would_do_is_corrected_by_what_is() -> None:
+def test_estimates_for_another_size_are_corrected_by_the_real_hit_rate() -> None:
     curve = tuple(float(10 * place) for place in range(17))
     tier = TierStats("memory", hits=500, misses=500, curve=curve, curve_lookups=1000)
     assert tier.hit_rate_at(1.0) == 0.5

@@ -169,7 +169,7 @@ def test_version_changes_the_key(cache: TieredCache) -> None:
     assert len(keys) == 3
 
 
-def test_what_can_be_used_once_only_is_refused(cache: TieredCache) -> None:
+def test_functions_with_single_use_results_are_refused(cache: TieredCache) -> None:
     async def coroutine() -> None: ...
     def generator() -> Iterator[int]:
         yield 1
@@ -265,7 +265,7 @@ def test_functions_that_one_factory_made_do_not_share_results(cache: TieredCache
     ],
     ids=lambda each: type(each).__name__,
 )
-def test_what_is_no_function_is_refused_with_a_way_out(
+def test_objects_that_are_no_functions_are_refused_with_a_way_out(
     cache: TieredCache, wrong: Any, way_out: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:

@@ -37,7 +37,7 @@ def scores(code: str) -> dict[str, int]:
         ("if a:\n  pass\nelse:\n  if b: pass", 2),
     ],
 )
-def test_what_a_construct_costs(code: str, score: int) -> None:
+def test_the_score_of_a_construct(code: str, score: int) -> None:
     assert scores(code) == {"<module>": score}
 
 

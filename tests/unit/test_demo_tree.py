@@ -75,7 +75,7 @@ def test_shares_are_a_partition_into_parts_that_are_not_empty(processes: int) ->
     ids=["syntax", "nul", "undecodable", "codec", "deep"],
 )
 @pytest.mark.parametrize("analysis", ANALYSES, ids=[each.name for each in ANALYSES])
-def test_what_does_not_parse_has_an_answer_that_says_so(
+def test_sources_that_do_not_parse_get_a_failed_answer(
     analysis: Analysis, content: bytes, why: str
 ) -> None:
     answer = analyze(analysis, Source(content, is_package=False))

@@ -57,7 +57,7 @@ def test_an_error_travels_between_processes(kind: type[TieredCacheError]) -> Non
         (errors.SignatureError, errors.RecordError),
     ],
 )
-def test_who_catches_the_usual_one_catches_ours(
+def test_errors_derive_from_the_usual_builtin(
     kind: type[Exception], builtin: type[Exception]
 ) -> None:
     assert issubclass(kind, builtin)

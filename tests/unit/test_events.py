@@ -119,7 +119,7 @@ def test_law_12_threads_may_emit_at_once() -> None:
     assert len(heard) == 4000
 
 
-def test_an_event_carries_what_is_known() -> None:
+def test_an_event_has_defaults_for_unknown_figures() -> None:
     event = Event(EventKind.COMPUTE, "", "key")
     assert (event.seconds, event.bytes, event.detail) == (0.0, 0, "")
     assert {kind.value for kind in EventKind} >= {

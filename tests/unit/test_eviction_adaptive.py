@@ -74,7 +74,7 @@ def test_it_changes_when_the_workload_does() -> None:
 
 @pytest.mark.proves("eviction/adaptive")
 @pytest.mark.parametrize("number", [LRU, S3FIFO, TINYLFU])
-def test_it_comes_to_hold_what_the_leader_would(number: int) -> None:
+def test_it_converges_to_the_entries_of_the_leader(number: int) -> None:
     rng = random.Random(1)
     keys = [int(rng.paretovariate(0.6)) % 5000 for _ in range(20_000)]
     policy: Adaptive[int, int] = Adaptive(100)
@@ -109,7 +109,7 @@ def test_behind_lru_it_evicts_exactly_as_lru_does() -> None:
     assert set(policy) == set(lru)
 
 
-def test_what_was_deleted_is_neither_evicted_nor_missed() -> None:
+def test_deleted_keys_are_neither_evicted_nor_missed() -> None:
     policy: Adaptive[int, int] = Adaptive(10)
     _replay(policy, range(100))
     for key in list(policy)[:8]:
@@ -123,7 +123,7 @@ def test_what_was_deleted_is_neither_evicted_nor_missed() -> None:
         policy.popitem()
 
 
-def test_what_comes_back_after_it_was_deleted_is_not_the_next_to_go() -> None:
+def test_a_deleted_key_that_comes_back_is_not_evicted_next() -> None:
     policy: Adaptive[int, int] = Adaptive(10)
     policy._leader.number = LRU
     _replay(policy, range(100))
@@ -143,7 +143,7 @@ def test_with_sizes_the_shadows_hold_as_many_as_would_fit() -> None:
     _check(policy)
 
 
-def test_the_log_is_bounded_where_everything_is_a_hit() -> None:
+def test_the_log_is_bounded_with_hits_only() -> None:
     policy: Adaptive[int, int] = Adaptive(10_000)
     policy[1] = 1
     for _ in range(5000):
@@ -176,7 +176,7 @@ def test_a_duplicate_goes_on_as_the_original_would(duplicate: Any) -> None:
     _check(twin)
 
 
-def test_clear_forgets_who_did_best() -> None:
+def test_clear_resets_the_leader() -> None:
     policy: Adaptive[int, int] = Adaptive(100)
     _replay(policy, _coming_back_once(5000))
     policy.clear()
@@ -196,9 +196,7 @@ def test_clear_forgets_who_did_best() -> None:
         max_size=300,
     ),
 )
-def test_it_keeps_to_its_bound_and_knows_what_may_go(
-    maxsize: int, steps: list[tuple[str, int, int]]
-) -> None:
+def test_it_keeps_its_bound_and_its_sizes(maxsize: int, steps: list[tuple[str, int, int]]) -> None:
     policy: Adaptive[int, int] = Adaptive(maxsize, getsizeof=lambda size: size)
     for what, key, size in steps:
         if what == "delete":

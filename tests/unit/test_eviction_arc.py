@@ -25,12 +25,12 @@ def _replay(cache: ARC[Any, Any], keys: Iterable[Any]) -> ARC[Any, Any]:
     return cache
 
 
-def test_a_scan_does_not_wash_out_what_was_used_again() -> None:
+def test_a_scan_does_not_evict_reused_entries() -> None:
     cache = _replay(ARC(10), [*"abcd", *"abcd", *range(1000)])
     assert {*"abcd"} <= set(cache)
 
 
-def test_a_ghost_of_what_was_used_once_makes_room_for_such() -> None:
+def test_a_hit_in_the_once_ghosts_makes_room_for_new_entries() -> None:
     cache = _replay(ARC(4), "abab" + "cdef")
     assert sorted(cache) == ["a", "b", "e", "f"]
     cache["c"] = "c"
@@ -39,7 +39,7 @@ def test_a_ghost_of_what_was_used_once_makes_room_for_such() -> None:
     assert sorted(cache) == ["b", "c", "d", "f"], "and for two there is room"
 
 
-def test_a_ghost_of_what_was_used_again_takes_that_room_back() -> None:
+def test_a_hit_in_the_again_ghosts_takes_that_room_back() -> None:
     cache = _replay(ARC(4), "abab" + "cdef" + "cd")
     assert sorted(cache) == ["b", "c", "d", "f"]
     cache["a"] = "a"
@@ -167,7 +167,7 @@ class _Paper:
 
 @pytest.mark.proves("eviction/arc")
 @given(st.integers(1, 8), st.lists(st.integers(0, 20), max_size=300))
-def test_it_does_what_the_paper_says(maxsize: int, keys: list[int]) -> None:
+def test_it_agrees_with_the_algorithm_of_the_paper(maxsize: int, keys: list[int]) -> None:
     cache, paper = ARC[int, int](maxsize), _Paper(maxsize)
     for key in keys:
         _replay(cache, [key])

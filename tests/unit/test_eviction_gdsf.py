@@ -66,7 +66,7 @@ def test_equals_go_first_in_first_out_unless_used() -> None:
     assert [cache.popitem()[0] for _ in range(4)] == ["b", "d", "a", "c"]
 
 
-def test_what_is_not_used_any_more_is_overtaken() -> None:
+def test_unused_entries_are_overtaken() -> None:
     cache = _gdsf(2)
     cache["costly"] = _Result(10)
     for number in range(10):
@@ -88,13 +88,13 @@ def test_a_replaced_value_is_weighed_again() -> None:
 
 
 @pytest.mark.parametrize("cost", [0.0, -1.0, math.nan, -math.inf])
-def test_what_costs_nothing_goes_first(cost: float) -> None:
+def test_entries_without_a_cost_are_evicted_first(cost: float) -> None:
     cache = _gdsf(3)
     cache.update(a=_Result(cost), b=_Result(1e-9), c=_Result(cost))
     assert [cache.popitem()[0] for _ in range(3)] == ["a", "c", "b"]
 
 
-def test_what_takes_nothing_or_costs_all_goes_last_and_stops_no_clock() -> None:
+def test_entries_of_zero_size_or_infinite_cost_go_last_and_stop_no_clock() -> None:
     cache = _gdsf(2)
     cache.update(a=_Result(1, size=0), b=_Result(math.inf), c=_Result(1))
     assert [cache.popitem()[0] for _ in range(3)] == ["c", "a", "b"]

@@ -30,7 +30,7 @@ def test_the_small_queue_holds_a_tenth_and_the_rest_fills_the_main_one() -> None
     assert proven == {f"m{number}" for number in range(18)}
 
 
-def test_what_was_not_used_twice_leaves_the_small_queue_first() -> None:
+def test_entries_not_used_twice_leave_the_small_queue_first() -> None:
     cache = _used_up()
     cache.get("s0")
     cache["a"] = "A"
@@ -227,7 +227,7 @@ class _Model:
         st.tuples(st.sampled_from(["use"] * 6 + ["delete"]), st.integers(0, 35)), max_size=200
     ),
 )
-def test_it_does_what_the_model_does(maxsize: int, steps: list[tuple[str, int]]) -> None:
+def test_it_agrees_with_the_model(maxsize: int, steps: list[tuple[str, int]]) -> None:
     cache, model = S3FIFO[int, int](maxsize), _Model(maxsize)
     for what, key in steps:
         if what == "use" and key in cache:
@@ -284,7 +284,7 @@ def test_ghosts_are_the_last_that_were_added(steps: list[tuple[str, int]]) -> No
         assert len(ghosts.order) <= 2 * 64 + 2 * length
 
 
-def test_what_is_let_go_long_before_the_sizes_are_too_much_comes_from_both_queues() -> None:
+def test_evictions_below_the_size_limit_come_from_both_queues() -> None:
     cache: S3FIFO[str, int] = S3FIFO(1_000_000, getsizeof=lambda size: size)
 
     def use(key: str) -> None:

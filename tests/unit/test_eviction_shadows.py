@@ -62,7 +62,7 @@ def _uses(count: int, seed: int = 1) -> list[int]:
 @pytest.mark.proves("eviction/adaptive")
 @pytest.mark.parametrize(("kind", "policy"), PAIRS)
 @pytest.mark.parametrize("limit", [1, 2, 3, 10, 25, 100, 333])
-def test_a_shadow_lets_go_what_its_policy_does(kind: Any, policy: Any, limit: int) -> None:
+def test_a_shadow_evicts_the_same_keys_as_its_policy(kind: Any, policy: Any, limit: int) -> None:
     shadow, real = _shadow(kind, limit), policy(limit)
     uses = _uses(12_000)
     gone: list[int] = []
@@ -90,7 +90,7 @@ def test_batches_make_no_difference(
 
 @pytest.mark.parametrize("kind", SHADOWS)
 @given(limit=st.integers(1, 30), uses=st.lists(st.integers(0, 50), min_size=1, max_size=300))
-def test_what_is_next_to_go_is_held(kind: Any, limit: int, uses: list[int]) -> None:
+def test_the_next_evictions_are_held_keys(kind: Any, limit: int, uses: list[int]) -> None:
     shadow = _shadow(kind, limit, uses)
     for most in (1, 64):
         found = shadow.next_to_go(most)
@@ -100,14 +100,14 @@ def test_what_is_next_to_go_is_held(kind: Any, limit: int, uses: list[int]) -> N
 
 
 @pytest.mark.parametrize("kind", SHADOWS)
-def test_what_is_next_to_go_goes_in_that_order(kind: Any) -> None:
+def test_the_next_evictions_come_in_that_order(kind: Any) -> None:
     shadow = _shadow(kind, 300, _uses(12_000))
     found = list(reversed(shadow.next_to_go(20)))
     assert shadow.replay(range(5000, 5000 + len(found))) == found
 
 
 @pytest.mark.parametrize("kind", SHADOWS)
-def test_what_is_used_often_enough_is_spared(kind: Any) -> None:
+def test_keys_used_often_enough_are_spared(kind: Any) -> None:
     shadow = _shadow(kind, 300, _uses(12_000))
     key, uses = shadow.next_to_go(1).popitem()
     enough, too_few = copy.copy(shadow), copy.copy(shadow)

@@ -58,7 +58,7 @@ def test_after_the_newest_was_evicted_the_hand_starts_at_the_oldest() -> None:
 
 
 @pytest.mark.parametrize("deleted", "abcde")
-def test_deleting_what_the_hand_points_at_moves_it_on(deleted: str) -> None:
+def test_deleting_the_entry_under_the_hand_moves_the_hand_on(deleted: str) -> None:
     sieve = _filled("abcde")
     for key in "ab":
         sieve.get(key)
@@ -78,14 +78,14 @@ def test_new_entries_stand_before_the_hand_and_wait_for_it() -> None:
         assert "".join(sieve) == left
 
 
-def test_when_everything_was_visited_the_oldest_goes() -> None:
+def test_when_all_entries_were_visited_the_oldest_goes() -> None:
     sieve = _filled("abc")
     for key in "abc" * 3:
         sieve.get(key)
     assert sieve.popitem()[0] == "a"
 
 
-def test_what_counts_as_a_visit() -> None:
+def test_reads_and_writes_count_as_visits() -> None:
     sieve = _filled("a", maxsize=2)
     node = sieve.nodes["a"]
     assert "a" in sieve
@@ -155,7 +155,7 @@ def test_clear_lets_values_go_at_once() -> None:
         gc.enable()
 
 
-def test_an_evicted_value_is_let_go_at_once() -> None:
+def test_an_evicted_value_is_released_at_once() -> None:
     class Value:
         pass
 
@@ -230,7 +230,7 @@ class _Model:
         st.tuples(st.sampled_from(["use", "use", "use", "delete", "evict"]), st.integers(0, 9))
     ),
 )
-def test_it_does_what_the_model_does(maxsize: int, steps: list[tuple[str, int]]) -> None:
+def test_it_agrees_with_the_model(maxsize: int, steps: list[tuple[str, int]]) -> None:
     sieve, model = Sieve[int, int](maxsize), _Model(maxsize)
     for what, key in steps:
         held = key in sieve

@@ -25,7 +25,7 @@ def _filled(keys: str, maxsize: float | None = None) -> TinyLFU[str, str]:
     return policy
 
 
-def test_a_newcomer_does_not_replace_what_was_used_as_often() -> None:
+def test_a_newcomer_does_not_replace_an_entry_used_as_often() -> None:
     policy = _filled("abcd")
     assert policy.popitem()[0] == "d", "the window has room for one; a has been used as often"
     policy["e"] = "E"
@@ -50,7 +50,7 @@ def test_uses_are_remembered_after_an_eviction() -> None:
     assert {"x", "y"} <= set(policy)
 
 
-def test_what_was_used_on_probation_is_protected_from_a_scan() -> None:
+def test_entries_used_on_probation_are_protected_from_a_scan() -> None:
     policy: TinyLFU[object, None] = TinyLFU(100)
     for key in range(100):
         policy[key] = None
@@ -61,7 +61,7 @@ def test_what_was_used_on_probation_is_protected_from_a_scan() -> None:
     assert set(range(50)) <= set(policy)
 
 
-def test_everything_used_alike_still_lets_something_go() -> None:
+def test_entries_used_alike_can_still_be_evicted() -> None:
     policy = _filled("abcdef")
     for key in "abcdef" * 5:
         policy.get(key)
@@ -86,7 +86,7 @@ def test_the_most_popular_of_the_past_is_forgotten() -> None:
     assert not set(range(20)) & set(policy)
 
 
-def test_a_newcomer_is_compared_whatever_its_size() -> None:
+def test_a_newcomer_of_any_size_is_compared() -> None:
     policy: TinyLFU[str, int] = TinyLFU(1000, getsizeof=lambda size: size)
     for number in range(10):
         policy[f"good-{number}"] = 90
@@ -98,7 +98,7 @@ def test_a_newcomer_is_compared_whatever_its_size() -> None:
     assert sum(key.startswith("good") for key in policy) == 10
 
 
-def test_segments_add_up_whatever_happens() -> None:
+def test_segments_add_up_after_random_calls() -> None:
     policy: TinyLFU[int, int] = TinyLFU(60, getsizeof=lambda size: size)
     rng = random.Random(2)
     for _ in range(5000):

@@ -73,7 +73,7 @@ def test_a_function_that_gives_no_lifetime(cache: TieredCache) -> None:
 
 
 @pytest.mark.proves("expiry/current")
-def test_a_computation_says_what_becomes_of_its_result(cache: TieredCache) -> None:
+def test_a_computation_sets_the_ttl_and_tags_of_its_result(cache: TieredCache) -> None:
     def compute() -> str:
         current().set_ttl("5m")
         current().add_tags(["from inside"])

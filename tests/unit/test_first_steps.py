@@ -132,7 +132,7 @@ def test_without_debug_nothing_is_logged_and_hits_stay_inlined(
     assert not caplog.records
 
 
-def test_a_redis_backend_without_a_server_says_what_to_do_in_few_frames() -> None:
+def test_a_redis_backend_without_a_server_gives_advice_in_few_frames() -> None:
     manager = CacheManager("redis", redis_url=f"redis://127.0.0.1:{free_port()}/0")
     with pytest.raises(TierUnavailableError, match="start a server") as raised:
         manager.get_cache()

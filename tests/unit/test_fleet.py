@@ -163,7 +163,7 @@ def test_every_field_is_a_counter_or_a_gauge_or_a_part() -> None:
 
 
 @pytest.mark.proves("counting/fleet-sum")
-def test_a_shared_tier_is_as_full_as_one_of_those_who_share_it_says() -> None:
+def test_figures_of_a_shared_tier_are_counted_once() -> None:
     one = snapshot(7)
     here = merged([("a", one), ("a", one)])
     assert (here.tier("memory").entries, here.tier("disk").entries) == (10, 7)
@@ -172,7 +172,7 @@ def test_a_shared_tier_is_as_full_as_one_of_those_who_share_it_says() -> None:
     assert (hosts.tier("memory").entries, hosts.tier("disk").entries) == (10, 14)
 
 
-def test_the_worst_breaker_shows_with_what_is_wrong() -> None:
+def test_the_worst_breaker_is_shown_with_its_cause() -> None:
     closed = TierStats("redis", detail="server")
     opened = TierStats(
         "redis", detail="refused", breaker="open", breaker_changes=(BreakerChange(5.0, "open"),)
@@ -192,7 +192,7 @@ def test_distributions_are_merged() -> None:
     assert both.compute_latency == quick + slow
 
 
-def test_nobody_did_nothing() -> None:
+def test_merging_no_reports_gives_zeros() -> None:
     assert merged([]).lookups == 0
     assert merged([]).processes == 0
 
@@ -207,7 +207,7 @@ def test_law_10_a_report_has_a_hundred_functions_and_the_rest_together() -> None
     assert {"f299", "f201", OTHERS} <= {each.name for each in kept}
 
 
-def test_what_is_published_is_read_as_it_was() -> None:
+def test_published_reports_are_read_unchanged() -> None:
     times = LatencyHistogram()
     times.record(0.5, times=3)
     stats = replace(snapshot(3), compute_latency=times, staleness_bound_s=math.inf)
@@ -262,7 +262,7 @@ def test_law_9_a_report_with_impossible_numbers_is_no_report(change: dict[str, A
 
 
 @pytest.mark.proves("counting/damaged-publications")
-def test_law_9_what_is_no_report_is_ignored_counted_and_taken_down(
+def test_law_9_invalid_reports_are_ignored_counted_and_removed(
     board: DiskBoard, clock: FakeClock
 ) -> None:
     one = Process(board, 1, clock)
@@ -458,7 +458,7 @@ def test_a_process_that_did_nothing_leaves_nothing(board: DiskBoard, clock: Fake
     assert list(board.names("")) == []
 
 
-def test_what_is_gone_holds_and_owes_nothing() -> None:
+def test_an_ended_process_holds_no_entries_and_no_queue() -> None:
     stats = replace(snapshot(5), queue_depth=3, journal_bytes=9, staleness_bound_s=2.0)
     rest = at_rest(stats)
     assert (rest.queue_depth, rest.journal_bytes, rest.processes) == (0, 0, 0)

@@ -71,7 +71,7 @@ def test_a_function_is_counted_by_its_name(
             assert stats.namespace("view").lookups == 10
 
 
-def test_what_a_function_raises_is_counted() -> None:
+def test_exceptions_of_a_function_are_counted() -> None:
     with TieredCache([MemoryTier()]) as cache:
         cached = cache.cached(shout)
         with pytest.raises(ValueError):  # noqa: PT011 - raised without a message
@@ -80,7 +80,7 @@ def test_what_a_function_raises_is_counted() -> None:
         assert (found.computes, found.compute_errors, found.misses) == (0, 1, 1)
 
 
-def test_hits_below_and_in_memory_save_what_computing_takes(tmp_path: Path) -> None:
+def test_hits_in_any_tier_save_the_time_of_computing(tmp_path: Path) -> None:
     with TieredCache([DiskTier(tmp_path)]) as cache:
         key = cache.cached(square).key_for(3)
         core = cache._source.core()

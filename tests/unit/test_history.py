@@ -31,7 +31,7 @@ def test_without_a_snapshot_that_is_old_enough_it_is_all() -> None:
     assert history.since(60.0, 100.0, CacheStats(hits=3)).span_s is None
 
 
-def test_after_counters_went_back_a_window_begins_anew() -> None:
+def test_after_counters_went_back_a_window_restarts() -> None:
     history = History()
     history.add(0.0, CacheStats(hits=500))
     history.add(30.0, CacheStats(hits=900))
@@ -66,7 +66,7 @@ def test_a_window_of_a_time_without_snapshots_begins_before_it() -> None:
 
 
 @given(st.lists(st.floats(0, 200_000), min_size=1), st.floats(0, 1000))
-def test_thinning_keeps_some_of_what_there_is(instants: list[float], later: float) -> None:
+def test_thinning_keeps_a_bounded_subset(instants: list[float], later: float) -> None:
     now = max(instants) + later
     kept = thinned(instants, now)
     assert kept

@@ -71,7 +71,7 @@ def test_a_change_takes_the_place_of_an_earlier_one(journal: DiskJournal) -> Non
     assert shown(journal) == []
 
 
-def test_a_later_change_takes_the_place_of_an_earlier_one_whatever_the_clock_says(
+def test_a_later_change_replaces_an_earlier_one_even_with_an_older_time(
     journal: DiskJournal,
 ) -> None:
     earlier = write_row(journal, "key", b"earlier", 2.0, TIERS)
@@ -89,7 +89,7 @@ def test_an_older_change_of_a_dead_process_does_not_take_the_place_of_a_newer_on
     assert shown(journal) == [("key", 5, "", "this")]
 
 
-def test_what_was_cleared_is_forgotten_in_all_journals_that_nobody_else_writes(
+def test_cleared_changes_are_removed_from_all_journals_without_another_writer(
     journal: DiskJournal, tmp_path: Path
 ) -> None:
     write_row(journal, "a/1", b"1", 1.0, TIERS)
@@ -126,7 +126,7 @@ def test_a_dead_process_leaves_its_changes_to_the_next(
     assert [path.name for path in tmp_path.iterdir()] == []
 
 
-def test_what_is_for_a_tier_that_is_not_here_is_left_to_who_has_it(
+def test_changes_for_a_missing_tier_are_left_to_a_process_that_has_it(
     journal: DiskJournal, tmp_path: Path
 ) -> None:
     left_by_a_dead_process(tmp_path, ("a", b"1", 1.0))
@@ -135,7 +135,7 @@ def test_what_is_for_a_tier_that_is_not_here_is_left_to_who_has_it(
     assert [row.key for row in journal.adopt({"disk", "redis", "more"})] == ["a"]
 
 
-def test_a_newer_change_of_our_own_is_not_replaced_by_what_is_adopted(
+def test_a_newer_change_of_our_own_is_not_replaced_by_an_adopted_one(
     journal: DiskJournal, tmp_path: Path
 ) -> None:
     write_row(journal, "a", b"ours", 5.0, TIERS)
@@ -174,7 +174,7 @@ def test_law_12_a_forked_child_has_a_journal_of_its_own(
     assert [row.key for row in journal.adopt(TIERS)] == ["child"]
 
 
-def test_what_is_parked_is_not_adopted_but_can_be_taken(
+def test_parked_changes_are_not_adopted_but_can_be_taken(
     journal: DiskJournal, tmp_path: Path
 ) -> None:
     other = DiskJournal(tmp_path)

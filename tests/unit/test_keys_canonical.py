@@ -295,7 +295,7 @@ class Marked(Place):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_has_no_stable_key_is_refused_with_the_ways_out(value: Any) -> None:
+def test_arguments_without_a_stable_key_are_refused_with_the_ways_out(value: Any) -> None:
     with pytest.raises(InvalidKeyError) as caught:
         arguments_key("m.f", {"config": value})
     said = str(caught.value)
@@ -349,7 +349,7 @@ def cycles() -> list[Any]:
 
 
 @pytest.mark.parametrize("index", range(6))
-def test_what_contains_itself_is_refused(index: int) -> None:
+def test_arguments_that_contain_themselves_are_refused(index: int) -> None:
     with pytest.raises(InvalidKeyError, match="contains itself or more than"):
         arguments_key("m.f", {"x": cycles()[index]})
 

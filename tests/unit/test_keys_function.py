@@ -196,7 +196,7 @@ def test_functions_that_nothing_identifies_are_refused(function: Any, said: str)
         FunctionKey(function)
 
 
-def test_wrapped_functions_are_taken_for_what_they_wrap() -> None:
+def test_wrappers_get_the_key_of_the_wrapped_function() -> None:
     @functools.wraps(plain)
     def wrapper(*args: Any, **kwargs: Any) -> None: ...
 
@@ -277,7 +277,7 @@ def test_plain_values_that_a_function_closes_over_are_part_of_the_key() -> None:
     assert FunctionKey(_made_for(1, []))(("text",), {}) == make[0](("text",), {})
 
 
-def test_what_has_no_stable_value_is_left_out_of_what_a_function_closes_over() -> None:
+def test_closure_values_without_a_stable_key_are_left_out() -> None:
     seen = [1]
     keys = {FunctionKey(_made_for(object(), each))(("text",), {}) for each in ([], seen)}
     assert len(keys) == 1

@@ -91,7 +91,7 @@ def test_law_4_a_clear_that_a_tier_missed_is_made_up_for(
 
 
 @pytest.mark.proves("write-back/queued-clear")
-def test_law_4_a_late_clear_of_a_view_touches_nothing_else(
+def test_law_4_a_late_clear_of_a_view_touches_no_other_entries(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, other: TieredCache
 ) -> None:
     other.set("key", 1)
@@ -175,7 +175,7 @@ def test_law_5_others_hear_of_a_late_clear(
 
 
 @pytest.mark.proves("law-7/clear-queued")
-def test_what_is_left_of_a_clear_is_reported_and_listed(
+def test_an_unfinished_clear_is_reported_and_listed(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
     cache = open_cache(tmp_path, valkey.url, namespace)
@@ -382,7 +382,7 @@ def test_law_4_a_fill_that_waited_too_long_is_left_out(
 
 
 @pytest.mark.proves("write-back/outlived-tombstones")
-def test_law_4_what_waited_long_is_known_by_either_clock(
+def test_law_4_a_long_wait_is_known_by_either_clock(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, other: TieredCache
 ) -> None:
     clock = FakeClock()

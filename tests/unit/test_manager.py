@@ -255,7 +255,7 @@ def test_a_disk_cache_is_there_in_the_next_process(namespace: str) -> None:
 
 
 @pytest.mark.proves("configuration/backends")
-def test_an_unknown_backend_lists_those_there_are() -> None:
+def test_an_unknown_backend_lists_the_known_ones() -> None:
     with pytest.raises(
         ConfigurationError,
         match=r"'floppy'.*memory, in_memory, disk, file, file_based, redis, tiered",

@@ -80,7 +80,7 @@ def test_law_10_entries_are_bounded_under_every_policy(eviction: object) -> None
 
 
 @pytest.mark.proves("eviction/gdsf")
-def test_gdsf_keeps_what_was_dear_to_compute() -> None:
+def test_gdsf_keeps_values_that_were_dear_to_compute() -> None:
     clock = FakeClock()
     with TieredCache([MemoryTier(3, eviction="gdsf")], clock=clock) as cache:
         memory = cache._source.core().stack.levels[0].tier
@@ -185,6 +185,6 @@ def test_a_wall_clock_that_is_set_does_not_lengthen_a_lifetime_in_memory(clock: 
         ({"eviction": LFU(9), "max_bytes": "1MB"}, "bounds of its own"),
     ],
 )
-def test_bad_options_say_what_is_allowed(options: dict[str, object], told: str) -> None:
+def test_bad_options_name_the_allowed_values(options: dict[str, object], told: str) -> None:
     with pytest.raises((ConfigurationError, ValueError), match=told):
         MemoryTier(**options)  # type: ignore[arg-type] # on purpose

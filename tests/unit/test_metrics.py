@@ -98,7 +98,7 @@ def test_samples_are_the_numbers_of_the_snapshot(cache: TieredCache) -> None:
 
 
 @pytest.mark.proves("export/uncounted")
-def test_what_is_not_counted_has_no_counters() -> None:
+def test_uncounted_statistics_have_no_counters() -> None:
     with TieredCache([MemoryTier()], statistics=Off()) as cache:
         kinds = {each.metric.kind for each in samples(cache.stats())}
     assert kinds == {Kind.GAUGE}
@@ -131,7 +131,7 @@ def test_prometheus_scrapes_the_numbers_of_the_snapshot(cache: TieredCache) -> N
     )
 
 
-def test_prometheus_buckets_count_what_is_within_them() -> None:
+def test_prometheus_buckets_count_the_durations_within_them() -> None:
     histogram = LatencyHistogram()
     for seconds in (0.5e-6, 2e-3, 3e-3, 4000.0):
         histogram.record(seconds)
@@ -182,7 +182,7 @@ async def _ask(app: Any, path: str) -> tuple[int, bytes]:
     return sent[0]["status"], b"".join(each.get("body", b"") for each in sent)
 
 
-def test_an_application_serves_what_it_was_given_and_nothing_else(cache: TieredCache) -> None:
+def test_an_application_serves_only_the_caches_it_was_given(cache: TieredCache) -> None:
     import asyncio
 
     status, body = asyncio.run(_ask(metrics_app({"default": cache.stats}), "/metrics"))
@@ -300,7 +300,7 @@ def test_a_notebook_shows_a_table_in_which_every_text_is_escaped(cache: TieredCa
     assert "policy is <code>Off" in CacheStats(counted=False)._repr_html_()
 
 
-def test_a_plot_is_saved_as_what_its_name_says(cache: TieredCache, tmp_path: Path) -> None:
+def test_a_plot_is_saved_in_the_format_of_its_name(cache: TieredCache, tmp_path: Path) -> None:
     stats = cache.stats()
     stats.plot(tmp_path / "stats.png")
     stats.plot(tmp_path / "stats.SVG")

@@ -68,7 +68,7 @@ def test_write_around_goes_to_the_lowest_tier_alone(depth: int) -> None:
         ("disk", "remote", (2, 1, 0), (), False),
     ],
 )
-def test_write_back_writes_now_what_the_durability_demands(
+def test_write_back_writes_at_once_to_the_tiers_of_the_durability(
     durability: str,
     asked: str | None,
     now: tuple[int, ...],
@@ -87,7 +87,7 @@ def test_write_back_over_memory_alone_has_nothing_to_do_later() -> None:
 
 
 @pytest.mark.proves("admission/on-hit")
-def test_on_hit_promotes_at_the_nth_hit_and_begins_anew() -> None:
+def test_on_hit_promotes_at_the_nth_hit_and_restarts() -> None:
     policy = OnHit(3)
     answers = [policy.promote(_FOUND, _STACK[0]) for _ in range(6)]
     assert answers == [False, False, True, False, False, True]
@@ -95,7 +95,7 @@ def test_on_hit_promotes_at_the_nth_hit_and_begins_anew() -> None:
     assert OnHit(1).promote(_FOUND, _STACK[0])
 
 
-def test_law_10_on_hit_forgets_what_was_hit_long_ago() -> None:
+def test_law_10_on_hit_forgets_old_hits() -> None:
     policy = OnHit(2, max_keys=10)
     for number in range(100):
         assert not policy.promote(_FOUND._replace(key=str(number)), _STACK[0])
@@ -103,7 +103,7 @@ def test_law_10_on_hit_forgets_what_was_hit_long_ago() -> None:
 
 
 @pytest.mark.proves("admission/by-bytes")
-def test_by_bytes_promotes_what_is_small() -> None:
+def test_by_bytes_promotes_small_entries() -> None:
     policy = ByBytes("1KB")
     assert policy.promote(_FOUND._replace(size_bytes=1000), _STACK[0])
     assert not policy.promote(_FOUND._replace(size_bytes=1001), _STACK[0])

@@ -75,7 +75,7 @@ def test_case_dashes_and_blanks_do_not_matter(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["", "sieve2", "si", "write_through", "sieve\x00", "__init__", ".."]
 )
-def test_an_unknown_name_is_told_what_there_is(name: str) -> None:
+def test_an_unknown_name_lists_the_known_ones(name: str) -> None:
     with pytest.raises(PolicyLookupError) as caught:
         find_policy("eviction", name)
     message = str(caught.value.args[0])
@@ -106,7 +106,7 @@ def test_an_installed_package_adds_policies(installed: Callable[[str, str], None
         find_policy("writing", "acme")
 
 
-def test_an_installed_package_does_not_change_what_our_names_mean(
+def test_an_installed_package_does_not_change_our_names(
     installed: Callable[[str, str], None],
 ) -> None:
     installed("eviction.lru = acme_policies:Acme", "class Acme: pass\n")
@@ -146,6 +146,6 @@ def test_looking_one_up_imports_no_other_and_nothing_of_the_framework() -> None:
     assert done.stdout.strip() == ""
 
 
-def test_the_public_names_are_what_they_say() -> None:
+def test_the_public_names_exist_and_are_sorted() -> None:
     assert all(hasattr(policies, name) for name in policies.__all__)
     assert policies.__all__ == sorted(policies.__all__, key=lambda n: (not n.isupper(), n))

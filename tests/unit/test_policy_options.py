@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         (Sampled, "rate={} must be above 0.0 and at most 1.0"),
     ],
 )
-def test_a_bad_number_is_told_with_its_option_and_what_is_allowed(
+def test_a_bad_number_is_reported_with_its_option_and_the_allowed_range(
     make: Callable[[Any], object], told: str, value: Any
 ) -> None:
     with pytest.raises(ValueError, match="must be") as caught:
@@ -87,7 +87,7 @@ def test_other_bad_options_name_themselves(make: Callable[[], object], told: str
         ({"failures_to_open": "5"}, "failures_to_open='5' must be a whole number of at least 1"),
     ],
 )
-def test_what_is_no_policy_is_told_when_the_cache_is_made(
+def test_an_object_that_is_no_policy_is_refused_when_the_cache_is_made(
     options: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=told):

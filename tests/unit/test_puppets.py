@@ -38,14 +38,14 @@ def test_it_is_one_object_in_another_process() -> None:
         assert len({one.pid, two.pid, os.getpid()}) == 3
 
 
-def test_what_it_raises_is_told_and_it_goes_on() -> None:
+def test_an_exception_of_a_puppet_is_reported_and_it_goes_on() -> None:
     with Puppet(Strings) as puppet:
         with pytest.raises(AssertionError, match="LookupError: a"):
             puppet.call("fail")
         assert puppet.call("add", "b")[0] == "ab"
 
 
-def test_a_death_is_noticed_whoever_else_was_forked() -> None:
+def test_a_death_is_noticed_beside_other_forks() -> None:
     with Puppet(Strings) as puppet, Puppet(Strings):
         with pytest.raises(AssertionError, match="the child died during die"):
             puppet.call("die")
@@ -53,7 +53,7 @@ def test_a_death_is_noticed_whoever_else_was_forked() -> None:
             puppet.call("add", "b")
 
 
-def test_who_does_not_answer_is_not_waited_for() -> None:
+def test_a_call_to_a_silent_puppet_times_out() -> None:
     with (
         Puppet(Strings) as puppet,
         pytest.raises(AssertionError, match="did not answer sleep"),

@@ -138,7 +138,7 @@ def test_registered_types_go_to_a_shared_tier(key_path: Path) -> None:
         a_codec(key_path).decode("k", record)
 
 
-def test_with_a_shared_key_everything_is_signed_with_it(key_path: Path) -> None:
+def test_with_a_shared_key_every_record_is_signed_with_it(key_path: Path) -> None:
     codec = a_codec(key_path, shared_key=SHARED)
     for value, serializer in (({"a": 1}, SERIALIZER_AUTO), (Custom(1), SERIALIZER_PICKLE)):
         for reach in (Reach.HOST, Reach.CLUSTER):
@@ -201,7 +201,7 @@ def test_a_short_shared_key_is_refused(key_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [lambda: None, threading.Lock(), [Custom(threading.Lock())]])
-def test_what_can_not_be_written_at_all_is_named(key_path: Path, value: object) -> None:
+def test_a_value_that_can_not_be_written_is_named(key_path: Path, value: object) -> None:
     codec = a_codec(key_path)
     with pytest.raises(SerializationError, match=type(value).__name__):
         codec.encode("k", entry_of(value), Reach.HOST)

@@ -62,7 +62,7 @@ def serving_stale(tmp_path: Path, clock: FakeClock) -> Iterator[TieredCache]:
 
 
 @pytest.mark.proves("reading/stale-hit-below")
-def test_a_stale_value_is_served_while_it_is_computed_anew(
+def test_a_stale_value_is_served_while_it_is_recomputed(
     serving_stale: TieredCache, clock: FakeClock
 ) -> None:
     compute = Counting()
@@ -88,7 +88,7 @@ def test_past_its_grace_a_value_is_gone(serving_stale: TieredCache, clock: FakeC
     assert serving_stale.get_or_compute("key", compute) == 2
 
 
-def test_get_does_not_serve_what_is_stale_and_lookup_says_so(
+def test_get_does_not_serve_a_stale_value_and_lookup_reports_it(
     serving_stale: TieredCache, clock: FakeClock
 ) -> None:
     serving_stale.set("key", "old")
@@ -115,7 +115,7 @@ def test_when_computing_fails_the_stale_value_stays(
 
 
 @pytest.mark.proves("expiry/refresh-overtaken")
-def test_law_4_a_refresh_does_not_overwrite_what_was_set_meanwhile(
+def test_law_4_a_refresh_does_not_overwrite_a_set_made_meanwhile(
     serving_stale: TieredCache, clock: FakeClock
 ) -> None:
     compute = Counting()
@@ -130,7 +130,7 @@ def test_law_4_a_refresh_does_not_overwrite_what_was_set_meanwhile(
 
 
 @pytest.mark.proves("expiry/refresh-by-another")
-def test_a_refresh_takes_what_somebody_else_computed(
+def test_a_refresh_takes_the_value_of_another_process(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if the other one's change were under way to here all the time.
@@ -189,7 +189,7 @@ class CountingMany(Counting):
 
 
 @pytest.mark.proves("expiry/many")
-def test_many_stale_values_are_served_while_they_are_computed_anew_in_one_call(
+def test_many_stale_values_are_served_while_one_call_recomputes_them(
     serving_stale: TieredCache, clock: FakeClock
 ) -> None:
     compute = CountingMany()
@@ -225,7 +225,7 @@ def test_when_computing_many_fails_the_stale_values_stay(
 
 
 @pytest.mark.proves("expiry/many")
-def test_law_4_a_refresh_of_many_does_not_overwrite_what_was_set_meanwhile(
+def test_law_4_a_refresh_of_many_does_not_overwrite_a_set_made_meanwhile(
     serving_stale: TieredCache, clock: FakeClock
 ) -> None:
     compute = CountingMany()
@@ -273,7 +273,7 @@ def test_many_hits_near_their_end_are_refreshed_ahead(clock: FakeClock) -> None:
 
 
 @pytest.mark.proves("expiry/many")
-def test_many_hits_renew_what_slides(clock: FakeClock) -> None:
+def test_many_hits_renew_sliding_lifetimes(clock: FakeClock) -> None:
     with TieredCache([MemoryTier()], clock=clock, refreshing=Sliding("10s")) as cache:
         cache.set_many({"a": 1, "b": 2}, ttl="10s")
         for _ in range(5):
@@ -363,7 +363,7 @@ def test_law_1_a_refresh_policy_that_raises_is_not_heard(clock: FakeClock) -> No
         (EarlyRefresh(random=lambda: 0.0), Hit("k", 0, 1e-9, 1.0), Hit("k", 0, 0.0, 1.0)),
     ],
 )
-def test_what_policies_make_of_a_hit(policy: Any, quiet: Hit, refreshing: Hit) -> None:
+def test_refresh_policies_decide_on_a_hit(policy: Any, quiet: Hit, refreshing: Hit) -> None:
     assert policy.on_hit(quiet) == HitAction()
     assert policy.on_hit(refreshing) == HitAction(refresh=True)
     assert policy.window_s(10.0, 1.0) >= refreshing.remaining_s, "the engine would ask"

@@ -45,7 +45,7 @@ def stack(url: str, namespace: str) -> TieredCache:
 
 
 @pytest.mark.proves("law-9/annotated-types")
-def test_the_classes_of_a_result_are_registered_with_those_of_their_fields(
+def test_the_classes_of_a_result_and_of_its_fields_are_registered(
     redis_url: str, namespace: str
 ) -> None:
     made = Report("a", {"x": [Message("m", Level.HIGH, (Place(1, 2),))]})
@@ -85,7 +85,7 @@ def test_annotations_that_cannot_be_resolved_change_nothing(redis_url: str, name
 
 
 @pytest.mark.proves("law-9/reader-cannot-use")
-def test_a_record_with_an_unknown_type_is_a_miss_and_is_left_to_those_who_know_it(
+def test_a_record_with_an_unknown_type_is_a_miss_and_stays_in_its_tier(
     redis_url: str, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with stack(redis_url, namespace) as knows, stack(redis_url, namespace) as knows_not:

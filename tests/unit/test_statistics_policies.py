@@ -84,7 +84,7 @@ def test_histograms_subtract_and_add_up() -> None:
 
 
 @pytest.mark.proves("counting/histograms")
-def test_by_default_everything_is_counted_and_not_timed(tmp_path: Path) -> None:
+def test_by_default_calls_are_counted_and_not_timed(tmp_path: Path) -> None:
     with make(tmp_path, None) as cache:
         use(cache)
         stats = cache.stats()
@@ -93,7 +93,7 @@ def test_by_default_everything_is_counted_and_not_timed(tmp_path: Path) -> None:
 
 
 @pytest.mark.proves("counting/histograms")
-def test_histograms_time_what_calls_a_tier(tmp_path: Path) -> None:
+def test_histograms_time_the_calls_of_a_tier(tmp_path: Path) -> None:
     with make(tmp_path, Histograms()) as cache:
         use(cache)
         before = cache.stats()
@@ -189,7 +189,7 @@ def test_a_bad_rate_names_itself(rate: float) -> None:
         Sampled(rate)
 
 
-def test_what_policies_ask_for() -> None:
+def test_the_sampling_of_statistics_policies() -> None:
     assert (Counters().one_in, Histograms().one_in, Sampled(0.1).one_in, Off().one_in) == (
         1,
         1,

@@ -83,7 +83,7 @@ def test_every_format_is_read(name: str, content: bytes, trace: Trace, tmp_path:
         ("log", HEADER, "no request"),
     ],
 )
-def test_what_is_no_trace_is_said_to_be_none(
+def test_a_file_that_is_no_trace_is_refused(
     name: str, content: bytes, told: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(content)
@@ -140,7 +140,7 @@ def test_cost_aware_policies_are_told_the_costs() -> None:
 
 
 @pytest.mark.proves("access-logs/one-record")
-def test_what_a_cache_is_asked_for_is_recorded(tmp_path: Path) -> None:
+def test_requests_of_a_cache_are_recorded(tmp_path: Path) -> None:
     path = tmp_path / "requests"
     with TieredCache([MemoryTier(2), DiskTier(tmp_path / "disk")]) as cache:
         cache.get("before")

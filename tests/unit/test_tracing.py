@@ -91,7 +91,7 @@ def test_a_stale_hit_says_so(spans: InMemorySpanExporter, provider: TracerProvid
 
 
 @pytest.mark.proves("export/tracer")
-def test_what_is_computed_is_inside_and_what_it_raises_is_recorded(
+def test_spans_of_a_computation_are_nested_and_its_exception_is_recorded(
     spans: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
     tracer = provider.get_tracer("program")

@@ -82,7 +82,7 @@ def test_a_duration_is_understood(written: Any, seconds: float) -> None:
         (1j, "not complex"),
     ],
 )
-def test_what_is_no_duration_is_refused_with_a_way_out(written: Any, says: str) -> None:
+def test_an_invalid_duration_is_refused_with_a_way_out(written: Any, says: str) -> None:
     with pytest.raises(InvalidDurationError) as caught:
         parse_duration(written, name="ttl")
     assert says in str(caught.value)
@@ -162,7 +162,7 @@ def test_a_size_is_understood(written: Any, size: int) -> None:
     "written",
     [0, -1, "0", "0.5B", "-1MB", "", "MiB", "1 ZiB", "12 34", True, None, 1.5, math.inf, b"1MB"],
 )
-def test_what_is_no_size_is_refused(written: Any) -> None:
+def test_an_invalid_size_is_refused(written: Any) -> None:
     with pytest.raises(InvalidSizeError, match=r"^max_bytes"):
         parse_size(written, name="max_bytes")
 

@@ -68,7 +68,7 @@ def test_a_write_is_acknowledged_in_memory_and_written_down_later(
 
 
 @pytest.mark.proves("writing/queued")
-def test_what_is_queued_is_read_even_when_memory_has_let_it_go(cache: TieredCache) -> None:
+def test_queued_writes_are_read_even_after_memory_evicted_them(cache: TieredCache) -> None:
     cache.set("first", None)
     cache.set("second", 2)  # memory holds one entry only
     assert cache.lookup("first").found
@@ -103,7 +103,7 @@ def test_law_4_a_deleted_key_is_not_brought_back_by_the_queue(
 
 
 @pytest.mark.proves("write-back/delete-and-clear")
-def test_law_4_clear_takes_what_is_queued_with_it(cache: TieredCache, other: TieredCache) -> None:
+def test_law_4_clear_removes_queued_writes_too(cache: TieredCache, other: TieredCache) -> None:
     view = cache.namespace("view")
     view.set("key", 1)
     cache.set("key", 2)
@@ -118,7 +118,7 @@ def test_law_4_clear_takes_what_is_queued_with_it(cache: TieredCache, other: Tie
 
 
 @pytest.mark.proves("write-back/flush-gives-way")
-def test_a_queued_write_gives_way_to_a_newer_one_of_somebody_else(
+def test_a_queued_write_gives_way_to_a_newer_one_of_another_process(
     cache: TieredCache, other: TieredCache
 ) -> None:
     cache.set("set", "older")
@@ -188,7 +188,7 @@ def test_law_4_a_queued_fill_does_not_land_on_a_changed_key(
 @pytest.mark.proves("law-7/snapshot")
 @pytest.mark.parametrize("copy", [None, "deep"])
 @pytest.mark.parametrize("how", ["set", "set_many", "get_or_compute", "get_or_compute_many"])
-def test_law_7_what_is_written_is_what_was_acknowledged(
+def test_law_7_the_written_value_is_the_acknowledged_one(
     how: str, copy: Literal["deep"] | None, tmp_path: Path, other: TieredCache
 ) -> None:
     value = {"messages": [1]}
@@ -208,7 +208,7 @@ def test_law_7_what_is_written_is_what_was_acknowledged(
 
 
 @pytest.mark.proves("law-7/snapshot")
-def test_law_7_what_is_read_from_the_queue_is_what_was_acknowledged(cache: TieredCache) -> None:
+def test_law_7_a_read_from_the_queue_gives_the_acknowledged_value(cache: TieredCache) -> None:
     value = [1]
     cache.set("key", value)
     value.append(2)
@@ -221,7 +221,7 @@ def test_law_7_what_is_read_from_the_queue_is_what_was_acknowledged(cache: Tiere
 
 
 @pytest.mark.proves("law-7/snapshot")
-def test_law_7_touching_what_is_queued_keeps_what_was_acknowledged(
+def test_law_7_touching_a_queued_write_keeps_the_acknowledged_value(
     cache: TieredCache, other: TieredCache
 ) -> None:
     value = [1]
@@ -233,7 +233,7 @@ def test_law_7_touching_what_is_queued_keeps_what_was_acknowledged(
 
 
 @pytest.mark.proves("write-back/refused-at-once")
-def test_what_a_slow_tier_will_not_take_is_refused_at_once(cache: TieredCache) -> None:
+def test_a_value_that_a_slow_tier_can_not_store_is_refused_at_once(cache: TieredCache) -> None:
     result = cache.set("key", lambda: 1)
     assert outcomes(result) == ["written", "refused"]
     assert "pickling" in result.tiers[1].reason
@@ -325,7 +325,7 @@ def test_law_7_many_writes_that_find_no_room_stay_up_to_there(
 
 
 @pytest.mark.proves("write-back/set-many")
-def test_many_writes_that_go_past_the_queue_take_back_what_waits(
+def test_many_writes_past_the_queue_replace_waiting_ones(
     cache: TieredCache, other: TieredCache
 ) -> None:
     cache.set_many({"a": "queued", "b": "queued"})
@@ -335,7 +335,7 @@ def test_many_writes_that_go_past_the_queue_take_back_what_waits(
     assert other.get_many(["a", "b", "c"]) == {"a": "through", "b": "queued", "c": "through"}
 
 
-def test_touch_renews_what_is_queued(cache: TieredCache, other: TieredCache) -> None:
+def test_touch_renews_a_queued_write(cache: TieredCache, other: TieredCache) -> None:
     cache.set("key", 1, ttl="1m")
     assert cache.touch("key", "1h")
     assert cache.flush("10s")
@@ -343,7 +343,7 @@ def test_touch_renews_what_is_queued(cache: TieredCache, other: TieredCache) -> 
     assert 3500 < remaining_s <= 3600
 
 
-def test_events_tell_what_was_queued_and_what_was_written(cache: TieredCache) -> None:
+def test_events_report_queued_and_finished_writes(cache: TieredCache) -> None:
     events: list[Event] = []
     cache.on_event(events.append)
     cache.set("key", 1)
@@ -555,6 +555,6 @@ def test_the_end_of_a_worker_process_writes_the_queue_down(
         ({"flush_interval": "10s", "max_delay": "1s"}, "at least flush_interval"),
     ],
 )
-def test_bad_options_name_what_is_allowed(options: dict[str, Any], told: str) -> None:
+def test_bad_options_name_the_allowed_values(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         WriteBack(**options)

@@ -162,7 +162,7 @@ def test_law_7_a_clear_that_did_not_reach_a_tier_takes_the_place_of_the_deletion
 
 
 @pytest.mark.proves("law-4/parked-writes")
-def test_law_4_what_was_parked_does_not_come_back_after_a_clear(
+def test_law_4_a_parked_write_does_not_come_back_after_a_clear(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
     with journaled(tmp_path, valkey.url, namespace, flush_interval="1h", max_delay="2h") as cache:
@@ -295,7 +295,7 @@ def test_law_7_a_remote_write_that_fails_takes_the_queued_ones_place(
 
 
 @pytest.mark.proves("write-back/takeover-served")
-def test_law_4_what_a_dead_process_left_is_not_served_in_the_place_of_what_is_newer(
+def test_law_4_writes_of_a_dead_process_are_not_served_over_newer_ones(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
     with journaled(tmp_path, valkey.url, namespace, flush_interval="1h", max_delay="2h") as cache:

@@ -68,7 +68,7 @@ def test_a_batch_is_bounded_and_oldest_first(clock: FakeClock) -> None:
     assert queue.take() == []
 
 
-def test_what_is_soon_due_goes_with_what_is_due(clock: FakeClock) -> None:
+def test_changes_soon_due_go_with_those_due(clock: FakeClock) -> None:
     queue = make_queue(clock)
     for key in "abc":
         queue.put(change(key))
@@ -95,7 +95,7 @@ def sleeping(queue: WriteQueue) -> threading.Thread:
 
 @pytest.mark.proves("write-back/due")
 @pytest.mark.parametrize("max_pending", [3, 4, 5])
-def test_who_sleeps_is_woken_when_the_queue_is_half_full(
+def test_a_sleeping_flusher_is_woken_when_the_queue_is_half_full(
     clock: FakeClock, max_pending: int
 ) -> None:
     queue = make_queue(clock, SLOW._replace(max_pending=max_pending, max_batch=10))
@@ -107,7 +107,7 @@ def test_who_sleeps_is_woken_when_the_queue_is_half_full(
     assert not sleeper.is_alive()
 
 
-def test_what_is_tried_again_much_later_holds_up_no_other(clock: FakeClock) -> None:
+def test_a_late_retry_does_not_delay_other_changes(clock: FakeClock) -> None:
     queue = make_queue(clock)
     for key in ("poison", "more poison"):
         queue.put(change(key))
@@ -120,7 +120,7 @@ def test_what_is_tried_again_much_later_holds_up_no_other(clock: FakeClock) -> N
     assert keys(queue.take()) == ["good"]
 
 
-def test_who_would_sleep_past_what_is_due_does_not_sleep(clock: FakeClock) -> None:
+def test_the_flusher_does_not_sleep_past_a_due_change(clock: FakeClock) -> None:
     queue = make_queue(clock)
     queue.put(change("a"))
     clock.advance(1)
@@ -168,7 +168,7 @@ def test_a_key_stays_until_its_last_tier_has_it(clock: FakeClock) -> None:
     assert not queue.held
 
 
-def test_what_was_replaced_while_it_was_written_is_neither_done_nor_lost(clock: FakeClock) -> None:
+def test_a_change_replaced_while_it_was_written_is_neither_done_nor_lost(clock: FakeClock) -> None:
     queue = make_queue(clock)
     queue.put(change("a", "old"))
     clock.advance(1)
@@ -191,7 +191,7 @@ def test_a_fill_never_replaces_a_change(clock: FakeClock) -> None:
     assert held.value == "set"
 
 
-def test_what_a_dead_process_left_never_replaces_what_is_newer(clock: FakeClock) -> None:
+def test_changes_of_a_dead_process_never_replace_newer_ones(clock: FakeClock) -> None:
     queue = make_queue(clock)
     queue.put(change("a", "newer"))
     row = JournalRow(7, "a", b"", 0.5, frozenset({"disk"}))
@@ -215,7 +215,7 @@ def test_retries_back_off_with_jitter_up_to_a_ceiling(clock: FakeClock) -> None:
     assert each.attempts == 0, "a tier that is away is no fault of the record"
 
 
-def test_what_a_healthy_tier_keeps_refusing_is_parked(clock: FakeClock) -> None:
+def test_a_change_that_a_healthy_tier_keeps_refusing_is_parked(clock: FakeClock) -> None:
     queue = make_queue(clock)
     queue.put(change("poison"))
     queue.put(change("fine"))
@@ -248,7 +248,7 @@ def test_law_7_a_fill_that_is_given_up_deletes_nothing(clock: FakeClock) -> None
     assert not queue.held, "somebody may have set the key since the computation began"
 
 
-def test_what_is_tried_once_more_takes_the_place_of_the_deletion_in_its_place(
+def test_a_retried_change_replaces_its_stand_in_deletion(
     clock: FakeClock,
 ) -> None:
     queue = make_queue(clock)
@@ -261,7 +261,7 @@ def test_what_is_tried_once_more_takes_the_place_of_the_deletion_in_its_place(
     assert not queue.put(late, replayed=True), "a real deletion came later"
 
 
-def test_draining_ignores_due_times_and_names_what_is_left(clock: FakeClock) -> None:
+def test_draining_ignores_due_times_and_returns_the_remaining_keys(clock: FakeClock) -> None:
     queue = make_queue(clock)
     queue.put(change("a"))
     assert queue.drain(0.01) == ["a"]
