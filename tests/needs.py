@@ -57,7 +57,7 @@ _MET: dict[str, Callable[[], bool]] = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose need is missing, and note the need for the list of proofs."""
+    """Skip a test with a missing need, and note the need for the list of proofs."""
     for need, is_met in _MET.items():
         if item.get_closest_marker(need) and not is_met():
             item.user_properties.append((NEED, need))

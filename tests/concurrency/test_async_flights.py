@@ -1,4 +1,4 @@
-"""One computation for tasks and threads, and what a cancellation does to it (law 2)."""
+"""One computation for tasks and threads, and the effect of cancellations on it (law 2)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WAIT_S = 30
 
 
 class Gated:
-    """A coroutine function that counts its calls, and ends when it is let go."""
+    """A coroutine function that counts its calls and waits for `go` before it returns."""
 
     def __init__(self, result: Any = "value") -> None:
         self.calls = 0
@@ -167,7 +167,7 @@ def test_law_2_an_exception_of_the_leader_reaches_every_task(run: Any) -> None:
 
 @pytest.mark.proves("awaiting/cancelled-caller")
 def test_law_2_cancelling_one_caller_is_no_concern_of_the_others(run: Any) -> None:
-    """The first caller, who began the computation, and one who waits for it."""
+    """The leader is cancelled, and then a waiter."""
 
     async def main() -> None:
         async with AsyncTieredCache([MemoryTier()]) as cache:
@@ -233,7 +233,7 @@ def anyio_value(value: Any) -> Callable[[], Awaitable[Any]]:
 
 @pytest.mark.proves("awaiting/abandoned-computation")
 def test_a_cancelled_lone_caller_ends_after_its_computation(run: Any) -> None:
-    """As without a cache: what the function does when it is cancelled is over before he goes on."""
+    """The cleanup of a cancelled function ends before its caller continues, as without a cache."""
     order: list[str] = []
 
     async def compute() -> None:
@@ -489,7 +489,7 @@ def test_an_abandoned_loop_locks_no_caller_out() -> None:
     loop = asyncio.new_event_loop()
     task = loop.create_task(cache.get_or_compute("key", compute))
     loop.run_until_complete(until(lambda: compute.calls > 0))
-    loop.close()  # without what asyncio.run() does at the end: the task will never go on
+    loop.close()  # no clean-up as in asyncio.run(): the task will never continue
     assert cache.sync.get_or_compute("key", lambda: "of another") == "of another"
     side: Any = cache.sync._source.core().side
     homes = side._driver._homes
@@ -659,7 +659,7 @@ def test_law_2_200_tasks_beside_16_threads_compute_once_in_a_thousand_rounds(bac
 def test_a_caller_cancelled_while_it_asks_for_a_lease_releases_it(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is granted after he was cancelled: what gives it back must not come before that."""
+    """The lease is granted after the cancellation, so its release must come later still."""
     asking, released, go = threading.Event(), threading.Event(), threading.Event()
     acquire, release = DiskLeases.acquire, DiskLeases.release
 
@@ -738,10 +738,10 @@ class Restless:
 @pytest.mark.parametrize(
     "rounds", [10, pytest.param(100, marks=pytest.mark.exhaustive)], ids=["short", "long"]
 )
-def test_law_2_cancelling_anybody_at_any_time_leaves_nothing_behind(
+def test_law_2_cancelling_any_caller_at_any_time_leaves_nothing_behind(
     run: Any, shared: Callable[..., AsyncTieredCache], rounds: int
 ) -> None:
-    """No flight, no lease that is renewed for nobody, no lock of a key."""
+    """No flight, no renewed lease and no lock of a key stays without a caller."""
     user = Restless(rounds)
 
     async def main() -> None:
@@ -752,7 +752,7 @@ def test_law_2_cancelling_anybody_at_any_time_leaves_nothing_behind(
                         group.start_soon(user.use_for_a_while, cache)
                         group.start_soon(user.use_for_a_while, other)
             for each in (cache, other):
-                # Whoever computes what was changed meanwhile leads no flight any more, and goes on.
+                # A computation of a key that was changed meanwhile leads no flight any more, and continues.
                 await until(partial(nothing_is_held, each))
                 await each.delete_many(user.KEYS)
                 found = await each.get_or_compute_many(user.KEYS, user.compute_many)

@@ -1,6 +1,6 @@
-"""A change is seen by all who share a tier, within the bound (laws 4 and 5).
+"""Every process that shares a tier sees a change within the bound (laws 4 and 5).
 
-Two caches of one process know of each other as little as two processes do: only through the tiers.
+Two caches of one process stand for two processes: they learn of each other only through the tiers.
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ def test_law_4_callers_after_a_change_elsewhere_get_no_earlier_computation(
 
 
 class Paused(MemoryTier):
-    """A memory tier of which one write waits until it is let go."""
+    """A memory tier that holds the write of `value` until `go` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -244,7 +244,7 @@ def test_law_4_a_write_that_was_overtaken_elsewhere_does_not_stay_in_memory(
 
 
 class PausedDisk(DiskTier):
-    """A disk tier of which one write waits until it is let go."""
+    """A disk tier that holds one write until `go` is set."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -283,7 +283,7 @@ def test_law_4_a_write_that_was_overtaken_elsewhere_does_not_stay_on_the_disk(
         assert neighbour.get("another key") is None  # drops the key on the disk that both share
         disk.go.set()
         writer.join()
-        # Should the writer die now, nobody will drop it once more.
+        # If the writer dies now, no process drops the key again.
         record = DiskTier(tmp_path / "one")
         with TieredCache([record], namespace=namespace, clock=clock) as alone:
             assert alone.get("key") is None
@@ -305,11 +305,11 @@ def test_law_5_a_returning_host_does_not_serve_entries_changed_meanwhile(
         with make("two") as back:
             assert back.get("changed") == "new"
             assert back.get("kept") == "as it is"
-            assert back.stats().tier("disk").hits == 1, "what did not change was kept"
+            assert back.stats().tier("disk").hits == 1, "unchanged entries were kept"
 
 
 def forget_log(cache: TieredCache) -> None:
-    """Make so many changes that the log no longer has what came before."""
+    """Make so many changes that the log loses the earlier ones."""
     tier: Any = cache._source.core().stack.levels[-1].tier
     position = tier.log.read(None).position
     while tier.log.read(position).complete:
@@ -376,7 +376,7 @@ def test_law_5_while_changes_cannot_be_learned_nothing_old_is_served(
                 clock.advance(BOUND_S)
                 return bool(cache.get("changed") == "new")
 
-            wait_until(is_new, "what was missed is caught up with")
+            wait_until(is_new, "missed changes are caught up with")
             before = each.stats().tier("memory").hits
             assert each.get("kept") == "as it is"
             assert each.stats().tier("memory").hits == before + 1, "it was not dropped"
@@ -450,7 +450,7 @@ def test_an_unused_cache_ends_its_threads(
     clock: FakeClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # The publisher's pauses are so many times as long as what it did took.
+    # The publisher pauses for this multiple of the time that its work took.
     monkeypatch.setattr(publisher, "_SHARE", 1.0)
     before = set(threading.enumerate())
 
@@ -482,7 +482,7 @@ def test_an_unused_cache_ends_its_threads(
 def test_law_5_a_reader_with_memory_hits_only_learns_of_changes_when_cut_serves(
     open_cache: Make, clock: FakeClock
 ) -> None:
-    """An inlined hit calls nothing: who has no others for a while is no less in use."""
+    """An inlined hit makes no call, so a cache with only such hits must still count as used."""
     cache, elsewhere = open_cache(coherence=Coherence(when_cut="serve")), open_cache()
     cache.set("key", "old")
     before = set(threading.enumerate())
@@ -499,7 +499,7 @@ def test_law_5_a_reader_with_memory_hits_only_learns_of_changes_when_cut_serves(
         clock.advance(20)
         return not followers()
 
-    wait_until(over, "the thread ends, since nobody asks anything")
+    wait_until(over, "the thread ends, since no call comes")
     clock.advance(20)
     elsewhere.set("key", "new")
     assert cache.get("key") == "new"
@@ -509,7 +509,7 @@ def test_law_5_a_reader_with_memory_hits_only_learns_of_changes_when_cut_serves(
 def test_law_5_a_strict_cache_goes_on_hearing_of_changes_when_the_server_is_back(
     namespace: str, clock: FakeClock
 ) -> None:
-    """What it raises is for callers, of which its thread has none."""
+    """The thread that reads the log has no caller, so it must not raise."""
     with ValkeyServer(port=0) as server:
 
         def make() -> TieredCache:

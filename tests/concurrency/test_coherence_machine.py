@@ -1,8 +1,8 @@
-"""Real processes over real stores do what a model allows, whatever they are told to do (laws 4 and 5).
+"""A state machine test of real processes over real stores (laws 4 and 5).
 
-Hypothesis makes up what several processes do: fills, promotions and sets that stop half way, changes, kills,
-hearing of changes. The processes do one step at a time and learn of nothing by themselves, so that the
-same steps always end the same, and a failure is reduced to the few steps that it takes.
+Hypothesis generates the steps: fills, promotions and sets that stop half way, changes, kills and reads of
+the log. A model states the values that each process may be served. The processes do one step at a time
+and read the log only when told to. The same steps therefore always end the same, and a failure shrinks.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ WAIT_S = 30.0
 
 
 class Setting(NamedTuple):
-    """Where the processes are, and what they share.
+    """The place of each process, and the stores they share.
 
     Attributes:
         hosts: For each process the number of its host.
-        url: The server that all share; without one, the disk of the one host.
+        url: The server that all share; `None` if they share only the disk of one host.
         folder: Where the disks of the hosts are.
         namespace: Of all of them.
-        without: The guard that the processes do without.
+        without: The guard that is switched off in the processes.
     """
 
     hosts: tuple[int, ...]
@@ -127,14 +127,14 @@ class Clock:
 
 
 class Worker:
-    """What a process can be told to do."""
+    """The steps that a process can run."""
 
     def __init__(self, setting: Setting, number: int) -> None:
         self.setting = setting
         self.folder = setting.folder / f"host-{setting.hosts[number]}"
         self.stops: dict[str, Stop] = {}
         self.clock = Clock()
-        # Nobody hears of anything unless he is told to.
+        # A process reads the log only when it is told to.
         ChangeFollower._watch = lambda *_: None  # type: ignore[method-assign] # only in this process
         WITHOUT[setting.without]()
 
@@ -149,21 +149,21 @@ class Worker:
             namespace=self.setting.namespace,
             clock=self.clock,
             coherence=Coherence(bound=BOUND_S),
-            # Who computes a key that another one computes does not wait for him.
+            # A second process that computes the key does not wait for the first.
             single_flight=SingleFlight(scope="thread", timeout="1ms"),
         )
 
     def start(self, example: str) -> None:
-        """Take keys and a tag that nobody used yet, and be up to date."""
+        """Take unused keys and an unused tag, and read the log."""
         self.view = self.cache.namespace(example)
         self.tag = example
         self.hear()
-        # Should anybody have cleared anything: it is refused, and so this process knows.
+        # After a clear of another process this fill is refused, and so this process learns of it.
         self.view.get_or_compute(f"of {os.getpid()}", str)
 
     def hear(self) -> None:
         self.clock.now_s += BOUND_S
-        self.view.get("nobody's key")
+        self.view.get("unused key")
 
     def get(self, key: str) -> Any:
         return self.view.get(key)
@@ -279,7 +279,7 @@ class Crew:
 
 
 class Span:
-    """From when to when a value is what there is, for all that a caller can know."""
+    """The steps during which a value may be the current one, as far as callers can know."""
 
     def __init__(self, value: str | None, begins: int, ends: float = math.inf) -> None:
         self.value = value
@@ -308,10 +308,10 @@ class Half:
 
 
 class Model:
-    """What each process may be served.
+    """The values that each process may be served.
 
-    It is told of changes when they were acknowledged. From then on what was before must not be served by
-    whoever changed it, nor by whoever has heard of it: those for whom it is past.
+    The model learns of a change when it is acknowledged. From then on the older value is forbidden to the
+    process that changed it, and to every process that has read the change.
     """
 
     def __init__(self, setting: Setting) -> None:
@@ -343,7 +343,7 @@ class Model:
         self.unaware.discard(worker)
 
     def replace(self, worker: int) -> None:
-        """Another process in the place of one that was killed: it hears of what that one changed, too."""
+        """Replace a killed process by a new one, which also learns of the changes of the killed one."""
         if self.cleared:
             self.unaware.add(worker)
         self.hear(worker)
@@ -365,13 +365,13 @@ class Model:
             half.changed = half.changed or half.key == key
 
     def _end(self, key: str, before: float, *values: str | None) -> None:
-        """What began before a time, or only these values of it, is no longer."""
+        """End the spans that began before a time: all of them, or only those of these values."""
         for each in self.spans[key]:
             if each.begins < before and (not values or each.value in values):
                 each.ends = min(each.ends, self.now)
 
     def values_of(self, value: str, tagged: bool) -> list[str | None]:
-        """What is there after a write: who has not heard of a new version writes under an old one."""
+        """Possible values after a write: without the new tag version it is written under an old one."""
         return [value, None] if tagged else [value]
 
     def invalidate(self, worker: int) -> None:
@@ -400,7 +400,7 @@ class Model:
 
     def land(self, half: Half, *, surely: bool) -> None:
         """A value that was computed is where all look for it, unless something else came first."""
-        # Who hears of a clear drops what he computes meanwhile, and what others know he may not.
+        # A process that reads a clear drops its own computation, and knows of no fills of others.
         first = self.filled[half.key] <= half.began and not self.cleared
         self.filled[half.key] = self.now
         if half.changed:
@@ -415,7 +415,7 @@ keys = st.sampled_from(KEYS)
 
 
 class Machine(RuleBasedStateMachine):
-    """What processes do, one step after the other."""
+    """The steps of all processes, one after the other."""
 
     halves: Bundle[str] = Bundle("halves")
 
@@ -431,7 +431,7 @@ class Machine(RuleBasedStateMachine):
         return self.crew.workers[worker].call(method, *arguments)
 
     def is_changing(self, worker: int) -> bool:
-        """Whether a process stopped in a change: it holds what other changes would wait for."""
+        """Whether a process stopped in a change, and so holds a lock that other changes wait for."""
         return any(
             each.kind == "set" and each.worker == worker for each in self.model.halves.values()
         )
@@ -539,7 +539,7 @@ class Machine(RuleBasedStateMachine):
         if kind == "get":
             self.check(result, half.allowed)
         else:
-            # It was refused by a tier: somebody cleared whom this process did not hear of.
+            # A tier refused it, because another process cleared and this one has not read that.
             assert kind == "fill"
             assert half.unaware
             assert result == value

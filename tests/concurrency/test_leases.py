@@ -74,7 +74,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 class Gated:
-    """A function that counts its calls, and ends when it is let go."""
+    """A function that counts its calls and waits for `go` before it returns."""
 
     def __init__(self, result: Any = "value") -> None:
         self.calls = 0
@@ -96,7 +96,7 @@ def never(*_: object) -> Any:
 
 
 class Spied:
-    """The leases of a cache's slowest tier, which tell what was asked of them."""
+    """The leases of a cache's slowest tier, with counts of the calls."""
 
     def __init__(self, cache: TieredCache) -> None:
         level = cache._source.core().stack.levels[-1]
@@ -221,7 +221,7 @@ def test_a_strict_cache_renews_its_leases_again_when_the_server_is_back(
     namespace: str,
     pool: ThreadPoolExecutor,
 ) -> None:
-    """What a strict cache raises is for callers, of which the thread that renews has none."""
+    """The thread that renews leases has no caller, so it must not raise in a strict cache."""
     proxy = chaos_proxy(redis_url)
     with TieredCache(
         [patient_redis(proxy.url)],
@@ -261,7 +261,7 @@ def test_law_2_a_frozen_holder_is_replaced_and_its_writes_land_nowhere(
         old.go.set()
         assert first.result(WAIT_S) == "old"
         for tier in frozen.explain("key")[1:]:
-            assert not tier.present, f"{tier.tier} holds what was fenced off"
+            assert not tier.present, f"{tier.tier} holds a fenced-off value"
         new.go.set()
     else:
         new.go.set()
@@ -378,12 +378,12 @@ def test_a_stale_value_is_recomputed_by_one_process(
     one, two = open_cache(**options), open_cache(**options)
     one.set("key", "old")
     clock.advance(20)
-    anew = Gated("new")
-    assert one.get_or_compute("key", anew) == "old"
-    assert anew.began.wait(WAIT_S)
+    refresh = Gated("new")
+    assert one.get_or_compute("key", refresh) == "old"
+    assert refresh.began.wait(WAIT_S)
     assert two.get_or_compute("key", never) == "old"
     wait_until_refreshed(two)
-    anew.go.set()
+    refresh.go.set()
     wait_until_refreshed(one)
     assert one.get_or_compute("key", never) == "new"
 
@@ -447,7 +447,7 @@ def test_law_1_values_are_computed_without_leases_that_fail(
 def in_children(
     count: int, body: Callable[[int], Any], folder: Path, wait_s: float = 60.0
 ) -> list[Any]:
-    """What `body(0)` to `body(count - 1)` return, each in a forked process, all at once."""
+    """The results of `body(0)` to `body(count - 1)`, run at once in one forked process each."""
     go_reading, go_writing = os.pipe()
     children = []
     for number in range(count):
@@ -707,7 +707,7 @@ def test_law_2_a_process_that_dies_at_any_step_is_replaced(
 def test_law_2_a_process_that_dies_at_any_step_is_replaced_in_a_thousand_rounds(
     scope: str, tmp_path: Path, redis_url: str, namespace: str
 ) -> None:
-    """Whoever comes next comes at any time: before the other one, beside it, or after its death."""
+    """The second process starts at any time: before the first, beside it, or after its death."""
     processes, rounds = 8, 125
 
     def watch(number: int) -> int:
@@ -744,14 +744,14 @@ def test_law_2_a_process_that_dies_at_any_step_is_replaced_in_a_thousand_rounds(
 def test_law_2_concurrent_creators_of_the_lease_database_get_one_grant(
     tmp_path: Path,
 ) -> None:
-    """Setting it up, nobody is refused by SQLite, nor takes away what another was granted."""
+    """During the set-up SQLite refuses no process, and no process takes a granted lease away."""
     for number in range(60):
         made = [DiskLeases(20.0, "disk") for _ in range(6)]
         for each in made:
             each.open(tmp_path / f"{number}.db", time.monotonic)
 
-        def acquire(who: int, made: Sequence[DiskLeases] = made) -> LeaseAnswer:
-            return made[who].acquire("key", f"owner {who}", 60.0)
+        def acquire(number: int, made: Sequence[DiskLeases] = made) -> LeaseAnswer:
+            return made[number].acquire("key", f"owner {number}", 60.0)
 
         answers = race(6, acquire)
         assert [each.granted for each in answers].count(True) == 1

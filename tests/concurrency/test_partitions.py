@@ -1,4 +1,4 @@
-"""What is guaranteed, and what is not, while hosts are cut off from what they share (laws 2, 4 and 5)."""
+"""Guarantees, and their limits, while hosts are cut off from shared tiers (laws 2, 4 and 5)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEASE_S = 0.3
 
 @pytest.fixture
 def proxy(chaos_proxy: Callable[[str], ChaosProxy], redis_url: str) -> ChaosProxy:
-    """What stands between one host and the server."""
+    """The proxy between one host and the server."""
     return chaos_proxy(redis_url)
 
 
@@ -68,7 +68,7 @@ def test_law_2_a_host_that_is_cut_off_for_longer_than_its_lease_is_replaced(
         go_on.set()
         assert computing.result(WAIT_S) == "here"
     proxy.forward()
-    # What the one that was replaced computed has landed nowhere that others see.
+    # The value of the replaced host has landed in no tier that other hosts see.
     assert there.lookup("key").value == "there"
     wait_until(lambda: here.get("key") == "there", "the host is back")
     assert there.get("key") == "there"
@@ -103,5 +103,5 @@ def test_law_5_two_hosts_cut_off_from_each_other_agree_after_the_partition(
     assert there.set("key", "there")
     assert there.get("key") == "there"
     proxy.forward()
-    # The change that did not reach the tier that both share is nobody's any more.
+    # The change that did not reach the shared tier is lost.
     wait_until(lambda: there.get("key") == here.get("key"), "both agree")

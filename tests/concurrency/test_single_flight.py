@@ -29,7 +29,7 @@ WAIT_S = 30
 
 
 class Watched(Flights):
-    """Flights that count, in `boarded`, the callers who have found theirs."""
+    """Flights that count in `boarded` the callers that have found theirs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 class Gated:
-    """A function that counts its calls, and ends when it is let go."""
+    """A function that counts its calls and waits for `go` before it returns."""
 
     def __init__(self, result: Any = "value") -> None:
         self.calls = 0
@@ -83,7 +83,7 @@ class Gated:
 def together(
     cache: TieredCache, pool: ThreadPoolExecutor, compute: Gated, callers: int
 ) -> list[Future[Any]]:
-    """As many callers of one key, who have all found its flight; the leader is the first."""
+    """`callers` callers of one key that have all found its flight; the first is the leader."""
     flights = watched(cache)
     futures = [pool.submit(cache.get_or_compute, "key", compute) for _ in range(callers)]
     flights.wait_for(callers)
@@ -484,14 +484,14 @@ def test_a_refresh_and_callers_that_miss_share_a_computation(
         cache.set("key", "old")
         clock.advance(15)
         flights = watched(cache)
-        anew = Gated("new")
-        assert cache.get_or_compute("key", anew) == "old"
-        assert anew.began.wait(WAIT_S)
+        refresh = Gated("new")
+        assert cache.get_or_compute("key", refresh) == "old"
+        assert refresh.began.wait(WAIT_S)
         flights.wait_for(1)
         clock.advance(15)
         late = pool.submit(cache.get_or_compute, "key", lambda: "computed twice")
         flights.wait_for(1)
-        anew.go.set()
+        refresh.go.set()
         assert late.result(WAIT_S) == "new"
 
 

@@ -1,4 +1,4 @@
-"""Tags: what was stored under one is served no more once it was invalidated (laws 4 and 5)."""
+"""Tags: an entry is no longer served once one of its tags was invalidated (laws 4 and 5)."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_entries_with_an_invalidated_tag_are_gone_and_the_rest_stays(
         assert each.get_many(keys) == everything
         assert {key: each.get(key) for key in keys} == everything
         assert each.lookup("set").tags == {"repo:x", "lang:py"}
-    result = cache.invalidate_tags("repo:x", "nobody has it")
+    result = cache.invalidate_tags("repo:x", "an unused tag")
     assert result
     for each in (cache, elsewhere):
         assert each.get_many(keys) == {"other": 5, "none": 6}
@@ -181,7 +181,7 @@ def test_law_4_an_entry_does_not_outlive_the_version_of_its_tag(open_cache: Make
 def test_law_4_a_set_after_an_invalidation_is_not_recomputed_by_a_lagging_process(
     open_cache: Make,
 ) -> None:
-    """He would take it for invalidated, and replace what was acknowledged in the tiers that are shared."""
+    """It could take the entry for invalidated, and replace an acknowledged set in the shared tiers."""
     cache, elsewhere = open_cache(), open_cache()
     elsewhere.invalidate_tags("tag", "another")
     cache.invalidate_tags("tag", "another")
@@ -193,7 +193,7 @@ def test_law_4_a_set_after_an_invalidation_is_not_recomputed_by_a_lagging_proces
     cache.invalidate_tags("another")
     elsewhere.invalidate_tags("tag")
     for each in (cache, elsewhere):
-        assert each.get_or_compute("computed", lambda: "anew") == "anew"
+        assert each.get_or_compute("computed", lambda: "recomputed") == "recomputed"
 
 
 def test_a_write_with_tags_does_not_wait_for_changes_of_others(
@@ -257,7 +257,7 @@ def test_a_prefix_can_be_invalidated(open_cache: Make, clock: FakeClock) -> None
 
 
 class _Counted(DiskTier):
-    """Counts what is asked of it."""
+    """A disk tier that counts its calls."""
 
     calls = 0
 

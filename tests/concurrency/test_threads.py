@@ -41,7 +41,7 @@ def cache(tmp_path: Path, redis_url: str, namespace: str) -> Iterator[TieredCach
 def test_law_11_the_numbers_add_up_under_32_threads_with_mixed_calls(  # noqa: C901 - ditto
     cache: TieredCache,
 ) -> None:
-    """Each thread owns the keys that it writes, and reads everybody's."""
+    """Each thread writes only its own keys, and reads the keys of all threads."""
     end = time.monotonic() + SECONDS
     done: list[Counter[str]] = [Counter() for _ in range(THREADS)]
 
@@ -53,7 +53,7 @@ def test_law_11_the_numbers_add_up_under_32_threads_with_mixed_calls(  # noqa: C
             if time.monotonic() > end:
                 break
             own = f"own-{number}-{dice.randrange(8)}"
-            anybody = f"own-{dice.randrange(THREADS)}-{dice.randrange(8)}"
+            other = f"own-{dice.randrange(THREADS)}-{dice.randrange(8)}"
             match dice.randrange(12):
                 case 0:
                     assert cache.set(own, turn)
@@ -71,7 +71,7 @@ def test_law_11_the_numbers_add_up_under_32_threads_with_mixed_calls(  # noqa: C
                     assert cache.set_many({own: turn, own + "+": turn})
                     mine[own] = mine[own + "+"] = turn
                 case 4:
-                    keys = {own, anybody, own + "+"}
+                    keys = {own, other, own + "+"}
                     counts["lookups"] += len(keys)
                     found = cache.get_many(keys)
                     assert found.get(own) == mine.get(own)
@@ -80,10 +80,10 @@ def test_law_11_the_numbers_add_up_under_32_threads_with_mixed_calls(  # noqa: C
                 case 6:
                     assert cache.touch(own, "1h") == (own in mine)
                 case 7:
-                    cache.explain(anybody)
+                    cache.explain(other)
                 case _:
                     counts["lookups"] += 2
-                    cache.get(anybody)
+                    cache.get(other)
                     assert cache.get(own) == mine.get(own)
             counts["turns"] += 1
         for key, value in mine.items():

@@ -68,9 +68,9 @@ class Pages:
             page.wait_for_selector("#entry .empty")  # the page shows this when its handlers are set
         return page
 
-    def _note(self, wrong: bool, what: str) -> None:
+    def _note(self, wrong: bool, text: str) -> None:
         if wrong:
-            self.wrong.append(what)
+            self.wrong.append(text)
 
     def picture(self, page: Page, name: str) -> None:
         """Write a screenshot of the whole page."""

@@ -58,8 +58,8 @@ def test_without_processes_there_is_no_lag() -> None:
     windows = same_windows(replace(make_stats(), bus_lag_s=3600.0))
     working = make_snapshot(NOW_S, processes=1, windows=windows)
     assert page_data(working, "all", Series())["bus"]["lag_s"] == 3600.0
-    nobody = make_snapshot(NOW_S, processes=0, windows=windows)
-    assert page_data(nobody, "all", Series())["bus"]["lag_s"] is None
+    idle = make_snapshot(NOW_S, processes=0, windows=windows)
+    assert page_data(idle, "all", Series())["bus"]["lag_s"] is None
 
 
 @pytest.mark.proves("dashboard/bounded")

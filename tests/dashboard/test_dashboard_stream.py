@@ -147,7 +147,7 @@ def test_law_8_a_page_that_reads_nothing_is_disconnected(
             with Page(site) as another:
                 return another.status == 200
 
-        wait_until(has_room, "the frozen page is let go of")
+        wait_until(has_room, "the frozen page is disconnected")
 
 
 @pytest.mark.proves("dashboard/stalled")

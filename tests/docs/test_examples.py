@@ -82,7 +82,7 @@ def test_every_example_runs(
     path = _ROOT / page
     if "REDIS_URL" in path.read_text():
         monkeypatch.setenv("REDIS_URL", request.getfixturevalue("redis_url"))
-        # The pages show the defaults, whose deadlines a busy machine may reach.
+        # The pages show the defaults. A busy machine may reach their deadlines.
         defaults: Any = RedisTier.__init__.__kwdefaults__
         for name, patient in PATIENCE.items():
             monkeypatch.setitem(defaults, name, patient)

@@ -36,14 +36,14 @@ def test_it_links_to_the_proofs() -> None:
     assert "(docs/reference/proofs.md)" in _SPEC
 
 
-@pytest.mark.parametrize(("what", "limit", "module", "name", "parameter"), _BOUNDS)
+@pytest.mark.parametrize(("subject", "limit", "module", "name", "parameter"), _BOUNDS)
 def test_every_bound_is_the_one_in_the_code(
-    what: str, limit: str, module: str, name: str, parameter: str
+    subject: str, limit: str, module: str, name: str, parameter: str
 ) -> None:
     found = getattr(importlib.import_module(module), name)
     if parameter:
         found = inspect.signature(found).parameters[parameter].default
-    assert str(found) == limit, what
+    assert str(found) == limit, subject
 
 
 def test_there_are_bounds_to_compare() -> None:

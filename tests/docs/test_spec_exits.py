@@ -60,7 +60,7 @@ def test_a_wrong_command_line() -> None:
     [
         ["get", ""],
         ["set", "key", "value", "--ttl", "soon"],
-        ["get", "key", "--stack", "nobody's"],
+        ["get", "key", "--stack", "unknown"],
         ["get", "key", "--config", "nowhere.toml"],
     ],
 )

@@ -32,7 +32,7 @@ def listed(kind: type) -> dict[str, tuple[str, str, str]]:
         if kind.__name__ in title or (kind is GroupStats and "FunctionStats" in title):
             rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ?(\w*) \| (.+) \|$", part, re.MULTILINE)
             assert len(rows) == len({name for name, *_ in rows})
-            return {name: (what, unit, meaning) for name, what, unit, meaning in rows}
+            return {name: (kind, unit, meaning) for name, kind, unit, meaning in rows}
     raise AssertionError(kind)
 
 

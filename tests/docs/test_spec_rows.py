@@ -44,7 +44,7 @@ def cache(tmp_path: Path, namespace: str) -> Iterator[TieredCache]:
 
 @contextmanager
 def disk_of(path: Path, namespace: str) -> Iterator[DiskTier]:
-    """The disk tier of a cache, by itself: what others can do to its store."""
+    """The disk tier of a cache by itself, to change its store as another process could."""
     tier = DiskTier(path)
     tier.open(make_context(namespace)[0])
     yield tier

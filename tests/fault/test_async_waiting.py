@@ -1,7 +1,7 @@
-"""The event loop's thread never waits: not for a tier, not for a lock, not for a journal.
+"""The event loop's thread never waits for a tier, a lock or a journal.
 
-Not by a clock, which says little on a busy machine: it is looked at in which thread things happen, and
-whether a task of the loop can still end what another one waits for.
+Times say little on a busy machine, so these tests use no clock. They record the thread of each call, and
+check that a task of the loop can still release a lock or a computation that another task waits for.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _WAITING: dict[type, str] = {
 
 
 class Witness:
-    """Notes in which threads everything that may wait was called."""
+    """Records the thread of every call that may wait."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: set[tuple[str, int]] = set()
@@ -95,7 +95,7 @@ class Witness:
         return noting
 
     def names(self, thread: int | None = None) -> set[str]:
-        """What was called, in one thread or in any."""
+        """The names of the recorded calls, in one thread or in any."""
         return {name for name, each in self.calls if thread in (None, each)}
 
 
@@ -187,7 +187,7 @@ def test_the_witness_sees_waiting_callers(
 
     async def main() -> int:
         async with AsyncTieredCache([MemoryTier(), DiskTier(tmp_path)]) as cache:
-            cache.sync.set("key", 1)  # as nobody should in a loop
+            cache.sync.set("key", 1)  # a mistake in a loop
         return threading.get_ident()
 
     assert {"a lock", "DiskTier.put"} <= witness.names(run(main))
@@ -286,10 +286,10 @@ def test_law_12_a_lock_of_a_key_is_released_by_a_task_of_the_same_loop(
                     group.start_soon(write, number)
                 await until(lambda: len(stripe.tasks) >= 10)
                 with anyio.move_on_after(0.001):
-                    await cache.set("key", "of one who goes away")
-                order.append("let go")
+                    await cache.set("key", "of a cancelled task")
+                order.append("released")
                 stripe.release()
-            assert order == ["let go", *["written"] * 10]
+            assert order == ["released", *["written"] * 10]
 
     run(main)
 
@@ -497,7 +497,7 @@ def test_law_10_abandoned_calls_still_occupy_their_threads(
 def test_long_waiters_do_not_keep_lookups_from_the_logs(
     run: Any, tmp_path: Path, clock: FakeClock
 ) -> None:
-    """Lookups whose tier is in doubt have its log read first: in a thread that nobody else takes."""
+    """A lookup in a doubted tier reads its log first, in a thread reserved for that."""
 
     async def main() -> None:
         async with with_disk(tmp_path, clock=clock) as cache:

@@ -62,8 +62,8 @@ def test_a_path_that_is_a_file_is_a_configuration_error(tmp_path: Path) -> None:
 def test_an_unwritable_directory_raises_alone_and_is_skipped_in_a_stack(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    path = Path("/proc/nobody-writes-here")
-    with pytest.raises(TierUnavailableError, match="nobody-writes-here"):
+    path = Path("/proc/unwritable")
+    with pytest.raises(TierUnavailableError, match="unwritable"):
         TieredCache([DiskTier(path)])
     with stack(path) as cache:
         assert cache.get_or_compute("key", lambda: 1) == 1
@@ -335,8 +335,8 @@ def test_law_7_acknowledged_writes_survive_sigkill(after: int, tmp_path: Path) -
     child.wait()
     child.stdout.close()
     acknowledged = [line.split() for line in lines if line.endswith("\n")]
-    stored = {int(n) for what, n in acknowledged if what == "stored"}
-    deleted = {int(n) for what, n in acknowledged if what == "deleted"}
+    stored = {int(n) for change, n in acknowledged if change == "stored"}
+    deleted = {int(n) for change, n in acknowledged if change == "deleted"}
     assert stored
     with DiskOnly(tmp_path) as cache:
         for number in stored - deleted:

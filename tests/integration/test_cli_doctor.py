@@ -73,7 +73,7 @@ def test_a_mistake_in_the_settings() -> None:
     done = run(code=3, TIERED_CACHE_DEFAULT_TTL="soon")
     assert "problem  settings default_ttl: TIERED_CACHE_DEFAULT_TTL: found 'soon'" in done.stdout
     assert done.stdout.endswith("\nproblems: 1, pieces of advice: 0\n")
-    run("--stack", "nobody", code=3)
+    run("--stack", "unknown", code=3)
 
 
 @pytest.mark.proves("diagnosis/output")

@@ -112,6 +112,6 @@ def test_without_rich_progress_is_plain() -> None:
 @pytest.mark.proves("removing/command")
 def test_a_tier_that_is_away_makes_it_no_success() -> None:
     url = "redis://127.0.0.1:1/0"
-    for what in (["--tag", "a"], ["--prefix", "a"], ["--pattern", "a*"]):
-        done = run("invalidate", *what, code=4, TIERED_CACHE_REDIS_URL=url)
+    for selection in (["--tag", "a"], ["--prefix", "a"], ["--pattern", "a*"]):
+        done = run("invalidate", *selection, code=4, TIERED_CACHE_REDIS_URL=url)
         assert "not done in every tier: redis" in done.stderr

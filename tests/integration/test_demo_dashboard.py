@@ -97,7 +97,9 @@ def test_a_page_is_there_while_it_runs_and_until_ctrl_c(tree: Path, tmp_path: Pa
         early = now(url)
         assert address(process.stderr) == url, "and again when all are done"
         wait_until(
-            lambda: now(url)["total"]["lookups"] == 80, "what both machines asked is shown", _WAIT_S
+            lambda: now(url)["total"]["lookups"] == 80,
+            "the lookups of both machines are shown",
+            _WAIT_S,
         )
         for each in (early, now(url)):
             assert [tier["name"] for tier in each["tiers"]] == ["memory", "disk", "redis"]

@@ -115,7 +115,7 @@ def test_no_server_listens() -> None:
 
 @pytest.mark.proves("diagnosis/server")
 def test_an_unknown_host_name() -> None:
-    check = _connection(found("redis://nobody.invalid:6379/0"))
+    check = _connection(found("redis://unknown.invalid:6379/0"))
     assert "host name can't be resolved" in check.finding
 
 

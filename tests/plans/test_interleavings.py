@@ -1,7 +1,7 @@
-"""Every order in which the steps of plans can follow each other leaves nothing outdated (law 4).
+"""No order of the steps of concurrent plans leaves an outdated value behind (law 4).
 
-The plans are the real ones. The shared tiers are dictionaries that promise what disk and Redis promise,
-so that hundreds of thousands of orders can be tried.
+The plans are the real ones. The shared tiers are dictionaries with the guarantees of disk and Redis, so
+that hundreds of thousands of orders can be tried.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SAMPLE = 1000
 
 
 class Store:
-    """What several tiers share: records with the numbers of their writes, a log, a generation."""
+    """A store that several tiers share: numbered records, a log and a generation."""
 
     def __init__(self) -> None:
         self.records: dict[str, tuple[Any, int]] = {}
@@ -160,23 +160,23 @@ class World:
             ModelTier(disk, "disk", Reach.HOST),
             ModelTier(common, "redis", Reach.CLUSTER),
         ]
-        # Time stands still: nobody learns of anything unless it is told to.
+        # Time stands still: a process reads the log only when it is told to.
         return TieredCache(tiers, clock=FakeClock())
 
     def reset(self, older: Terms | None = None) -> None:
-        """Nothing anywhere, or "older" in the slowest tier; everybody has heard of everything."""
+        """Empty all tiers, or keep "older" in the slowest only; all processes are up to date."""
         for shared in self.stores:
             shared.reset()
         if older is not None:
             run_alone(self.cores[2], store_value(self.stacks[2], "older", older))
             self.stores[1].reset()
-        # What one drops from a disk, the other one of its host hears of.
+        # A drop from a disk is a change for the other process of its host, so all read the log twice.
         for core in (*self.cores, *self.cores):
             hear(core)
             core.stack.levels[0].tier.clear()
 
     def values(self) -> list[Any]:
-        """What each process is served when all have heard of everything."""
+        """The values that the processes are served when all are up to date."""
         for core in self.cores:
             hear(core)
         return [cache.get(KEY) for cache in self.caches]
@@ -196,7 +196,7 @@ def run_alone(core: Core, plan: Any) -> Any:
 
 
 class Actor(NamedTuple):
-    """A plan of one of the processes; its kind says what it may leave behind."""
+    """A plan of one of the processes; its kind decides which values it may leave behind."""
 
     kind: str
     process: int
@@ -216,7 +216,7 @@ CHANGES = ("delete", "set", "clear", "invalidation")
 
 
 class Running:
-    """An actor whose plan is under way, one effect after the other."""
+    """The plan of an actor under way, one effect after the other."""
 
     def __init__(self, actor: Actor, core: Core) -> None:
         self.actor = actor
@@ -249,7 +249,7 @@ class Running:
 
 
 def length(actor: Actor, world: World) -> int:
-    """How many steps a plan has when it is alone."""
+    """The number of steps of a plan that runs alone."""
     world.reset(older_for([actor]))
     running = Running(actor, world.cores[actor.process])
     steps = 0
@@ -260,7 +260,7 @@ def length(actor: Actor, world: World) -> int:
 
 
 def older_for(actors: Sequence[Actor]) -> Terms | None:
-    """Under which terms there is a value from before, for those who promote it."""
+    """The terms of the older value that a promotion finds; `None` without a promotion."""
     kinds = {each.kind for each in actors}
     if "promotion with a tag" in kinds:
         return TAGGED

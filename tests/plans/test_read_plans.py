@@ -1,4 +1,4 @@
-"""Plans, driven by hand: no tier is called, whatever the order of events."""
+"""Plans driven by hand: no tier is called, and every order of events can be tried."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_nothing_is_filled_into_a_tier_that_did_not_answer(stack: Stack, status:
 
 @pytest.mark.proves("reading/hit-below")
 def test_every_combination_of_answers_ends_with_the_first_fresh_value(stack: Stack) -> None:
-    """Law 1: whatever three tiers answer, the function's value or a fresh one is returned."""
+    """Law 1: for all answers of three tiers, the function's value or a fresh one is returned."""
     answers: dict[str, Callable[[], Reply]] = {
         "hit": lambda: found("kept"),
         "stale": lambda: found("old", fresh_s=-5, grace_s=60),
@@ -176,7 +176,7 @@ def test_law_4_no_interleaving_of_a_fill_and_a_deletion_leaves_the_old_value(sta
         return driver.perform(effect)
 
     def steps(order: list[int]) -> bool:
-        """Run both plans; `order` says whose step is next. Whether the deletion ended last."""
+        """Run both plans in `order`, and return whether the deletion ended last."""
         for level in stack.levels:
             level.tier.clear()
         plans: list[Any] = [

@@ -16,7 +16,7 @@ class Verdict(NamedTuple):
 
     Attributes:
         unproven: The reason for each row without a valid proof.
-        needs: The needs that were missing for each row whose proof they skipped.
+        needs: The missing needs for each row with a proof that they skipped.
     """
 
     unproven: dict[str, str]

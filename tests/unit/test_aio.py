@@ -238,7 +238,7 @@ def test_results_of_coroutine_functions_are_kept(run: Any, tiers: list[Tier]) ->
 
             @cache.cached(ttl="1h", ignore=["self"])
             async def function(self: object, path: str, depth: int = 1) -> str:
-                """What it does."""
+                """A docstring."""
                 calls.append((path, depth))
                 return f"{path} {depth}"
 
@@ -259,7 +259,7 @@ def test_results_of_coroutine_functions_are_kept(run: Any, tiers: list[Tier]) ->
             assert await one.uncached("x") == "x"
             assert await cache.get(function.key_for(None, "a", 2)) == "a 2"
             assert asyncio.iscoroutinefunction(function)
-            assert function.__doc__ == "What it does."
+            assert function.__doc__ == "A docstring."
 
     run(main)
 

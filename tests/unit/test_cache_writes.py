@@ -1,4 +1,4 @@
-"""Writing through a stack: what is reported, and what is read afterwards."""
+"""Writes through a stack: their results, and the values read afterwards."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_law_1_after_an_invalid_write_plan_every_tier_is_written(
 ) -> None:
     class Odd:
         def plan(self, request: WriteRequest, tiers: Sequence[TierFacts]) -> WritePlan:
-            return plan  # type: ignore[no-any-return] # whatever it is
+            return plan  # type: ignore[no-any-return] # any plan
 
     with TieredCache([MemoryTier(), DiskTier(tmp_path)], writing=Odd()) as cache:
         written = dict.fromkeys(["memory", "disk"], WriteOutcome.WRITTEN)
@@ -96,7 +96,7 @@ def test_a_value_larger_than_a_tier_takes_is_refused_there_only(
         assert "max_value_bytes" in result.tiers[1].reason
         assert cache.get("key") == "x" * 20_000
         disk = cache.explain("key")[1]
-        assert not disk.present, "the older value must not be served once memory lets go"
+        assert not disk.present, "the older value must not be served once memory evicts it"
 
 
 def test_a_value_larger_than_memory_is_refused_there_only(tmp_path: Path, namespace: str) -> None:

@@ -28,7 +28,7 @@ def test_a_function_of_one_argument(cache: TieredCache, clock: FakeClock) -> Non
 
     @cache.cached(ttl="1m", tags={"tag"})
     def analyze(path: Any = "default") -> str:
-        """Says what it does."""
+        """Has a docstring."""
         calls.append(path)
         return f"report of {path!r}"
 
@@ -48,7 +48,7 @@ def test_a_function_of_one_argument(cache: TieredCache, clock: FakeClock) -> Non
     clock.advance(61)
     analyze("a")
     assert len(calls) == 8
-    assert analyze.__doc__ == "Says what it does."
+    assert analyze.__doc__ == "Has a docstring."
     assert analyze.__qualname__.endswith("analyze")
     assert str(inspect.signature(analyze)) == "(path: 'Any' = 'default') -> 'str'"
     with pytest.raises(TypeError):

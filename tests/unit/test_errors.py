@@ -20,20 +20,20 @@ def test_all_share_one_root(kind: type[Exception]) -> None:
 
 @pytest.mark.parametrize("kind", _ALL)
 def test_an_error_says_where_it_happened(kind: type[TieredCacheError]) -> None:
-    error = kind("what happened", tier="disk", operation="get", key="user:1")
+    error = kind("it failed", tier="disk", operation="get", key="user:1")
     assert (error.message, error.tier, error.operation, error.key) == (
-        "what happened",
+        "it failed",
         "disk",
         "get",
         "user:1",
     )
-    assert str(error) == "what happened [tier=disk, operation=get, key='user:1']"
-    assert str(kind("what happened")) == "what happened"
+    assert str(error) == "it failed [tier=disk, operation=get, key='user:1']"
+    assert str(kind("it failed")) == "it failed"
 
 
 @pytest.mark.parametrize("kind", _ALL)
 def test_an_error_travels_between_processes(kind: type[TieredCacheError]) -> None:
-    error = kind("what happened", tier="disk", operation="get", key="user:1")
+    error = kind("it failed", tier="disk", operation="get", key="user:1")
     twin = pickle.loads(pickle.dumps(error))
     assert type(twin) is kind
     assert (str(twin), twin.tier, twin.key) == (str(error), "disk", "user:1")

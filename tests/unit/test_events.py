@@ -1,4 +1,4 @@
-"""Listeners hear every event, and what they do to themselves stays with them."""
+"""Every listener gets every event, and its errors affect no other listener."""
 
 from __future__ import annotations
 

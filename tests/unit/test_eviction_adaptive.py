@@ -198,12 +198,12 @@ def test_clear_resets_the_leader() -> None:
 )
 def test_it_keeps_its_bound_and_its_sizes(maxsize: int, steps: list[tuple[str, int, int]]) -> None:
     policy: Adaptive[int, int] = Adaptive(maxsize, getsizeof=lambda size: size)
-    for what, key, size in steps:
-        if what == "delete":
+    for step, key, size in steps:
+        if step == "delete":
             policy.pop(key, None)
-        elif what == "evict" and len(policy):
+        elif step == "evict" and len(policy):
             policy.popitem()
-        elif what == "write" or key not in policy:
+        elif step == "write" or key not in policy:
             if size <= maxsize:
                 policy[key] = size
                 assert policy[key] == size

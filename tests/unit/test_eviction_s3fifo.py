@@ -229,11 +229,11 @@ class _Model:
 )
 def test_it_agrees_with_the_model(maxsize: int, steps: list[tuple[str, int]]) -> None:
     cache, model = S3FIFO[int, int](maxsize), _Model(maxsize)
-    for what, key in steps:
-        if what == "use" and key in cache:
+    for step, key in steps:
+        if step == "use" and key in cache:
             assert cache[key] == key
             model.visits[key] += 1
-        elif what == "use":
+        elif step == "use":
             cache[key] = key
             model.insert(key)
         elif key in cache:
@@ -270,12 +270,12 @@ def test_each_place_of_a_key_that_came_back_is_skipped_once() -> None:
 @given(st.lists(st.tuples(st.sampled_from("ar"), st.integers(0, 12)), max_size=400))
 def test_ghosts_are_the_last_that_were_added(steps: list[tuple[str, int]]) -> None:
     length, ghosts, model = 5, Ghosts[int](), list[int]()
-    for what, key in steps:
+    for step, key in steps:
         known = key in ghosts.keys and ghosts.recall(key, length)
         assert known == (key in model)
         if known:
             model.remove(key)
-        if what == "a":
+        if step == "a":
             ghosts.keys[key] = None
             ghosts.order.append(key)
             if len(ghosts.order) > ghosts.enough:

@@ -232,18 +232,18 @@ class _Model:
 )
 def test_it_agrees_with_the_model(maxsize: int, steps: list[tuple[str, int]]) -> None:
     sieve, model = Sieve[int, int](maxsize), _Model(maxsize)
-    for what, key in steps:
+    for step, key in steps:
         held = key in sieve
-        if what == "use" and held:
+        if step == "use" and held:
             assert sieve[key] == key
             model.visit(key)
-        elif what == "use":
+        elif step == "use":
             sieve[key] = key
             model.insert(key)
-        elif what == "delete" and held:
+        elif step == "delete" and held:
             del sieve[key]
             model.delete(key)
-        elif what == "evict" and len(sieve):
+        elif step == "evict" and len(sieve):
             assert sieve.popitem()[0] == model.evict()
         assert list(sieve) == model.keys()
         assert [bool(node.visits) for node in sieve.nodes.values()] == [v for _, v in model.queue]

@@ -120,7 +120,7 @@ def test_a_dead_process_leaves_its_changes_to_the_next(
         ("b", None, 2.0),
     ]
     assert {each.owner for each in journal.entries()} == {"this"}
-    assert journal.adopt(TIERS) == [], "there is nobody else's left"
+    assert journal.adopt(TIERS) == [], "no journal of another process is left"
     journal.forget(rows)
     journal.close()
     assert [path.name for path in tmp_path.iterdir()] == []
@@ -270,4 +270,4 @@ def test_a_journal_that_is_taken_over_while_all_are_listed_is_still_listed(
 
     monkeypatch.setattr(disk_journal, "journal_files", list_and_adopt)
     assert [each.key for each in journal.entries()] == ["ours", "key"]
-    assert len(listed(tmp_path)) == 1, "what was removed is not made anew"
+    assert len(listed(tmp_path)) == 1, "the removed file is not recreated"

@@ -411,8 +411,8 @@ _SECRET = bytes.fromhex(
 def _colliding_texts(offset: int) -> tuple[bytes, bytes]:
     """Two byte strings that XXH3-128 can't tell apart, `offset` bytes behind the beginning of its input.
 
-    A lane whose low half equals the secret's is multiplied by zero, so that only its sum with other
-    such lanes counts: two lanes of two stripes can exchange their high halves.
+    A lane is multiplied by zero if its low half equals the secret's, so that only its sum with other such
+    lanes counts: two lanes of two stripes can exchange their high halves.
     """
     texts = []
     at = -offset % 64  # the first whole stripe inside of the text

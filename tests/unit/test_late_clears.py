@@ -57,7 +57,7 @@ def open_cache(
 
 
 def away(cache: TieredCache) -> Callable[[], None]:
-    """Have the Redis tier fail until what is returned is called."""
+    """Make the Redis tier fail until the returned function is called."""
     tier: Any = cache._source.core().stack.levels[-1].tier
     exchange = tier._connections.exchange
 
@@ -85,7 +85,7 @@ def test_law_4_a_clear_that_a_tier_missed_is_made_up_for(
         assert cache.flush("30s")
         assert cache.journal() == []
         assert sorted(other.keys()) == ["new", "own", "replaced"]
-        assert other.get("replaced") == 2, "what is newer than the clear stays"
+        assert other.get("replaced") == 2, "an entry newer than the clear stays"
         assert other.namespace("view").get("old") is None
         assert cache.get("old") is None
 
@@ -286,7 +286,7 @@ def unavailable(*_: object) -> int:
 
 
 class Unfenced(RedisTier):
-    """As a tier of somebody else's may be, which can't spare what is newer."""
+    """A tier that can't spare newer entries, as a third-party tier may be."""
 
     fence: Any = None
 
@@ -349,7 +349,7 @@ def test_law_4_a_write_that_waited_too_long_is_not_written_where_the_key_may_hav
             with TieredCache(
                 [patient_redis(valkey.url)], namespace=namespace, clock=clock
             ) as later:
-                assert later.get("key") == "waited", "who asks for it knows better"
+                assert later.get("key") == "waited", "a caller that retries it knows better"
 
 
 @pytest.mark.proves("write-back/outlived-tombstones")

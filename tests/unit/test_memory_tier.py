@@ -87,8 +87,8 @@ def test_gdsf_keeps_values_that_were_dear_to_compute() -> None:
         for key, cost_s in [("dear", 9.0), ("cheap", 0.01), ("middling", 0.5), ("new", 0.2)]:
             memory.put(key, Entry(key, created_s=clock.wall(), cost_s=cost_s), math.inf)
         assert sorted(cache.keys()) == ["dear", "middling", "new"]
-        cache.set("set", "nobody measured")
-        cache.set("again", "nobody measured")
+        cache.set("set", "not measured")
+        cache.set("again", "not measured")
         assert "dear" in cache
 
 

@@ -1,4 +1,4 @@
-"""What lookups and writes report."""
+"""The results of lookups and writes."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Counting:
 
 
 def settle(cache: TieredCache) -> None:
-    """Wait for what is computed in the background."""
+    """Wait for the refreshes in the background."""
     wait_until_refreshed(cache)
 
 
@@ -177,7 +177,7 @@ def test_a_cache_that_serves_nothing_stale_computes_and_fills_every_tier(
 
 
 class CountingMany(Counting):
-    """Gives each key how often it was called, and notes what it was asked for."""
+    """Gives each key the number of calls so far, and records the keys of each call."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -221,7 +221,7 @@ def test_when_computing_many_fails_the_stale_values_stay(
     compute.error = None
     assert serving_stale.get_or_compute_many(["a"], lambda _: {}) == {"a": 1}
     settle(serving_stale)
-    assert serving_stale.lookup("a").value == 1, "what is left out stays as it is"
+    assert serving_stale.lookup("a").value == 1, "a key that is left out keeps its value"
 
 
 @pytest.mark.proves("expiry/many")
@@ -282,7 +282,7 @@ def test_many_hits_renew_sliding_lifetimes(clock: FakeClock) -> None:
 
 
 def ages(cache: TieredCache, clock: FakeClock, compute: Callable[[], Any], steps: int) -> list[Any]:
-    """What a hit gets, every second."""
+    """The values that a hit gets, one each second."""
     seen = []
     for _ in range(steps):
         seen.append(cache.get_or_compute("key", compute, ttl="10s"))

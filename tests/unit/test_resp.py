@@ -123,7 +123,7 @@ def test_a_large_collection_is_taken_apart_as_it_arrives() -> None:
     chunks = [stream[at : at + 1000] for at in range(0, len(stream), 1000)]
     for chunk in chunks[:-1]:
         assert not parser.feed(chunk)
-        assert len(parser._data) < 20, "what has been read is not kept to be read again"
+        assert len(parser._data) < 20, "bytes that were parsed are not kept"
     assert parser.feed(chunks[-1])
     assert parser.replies == [[b"abc"] * 20_000]
 

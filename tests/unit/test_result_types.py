@@ -1,4 +1,4 @@
-"""What a cached function says that it returns needs no pickle; what is unknown here stays."""
+"""Classes in the annotated result of a cached function need no pickle; unknown ones stay."""
 
 from __future__ import annotations
 

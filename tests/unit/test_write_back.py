@@ -1,4 +1,4 @@
-"""Write-back over real tiers: what is acknowledged, who sees it when, and what gives way to what."""
+"""Write-back over real tiers: acknowledgement, visibility and the order of conflicting writes."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_queued_write_outranks_a_computation_that_began_before_it(
 ) -> None:
     def compute() -> str:
         cache.set("key", "set while it was computed")
-        return "computed from what was before"
+        return "computed from the older data"
 
     other.get_or_compute("key", compute)
     assert cache.flush("10s")
@@ -148,9 +148,9 @@ def test_a_computation_that_began_after_a_deletion_outranks_an_older_queued_writ
 ) -> None:
     cache.set("key", "older")
     other.delete("key")
-    other.get_or_compute("key", lambda: "computed from what is now")
+    other.get_or_compute("key", lambda: "computed from the newer data")
     assert cache.flush("10s")
-    assert other.get("key") == "computed from what is now"
+    assert other.get("key") == "computed from the newer data"
 
 
 @pytest.mark.proves("writing/durability")
@@ -217,7 +217,7 @@ def test_law_7_a_read_from_the_queue_gives_the_acknowledged_value(cache: TieredC
     assert first == [1]
     first.append(3)
     cache.set("another", 1)
-    assert cache.get("key") == [1], "nor does it matter what a reader does"
+    assert cache.get("key") == [1], "nor does a change by a reader matter"
 
 
 @pytest.mark.proves("law-7/snapshot")
@@ -454,7 +454,7 @@ def test_one_poison_record_holds_up_no_other(namespace: str, valkey: ValkeyServe
             core.flusher.flush_due()
         assert core.stack.queue.figures()["parked"] == 1
         with TieredCache([patient_redis(valkey.url)], namespace=namespace, clock=clock) as redis:
-            assert list(redis.keys()) == ["fine"], "what was there before is older: it is gone too"
+            assert list(redis.keys()) == ["fine"], "older entries are gone too"
 
 
 @pytest.mark.proves("write-back/clock-back")

@@ -104,7 +104,7 @@ def test_law_7_threads_that_write_one_key_leave_nothing_in_the_journal(tmp_path:
 
 
 def away(cache: TieredCache, name: str) -> Callable[[], None]:
-    """Have a tier fail until what is returned is called."""
+    """Make a tier fail until the returned function is called."""
     level: Any = next(each for each in cache._source.core().stack.levels if each.name == name)
     wire = level.tier._connections
     exchange = wire.exchange

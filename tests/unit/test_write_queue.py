@@ -64,7 +64,7 @@ def test_a_batch_is_bounded_and_oldest_first(clock: FakeClock) -> None:
         queue.put(change(key))
     clock.advance(1)
     assert keys(queue.take()) == ["a", "b", "c"]
-    assert keys(queue.take()) == ["d"], "what is being written is not taken twice"
+    assert keys(queue.take()) == ["d"], "a change that is being written is not taken twice"
     assert queue.take() == []
 
 
@@ -245,7 +245,7 @@ def test_law_7_a_fill_that_is_given_up_deletes_nothing(clock: FakeClock) -> None
     queue.give_up(fill, "too large")
     assert queue.outcome(batch) == ([], [fill])
     queue.settle(batch)
-    assert not queue.held, "somebody may have set the key since the computation began"
+    assert not queue.held, "another process may have set the key since the computation began"
 
 
 def test_a_retried_change_replaces_its_stand_in_deletion(
