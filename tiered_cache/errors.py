@@ -1,6 +1,7 @@
 """Every exception that tiered_cache raises; `TieredCacheError` is the root of all.
 
 The attributes `tier`, `operation` and `key` name the place of the failure, as far as it is known.
+`remedy` is the end of the message that says what to do, where it is told apart.
 `__cause__` is the underlying library's exception. No message contains a value or a secret.
 """
 
@@ -40,6 +41,7 @@ class TieredCacheError(Exception):
         tier: The name of the tier, where one was involved.
         operation: The tier operation, such as `"get"`.
         key: The full key. `str()` shows its first 80 characters.
+        remedy: The end of `message` that says what to do; `None` where it is not told apart.
     """
 
     def __init__(
@@ -49,12 +51,19 @@ class TieredCacheError(Exception):
         tier: str | None = None,
         operation: str | None = None,
         key: str | None = None,
+        remedy: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.tier = tier
         self.operation = operation
         self.key = key
+        self.remedy = remedy
+
+    @property
+    def fault(self) -> str:
+        """The message without its remedy."""
+        return self.message.removesuffix(self.remedy or "").rstrip(" :;")
 
     def __str__(self) -> str:
         details: list[str] = []

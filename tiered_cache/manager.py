@@ -193,6 +193,12 @@ class CacheManager:
         self._closed = False
         call_in_child(self._forget_makers)
 
+    def __repr__(self) -> str:
+        tiers = ", ".join(self._stack.tier_names)
+        with self._lock:
+            count = len(self._caches)
+        return f"<CacheManager {self._stack.namespace}: {tiers}; caches made: {count}>"
+
     def get_cache(self, name: str = "default") -> Cache:
         """The cache called `name`; made at the first call.
 

@@ -36,7 +36,7 @@ _BYTES = {
     "tib": 2**40,
 }
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", re.ASCII)
-_NO_LIMIT = frozenset({"never", "none", "null", "inf", "infinite", "infinity", "forever"})
+_UNLIMITED = frozenset({"never", "none", "null", "inf", "infinite", "infinity", "forever"})
 _MAX_BYTES = 2**63 - 1024
 """The largest size that SQLite and file systems can count and that a float holds."""
 _MAX_SECONDS = 100 * 365.25 * 86400.0
@@ -54,11 +54,22 @@ def parse_duration(value: Duration, *, name: str = "duration") -> float:
     Raises:
         ValueError: The value is not a duration, is negative or NaN, or is longer than 100 years.
     """
-    return _seconds(value, name, "write at most 100 years")
+    seconds = _seconds(value, name, "write at most 100 years")
+    if seconds < 0:
+        msg = f"{name}={value!r} is not a duration: expected zero seconds or more"
+        raise ValueError(msg)
+    return seconds
 
 
-def parse_lifetime(value: Duration | None, *, name: str = "ttl") -> float:
+def parse_lifetime(
+    value: Duration | None, *, name: str = "ttl", no_limit: str = "use None for no limit"
+) -> float:
     """A lifetime in seconds; `math.inf` for `None` and `math.inf`, which mean no limit.
+
+    Args:
+        value: A duration as for `parse_duration`, `None` or `math.inf`.
+        name: The name of the option, for the error message.
+        no_limit: The way to write no limit, for the error message.
 
     Raises:
         ValueError: As for `parse_duration`, and for zero: the entry would expire on arrival,
@@ -68,12 +79,15 @@ def parse_lifetime(value: Duration | None, *, name: str = "ttl") -> float:
         return value
     if value is None or value == math.inf:
         return math.inf
-    if isinstance(value, str) and value.strip().lower() in _NO_LIMIT:
-        msg = f"{name}={value!r} is not a duration: use None for no limit"
+    if isinstance(value, str) and value.strip().lower() in _UNLIMITED:
+        msg = f"{name}={value!r} is not a duration: {no_limit}"
         raise ValueError(msg)
-    seconds = _seconds(value, name, "use None for no limit")
+    seconds = _seconds(value, name, no_limit)
+    if seconds < 0:
+        msg = f"{name}={value!r} is not a duration: expected more than zero seconds"
+        raise ValueError(msg)
     if seconds == 0:
-        msg = f"{name}={value!r} would expire at once: use delete() to remove a key, None for no limit, or don't store the value"
+        msg = f"{name}={value!r} would expire at once: expected more than zero seconds; {no_limit}, delete the key to remove it, or don't store the value"
         raise ValueError(msg)
     return seconds
 
@@ -107,14 +121,14 @@ def parse_size(value: Size, *, name: str = "size") -> int:
 
 
 def _seconds(value: Duration, name: str, too_long: str) -> float:
-    """`value` in seconds; `too_long` says how to write a duration of more than 100 years."""
+    """`value` in seconds, maybe negative; `too_long` is the remedy for more than 100 years."""
     try:
         seconds = _converted(value, name)
     except OverflowError:
         msg = f"{name} is too large for a number of seconds: {too_long}"
         raise ValueError(msg) from None
-    if math.isnan(seconds) or seconds < 0:
-        msg = f"{name}={value!r} is not a duration: it must be a number of seconds of zero or more"
+    if math.isnan(seconds):
+        msg = f"{name}={value!r} is not a duration: expected a number of seconds"
         raise ValueError(msg)
     if seconds > _MAX_SECONDS:
         msg = f"{name}={value!r} is longer than 100 years: {too_long}"

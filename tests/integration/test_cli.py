@@ -188,6 +188,13 @@ tiered.close()
 """
 
 
+def test_a_wrong_ttl_names_the_option() -> None:
+    told = run("set", "key", "value", "--ttl", "never", code=3).stderr
+    assert told == (
+        "tiered-cache: --ttl='never' is not a duration: leave --ttl out for the stack's default\n"
+    )
+
+
 def test_values_that_json_has_no_form_for() -> None:
     subprocess.run([sys.executable, "-c", STORE_ODD_VALUES], check=True)
 
@@ -240,7 +247,7 @@ def test_a_stack_that_cannot_be_built_of_settings_that_are_right_is_told() -> No
     order, absent = run("config", "check", code=3).stderr.splitlines()
     assert order.startswith("stack default: ")
     assert "put 'memory' first" in order
-    assert absent == "stack ci: max_ttl='redis' is no tier of this cache: it has memory"
+    assert absent == "stack ci: max_ttl='redis' is not a tier of this cache: expected one of memory"
     document = json.loads(run("config", "check", "--json", code=3).stdout)
     assert document["stacks"] == ["default", "ci", "good"]
     assert list(document["refused"]) == ["default", "ci"]

@@ -109,7 +109,8 @@ def _connection(checks: Found) -> Check:
 @pytest.mark.proves("diagnosis/server")
 def test_no_server_listens() -> None:
     check = _connection(found("redis://127.0.0.1:1/0"))
-    assert "no server listens at this address" in check.finding
+    assert "no server listens at this address (can't connect to 127.0.0.1:1: " in check.finding
+    assert "start a server" not in check.finding
     assert "redis_url" in check.advice
 
 

@@ -31,6 +31,13 @@ def test_an_error_says_where_it_happened(kind: type[TieredCacheError]) -> None:
     assert str(kind("it failed")) == "it failed"
 
 
+def test_the_fault_is_the_message_without_its_remedy() -> None:
+    error = TieredCacheError("no server; start one", remedy="start one")
+    assert (error.message, error.fault) == ("no server; start one", "no server")
+    assert pickle.loads(pickle.dumps(error)).fault == "no server"
+    assert TieredCacheError("no server").fault == "no server"
+
+
 @pytest.mark.parametrize("kind", _ALL)
 def test_an_error_travels_between_processes(kind: type[TieredCacheError]) -> None:
     error = kind("it failed", tier="disk", operation="get", key="user:1")

@@ -129,8 +129,19 @@ def test_a_number_without_a_unit_is_seconds_in_code_and_in_settings(
 @pytest.mark.proves("lifetimes/zero")
 @pytest.mark.parametrize("zero", [0, 0.0, -0.0, "0s", "0ms", "0", dt.timedelta(0)])
 def test_a_lifetime_of_zero_is_refused_with_an_explanation(zero: Any) -> None:
-    with pytest.raises(InvalidDurationError, match=r"expire at once.*delete\(\).*None"):
+    with pytest.raises(
+        InvalidDurationError, match=r"expire at once: expected more than zero.*None.*delete"
+    ):
         parse_lifetime(zero)
+
+
+def test_a_negative_lifetime_or_duration_is_told_its_least_value() -> None:
+    with pytest.raises(InvalidDurationError, match=r"^ttl=-3 .*expected more than zero seconds$"):
+        parse_lifetime(-3)
+    with pytest.raises(InvalidDurationError, match=r"^--ttl='never' .*: leave --ttl out$"):
+        parse_lifetime("never", name="--ttl", no_limit="leave --ttl out")
+    with pytest.raises(InvalidDurationError, match=r"^size_s=-1 .*expected zero seconds or more$"):
+        parse_duration(-1, name="size_s")
 
 
 @pytest.mark.proves("lifetimes/durations")

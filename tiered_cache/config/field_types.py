@@ -73,6 +73,10 @@ def _timeout(value: Any, *, name: str) -> None:
         raise ValueError(msg)
 
 
+def _lifetime(value: Any, *, name: str) -> None:
+    parse_lifetime(value, name=name, no_limit="leave it out for no limit")
+
+
 def _policy(kind: PolicyKind) -> AfterValidator:
     def check(name: str) -> str:
         try:
@@ -129,7 +133,7 @@ _BYTES = WithJsonSchema({"type": ["integer", "string"], "description": "Bytes, o
 
 DurationText = Annotated[Duration, _quantity(parse_duration), _SECONDS]
 TimeoutText = Annotated[Duration, _quantity(_timeout), _SECONDS]
-LifetimeText = Annotated[Duration, _quantity(parse_lifetime), _SECONDS]
+LifetimeText = Annotated[Duration, _quantity(_lifetime), _SECONDS]
 SizeText = Annotated[Size, _quantity(parse_size), _BYTES]
 Whole = Annotated[int, BeforeValidator(_not_bool)]
 DirectoryText = Annotated[str, BeforeValidator(_path_text), AfterValidator(expand_path)]

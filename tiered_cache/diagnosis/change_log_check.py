@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tiered_cache.diagnosis.check_result import ok, problem
 from tiered_cache.diagnosis.error_results import LOST_KEYS
-from tiered_cache.stats.snapshot.amounts import seconds_text
+from tiered_cache.units import seconds_text
 
 if TYPE_CHECKING:
     from tiered_cache.contracts.change_log import ChangeLog

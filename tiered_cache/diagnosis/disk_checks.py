@@ -14,9 +14,8 @@ from tiered_cache.diagnosis.check_result import advise, ok, problem
 from tiered_cache.diagnosis.database_checks import check_identity, check_lock
 from tiered_cache.diagnosis.file_systems import check_file_system
 from tiered_cache.diagnosis.nearest_path import nearest_path
-from tiered_cache.stats.snapshot.amounts import bytes_text
 from tiered_cache.tiers.disk._database import DBNAME
-from tiered_cache.units import parse_duration, parse_size
+from tiered_cache.units import bytes_text, parse_duration, parse_size
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tiered_cache.diagnosis.check_result import CheckResult
 
-__all__ = ["LOST_KEYS", "REPORT", "message_of", "result_of"]
+__all__ = ["LOST_KEYS", "REPORT", "result_of"]
 
 REPORT = "report it to the maintainers of the tier"
 """The advice for a fault in a tier's own code."""
@@ -38,8 +38,9 @@ def result_of(error: Exception) -> CheckResult:
         return problem(f"failed with {name}, which no tier may raise", REPORT)
     known = find_known_error(_texts_of_chain(error))
     if known is not None:
-        return problem(f"{known.cause} ({message_of(error)})", known.remedy)
-    return problem(message_of(error), _advice_by_type(error))
+        return problem(f"{known.cause} ({_fault_of(error)})", known.remedy)
+    remedy = error.remedy if isinstance(error, TieredCacheError) else None
+    return problem(_fault_of(error), "; ".join(filter(None, (_advice_by_type(error), remedy))))
 
 
 def _advice_by_type(error: Exception) -> str:
@@ -53,9 +54,9 @@ def _advice_by_type(error: Exception) -> str:
     return ""
 
 
-def message_of(error: Exception) -> str:
-    """The message of an error, without the prefix that names tier and key."""
-    return error.message if isinstance(error, TieredCacheError) else str(error)
+def _fault_of(error: Exception) -> str:
+    """The message of an error, without its remedy and without the tier and the key."""
+    return error.fault if isinstance(error, TieredCacheError) else str(error)
 
 
 def _texts_of_chain(error: BaseException) -> str:

@@ -18,10 +18,9 @@ from tiered_cache.diagnosis.redis_info import (
 from tiered_cache.diagnosis.redis_permissions import GRANT
 from tiered_cache.diagnosis.redis_tls import tls_mismatch
 from tiered_cache.errors import TierUnavailableError
-from tiered_cache.stats.snapshot.amounts import seconds_text
 from tiered_cache.tiers.redis.connections import make_connections
 from tiered_cache.tiers.redis.keyspace import record_prefix
-from tiered_cache.units import parse_duration
+from tiered_cache.units import parse_duration, seconds_text
 
 if TYPE_CHECKING:
     from tiered_cache.config.schema import RedisSettings

@@ -11,7 +11,7 @@ from tiered_cache.config.stack_factory import check_stack
 from tiered_cache.diagnosis.check_result import advise, ok, problem
 from tiered_cache.diagnosis.checked_tier import TEST_LIFETIME_S, VIEW
 from tiered_cache.diagnosis.neutral_stack import open_neutral
-from tiered_cache.stats.snapshot.amounts import seconds_text
+from tiered_cache.units import seconds_text
 
 if TYPE_CHECKING:
     from tiered_cache.cache import TieredCache

@@ -14,7 +14,7 @@ from tiered_cache.diagnosis.change_log_check import check_changes
 from tiered_cache.diagnosis.check_result import advise, ok, problem
 from tiered_cache.diagnosis.checked_tier import unique_key
 from tiered_cache.diagnosis.error_results import LOST_KEYS, REPORT
-from tiered_cache.stats.snapshot.amounts import seconds_text
+from tiered_cache.units import seconds_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

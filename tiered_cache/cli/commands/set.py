@@ -10,6 +10,7 @@ from tiered_cache._terminal.messages import printable_lines, say
 from tiered_cache.cli.exits import FAILED, OK, UNAVAILABLE, USAGE
 from tiered_cache.cli.open_stack import OpenStack
 from tiered_cache.cli.parsers import OWN_MEMORY, add_command, add_stack_options
+from tiered_cache.units import parse_lifetime
 
 if TYPE_CHECKING:
     import argparse
@@ -59,10 +60,15 @@ def run(arguments: argparse.Namespace) -> int:
         except (ValueError, RecursionError) as error:
             say(f"tiered-cache: the value is not JSON that can be read: {error}")
             return USAGE
+    ttl = None if arguments.ttl is None else _lifetime_s(arguments.ttl)
     with OpenStack(arguments) as cache:
-        result = cache.set(arguments.key, value, ttl=arguments.ttl, tags=arguments.tag)
+        result = cache.set(arguments.key, value, ttl=ttl, tags=arguments.tag)
         _print_result(result, as_json=arguments.json)
         return _code(result)
+
+
+def _lifetime_s(text: str) -> float:
+    return parse_lifetime(text, name="--ttl", no_limit="leave --ttl out for the stack's default")
 
 
 def _print_result(result: WriteResult, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from tiered_cache.stats.fleet.board_state import read_board
 from tiered_cache.stats.fleet.moments import moment_before
-from tiered_cache.stats.snapshot.amounts import seconds_text
+from tiered_cache.units import seconds_text
 
 if TYPE_CHECKING:
     from tiered_cache.contracts.boards import Board

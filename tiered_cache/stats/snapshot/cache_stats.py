@@ -29,13 +29,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from tiered_cache.stats.snapshot.amounts import seconds_text
 from tiered_cache.stats.snapshot.breaker_change import BreakerChange
 from tiered_cache.stats.snapshot.fields import counter, durations, gauge, less, percentiles
 from tiered_cache.stats.snapshot.gauges import all_true, largest, total
 from tiered_cache.stats.snapshot.group_stats import FunctionStats, GroupStats, NamespaceStats
 from tiered_cache.stats.snapshot.tier_stats import TierStats
 from tiered_cache.stats.snapshot.tier_table import html_table, text_table
+from tiered_cache.units import seconds_text
 from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 if TYPE_CHECKING:

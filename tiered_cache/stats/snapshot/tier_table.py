@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from tiered_cache.stats.snapshot.amounts import bytes_text, seconds_text
+from tiered_cache.units import bytes_text, seconds_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -30,6 +30,7 @@ from tiered_cache.tiers.disk._record_listing import (
     keys_after,
 )
 from tiered_cache.tiers.disk._store import LOOK_S, DiskStore
+from tiered_cache.units import bytes_text
 
 if TYPE_CHECKING:
     import os
@@ -97,6 +98,10 @@ class DiskTier:
         self._leases = DiskLeases(self._limits.timeout_s, name)
         self._board = DiskBoard(self._limits.timeout_s, name)
 
+    def __repr__(self) -> str:
+        most = bytes_text(self._limits.max_bytes)
+        return f"<{type(self).__name__} {self.name}: {self._root}, at most {most}>"
+
     @property
     def root(self) -> Path:
         """The directory of all namespaces."""
@@ -153,8 +158,9 @@ class DiskTier:
         self._leases.open(self._root / ".leases" / f"{context.namespace}.db", clock.monotonic)
         self._board.open(self._root / ".statistics" / f"{context.namespace}.db", clock.wall)
         if self._root.exists() and not self._root.is_dir():
-            msg = f"the disk tier's path {self._root} is a file: name a directory"
-            raise ConfigurationError(msg, tier=self.name)
+            remedy = "name a directory"
+            msg = f"the disk tier's path {self._root} is a file: {remedy}"
+            raise ConfigurationError(msg, tier=self.name, remedy=remedy)
         self._store.open(directory, clock.wall)
 
     def get(self, key: str) -> Found | Absent:

@@ -22,7 +22,7 @@ from tiered_cache.errors import ConfigurationError, RecordRefusedError, Serializ
 from tiered_cache.tiers.memory._eviction import has_own_bounds, make_policy
 from tiered_cache.tiers.memory._sizing import estimate_bytes
 from tiered_cache.tiers.memory._slots import NO_NODES, Evicted, Slot, SlotTable
-from tiered_cache.units import Size, parse_size
+from tiered_cache.units import Size, bytes_text, parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -87,6 +87,13 @@ class MemoryTier(OneByOne):
         self._nodes = self._table.nodes
         self._lock = fork_safe_lock()
         self._generations = [0] * _STRIPES
+
+    def __repr__(self) -> str:
+        begin = f"<{type(self).__name__} {self.name}"
+        if self._max_entries is None:
+            return f"{begin}: at most {self._policy.maxsize:,} by {type(self._policy).__name__}>"
+        size = "" if self._max_bytes is None else f", {bytes_text(self._max_bytes)}"
+        return f"{begin}: at most {self._max_entries:,} entries{size}>"
 
     @property
     def is_quick(self) -> bool:

@@ -162,8 +162,9 @@ class ClusterConnections:
             if first <= self._slot <= last and found:
                 owner = found[0]
         if owner is None:
-            msg = f"no node of the cluster {self.address} has the slot {self._slot}"
-            raise TierUnavailableError(msg)
+            remedy = f"start the node that had it, or run redis-cli --cluster fix {asked}"
+            msg = f"no node of the cluster {self.address} has the slot {self._slot}: {remedy}"
+            raise TierUnavailableError(msg, remedy=remedy)
         self._known = tuple(dict.fromkeys([asked, *nodes, *self._seeds]))
         for node, pool in list(self._pools.items()):
             if node != owner:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["ServerConnections"]
 
 _READ_BYTES = 65_536
-_CHECK_LOGIN = "; check the user, password and database in the URL (redis_url)"
-_START_SERVER = "; start a server there, correct the URL (redis_url) or use another backend"
+_CHECK_LOGIN = "check the user, password and database in the URL (redis_url)"
+_START_SERVER = "start a server there, correct the URL (redis_url) or use another backend"
 
 
 class _Deadline:
@@ -215,17 +215,18 @@ class ServerConnections:
             except Empty:
                 return
 
-    def to_tier_error(self, error: Exception, remedy: str = "") -> TierUnavailableError:
-        """The exception of this package for one that an exchange raised."""
+    def to_tier_error(self, error: Exception, remedy: str | None = None) -> TierUnavailableError:
+        """The exception of this package for one that an exchange raised, with `remedy` if given."""
+        ending = f"; {remedy}" if remedy else ""
         if isinstance(error, RedisTimeoutError | TimeoutError):
             msg = f"no answer from {self.address} within its deadline of {self.timeout_s:g} s"
-            return TierTimeoutError(msg + remedy)
+            return TierTimeoutError(msg + ending, remedy=remedy)
         if isinstance(error, RedisError | OSError):
             # redis-py's messages name addresses, users and commands, never passwords.
             msg = f"{self.address}: {str(error).rstrip('.') or type(error).__name__}"
         else:
             msg = f"{self.address} does not answer in the Redis protocol ({type(error).__name__})"
-        return TierUnavailableError(msg + remedy)
+        return TierUnavailableError(msg + ending, remedy=remedy)
 
     def to_connect_error(self, error: Exception) -> TierUnavailableError:
         """The exception of this package for one that connecting raised, with a remedy."""
@@ -237,7 +238,8 @@ class ServerConnections:
         cause = error if isinstance(error, OSError) else error.__context__
         if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError | TierError):
             reason = cause.strerror or cause
-            return TierUnavailableError(f"can't connect to {self.address}: {reason}{_START_SERVER}")
+            msg = f"can't connect to {self.address}: {reason}; {_START_SERVER}"
+            return TierUnavailableError(msg, remedy=_START_SERVER)
         return self.to_tier_error(error)
 
     def use_slot_of(self, name: bytes) -> None:

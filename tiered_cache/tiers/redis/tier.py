@@ -16,7 +16,7 @@ from tiered_cache.tiers.redis._scans import ScanCommands
 from tiered_cache.tiers.redis._server_connections import ServerConnections
 from tiered_cache.tiers.redis.connections import make_connections
 from tiered_cache.tiers.redis.keyspace import record_prefix, side_prefix
-from tiered_cache.units import Duration, Size, parse_duration, parse_size
+from tiered_cache.units import Duration, Size, bytes_text, parse_duration, parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -100,6 +100,10 @@ class RedisTier:
         self._log = RedisLog(client, self._run, max_connections // 2)
         self._records = RecordCommands(client, self._log, name, self._max_value_bytes)
         self._scans = ScanCommands(client, self._log, name)
+
+    def __repr__(self) -> str:
+        place, most = self._connections.address, bytes_text(self._max_value_bytes)
+        return f"<{type(self).__name__} {self.name}: {place}, at most {most} a value>"
 
     def _run(self, steps: Steps[T]) -> T:
         return run(self._connections.exchange, steps)
