@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
+from tiered_cache_policies.suggestions import suggestion_before
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.metadata import EntryPoint
@@ -122,8 +124,9 @@ def policy_names(kind: PolicyKind) -> tuple[str, ...]:
 
 def _load(kind: PolicyKind, name: str, point: EntryPoint | None) -> Callable[..., Any]:
     if point is None:
-        msg = f"{name!r} is not a policy of the kind {kind}: use one of {', '.join(policy_names(kind))}"
-        raise PolicyLookupError(msg)
+        names = policy_names(kind)
+        problem = f"{name!r} is not a policy of the kind {kind}: use one of {', '.join(names)}"
+        raise PolicyLookupError(suggestion_before(problem, _normalized(name), names))
     try:
         found: Callable[..., Any] = point.load()
     except Exception as error:  # importing the other package's module may raise anything

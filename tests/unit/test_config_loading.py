@@ -154,13 +154,13 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIERED_CACHE_MEMROY", "1")
     told = "\n".join(mistakes(strict="maybe", tiers=[]))
     for source, field, found, allowed in [
-        (own.resolve(), "tierss", "unknown setting", "did you mean tiers?"),
+        (own.resolve(), "tierss", "unknown setting", "did you mean 'tiers'?"),
         (own.resolve(), "memory.max_entries", "0", "greater than or equal to 1"),
-        (own.resolve(), "memory.evicton", "unknown setting", "did you mean eviction?"),
+        (own.resolve(), "memory.evicton", "unknown setting", "did you mean 'eviction'?"),
         (own.resolve(), "redis.timeout", "'soon'", "such as '10m'"),
         (own.resolve(), "stacks.ci.writing", "'sometimes'", "write_through"),
         ("TIERED_CACHE_DISK__MAX_BYTES", "disk.max_bytes", "'lots'", "such as '512MiB'"),
-        ("TIERED_CACHE_MEMROY", "memroy", "unknown variable", "TIERED_CACHE_MEMORY?"),
+        ("TIERED_CACHE_MEMROY", "memroy", "unknown variable", "'TIERED_CACHE_MEMORY'?"),
         ("argument", "strict", "'maybe'", "expected true or false"),
         ("argument", "tiers", "[]", "at least 1"),
     ]:
@@ -180,7 +180,7 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"memory": {"copy": "shallow"}}, "'deep' or 'check'"),
         ({"promotion": "often"}, "always"),
         ({"default_ttl": 0}, "would expire at once"),
-        ({"default_ttl": -1}, "zero or more"),
+        ({"default_ttl": -1}, "expected more than zero seconds"),
         ({"probe_interval": "x"}, "not a duration"),
         ({"failures_to_open": 0}, "greater than or equal to 1"),
         ({"namespace": "../up"}, "pattern"),
@@ -191,7 +191,10 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"stacks": 5}, "table"),
         ({"stacks": {"ci": 5}}, "stacks.ci: found a value of type int"),
         ({"stacks": {"a b": {}}}, "rename the stack"),
-        ({"tiers": ["memory", "floppy"]}, "there are memory, disk, redis, null"),
+        (
+            {"tiers": ["memory", "floppy"]},
+            "there is no tier called 'floppy'; expected one of memory, disk, redis, null; ",
+        ),
         ({"tiers": ["memory", "memory"]}, "name each tier once"),
         ({"default_ttl": []}, "such as '10m'"),
         ({"default_ttl": True}, "not bool"),
@@ -221,15 +224,22 @@ def test_each_kind_of_mistake(settings: dict[str, Any], told: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "begin"),
     [
-        ({"tierss": []}, "tierss: did you mean tiers? found an unknown setting; expected one of "),
+        (
+            {"tierss": []},
+            "tierss: did you mean 'tiers'? found an unknown setting; expected one of ",
+        ),
         (
             {"memory": {"evicton": "lru"}},
-            "memory.evicton: did you mean eviction? found an unknown setting; expected one of ",
+            "memory.evicton: did you mean 'eviction'? found an unknown setting; expected one of ",
         ),
-        ({"policies": {"write_bak": {}}}, "policies.write_bak: did you mean write_back? found "),
+        ({"policies": {"write_bak": {}}}, "policies.write_bak: did you mean 'write_back'? found "),
         (
             {"memory": {"eviction": "siev"}},
-            "memory.eviction: did you mean sieve? found 'siev', which is not a policy",
+            "memory.eviction: did you mean 'sieve'? found 'siev', which is not a policy",
+        ),
+        (
+            {"tiers": ["memory", "dusk"]},
+            "tiers: did you mean 'disk'? found ['memory', 'dusk']: there is no tier called 'dusk'; ",
         ),
     ],
 )

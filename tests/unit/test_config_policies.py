@@ -101,7 +101,7 @@ def test_variables_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (
             {"policies": {"write_bak": {}}},
-            "policies.write_bak: did you mean write_back? found an unknown policy; expected one of ",
+            "policies.write_bak: did you mean 'write_back'? found an unknown policy; expected one of ",
         ),
         ({"policies": {"write_back": {"durable": True}}}, "it takes durability, flush_interval"),
         ({"policies": {"write_back": {"durability": "marble"}}}, "'memory' or 'disk'"),

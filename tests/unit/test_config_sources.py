@@ -98,10 +98,10 @@ def test_arguments_may_have_the_types_that_tiers_take(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "fix"),
     [
-        ("TIERED_CACHE_MEMORY_MAX_ENTRIES", "did you mean TIERED_CACHE_MEMORY__MAX_ENTRIES?"),
-        ("TIERED_CACHE_REDISURL", "did you mean TIERED_CACHE_REDIS_URL?"),
-        ("TIERED_CACHE_MEMORY__MAX_ENTRYS", "did you mean max_entries?"),
-        ("TIERED_CACHE_STRICT__X", "did you mean TIERED_CACHE_STRICT?"),
+        ("TIERED_CACHE_MEMORY_MAX_ENTRIES", "did you mean 'TIERED_CACHE_MEMORY__MAX_ENTRIES'?"),
+        ("TIERED_CACHE_REDISURL", "did you mean 'TIERED_CACHE_REDIS_URL'?"),
+        ("TIERED_CACHE_MEMORY__MAX_ENTRYS", "did you mean 'max_entries'?"),
+        ("TIERED_CACHE_STRICT__X", "did you mean 'TIERED_CACHE_STRICT'?"),
         ("TIERED_CACHE_QQQ", "rename it, or unset it"),
         ("tiered_cache_qqq", "rename it, or unset it"),
     ],

@@ -33,6 +33,7 @@ from tiered_cache.options import Coherence, SingleFlight
 from tiered_cache.units import TTL, Duration, parse_duration, parse_lifetime
 from tiered_cache_policies.promotion.always import Always
 from tiered_cache_policies.statistics.counters import Counters
+from tiered_cache_policies.suggestions import suggestion
 from tiered_cache_policies.writing.write_through import WriteThrough
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ __all__ = ["Face", "KeyedPlan"]
 T = TypeVar("T")
 
 
-_OPTIONS_OF_CALLS = {"ttl": "default_ttl", "tags": "tags= of set() or cached()"}
+_OPTIONS_OF_CALLS = {"ttl": "write default_ttl", "tags": "write tags= of set() or cached()"}
 """Options of single calls that people give to the constructor, and where they belong."""
 
 
@@ -79,10 +80,10 @@ class Face:
     __signature__: ClassVar[inspect.Signature]
 
     def __new__(cls, *_: Any, **options: Any) -> Self:
-        """Name the right option for one that belongs to single calls."""
-        for name in options.keys() & _OPTIONS_OF_CALLS:
-            msg = f"{cls.__name__}() has no option {name!r}: write {_OPTIONS_OF_CALLS[name]}"
-            raise ConfigurationError(msg)
+        """Raise `ConfigurationError` for an unknown option, and name the right one."""
+        # A subclass with a constructor of its own may have other options.
+        if not options.keys() <= _OPTIONS and cls.__init__ is Face.__init__:
+            raise _unknown_option(cls.__name__, min(options.keys() - _OPTIONS))
         return super().__new__(cls)
 
     def __init__(
@@ -306,6 +307,14 @@ _INIT = inspect.signature(Face.__init__)
 Face.__signature__ = _INIT.replace(
     parameters=list(_INIT.parameters.values())[1:], return_annotation=inspect.Signature.empty
 )
+_OPTIONS = frozenset(Face.__signature__.parameters)
+
+
+def _unknown_option(face: str, name: str) -> ConfigurationError:
+    remedy = _OPTIONS_OF_CALLS.get(name) or suggestion(name, _OPTIONS)
+    if not remedy:
+        remedy = f"expected one of {', '.join(Face.__signature__.parameters)}"
+    return ConfigurationError(f"{face}() has no option {name!r}: {remedy}")
 
 
 def _chosen(promotion: PromotionPolicy | None) -> PromotionPolicy | None:

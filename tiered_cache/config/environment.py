@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from tiered_cache.config.layers import FieldPath, Layer, at
-from tiered_cache.config.mistakes import Mistake, suggestion
+from tiered_cache.config.mistakes import Mistake
 from tiered_cache.config.schema import (
     CoherenceSettings,
     DiskSettings,
@@ -18,6 +18,7 @@ from tiered_cache.config.schema import (
     SingleFlightSettings,
     StackSettings,
 )
+from tiered_cache_policies.suggestions import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tiered_cache.errors import ConfigurationError
+from tiered_cache_policies.suggestions import split_suggestion
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["Mistake", "SettingsMistakesError", "suggestion"]
-
-_SUGGESTION = "did you mean"
-
-
-def suggestion(name: str, known: Iterable[str], *, similarity: float = 0.6) -> str:
-    """The question whether the most similar of the known names was meant; `""` if none is similar.
-
-    Args:
-        name: An unknown name.
-        known: The known names.
-        similarity: The least ratio of `difflib` that counts as similar.
-    """
-    near = difflib.get_close_matches(name, sorted(known), 1, similarity)
-    return f"{_SUGGESTION} {near[0]}?" if near else ""
+__all__ = ["Mistake", "SettingsMistakesError"]
 
 
 class Mistake(NamedTuple):
@@ -51,7 +34,7 @@ class Mistake(NamedTuple):
 
     def __str__(self) -> str:
         place = f"{self.source}: {self.field}"
-        if self.fix.startswith(_SUGGESTION):
+        if split_suggestion(self.fix)[0]:
             return f"{place}: {self.fix} {self.problem}"
         return f"{place}: {self.problem}; {self.fix}"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache.config.redaction import safe
 from tiered_cache.errors import ConfigurationError, TieredCacheError
+from tiered_cache_policies.suggestions import suggestion_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,11 +80,12 @@ def _registered() -> dict[str, metadata.EntryPoint]:
 
 
 def _unknown(name: str) -> str:
-    names = ", ".join([*BUILT_IN_TIERS, *sorted(_registered())])
-    return (
-        f"there is no tier called {safe('tiers', name)!r}: there are {names}; packages register "
-        f"others under the entry point group {ENTRY_POINT_GROUP}"
+    names = [*BUILT_IN_TIERS, *sorted(_registered())]
+    problem = (
+        f"there is no tier called {safe('tiers', name)!r}: expected one of {', '.join(names)}; "
+        f"packages register others under the entry point group {ENTRY_POINT_GROUP}"
     )
+    return suggestion_before(problem, name, names)
 
 
 def _takes_name(factory: Callable[..., Tier]) -> bool:

@@ -8,11 +8,12 @@ from pydantic import ValidationError
 
 from tiered_cache.config.contradictions import CONTRADICTORY, contradictions
 from tiered_cache.config.layers import DEFAULT_STACK
-from tiered_cache.config.mistakes import Mistake, suggestion
+from tiered_cache.config.mistakes import Mistake
 from tiered_cache.config.policy_factory import all_policy_names, check_policy
 from tiered_cache.config.schema import StackSettings
 from tiered_cache.config.validation_messages import field_path, mistake_of
 from tiered_cache.errors import ConfigurationError
+from tiered_cache_policies.suggestions import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tiered_cache.config.environment import SECTIONS
-from tiered_cache.config.mistakes import Mistake, suggestion
+from tiered_cache.config.mistakes import Mistake
 from tiered_cache.config.redaction import shown
 from tiered_cache.config.schema import StackSettings
+from tiered_cache_policies.suggestions import split_suggestion, suggestion
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -30,7 +31,6 @@ _PHRASES = {
     ", unable to parse string as an integer": "",
 }
 """Phrases of pydantic, and ours."""
-_CHOICE = "use one of "
 
 
 def mistake_of(error: ErrorDetails, stack: StackLayers) -> Mistake:
@@ -44,11 +44,8 @@ def mistake_of(error: ErrorDetails, stack: StackLayers) -> Mistake:
         found = f"a value of type {type(error['input']).__name__}"
         expected = "expected a table (a JSON object, in a variable)"
         return Mistake(source, field, found, expected, _remedy(path))
-    found, expected = _clauses(path, error)
-    fix = ""
-    if expected.startswith(_CHOICE):
-        names = expected.removeprefix(_CHOICE).split(", ")
-        fix = suggestion(str(error["input"]), names)
+    fix, message = split_suggestion(error["msg"].removeprefix("Value error, "))
+    found, expected = _clauses(path, error, message)
     return Mistake(source, field, found, expected, fix or _remedy(path))
 
 
@@ -66,14 +63,13 @@ def _known_names(path: FieldPath) -> tuple[str, str]:
     return f"expected one of {', '.join(names)}", fix
 
 
-def _clauses(path: FieldPath, error: ErrorDetails) -> tuple[str, str]:
+def _clauses(path: FieldPath, error: ErrorDetails, message: str) -> tuple[str, str]:
     """The value with its problem, and the clause with the accepted values.
 
     A message of ours is `name=value is not a duration: write seconds`, in which the value may be a
     secret. One of pydantic is `Input should be a valid string`.
     """
     found = shown(path, error["input"])
-    message = error["msg"].removeprefix("Value error, ")
     if error["input"] is not None:
         message = message.replace(repr(error["input"]), found)
     if error["type"] != "value_error":
