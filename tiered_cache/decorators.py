@@ -156,7 +156,7 @@ def cached(
     the function has seen the argument before.
     """
     _check_function(function)
-    _check_options(ttl, scope)
+    _check_options(ttl, scope, key)
     ignored = tuple(ignore)
     tags = frozenset(tags) if not isinstance(tags, str) else tags
     make_key, prefix = _key_maker(function, key, version, ignored)
@@ -230,7 +230,7 @@ def async_cached(
     function of the same name.
     """
     _check_function(function, awaited=True)
-    _check_options(ttl, scope)
+    _check_options(ttl, scope, key)
     tags = frozenset(tags) if not isinstance(tags, str) else tags
     make_key, prefix = _key_maker(function, key, version, tuple(ignore))
     hits = cache._function_hits(prefix)  # noqa: SLF001 - for this module
@@ -277,8 +277,14 @@ def async_cached(
     return cast("AsyncCached[P, R]", wrapper)
 
 
-def _check_options(ttl: TTL, scope: str | None) -> None:
+def _check_options(ttl: TTL, scope: str | None, key: Callable[..., str] | None) -> None:
     """Raise for a wrong option when decorating, not at the first call."""
+    if key is not None and not callable(key):
+        msg = (
+            f"key={key!r} is not a function: expected a function that makes a string from the "
+            "arguments; write key=lambda name: name, for example"
+        )
+        raise ConfigurationError(msg)
     if scope is not None:
         Scope.of(scope)
     if ttl is not None and not callable(ttl):

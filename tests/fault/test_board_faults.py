@@ -13,9 +13,11 @@ import redis
 
 from tests.patience import patient_redis
 from tiered_cache import DiskTier, MemoryTier, TieredCache
-from tiered_cache.errors import TierTimeoutError, TierUnavailableError
+from tiered_cache.contracts.boards import MAX_NOTICE_BYTES, Board
+from tiered_cache.errors import RecordRefusedError, TierTimeoutError, TierUnavailableError
 from tiered_cache.testing import FakeClock
 from tiered_cache.tiers.disk._board import DiskBoard
+from tiered_cache.tiers.redis._board import RedisBoard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,3 +143,12 @@ def test_law_9_a_foreign_key_in_the_place_of_a_redis_board(redis_url: str, names
         publisher.publish(60.0)
         assert cache.get_or_compute("key", lambda: 2) == 2
         assert cache.fleet().reach == "process"
+
+
+def test_both_boards_refuse_a_long_notice_in_the_same_words(board: DiskBoard) -> None:
+    remote = RedisBoard(lambda *_: [], "redis")
+    boards: list[Board] = [board, remote]
+    for each in boards:
+        with pytest.raises(RecordRefusedError) as caught:
+            each.put("a", bytes(MAX_NOTICE_BYTES + 1), 60.0)
+        assert caught.value.message == "a notice has 1048577 bytes: expected at most 1048576"

@@ -77,7 +77,8 @@ def test_law_1_after_an_invalid_write_plan_every_tier_is_written(
         assert cache.get_or_compute("computed", lambda: 2) == 2
         assert cache.delete("key")
         assert cache.clear() == 2
-    assert "A policy failed" in caplog.text
+    assert "A policy failed, and its default applies: " in caplog.text
+    assert f"applies: {Odd.__qualname__}: " in caplog.text
 
 
 @pytest.mark.proves("writing/refused")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import re
 import subprocess
 import sys
 import traceback
@@ -20,10 +22,12 @@ from tiered_cache import (
     InvalidDurationError,
     InvalidKeyError,
     MemoryTier,
+    RedisTier,
     TieredCache,
     TierUnavailableError,
     tiered,
 )
+from tiered_cache.policies import LRU
 from tiered_cache.testing.ports import free_port
 
 if TYPE_CHECKING:
@@ -79,6 +83,52 @@ def test_an_option_of_single_calls_names_that_of_the_cache() -> None:
         make([MemoryTier()], ttl="1h")
 
 
+@pytest.mark.parametrize("face", [TieredCache, AsyncTieredCache])
+def test_an_unknown_option_gets_a_suggestion(face: Any) -> None:
+    with pytest.raises(
+        ConfigurationError, match=rf"^{face.__name__}.*did you mean 'default_ttl'\?"
+    ):
+        face([MemoryTier()], default_tll="1h")
+    with pytest.raises(ConfigurationError, match=r"no option 'xyz': expected one of tiers, name"):
+        face([MemoryTier()], xyz=1)
+    assert "stale_for" in inspect.signature(face).parameters
+
+
+def test_a_subclass_may_have_options_of_its_own() -> None:
+    class Own(TieredCache):
+        def __init__(self, *, entries: int) -> None:
+            super().__init__([MemoryTier(entries)])
+
+    with Own(entries=3) as cache:
+        assert cache.set("key", 1).stored
+
+
+def test_an_unknown_eviction_policy_gets_a_suggestion() -> None:
+    with pytest.raises(ConfigurationError, match=r"^did you mean 'lru'\? 'lur' is not a policy"):
+        MemoryTier(eviction="lur")
+
+
+def test_a_cached_function_as_key_names_its_refresh(cache: TieredCache) -> None:
+    key: Any = cache.cached(abs)
+    compute: Any = 1
+    with pytest.raises(ConfigurationError, match=r"refresh a cached call, write abs\.refresh\(1\)"):
+        cache.refresh(key, compute)
+
+
+def test_a_key_that_is_not_a_function_fails_when_decorating(cache: TieredCache) -> None:
+    key: Any = "x"
+    with pytest.raises(ConfigurationError, match="key='x' is not a function: expected a function"):
+        cache.cached(key=key)(len)
+    with pytest.raises(ConfigurationError, match="key='x' is not a function: expected a function"):
+        AsyncTieredCache.of(cache).cached(key=key)(_analyze)
+
+
+@pytest.mark.parametrize("name", ["a/b", "", ".a", 5])
+def test_the_error_for_a_namespace_shows_the_name(cache: TieredCache, name: Any) -> None:
+    with pytest.raises(InvalidKeyError, match=f"^{re.escape(repr(name))} is not .* expected 1 to"):
+        cache.namespace(name)
+
+
 def test_a_cache_is_no_decorator_and_says_which_one_is() -> None:
     decorator: Any = tiered
     with pytest.raises(ConfigurationError, match=r"@tiered\.cached"):
@@ -111,6 +161,23 @@ def test_repr_names_the_stack_and_its_tiers(tmp_path: Path) -> None:
         assert repr(cache.namespace("a").namespace("b")) == "<TieredCache lint/a/b: memory, disk>"
     deferred = TieredCache.deferred(lambda: TieredCache([MemoryTier()]))
     assert repr(deferred) == "<TieredCache: not built yet>"
+
+
+def test_repr_of_a_tier_names_its_place_and_bounds(tmp_path: Path) -> None:
+    tier = DiskTier(tmp_path, "5MiB", name="d")
+    assert repr(tier) == f"<DiskTier d: {tmp_path}, at most 5 MiB>"
+    assert repr(MemoryTier()) == "<MemoryTier memory: at most 10,000 entries>"
+    memory = MemoryTier(7, "1KiB")
+    assert repr(memory) == "<MemoryTier memory: at most 7 entries, 1 KiB>"
+    assert repr(MemoryTier(eviction=LRU(100))) == "<MemoryTier memory: at most 100 by LRUCache>"
+    redis = RedisTier("redis://user:secret@host:6379/0")
+    assert repr(redis) == "<RedisTier redis: host:6379, at most 64 MiB a value>"
+
+
+def test_repr_of_a_manager_names_its_tiers() -> None:
+    with CacheManager("memory", namespace="lint") as manager:
+        manager.get_cache("a")
+        assert repr(manager) == "<CacheManager lint: memory; caches made: 1>"
 
 
 def test_hits_and_misses_are_logged_at_debug(caplog: pytest.LogCaptureFixture) -> None:

@@ -240,10 +240,17 @@ class Stack:
         try:
             return question(*facts)
         except Exception as error:
-            self.faults.report(
-                "policy", type(error).__name__, f"A policy failed: {question!r}: {error!r}"
-            )
+            policy = self._policy_name(question)
+            report = f"A policy failed, and its default applies: {policy}: {error!r}"
+            self.faults.report("policy", type(error).__name__, report)
             return otherwise
+
+    def _policy_name(self, question: Callable[..., object]) -> str:
+        """The class of the policy with the method `question`."""
+        owner = getattr(question, "__self__", None)
+        if owner is None:
+            return getattr(question, "__qualname__", repr(question))
+        return type(self.options.writing if owner is self else owner).__qualname__
 
     def new_entry(
         self,

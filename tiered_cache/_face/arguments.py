@@ -107,7 +107,13 @@ def event_kinds(kinds: Iterable[str] | None) -> frozenset[EventKind]:
 
 def refused_compute(key: object, compute: object) -> ConfigurationError:
     """The error for a `compute` that the called face can't call."""
-    if callable(key) and isinstance(compute, str):
+    if callable(key) and hasattr(key, "uncached"):
+        name = getattr(key, "__name__", "f")
+        msg = (
+            f"got the cached function {name} as key, and a key is a string: to refresh a cached call, "
+            f"write {name}.refresh({compute!r})"
+        )
+    elif callable(key) and isinstance(compute, str):
         msg = "key and compute are swapped: write get_or_compute(key, compute)"
     elif not callable(compute):
         msg = (

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
+from tiered_cache.errors import RecordRefusedError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["MAX_NOTICES", "MAX_NOTICE_BYTES", "MAX_READ_BYTES", "Board", "BoardTier", "Notice"]
+__all__ = [
+    "MAX_NOTICES",
+    "MAX_NOTICE_BYTES",
+    "MAX_READ_BYTES",
+    "Board",
+    "BoardTier",
+    "Notice",
+    "check_notice",
+]
 
 MAX_NOTICE_BYTES = 2**20
 """The size of the longest notice that a board stores or returns."""
@@ -31,6 +41,13 @@ class Notice(NamedTuple):
     name: str
     data: bytes
     left_s: float
+
+
+def check_notice(data: bytes, tier: str) -> None:
+    """Raise `RecordRefusedError` if `data` is too long for a notice on the board of `tier`."""
+    if len(data) > MAX_NOTICE_BYTES:
+        msg = f"a notice has {len(data)} bytes: expected at most {MAX_NOTICE_BYTES}"
+        raise RecordRefusedError(msg, tier=tier, operation="put_notice")
 
 
 class Board(Protocol):
@@ -95,5 +112,5 @@ class BoardTier(Protocol):
 
     @property
     def board(self) -> Board:
-        """The board of the tier's namespace; usable after `Tier.open`."""
+        """The board of the tier's namespace, usable after `Tier.open`."""
         ...

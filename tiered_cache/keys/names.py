@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tiered_cache.errors import InvalidKeyError
+from tiered_cache.errors import InvalidKeyError, show_key
 
 __all__ = [
     "MAX_KEY_BYTES",
@@ -77,7 +77,8 @@ def check_namespace(name: str) -> str:
         InvalidKeyError: It is not 1 to 64 ASCII letters, digits, `_`, `-` and, except in front, `.`.
     """
     if not isinstance(name, str) or _NAMESPACE.fullmatch(name) is None:
-        msg = "The name of a namespace must be 1 to 64 ASCII letters, digits, '_', '-' and, except in front, '.'"
+        shown = show_key(name) if isinstance(name, str) else repr(name)
+        msg = f"{shown} is not a name of a namespace: expected 1 to 64 ASCII letters, digits, '_', '-' and, except in front, '.'"
         raise InvalidKeyError(msg)
     return str.__str__(name)
 

@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 from tiered_cache._sqlite.database_file import DatabaseLayout
 from tiered_cache._sqlite.side_database import SideDatabase
-from tiered_cache.contracts.boards import MAX_NOTICE_BYTES, MAX_NOTICES, MAX_READ_BYTES, Notice
-from tiered_cache.errors import RecordRefusedError
+from tiered_cache.contracts.boards import (
+    MAX_NOTICE_BYTES,
+    MAX_NOTICES,
+    MAX_READ_BYTES,
+    Notice,
+    check_notice,
+)
 from tiered_cache.tiers.disk._tier_errors import tier_errors
 
 if TYPE_CHECKING:
@@ -63,16 +68,11 @@ class DiskBoard:
 
     def put(self, name: str, data: bytes, lifetime_s: float, *, new: bool = False) -> bool:
         """Store a notice, in one transaction."""
-        self._check(data)
+        check_notice(data, self._tier)
         ends_s = min(_LATEST_S, self._wall() + lifetime_s)
         with self._database.use("put_notice") as database:
             changed = database.execute(_INSERT if new else _UPDATE, (data, ends_s, name))
             return bool(changed.rowcount)
-
-    def _check(self, data: bytes) -> None:
-        if len(data) > MAX_NOTICE_BYTES:
-            msg = f"the notice has {len(data)} bytes, and a board takes {MAX_NOTICE_BYTES} at most"
-            raise RecordRefusedError(msg, tier=self._tier, operation="put_notice")
 
     def read(self, prefix: str) -> Sequence[Notice]:
         """The notices whose names begin with `prefix`."""
@@ -97,7 +97,7 @@ class DiskBoard:
     def swap(self, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> bool:
         """Replace the notices `old` by `new` if they are unchanged, in one transaction."""
         for data in new.values():
-            self._check(data)
+            check_notice(data, self._tier)
         with self._database.change("swap_notices") as database:
             if any(_data(database, name) != old.get(name) for name in {**old, **new}):
                 return False

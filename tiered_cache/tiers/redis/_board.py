@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache.contracts.boards import MAX_NOTICE_BYTES, MAX_NOTICES, MAX_READ_BYTES, Notice
-from tiered_cache.errors import RecordRefusedError
+from tiered_cache.contracts.boards import (
+    MAX_NOTICE_BYTES,
+    MAX_NOTICES,
+    MAX_READ_BYTES,
+    Notice,
+    check_notice,
+)
 from tiered_cache.tiers.redis._resp import Script
 
 if TYPE_CHECKING:
@@ -106,14 +111,9 @@ class RedisBoard:
 
     def put(self, name: str, data: bytes, lifetime_s: float, *, new: bool = False) -> bool:
         """Publish a notice."""
-        self._check(data)
+        check_notice(data, self._tier)
         lifetime_ms = int(min(lifetime_s * 1000, _KEPT_MS))
         return bool(self._call("put_notice", _PUT, (name, lifetime_ms, int(new), data)))
-
-    def _check(self, data: bytes) -> None:
-        if len(data) > MAX_NOTICE_BYTES:
-            msg = f"got a notice of {len(data)} bytes, and a board takes at most {MAX_NOTICE_BYTES}"
-            raise RecordRefusedError(msg, tier=self._tier, operation="put_notice")
 
     def read(self, prefix: str) -> Sequence[Notice]:
         """The notices with names that begin with `prefix`."""
@@ -137,7 +137,7 @@ class RedisBoard:
         for name in dict.fromkeys((*old, *new)):
             expected, notice = old.get(name), new.get(name)
             if notice is not None:
-                self._check(notice)
+                check_notice(notice, self._tier)
             arguments += (
                 name,
                 b"" if expected is None else b"=" + expected,
