@@ -100,9 +100,9 @@ def _bench_misses() -> list[str]:
     missed = print_ratios("Single flight on a miss", measured, "memory: a miss and a deletion", {})
     alone_s = measured["the flight alone"].median
     held = "held" if alone_s < MISS_LIMIT_S else "MISSED"
-    print(f"  the flight alone: promised under {MISS_LIMIT_S * 1e6:g} us: {held}")
+    print(f"  the flight alone: promised under {MISS_LIMIT_S * 1e6:g} µs: {held}")
     if held == "MISSED":
-        missed.append(f"Single flight on a miss: {alone_s * 1e6:.1f} us")
+        missed.append(f"Single flight on a miss: {alone_s * 1e6:.1f} µs")
     return missed
 
 

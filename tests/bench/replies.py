@@ -101,7 +101,7 @@ def time_replies(name: str, count: int, data: bytes, loops: int) -> None:
                 assert done[-1]
             taken[each].append((time.perf_counter() - started) / loops)
     ours, theirs = (1e6 * statistics.median(times) for times in taken.values())
-    print(f"{name:52} {ours:8.2f} us {theirs:8.2f} us   ours / hiredis {ours / theirs:.2f}")
+    print(f"{name:52} {ours:8.2f} µs {theirs:8.2f} µs   ours / hiredis {ours / theirs:.2f}")
 
 
 def attack(parser: str, name: str) -> None:

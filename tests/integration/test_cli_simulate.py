@@ -63,7 +63,7 @@ def test_costs_make_a_second_table() -> None:
         (["trace.txt", "--sizes", "some"], 3, "--sizes='some'"),
         (["trace.txt", "--sizes", "0%"], 3, "--sizes='0%'"),
         (["trace.txt", "--plot", "curves.pdf"], 3, "must end in .png or .svg"),
-        (["absent.txt"], 5, "absent.txt"),
+        (["absent.txt"], 5, "tiered-cache: no such file: absent.txt\n"),
         (["trace.u64"], 5, "not a multiple of 8"),
         (["trace.txt", "--jobs", "0"], 2, "give one from 1 to 64"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pty
@@ -170,6 +171,16 @@ def test_everything_fits_80_columns() -> None:
     assert max(len(line) for line in fleet_lines(largest())) <= 80
 
 
+def test_an_open_breaker_is_named_with_its_cause() -> None:
+    fleet = largest()
+    first, *others = fleet.stats.tiers
+    down = dataclasses.replace(first, breaker="open", detail="can't connect")
+    stats = dataclasses.replace(fleet.stats, tiers=(down, *others))
+    assert f"{first.name}: breaker open: can't connect" in fleet_lines(
+        dataclasses.replace(fleet, stats=stats)
+    )
+
+
 @pytest.mark.parametrize(
     ("number", "text"),
     [(None, ""), (0, "0"), (9999, "9,999"), (12_345, "12.3k"), (9_100_000, "9.1M"), (2e9, "2.0G")],
@@ -190,7 +201,7 @@ def test_sizes_are_short(number: int | None, text: str) -> None:
     ("seconds", "text"),
     [
         (0, "0 s"),
-        (2.5e-5, "25.0 us"),
+        (2.5e-5, "25.0 µs"),
         (0.05, "50.0 ms"),
         (-3.0, "-3.0 s"),
         (600.0, "10.0 min"),

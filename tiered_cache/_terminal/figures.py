@@ -27,8 +27,8 @@ def size(number: int | None) -> str:
     return f"{_digits(value)} TiB"
 
 
-def span(seconds: float, *, microseconds: str = "us") -> str:
-    """A duration in few characters: `25.0 us`, `1.2 s`, `10.0 min`.
+def span(seconds: float, *, microseconds: str = "µs") -> str:
+    """A duration in few characters: `25.0 µs`, `1.2 s`, `10.0 min`.
 
     Args:
         seconds: The duration; may be negative.

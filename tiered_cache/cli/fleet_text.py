@@ -92,7 +92,7 @@ def _computing(stats: CacheStats) -> Iterator[str]:
 
 def _state(tier: TierStats) -> Iterator[str]:
     if tier.breaker != "closed":
-        yield f"{tier.name} is {tier.breaker}: {tier.detail}"
+        yield f"{tier.name}: breaker {tier.breaker}: {tier.detail}"
     elif tier.detail:
         yield f"{tier.name}: {tier.detail}"
     if tier.lag is not None:

@@ -147,6 +147,8 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and not isinstance(error, TieredCacheError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, TieredCacheError | OSError):
         return str(error)
     # The text of an unknown error may hold a cached value, so it is not shown.

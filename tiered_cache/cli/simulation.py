@@ -69,10 +69,14 @@ def load_trace(path: str, column: str) -> TraceFile:
     because a replay of them says nothing: most lines have spaces, and few occur twice.
 
     Raises:
-        TraceError: The file is damaged, or is no trace.
+        TraceError: The file is missing, damaged, or not a trace.
         OSError: The file can't be read.
     """
-    trace = read_trace(path, column=column)
+    try:
+        trace = read_trace(path, column=column)
+    except FileNotFoundError:
+        msg = f"no such file: {path}"
+        raise TraceError(msg) from None
     if isinstance(trace.keys[0], str) and ".csv" not in Path(path).suffixes:
         _check_keys([str(key) for key in trace.keys], Path(path).name)
     return TraceFile(path, column, trace)
