@@ -105,7 +105,7 @@ class AsyncTieredCache(AsyncOperations):
         scope: str | None = None,
         force: bool = False,
     ) -> T:
-        """The value of `key`; computed by `await compute()` where no tier holds a fresh one.
+        """The value of `key`, computed by `await compute()` where no tier holds a fresh one.
 
         Concurrent misses of tasks and threads share one computation, through either face. Its result
         or exception reaches them all; a cancellation concerns only the cancelled task.
@@ -183,7 +183,7 @@ class AsyncTieredCache(AsyncOperations):
         tags: Iterable[str] = (),
         scope: str | None = None,
     ) -> dict[str, T]:
-        """The values of `keys`; those that no tier holds fresh are computed in one awaited call."""
+        """The values of `keys`. Those that no tier holds fresh are computed in one awaited call."""
         side, full = await self._side(), self._full_keys(keys)
 
         async def compute(missing: Sequence[str]) -> dict[str, T]:
@@ -204,7 +204,7 @@ class AsyncTieredCache(AsyncOperations):
         tags: Iterable[str] = (),
         durability: str | None = None,
     ) -> WriteResult:
-        """Store `value` under `key`; the outcome in each tier."""
+        """Store `value` under `key`. Returns the outcome in each tier."""
         side = await self._side()
         result: WriteResult = await side.change(
             *self._to_set(side.stack, key, value, ttl, tags, durability)
@@ -227,22 +227,22 @@ class AsyncTieredCache(AsyncOperations):
         return results
 
     async def delete(self, key: str) -> bool:
-        """Remove `key` from every tier; whether any held it."""
+        """Remove `key` from every tier. Returns whether any held it."""
         side = await self._side()
         return bool(await side.change(*self._to_delete(side.stack, key)))
 
     async def delete_many(self, keys: Iterable[str]) -> int:
-        """Remove `keys` from every tier; the most that any one tier held."""
+        """Remove `keys` from every tier. Returns the most that any one tier held."""
         side = await self._side()
         return int(await side.change(*self._to_delete_many(side.stack, keys)))
 
     async def exists(self, key: str) -> bool:
-        """Whether some tier holds a fresh value; promotes nothing and counts nothing."""
+        """Whether some tier holds a fresh value. Promotes nothing and counts nothing."""
         side, key = await self._side(), self._full(key)
         return await side.run(exists(side.stack, key))
 
     async def touch(self, key: str, ttl: Duration | None) -> bool:
-        """Give `key` the lifetime `ttl` from now on; whether some tier held it fresh."""
+        """Give `key` the lifetime `ttl` from now on. Returns whether some tier held it fresh."""
         side = await self._side()
         return bool(await side.change(*self._to_touch(side.stack, key, ttl)))
 
@@ -277,7 +277,7 @@ class AsyncTieredCache(AsyncOperations):
         return result
 
     async def explain(self, key: str) -> list[Explanation]:
-        """Each tier's explanation for `key`, fastest first; promotes nothing and counts nothing."""
+        """Each tier's explanation for `key`, fastest first. Promotes nothing and counts nothing."""
         side, key = await self._side(), self._full(key)
         return await side.run(explain(side.stack, key))
 

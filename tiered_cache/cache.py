@@ -137,13 +137,13 @@ class TieredCache(Changes):
         scope: str | None = None,
         force: bool = False,
     ) -> T:
-        """The value of `key`; computed by `compute()` where no tier holds a fresh one.
+        """The value of `key`, computed by `compute()` where no tier holds a fresh one.
 
         The result is stored under `ttl` and `tags`, together with the seconds that it took. An
-        exception of `compute` is raised, and nothing is stored. A value that changed while it was
-        computed is not overwritten (law 4).
+        exception of `compute` is raised, and nothing is stored. A `set` or `delete` during the
+        computation wins: the result does not overwrite it (law 4).
 
-        Concurrent misses share one computation (law 2). `scope` sets who takes part in this call:
+        Concurrent misses share one computation (law 2). `scope` sets the callers that share it:
         `"thread"`, `"host"` or `"cluster"`, instead of the cache's `SingleFlight`.
 
         Give `ttl`, `tags`, `scope` and `force` by name. They are not keyword-only, because CPython
@@ -206,7 +206,7 @@ class TieredCache(Changes):
         """Compute `key` and store the result, even where a fresh value is stored.
 
         It is `get_or_compute(..., force=True)`. Other callers that miss the key meanwhile share the
-        computation. A value that was set, or a deletion, while it computed is not overwritten.
+        computation. A `set` or `delete` during the computation wins.
         """
         return self.get_or_compute(key, compute, ttl, tags, scope, force=True)
 
@@ -242,7 +242,7 @@ class TieredCache(Changes):
         tags: Iterable[str] = (),
         scope: str | None = None,
     ) -> dict[str, T]:
-        """The values of `keys`; those that no tier holds fresh are computed in one call.
+        """The values of `keys`. Those that no tier holds fresh are computed in one call.
 
         With `stale_for`, stale values are served as by `get_or_compute`; they are recomputed in one
         call in the background.
@@ -268,7 +268,7 @@ class TieredCache(Changes):
         return {self._short(key): value for key, value in values.items()}
 
     def exists(self, key: str) -> bool:
-        """Whether some tier holds a fresh value; promotes nothing and counts nothing."""
+        """Whether some tier holds a fresh value. Promotes nothing and counts nothing."""
         core, key = self._source.core(), self._full(key)
         return core.run(exists(core.stack, key))
 
@@ -291,7 +291,7 @@ class TieredCache(Changes):
         return self._prefix + check_key(key)
 
     def explain(self, key: str) -> list[Explanation]:
-        """Each tier's explanation for `key`, fastest first; promotes nothing and counts nothing."""
+        """Each tier's explanation for `key`, fastest first. Promotes nothing and counts nothing."""
         core, key = self._source.core(), self._full(key)
         return core.run(explain(core.stack, key))
 

@@ -67,7 +67,7 @@ class Cached(Protocol[P, R_co]):
         ...
 
     def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Remove the result of this call from every tier; whether any held it."""
+        """Remove the result of this call from every tier. Returns whether any held it."""
         ...
 
     def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
@@ -102,7 +102,7 @@ class AsyncCached(Protocol[P, R_co]):
         ...
 
     def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, bool]:
-        """Remove the result of this call from every tier; whether any held it."""
+        """Remove the result of this call from every tier. Returns whether any held it."""
         ...
 
     def refresh(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
@@ -303,10 +303,10 @@ def _check_function(function: Callable[..., Any], *, awaited: bool = False) -> N
         msg = f"{function.__qualname__} is a generator function: its result can be used only once, so it can't be cached"
         raise ConfigurationError(msg)
     if inspect.iscoroutinefunction(function) and not awaited:
-        msg = f"{function.__qualname__} is a coroutine function, which only AsyncTieredCache can await: use AsyncTieredCache.of(cache).cached"
+        msg = f"{function.__qualname__} is an async function, which only AsyncTieredCache can await: use AsyncTieredCache.of(cache).cached"
         raise ConfigurationError(msg)
     if awaited and not inspect.iscoroutinefunction(function):
-        msg = f"{function.__qualname__} is no coroutine function, so there is nothing to await: use cache.sync.cached"
+        msg = f"{function.__qualname__} is not an async function, so there is nothing to await: use cache.sync.cached"
         raise ConfigurationError(msg)
 
 

@@ -68,7 +68,7 @@ class Cache:
         return self.tiered.get(key, default)
 
     def set(self, key: str, value: Any, ttl: Duration | None = None) -> bool:
-        """Store `value`; whether some tier holds it.
+        """Store `value`. Returns whether some tier holds it.
 
         Args:
             key: A non-empty string.
@@ -78,20 +78,20 @@ class Cache:
         return self.tiered.set(key, value, ttl=ttl).stored
 
     def exists(self, key: str) -> bool:
-        """Whether there is a value; counts nothing."""
+        """Whether there is a value. Counts nothing."""
         return self.tiered.exists(key)
 
     def __contains__(self, key: str) -> bool:
         return self.exists(key)
 
     def delete(self, key: str) -> bool:
-        """Remove `key`; whether it was there."""
+        """Remove `key`. Returns whether it was there."""
         return self.tiered.delete(key)
 
     def delete_pattern(
         self, pattern: str, progress: Callable[[int, int], object] | None = None
     ) -> int:
-        """Remove the keys that match a glob pattern, such as `"user:*"`; how many matched.
+        """Remove the keys that match a glob pattern, such as `"user:*"`. Returns how many matched.
 
         `*` stands for any text, `?` for one character, `[abc]` for one of these, `[*]` for a literal
         star. Upper and lower case differ. Costs a walk over the keys that share the pattern's text up
@@ -118,7 +118,7 @@ class Cache:
         return len(matching)
 
     def clear(self, progress: Callable[[str, int], object] | None = None) -> None:
-        """Remove everything; `progress` is that of `TieredCache.clear`."""
+        """Remove everything. `progress` is that of `TieredCache.clear`."""
         self.tiered.clear(progress)
 
     @property
@@ -140,7 +140,7 @@ class Cache:
     def on_event(
         self, listener: Callable[[Event], None], kinds: Iterable[str] | None = None
     ) -> Callable[[], None]:
-        """Call `listener` for each event, or those of `kinds`; the function returned removes it."""
+        """Call `listener` for each event, or those of `kinds`. Returns a function that removes it."""
         return self.tiered.on_event(listener, kinds)
 
     def close(self) -> None:
@@ -200,7 +200,7 @@ class CacheManager:
         return f"<CacheManager {self._stack.namespace}: {tiers}; caches made: {count}>"
 
     def get_cache(self, name: str = "default") -> Cache:
-        """The cache called `name`; made at the first call.
+        """The cache called `name`. The first call makes it.
 
         Raises:
             InvalidKeyError: The name has characters other than letters, digits, `_`, `-` and `.`.
@@ -256,7 +256,7 @@ class CacheManager:
             return name in self._caches
 
     def remove_cache(self, name: str) -> bool:
-        """Remove a cache with all its entries; whether it was there.
+        """Remove a cache with all its entries. Returns whether it was there.
 
         Values that another thread stores under this name at the same time may be removed too.
         """
@@ -301,7 +301,7 @@ def _stack_settings(kind: str, settings: Settings | None, options: dict[str, Any
     if kind == "tiered":
         return (load_settings(**options) if settings is None else settings).stack()
     if settings is None:
-        # The tiers that files name are not used, so that their missing settings are no mistake.
+        # The tiers that files name are not used, so that their missing settings are not a mistake.
         without_tiers: dict[str, Any] = {**options, "tiers": ["null"]}
         settings = load_settings(**without_tiers)
     stack = settings.stack()

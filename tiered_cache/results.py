@@ -101,7 +101,7 @@ class TierWrite(NamedTuple):
 class WriteResult(NamedTuple):
     """The outcomes of a write, one for each tier, fastest tier first.
 
-    True if no tier failed. A refused or skipped tier is no failure.
+    True if no tier failed. A refused or skipped tier is not a failure.
     """
 
     tiers: tuple[TierWrite, ...]

@@ -129,7 +129,7 @@ def test_mistakes_in_the_settings_are_findings(monkeypatch: pytest.MonkeyPatch) 
     ("options", "says"),
     [
         ({"tiers": ["disk", "memory"]}, "put 'memory' first"),
-        ({"tiers": ["memory"], "max_ttl": {"disk": "1h"}}, "is no tier of this cache"),
+        ({"tiers": ["memory"], "max_ttl": {"disk": "1h"}}, "is not a tier of this cache"),
     ],
 )
 def test_settings_that_make_no_cache_are_a_finding(options: dict[str, Any], says: str) -> None:

@@ -178,5 +178,5 @@ def test_law_1_an_admission_policy_that_raises_admits() -> None:
 
 
 def test_admission_for_a_tier_that_there_is_not_is_a_mistake() -> None:
-    with pytest.raises(ConfigurationError, match=r"'disc' is no tier .* memory"):
+    with pytest.raises(ConfigurationError, match=r"'disc' is not a tier .* memory"):
         TieredCache([MemoryTier()], admission={"disc": MaxBytes(5)})

@@ -130,8 +130,8 @@ def test_mistakes_are_named_with_the_allowed_values(given: dict[str, Any], told:
     [
         ({"admission": {"disk": ["min_cost"]}}, "policies"),
         ({"refreshing": "sliding"}, "it takes ttl"),
-        ({"admission": {"floppy": ["second_hit"]}}, "admission='floppy' is no tier"),
-        ({"max_ttl": {"floppy": "1s"}}, "max_ttl='floppy' is no tier"),
+        ({"admission": {"floppy": ["second_hit"]}}, "admission='floppy' is not a tier"),
+        ({"max_ttl": {"floppy": "1s"}}, "max_ttl='floppy' is not a tier"),
     ],
 )
 def test_mistakes_only_the_stack_can_find_are_raised_when_it_is_built(

@@ -148,7 +148,7 @@ def test_a_tier_keeps_nothing_for_longer_than_its_own_limit(
             assert cache.lookup("key").remaining_s == pytest.approx(10.0)
             clock.advance(10.5)
             assert cache.lookup("key").tier == "disk"
-    with pytest.raises(ConfigurationError, match=r"max_ttl='redis' is no tier"):
+    with pytest.raises(ConfigurationError, match=r"max_ttl='redis' is not a tier"):
         TieredCache([MemoryTier()], max_ttl={"redis": "1s"})
 
 

@@ -37,7 +37,7 @@ WRONG: dict[str, tuple[Callable[[Any], object], str]] = {
         lambda _: TieredCache(_([NullTier])),
         r"^NullTier is a class, .* write NullTier\(",
     ),
-    "an object that is no tier": (
+    "an object that is not a tier": (
         lambda _: TieredCache(_([object()])),
         "is not a tier, because it lacks name, reach, .*contracts.Tier$",
     ),

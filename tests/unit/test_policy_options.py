@@ -69,16 +69,16 @@ def test_other_bad_options_name_themselves(make: Callable[[], object], told: str
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"writing": "write_back"}, "writing='write_back' is no writing policy: .* with plan"),
+        ({"writing": "write_back"}, "writing='write_back' is not a writing policy: .* with plan"),
         (
             {"writing": WriteBack},
             r"writing=WriteBack is a class, not a policy: write writing=WriteBack\(",
         ),
         ({"promotion": "never"}, "an object with promote, .*always, by_bytes, never"),
         ({"promotion": Never}, "promotion=Never is a class"),
-        ({"admission": "min_cost"}, "admission='min_cost' is no admission policy"),
+        ({"admission": "min_cost"}, "admission='min_cost' is not an admission policy"),
         ({"admission": {"memory": MinCost}}, "admission=MinCost is a class"),
-        ({"expiry": "jittered"}, "expiry='jittered' is no expiry policy"),
+        ({"expiry": "jittered"}, "expiry='jittered' is not an expiry policy"),
         ({"expiry": [Jittered(), Negative]}, "expiry=Negative is a class"),
         ({"refreshing": "sliding"}, "with window_s and on_hit"),
         ({"statistics": "off"}, "with one_in and latencies"),

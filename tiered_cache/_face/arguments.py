@@ -61,7 +61,9 @@ def by_tier(option: str, tiers: Sequence[Tier], values: Mapping[str, T]) -> Mapp
         raise ConfigurationError(msg)
     for name in values:
         if name not in names:
-            msg = f"{option}={name!r} is no tier of this cache: it has {', '.join(names)}"
+            msg = (
+                f"{option}={name!r} is not a tier of this cache: expected one of {', '.join(names)}"
+            )
             raise ConfigurationError(msg)
     return dict(values)
 

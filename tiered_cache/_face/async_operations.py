@@ -58,7 +58,7 @@ class AsyncOperations(Face):
     async def on_event(
         self, listener: Callable[[Event], None], kinds: Iterable[str] | None = None
     ) -> Callable[[], None]:
-        """Call `listener` for each event; the function that is returned removes it.
+        """Call `listener` for each event. Returns the function that removes it.
 
         It is called in the thread that did the work, mostly the loop's: it must be quick. `kinds` is
         that of `TieredCache.on_event`.
@@ -66,7 +66,7 @@ class AsyncOperations(Face):
         return (await self._side()).core.listen(listener, kinds)
 
     async def flush(self, timeout: Duration = "10s") -> bool:
-        """Flush queued writes within `timeout`; whether all were written."""
+        """Flush queued writes within `timeout`. Returns whether all were written."""
         timeout_s = parse_duration(timeout, name="timeout")
         side = await self._side()
         return not await side.in_thread(side.core.flush, timeout_s)
@@ -77,12 +77,12 @@ class AsyncOperations(Face):
         return await side.in_thread(side.core.stack.journal().entries)
 
     async def retry_parked(self, keys: Container[str] | None = None) -> int:
-        """Queue the parked writes once more; how many."""
+        """Queue the parked writes once more. Returns how many."""
         side = await self._side()
         return await side.in_thread(side.core.flusher.retry, keys)
 
     async def drop_parked(self, keys: Container[str] | None = None) -> int:
-        """Remove the parked writes from the journal; how many."""
+        """Remove the parked writes from the journal. Returns how many."""
         side = await self._side()
         stack = side.core.stack
         return await side.in_thread(stack.journal().drop_parked, stack.record_tiers, keys)

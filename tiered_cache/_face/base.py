@@ -210,8 +210,8 @@ class Face:
         return f"<{type(self).__name__} {name}: {tiers}>"
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
-        """Raise: a cache is no decorator."""
-        msg = "a cache is no decorator or function: write @cache.cached, such as @tiered.cached"
+        """Raise: a cache is not a decorator."""
+        msg = "a cache is not a decorator or function: write @cache.cached, such as @tiered.cached"
         raise ConfigurationError(msg)
 
     def _to_set(

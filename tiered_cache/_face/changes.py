@@ -29,7 +29,7 @@ class Changes(Operations):
         tags: Iterable[str] = (),
         durability: str | None = None,
     ) -> WriteResult:
-        """Store `value` under `key`; the outcome in each tier.
+        """Store `value` under `key`. Returns the outcome in each tier.
 
         Where it does not land, because a tier is away or refuses it, an older value is not served
         either.
@@ -70,7 +70,7 @@ class Changes(Operations):
         return results
 
     def delete(self, key: str) -> bool:
-        """Remove `key` from every tier; whether any held it.
+        """Remove `key` from every tier. Returns whether any held it.
 
         Raises:
             QueueFullError: As for `set`: nothing was removed. Only with write-back, which queues
@@ -80,12 +80,12 @@ class Changes(Operations):
         return bool(core.change(*self._to_delete(core.stack, key)))
 
     def delete_many(self, keys: Iterable[str]) -> int:
-        """Remove `keys` from every tier; the most that any one tier held."""
+        """Remove `keys` from every tier. Returns the most that any one tier held."""
         core = self._source.core()
         return int(core.change(*self._to_delete_many(core.stack, keys)))
 
     def touch(self, key: str, ttl: Duration | None) -> bool:
-        """Give `key` the lifetime `ttl` from now on; whether some tier held it fresh.
+        """Give `key` the lifetime `ttl` from now on. Returns whether some tier held it fresh.
 
         `None` is no limit.
         """

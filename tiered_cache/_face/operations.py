@@ -62,7 +62,7 @@ class Operations(Face):
     def on_event(
         self, listener: Callable[[Event], None], kinds: Iterable[str] | None = None
     ) -> Callable[[], None]:
-        """Call `listener` for each event; the function that is returned removes it.
+        """Call `listener` for each event. Returns the function that removes it.
 
         A listener that raises is logged once and changes nothing.
 
@@ -77,7 +77,7 @@ class Operations(Face):
         return self._source.core().listen(listener, kinds)
 
     def trace(self, tracer: Tracer) -> Callable[[], None]:
-        """Have `tracer` begin a span for each `get_or_compute`; the function returned ends that.
+        """Have `tracer` begin a span for each `get_or_compute`. Returns a function that ends it.
 
         `tiered_cache.integrations.opentelemetry` has one. While there is a tracer, a hit in a memory
         tier costs a call into it, and the span.
@@ -88,7 +88,7 @@ class Operations(Face):
         return self._source.core().trace(tracer)
 
     def flush(self, timeout: Duration = "10s") -> bool:
-        """Flush queued writes within `timeout`; whether all were written.
+        """Flush queued writes within `timeout`. Returns whether all were written.
 
         Write-through queues nothing, so it returns at once.
         """
@@ -105,7 +105,7 @@ class Operations(Face):
         return self._source.core().stack.journal().entries()
 
     def retry_parked(self, keys: Container[str] | None = None) -> int:
-        """Queue the parked writes once more; how many.
+        """Queue the parked writes once more. Returns how many.
 
         Args:
             keys: The keys to retry; by default all. Keys of views have the view's prefix.
@@ -116,7 +116,7 @@ class Operations(Face):
         return self._source.core().flusher.retry(keys)
 
     def drop_parked(self, keys: Container[str] | None = None) -> int:
-        """Remove the parked writes from the journal; how many.
+        """Remove the parked writes from the journal. Returns how many.
 
         Args:
             keys: The keys to drop; by default all.

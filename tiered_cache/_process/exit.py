@@ -51,7 +51,7 @@ def hook_worker_exit() -> None:
 
     Call it in the worker itself. It does nothing in other processes, or when called again.
     """
-    # Only looked up: a process that is no worker need not import it.
+    # Only looked up: a process that is not a worker need not import it.
     package: Any = sys.modules.get("multiprocessing")
     util: Any = sys.modules.get("multiprocessing.util")
     if util is None or os.getpid() in _hooked_pids:

@@ -42,7 +42,7 @@ _DELIMITER = "__"
 _TABLES = ("custom", "policies")
 """Sections of tables by name, without fixed fields."""
 _NO_SETTINGS = frozenset({"CONFIG", "DASHBOARD_TOKEN", "DEBUG"})
-"""Variables that are no settings of a stack."""
+"""Variables that are not settings of a stack."""
 
 
 class RootSettings(StackSettings, BaseSettings):

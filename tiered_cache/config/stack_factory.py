@@ -167,7 +167,7 @@ _TIERS = {
 
 
 def _warn_of_missing_disk(chosen: StackSettings) -> None:
-    """Warn of a default stack without a disk tier, for which no directory was found."""
+    """Log a warning if the default stack has no disk tier, because no directory was found."""
     if chosen.tiers is None and "disk" not in chosen.tier_names:
         _warn_once(
             "no home directory was found, so the stack has no disk tier: set disk.path to an "

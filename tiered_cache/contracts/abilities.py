@@ -126,7 +126,7 @@ class FencingTier(Protocol):
     """
 
     def fence(self, prefix: str) -> None:
-        """Refuse each fill of any key that began before now; remove nothing.
+        """Refuse each fill of any key that began before now. Remove nothing.
 
         A tier with a change log must log a change of all keys that begin with `prefix`. Raises the
         errors of `Tier.clear`.
@@ -155,7 +155,7 @@ class DurableTier(Protocol):
 
     @property
     def journal_directory(self) -> Path:
-        """A directory for the journal alone; it need not exist."""
+        """A directory for the journal alone. It need not exist."""
         ...
 
 

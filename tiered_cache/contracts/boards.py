@@ -91,7 +91,7 @@ class Board(Protocol):
         ...
 
     def swap(self, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> bool:
-        """Replace the notices `old` by `new`, which never expire; all or none.
+        """Replace all of the notices `old` by `new`, which never expire, or none.
 
         Nothing changes if a notice of `old` is missing or has other data, or if a name that is only
         in `new` exists.

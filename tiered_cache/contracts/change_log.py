@@ -84,7 +84,7 @@ class ChangeLog(Protocol):
     The engine guarantees that positions come from this log, perhaps from before it was lost. The
     implementer must:
 
-    - log every `put` that is no fill, every `delete`, and every `clear` at its beginning and its end;
+    - log every `put` that is not a fill, every `delete`, and every `clear` at its beginning and end;
     - log a change in the same atomic step as the change itself, in the order of the changes;
     - let positions grow along the log;
     - bound the log, and answer with an incomplete page where a reader's next changes are gone,
@@ -101,7 +101,7 @@ class ChangeLog(Protocol):
         ...
 
     def read(self, position: int | None) -> ChangePage:
-        """The changes after `position`; an incomplete page for `None`."""
+        """The changes after `position`. For `None`, an incomplete page."""
         ...
 
     def wait(self, position: int, timeout_s: float) -> None:
@@ -118,7 +118,7 @@ class LoggedTier(Protocol):
 
     @property
     def log(self) -> ChangeLog:
-        """The log of the tier's namespace; usable after `Tier.open`."""
+        """The log of the tier's namespace, usable after `Tier.open`."""
         ...
 
 

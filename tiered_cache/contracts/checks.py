@@ -81,7 +81,7 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def check_policy(kind: PolicyKind, policy: T) -> T:
-    """`policy`, if it has the attributes of a policy of its kind; else raise `ConfigurationError`."""
+    """`policy`, if it has the attributes of its kind. Raises `ConfigurationError` otherwise."""
     if isinstance(policy, type):
         name = policy.__qualname__
         msg = f"{kind}={name} is a class, not a policy: write {kind}={name}(…)"
@@ -91,8 +91,10 @@ def check_policy(kind: PolicyKind, policy: T) -> T:
         return policy
     from tiered_cache_policies.policy_registry import policy_names  # for the message only
 
+    article = "an" if kind[0] in "aeiou" else "a"
     msg = (
-        f"{kind}={policy!r} is no {kind} policy: expected an object with {' and '.join(needed)}, such "
+        f"{kind}={policy!r} is not {article} {kind} policy: expected an object with "
+        f"{' and '.join(needed)}, such "
         f"as those in tiered_cache.policies. Names ({', '.join(policy_names(kind))}) belong in the "
         "settings"
     )

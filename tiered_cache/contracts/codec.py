@@ -38,7 +38,7 @@ class Codec(Protocol):
     def as_of(self, record: bytes) -> float:
         """The wall-clock instant at which computing the value began, from the unverified header.
 
-        For a value that was set, the instant of the write; `-inf` for bytes that are no record.
+        For a value that was set, the instant of the write; `-inf` for bytes that are not a record.
         """
         ...
 

@@ -83,7 +83,7 @@ class Journal(Protocol):
         ...
 
     def drop_parked(self, tiers: AbstractSet[str], keys: Container[str] | None = None) -> int:
-        """Remove the parked changes that `take_parked` would move; the number of them."""
+        """Remove the parked changes that `take_parked` would move. Returns their number."""
         ...
 
     def clear(self, prefix: str, as_of_s: float) -> None:
@@ -95,7 +95,7 @@ class Journal(Protocol):
         ...
 
     def adopt(self, tiers: AbstractSet[str], most: float = math.inf) -> list[JournalRow]:
-        """Move the changes of dead processes to this one; those that are not parked.
+        """Move the changes of dead processes to this one, except parked ones.
 
         Args:
             tiers: The tiers of this stack. A change that needs another tier is left behind.

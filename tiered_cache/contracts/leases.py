@@ -44,7 +44,7 @@ class Leases(Protocol):
         ...
 
     def renew(self, key: str, owner: str, lifetime_s: float) -> bool:
-        """Extend the lease to `lifetime_s` seconds from now; false if `owner` has lost it.
+        """Extend the lease to `lifetime_s` seconds from now. Returns false if `owner` has lost it.
 
         An expired lease can be renewed until it is granted to another owner.
         """
@@ -68,5 +68,5 @@ class LeaseTier(Protocol):
 
     @property
     def leases(self) -> Leases:
-        """The leases of the tier's namespace; usable after `Tier.open`."""
+        """The leases of the tier's namespace, usable after `Tier.open`."""
         ...

@@ -42,7 +42,7 @@ def unpack_changes(origin: str, packed: bytes, made_s: float | None = None) -> l
     """The changes in one string of `pack_keys`.
 
     Raises:
-        ValueError: The bytes are no such string.
+        ValueError: The bytes are not such a string.
     """
     changes: list[Change] = []
     start = 0

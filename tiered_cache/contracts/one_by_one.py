@@ -26,7 +26,7 @@ class OneByOne:
         return {key: self.get(key) for key in keys}
 
     def put_many(self: Tier, items: Mapping[str, PutItem]) -> set[str]:
-        """Store each of `items`; the keys that were stored."""
+        """Store each of `items`. Returns the keys that were stored."""
         stored: set[str] = set()
         for key, (item, lifetime_s, expected, fill) in items.items():
             with contextlib.suppress(RecordRefusedError):
@@ -35,9 +35,9 @@ class OneByOne:
         return stored
 
     def delete_many(self: Tier, keys: Sequence[str]) -> int:
-        """Remove each of `keys`; the number that was there."""
+        """Remove each of `keys`. Returns the number that was there."""
         return sum([self.delete(key) for key in keys])
 
     def clear(self: Tier, prefix: str = "") -> int:
-        """Remove every key that begins with `prefix`; the number that was there."""
+        """Remove every key that begins with `prefix`. Returns the number that was there."""
         return self.delete_many(list(self.scan(prefix)))

@@ -183,7 +183,7 @@ class Tier(Protocol):
 
     @property
     def holds_records(self) -> bool:
-        """Whether the tier holds records, which are bytes; false for live entries."""
+        """Whether the tier holds records, which are bytes. False for live entries."""
         ...
 
     def open(self, context: TierContext) -> None:
@@ -222,7 +222,7 @@ class Tier(Protocol):
             expected: `ANY`, or a token: the item is stored only if the key is unchanged since the
                 tier gave that token. Comparison and write are one atomic step for all users of the
                 store.
-            fill: Whether the item is no change, but a computed value or a copy from a tier below. A
+            fill: Whether the item is a computed value or a copy from a tier below, not a change. A
                 change log leaves fills out.
 
         Returns:
@@ -240,17 +240,18 @@ class Tier(Protocol):
         ...
 
     def delete(self, key: str) -> bool:
-        """Remove `key`, and make each token that was given for it stale; whether it was there."""
+        """Remove `key`, and make each token given for it stale. Returns whether it was there."""
         ...
 
     def delete_many(self, keys: Sequence[str]) -> int:
-        """Remove each of `keys` as `delete` does; the number that was there."""
+        """Remove each of `keys` as `delete` does. Returns the number that was there."""
         ...
 
     def clear(self, prefix: str = "") -> int:
-        """Remove every key that begins with `prefix`, in bounded steps; the number that was there.
+        """Remove every key that begins with `prefix`, in bounded steps.
 
-        Fills that began before it are refused. Keys of other namespaces stay.
+        Returns the number that was there. Fills that began before it are refused. Keys of other
+        namespaces stay.
         """
         ...
 

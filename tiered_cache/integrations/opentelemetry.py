@@ -122,7 +122,7 @@ class _Collection:
                 for cache, stats in snapshots(self._sources):
                     for sample in samples(stats):
                         self._samples.setdefault(sample.metric.name, []).append((cache, sample))
-                self._at_s = time.monotonic()  # the end: taking the snapshots may be slow
+                self._at_s = time.monotonic()  # after the snapshots, which may take long
             return self._samples.get(metric.name, [])
 
 

@@ -15,7 +15,7 @@ LRU, S3FIFO, TINYLFU = range(3)
 _HORIZON = 20
 """Uses per entry with a miss of any policy, after which a miss counts for a third."""
 _HEAD_START = 0.1
-"""The lead of S3-FIFO at the start, in misses per entry: it is the best on average."""
+"""The lead of S3-FIFO at the start, in misses per entry, because it is the best on average."""
 _MARGIN = 0.01
 _MOST_MARGIN = 1.0
 """The most misses per entry by which another policy must be better."""

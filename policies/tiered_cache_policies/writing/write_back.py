@@ -31,7 +31,7 @@ class WriteBack:
         durability: `"memory"` or `"disk"`.
         flush_interval: The time without another write of a key before the key is flushed.
         max_batch: The most keys in one flush.
-        max_pending: The most keys in the queue. The writer of one more waits for room.
+        max_pending: The most keys in the queue. A writer beyond it waits for room.
         max_delay: The time after which a key is flushed even if its writes continue.
 
     Raises:

@@ -73,7 +73,7 @@ class BaseDriver:
         pending = self._held.get(key)
         if pending is None or pending.unread or index not in pending.levels:
             return None
-        # The tier may refuse a fill, when something has changed since: it is no answer yet.
+        # The tier may refuse the fill because the key has changed since: it is not an answer yet.
         if pending.tokens is not None:
             return None
         entry = pending.entry

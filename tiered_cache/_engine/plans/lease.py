@@ -85,7 +85,10 @@ def try_lease(stack: Stack, key: str, terms: Terms) -> Plan[Lease | Taken | None
 
 
 def await_lease(taken: Taken, longest_s: float) -> Plan[float]:
-    """Wait until a lease may be free; the seconds that it took, `longest_s` if the tier failed."""
+    """Wait until a lease may be free.
+
+    Returns the seconds waited, or `longest_s` if the tier failed.
+    """
     wait_s = min(taken.ends_in_s, longest_s)
     reply = yield AwaitLease(taken.level.index, taken.key, taken.seen, wait_s)
     return reply.seconds if reply.status == OK else longest_s

@@ -198,7 +198,7 @@ def _quarantine(stack: Stack, level: Level, key: str, finding: Finding) -> Plan[
     if finding.token is UNKNOWN:
         yield Delete(level.index, key)
     else:
-        # As of no time: unreadable bytes are no reason to refuse a value that was set before.
+        # Without an instant: unreadable bytes must not refuse a value that was set before.
         item = PutItem(make_tombstone(0.0), TOMBSTONE_LIFETIME_S, finding.token, fill=True)
         yield Put(level.index, key, item, "deletes")
     reply = yield Read(level.index, key)

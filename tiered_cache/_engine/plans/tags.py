@@ -49,9 +49,10 @@ def versions_of(stack: Stack, names: Iterable[str]) -> Plan[dict[str, int] | Non
 def versions_after(
     stack: Stack, versions: Mapping[str, int], names: Collection[str], began_s: float
 ) -> Plan[dict[str, int] | None]:
-    """`versions` with those of `names`, tags that a computation added.
+    """`versions` and the versions of `names`, the tags that a computation added.
 
-    `None` if one of these may have been invalidated since it began: its version does not tell.
+    `None` if one of `names` may have been invalidated since `began_s`: the version that is read now
+    may be the later one.
     """
     more = dict(versions)
     for name in names:

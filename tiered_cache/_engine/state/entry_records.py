@@ -25,7 +25,7 @@ class Holder(Protocol):
 
     @property
     def reach(self) -> Reach:
-        """Who shares the tier."""
+        """The processes that share the tier."""
         ...
 
     @property

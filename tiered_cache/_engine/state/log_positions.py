@@ -132,5 +132,6 @@ class LogPositions:
 
     def trust(self) -> None:
         """Take over that a log was read to its end."""
-        # Of two threads at once, the later one sees the instant that the other one wrote.
+        # Without a lock: of two threads, one may store the minimum from before the other's reading.
+        # It is too early, never too late, and costs some inlined hits until the next reading.
         self.trusted_until_s = min([each.trusted_until_s for each in self.all], default=math.inf)

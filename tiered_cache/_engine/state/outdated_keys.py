@@ -45,7 +45,7 @@ class OutdatedKeys:
         self.not_before_s = max(self.not_before_s, now_s)
 
     def ticket(self, key: str) -> int | None:
-        """The argument of `clear` once the key has been deleted; `None` where it is not marked."""
+        """The mark of `key`, which `clear` takes after the deletion. `None` if it is not marked."""
         return self.keys.get(key)
 
     def clear(self, key: str, ticket: int) -> None:

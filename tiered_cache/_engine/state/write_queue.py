@@ -96,7 +96,7 @@ class WriteQueue:
             self._watchers.append(call)
 
     def unwatch(self, call: Callable[[], None]) -> None:
-        """Withdraw `call`."""
+        """Stop calling `call`."""
         with self.changed:
             self._watchers.remove(call)
 

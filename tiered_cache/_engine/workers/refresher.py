@@ -29,7 +29,7 @@ _IDLE_S = 5.0
 
 @contextlib.contextmanager
 def reporting(stack: Stack, key: str) -> Generator[None]:
-    """Log that a value could not be recomputed, instead of raising. A closed cache is no failure."""
+    """Log a failed recomputation instead of raising it. A closed cache is not a failure."""
     try:
         yield
     except CacheClosedError:

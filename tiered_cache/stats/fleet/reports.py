@@ -36,7 +36,7 @@ _MAX_AMOUNT = 1e15
 """Bound on seconds and estimates, so that the sums of all processes stay finite."""
 
 _MAX_INSTANT_S = 1e11
-"""Bound on instants; a later one is no date."""
+"""Bound on instants: a later one is not a date."""
 
 _INSTANTS = frozenset({"at_s", "started_s"})
 
@@ -127,7 +127,7 @@ def decode_report(data: bytes) -> ProcessReport:
     """The report in `data`.
 
     Raises:
-        ValueError: It is no valid report.
+        ValueError: It is not a valid report.
     """
     return _checked(_reports.decode(_known(data)))
 
@@ -136,7 +136,7 @@ def decode_totals(data: bytes) -> Totals:
     """The totals in `data`.
 
     Raises:
-        ValueError: They are no valid totals.
+        ValueError: They are not valid totals.
     """
     return _checked(_totals.decode(_known(data)))
 

@@ -41,7 +41,7 @@ NOT_EXPORTED = {
     "curve": "a model; see `hit_rate_at`",
     "curve_lookups": "a model; see `hit_rate_at`",
 }
-"""Snapshot fields that are no metric, each with the reason."""
+"""Snapshot fields that are not metrics, each with the reason."""
 
 
 def samples(stats: CacheStats) -> Iterator[Sample]:

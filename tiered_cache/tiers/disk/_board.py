@@ -40,7 +40,7 @@ _SELECT_NAMES = """SELECT name FROM notices WHERE substr(name, 1, ?) = ?
 _SELECT_DATA = "SELECT data FROM notices WHERE name = ?"
 _DELETE = "DELETE FROM notices WHERE name = ?"
 _LATEST_S = 1e18
-"""Stands for infinity, which is no number in SQLite."""
+"""Stands for infinity, which is not a number in SQLite."""
 
 
 class DiskBoard:

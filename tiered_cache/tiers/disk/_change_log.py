@@ -54,7 +54,7 @@ class DiskLog:
                 if rows and rows[0][0] == position:
                     page = _page(rows)
                     if any(change.is_prefix for change in page.changes):
-                        # Perhaps a clear: the next fill then learns of it without a refusal.
+                        # A clear changes the generation: a fill with the old one is refused.
                         self._table.generation = cache.fact(GENERATION)
                     return page
             self._table.generation = cache.fact(GENERATION)

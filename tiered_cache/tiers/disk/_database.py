@@ -135,7 +135,7 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
         """
         last_file = None
         while True:
-            # diskcache's own get() takes half as long again, because it reads its settings.
+            # diskcache's own get() takes 1.5 times as long, because it reads its settings.
             row = self._con.execute(_SELECT, (key,)).fetchone()
             if row is None:
                 return None

@@ -45,7 +45,7 @@ def is_ours(connection: sqlite3.Connection) -> bool:
     """Whether a database is new, or holds only settings that a disk tier writes; changes nothing.
 
     Raises:
-        sqlite3.DatabaseError: It is no database.
+        sqlite3.DatabaseError: It is not a database.
     """
     tables = connection.execute(
         "SELECT count(*) FROM sqlite_master WHERE name = 'Settings' AND type = 'table'"

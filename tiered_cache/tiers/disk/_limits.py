@@ -35,7 +35,7 @@ def parse_limits(max_bytes: Size, timeout: Duration, max_value_bytes: Size) -> D
 
     Raises:
         ConfigurationError: A limit is too small.
-        InvalidSizeError, InvalidDurationError: An option is no size or duration.
+        InvalidSizeError, InvalidDurationError: An option is not a size or duration.
     """
     limits = DiskLimits(
         parse_size(max_bytes, name="max_bytes"),

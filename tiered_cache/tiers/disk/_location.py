@@ -19,7 +19,7 @@ def find_root(path: str | os.PathLike[str] | None) -> Path:
             directory.
 
     Raises:
-        ConfigurationError: `path` is no path, or no home directory was found.
+        ConfigurationError: `path` is not a path, or no home directory was found.
     """
     if path is None:
         return _default_root()

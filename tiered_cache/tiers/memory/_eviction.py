@@ -62,7 +62,7 @@ def _checked(policy: EvictionPolicy, max_bytes: int | None) -> EvictionPolicy:
         msg = f"max_bytes={max_bytes} has no effect on {policy!r}, which has bounds of its own: remove one of the two"
         raise ConfigurationError(msg)
     if not hasattr(policy, "popitem"):
-        msg = f"eviction={policy!r} of the memory tier is no eviction policy: write a policy's name, class or object"
+        msg = f"eviction={policy!r} of the memory tier is not an eviction policy: write a policy's name, class or object"
         raise ConfigurationError(msg)
     return policy
 

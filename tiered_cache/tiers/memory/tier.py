@@ -71,7 +71,7 @@ class MemoryTier(OneByOne):
         name: str = "memory",
     ) -> None:
         if type(max_entries) is not int or max_entries < 1:
-            msg = f"max_entries={max_entries!r} of the memory tier is no whole number of at least 1"
+            msg = f"max_entries={max_entries!r} of the memory tier is not a whole number of at least 1"
             raise ConfigurationError(msg)
         if copy not in (None, "deep", "check"):
             msg = f"copy={copy!r} of the memory tier is unknown: write None, 'deep' or 'check'"

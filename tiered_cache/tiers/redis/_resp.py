@@ -132,8 +132,8 @@ class ReplyParser:
         """Parse `chunk`; true once all replies are there.
 
         Raises:
-            InvalidResponse: The bytes are no reply, or more than was expected: which reply answers
-                which command is unknown.
+            InvalidResponse: The bytes are not a reply, or are more than was expected: then it is
+                unknown which reply answers which command.
             redis.exceptions.ConnectionError: The server refuses this connection: it is loading its
                 data, has too many clients, or wants a password.
             ValueError, TypeError: A number, or the key of a map, is not usable.
