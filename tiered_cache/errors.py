@@ -1,7 +1,7 @@
 """Every exception that tiered_cache raises; `TieredCacheError` is the root of all.
 
 The attributes `tier`, `operation` and `key` name the place of the failure, as far as it is known.
-`remedy` is the end of the message that says what to do, where it is told apart.
+`remedy` is the last part of the message, or `None` if the remedy is not given separately.
 `__cause__` is the underlying library's exception. No message contains a value or a secret.
 """
 
@@ -41,7 +41,7 @@ class TieredCacheError(Exception):
         tier: The name of the tier, where one was involved.
         operation: The tier operation, such as `"get"`.
         key: The full key. `str()` shows its first 80 characters.
-        remedy: The end of `message` that says what to do; `None` where it is not told apart.
+        remedy: The last part of `message`; `None` if it is not given separately.
     """
 
     def __init__(
