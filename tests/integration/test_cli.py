@@ -358,9 +358,9 @@ def test_output_that_can_not_be_written(arguments: list[str]) -> None:
 def test_help_for_a_reader_that_has_gone() -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    with os.fdopen(writing, "wb") as nobody:
+    with os.fdopen(writing, "wb") as closed:
         done = subprocess.run(
-            [sys.executable, "-m", "tiered_cache", "--help"], stdout=nobody, stderr=subprocess.PIPE
+            [sys.executable, "-m", "tiered_cache", "--help"], stdout=closed, stderr=subprocess.PIPE
         )
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -382,7 +382,7 @@ import sys
 from tiered_cache.cli import main
 from tiered_cache.cli.commands import version
 def broken(arguments):
-    raise LookupError("the value of somebody")
+    raise LookupError("the value of a user")
 version.run = broken
 sys.exit(main(["version"]))
 """

@@ -58,7 +58,7 @@ def test_all_processes_are_counted_and_this_one_is_not(isolated_home: Path) -> N
         assert fleet["processes"][0]["stats"]["lookups"] == 1
 
 
-def test_a_window_says_what_it_covers() -> None:
+def test_a_window_shows_its_span() -> None:
     use(3)
     assert "since they began" in shown()
     document = json.loads(shown("--since", "15m", "--json"))
@@ -104,7 +104,7 @@ def test_watching_goes_on_until_it_is_interrupted() -> None:
         assert json.loads(line)["lookups"] == 3
 
 
-def test_watching_on_a_terminal_draws_anew() -> None:
+def test_watching_on_a_terminal_redraws() -> None:
     use(3)
     ours, theirs = pty.openpty()
     environment = {**os.environ, "NO_COLOR": "", "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
@@ -157,7 +157,7 @@ def largest() -> FleetStats:
     return FleetStats(stats, 86_400.0, (), 10**6, 10**6, "process", 0.0)
 
 
-def test_everything_fits_80_columns() -> None:
+def test_the_largest_figures_fit_80_columns() -> None:
     from tiered_cache._terminal.tables import plain_table, rich_table
 
     columns, rows = fleet_table(largest())

@@ -108,8 +108,8 @@ def test_every_stack_is_looked_at_or_one_by_its_name(tmp_path: Path) -> None:
     ]
     (only,) = diagnose("ci")
     assert (only.stack, only.namespace, only.healthy) == ("ci", "ci", True)
-    with pytest.raises(ConfigurationError, match="nobody"):
-        diagnose("nobody")
+    with pytest.raises(ConfigurationError, match="unknown"):
+        diagnose("unknown")
 
 
 @pytest.mark.proves("diagnosis/stacks")
@@ -156,14 +156,14 @@ def public() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-_AS_SOMEBODY_ELSE = """
+_AS_ANOTHER_USER = """
 import os, pwd, sys
 sys.path[:0] = {path!r}
 from tiered_cache.diagnosis import diagnose
 from tiered_cache.config import load_settings
 settings = load_settings(tiers=["memory", "disk"], disk={{"path": sys.argv[1]}})
 # These diagnoses import every module now: the other user may not be able to read the sources.
-for place in (sys.argv[2], "/proc/nobody-writes-here"):
+for place in (sys.argv[2], "/proc/unwritable"):
     diagnose(settings=load_settings(tiers=["memory", "disk"], disk={{"path": place}}))
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 for check in diagnose(settings=settings)[0].checks:
@@ -181,7 +181,7 @@ def test_a_directory_of_another_user(made: str, public: Path, tmp_path: Path) ->
         for each in (public / "default", database(public)):
             each.chmod(0o755)
     done = subprocess.run(
-        [sys.executable, "-c", _AS_SOMEBODY_ELSE.format(path=sys.path), str(public), str(tmp_path)],
+        [sys.executable, "-c", _AS_ANOTHER_USER.format(path=sys.path), str(public), str(tmp_path)],
         capture_output=True,
         text=True,
         cwd="/",
@@ -196,7 +196,7 @@ def test_a_directory_of_another_user(made: str, public: Path, tmp_path: Path) ->
 
 @pytest.mark.proves("diagnosis/disk")
 def test_a_directory_that_cannot_be_made() -> None:
-    checks = on(Path("/proc/nobody-writes-here"))
+    checks = on(Path("/proc/unwritable"))
     assert ("disk", "open") in problems(checks)
 
 

@@ -118,7 +118,7 @@ def test_a_refused_entry_is_left_out_of_that_tier_only(tmp_path: Path) -> None:
             "b": 2,
         }
         assert cache.stats().tiers[1].not_admitted == 3
-        assert cache.set("set", 3), "nobody measured what it cost"
+        assert cache.set("set", 3), "its cost was not measured"
         assert cache.stats().tiers[1].writes == 1
 
 

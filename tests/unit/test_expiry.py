@@ -69,7 +69,7 @@ def test_a_function_that_gives_no_lifetime(cache: TieredCache) -> None:
     with pytest.raises(InvalidDurationError):
         cache.set("key", 1, ttl=lambda _: -1)
     assert cache.get_or_compute("key", lambda: 5, ttl=lambda _: "soon") == 5
-    assert not cache.exists("key"), "law 1: the caller gets what was computed, which is not stored"
+    assert not cache.exists("key"), "law 1: the caller gets the computed value, which is not stored"
 
 
 @pytest.mark.proves("expiry/current")

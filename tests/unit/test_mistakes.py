@@ -1,4 +1,4 @@
-"""What a caller gets wrong is a clear error, where it is wrong."""
+"""A mistake of a caller raises a clear error at the call that made it."""
 
 from __future__ import annotations
 
