@@ -37,6 +37,7 @@ lint: $(TESTED)/.wheel
 types: $(TESTED)/.wheel
 	$(TOOLS)/mypy
 	$(TOOLS)/pyright --pythonpath $(TOOLS)/python
+	PATH="$(CURDIR)/$(TOOLS):$$PATH" $(TOOLS)/pyright --verifytypes tiered_cache --ignoreexternal
 
 imports: $(TESTED)/.wheel
 	$(TOOLS)/lint-imports
@@ -45,7 +46,6 @@ structure: $(TESTED)/.wheel   ## figures of the source: files that a lookup pass
 	$(TOOLS)/python -m tests.structure
 
 docs: $(TESTED)/.wheel
-	$(TOOLS)/python -m tests.proofs.page
 	$(TOOLS)/python -m sphinx -q -W --keep-going -n -b html docs docs/_build/html
 
 workflows: $(TESTED)/.wheel
