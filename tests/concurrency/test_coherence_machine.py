@@ -621,6 +621,7 @@ def run(crew: Crew, examples: int, *, steps: int = 30, phases: Any = tuple(Phase
     )
 
 
+@pytest.mark.slow
 @pytest.mark.proves("law-4/model")
 @pytest.mark.timeout(600)  # a failure is reduced for up to five minutes
 def test_law_4_processes_are_served_nothing_that_a_model_does_not_allow(
@@ -638,6 +639,7 @@ def test_law_4_processes_are_served_nothing_that_a_model_does_not_allow_in_many_
     run(hire(setting), 1500, steps=60)
 
 
+@pytest.mark.slow
 @pytest.mark.proves("law-4/model")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(

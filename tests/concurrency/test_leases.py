@@ -673,6 +673,7 @@ def was_killed(pid: int) -> bool:
 
 
 @pytest.mark.proves("law-2/leader-replaced")
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("scope", ["host", "cluster"])
 def test_law_2_a_process_that_dies_at_any_step_is_replaced(

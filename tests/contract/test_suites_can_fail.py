@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _ROOT = Path(__file__).parents[2]
 _PAGE = _ROOT / "docs" / "how-to" / "write-a-tier.md"
 
@@ -81,6 +83,7 @@ def _tier(name: str, old: str, new: str) -> str:
     return code.replace(old, new).replace("class DictTier", f"class {name}")
 
 
+@pytest.mark.slow
 def test_a_suite_fails_for_each_that_is_broken(tmp_path: Path) -> None:
     parts = [_HEAD, _tier("Sound", "", ""), _TIER_TEST.format(name="Sound")]
     for name, (old, new) in _BROKEN_TIERS.items():
