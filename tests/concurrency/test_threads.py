@@ -7,11 +7,12 @@ import random
 import threading
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tiered_cache.entry import Entry
 from tiered_cache.testing import in_forked_child, race
 
 if TYPE_CHECKING:
@@ -133,10 +134,9 @@ def test_law_11_inlined_hits_are_counted_exactly() -> None:
 
 
 @pytest.mark.proves("counting/seconds-saved")
-def test_seconds_saved_are_the_costs_of_the_hits(tmp_path: Path, namespace: str) -> None:
-    from tiered_cache.entry import Entry
-
-    with TieredCache([MemoryTier(max_entries=2)]) as cache:
+@pytest.mark.parametrize("copy", [None, "deep"])
+def test_seconds_saved_are_the_costs_of_the_hits(copy: Literal["deep"] | None) -> None:
+    with TieredCache([MemoryTier(max_entries=2, copy=copy)]) as cache:
         core = cache._source.core()
         for key in "abc":
             entry = Entry(key, created_s=time.time(), cost_s=10.0)
@@ -147,6 +147,24 @@ def test_seconds_saved_are_the_costs_of_the_hits(tmp_path: Path, namespace: str)
         assert saved == pytest.approx(150, abs=0.1), "also of the entry that was evicted"
         cache.clear()
         assert cache.stats().seconds_saved == pytest.approx(150, abs=0.1)
+
+
+@pytest.mark.proves("counting/seconds-saved")
+def test_only_hits_save_seconds() -> None:
+    with TieredCache([MemoryTier()]) as cache:
+        entry = Entry("old", created_s=time.time(), cost_s=10.0)
+        cache._source.core().stack.levels[0].tier.put("key", entry, 1000)
+        assert cache.exists("key")
+        assert cache.explain("key")[0].present
+        assert cache.touch("key", ttl=100)
+        assert cache.refresh("key", lambda: "new") == "new"
+        assert cache.stats().seconds_saved == 0.0
+        cache._source.core().stack.levels[0].tier.put("key", entry, 1000)
+        heard: list[object] = []
+        cache.on_event(heard.append)
+        assert cache.get("key") == "old", "a hit by a call, since a listener wants it"
+        assert cache.stats().hits == len(heard) == 1
+        assert cache.stats().seconds_saved == pytest.approx(10, abs=0.1)
 
 
 def busy(cache: TieredCache, done: threading.Event) -> Callable[[int], None]:

@@ -182,5 +182,5 @@ class LiveTier(Protocol):
         ...
 
     def live_seconds_saved(self) -> float:
-        """The approximate sum of the costs of all hits counted by visits."""
+        """The approximate sum of the costs of all inlined hits: those visits that were no `get`."""
         ...

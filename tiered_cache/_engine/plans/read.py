@@ -216,7 +216,7 @@ def _count_live_miss(stack: Stack, level: Level, key: str) -> object:
 
 def _count(stack: Stack, level: Level, key: str, finding: Finding, seconds: float) -> None:
     status = finding.status
-    saved_s = finding.cost_s - seconds if status is _HIT and not level.is_live else 0.0
+    saved_s = finding.cost_s - seconds if status is _HIT else 0.0
     level.looked_up(status, seconds, finding.size_bytes, saved_s)
     if stack.listeners.active:
         kind = EventKind(status.value)

@@ -44,9 +44,21 @@ class Slot:
         serial: The number of the write; with the stripe's generation, the token of the key.
         digest: The fingerprint of the value, for `copy="check"`.
         node: The policy's node, which refers back to the slot; `None` for a policy without nodes.
+        calls: The visits by calls of the tier. The caller counts its hits among them itself.
     """
 
-    __slots__ = ("digest", "entry", "gone", "node", "serial", "size", "unseen", "until", "value")
+    __slots__ = (
+        "calls",
+        "digest",
+        "entry",
+        "gone",
+        "node",
+        "serial",
+        "size",
+        "unseen",
+        "until",
+        "value",
+    )
 
     def __init__(self, entry: Entry, value: Any, until: float, gone: float, size: int) -> None:
         self.entry = entry
@@ -57,11 +69,14 @@ class Slot:
         self.serial = 0
         self.digest = b""
         self.node: Node | None = None
+        self.calls = 0
 
     def seconds_saved(self) -> float:
-        """The computing seconds saved by the hits that its node counted."""
+        """The computing seconds saved by the inlined hits, which its node counted."""
         node = self.node
-        return 0.0 if node is None else self.entry.cost_s * (node.total_visits + node.visits)
+        if node is None:
+            return 0.0
+        return self.entry.cost_s * (node.total_visits + node.visits - self.calls)
 
     def retire(self) -> float:
         """Cut the reference cycle with the node, on removal; the seconds saved until now."""

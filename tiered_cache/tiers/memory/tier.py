@@ -107,7 +107,7 @@ class MemoryTier(OneByOne):
 
     @property
     def counts_live_hits(self) -> bool:
-        """Whether the policy counts visits, which give the seconds saved."""
+        """Whether the policy counts visits, which give the seconds saved by inlined hits."""
         return self._copy is None and self._nodes is not NO_NODES
 
     def live_token(self, key: str) -> object:
@@ -115,7 +115,7 @@ class MemoryTier(OneByOne):
         return self._generations[hash(key) % _STRIPES], 0
 
     def live_seconds_saved(self) -> float:
-        """The approximate computing seconds that hits saved. Walks over all entries."""
+        """The approximate computing seconds that inlined hits saved. Walks over all entries."""
         with self._lock:
             slots: list[Slot] = [node.value for node in self._nodes.values()]
             return self._table.retired_saved_s + sum([each.seconds_saved() for each in slots])
@@ -146,6 +146,7 @@ class MemoryTier(OneByOne):
             slot: Slot = self._policy[key]
         except KeyError:
             return self._absent(key), None
+        slot.calls += 1
         remaining = slot.gone - self._now()
         if remaining <= 0:
             self._table.remove(key, slot)
