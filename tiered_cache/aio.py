@@ -136,7 +136,8 @@ class AsyncTieredCache(AsyncOperations):
         side, key = await self._side(), self._full(key)
         work = Work(compute, terms_of(side.stack, ttl, tags, scope))
         if force:
-            forced: T = await side.run(recompute(side.stack, key, work))
+            with side.core.span(key):
+                forced: T = await side.run(recompute(side.stack, key, work))
             return forced
         if self._prefix:
             hit = self._hit_in_view(side.core, key)

@@ -181,7 +181,8 @@ class TieredCache(Changes):
             terms = terms_of(stack, ttl, tags, scope)
         work = Work(compute, terms)
         if force:
-            forced: T = core.run(recompute(stack, key, work))
+            with core.span(key):
+                forced: T = core.run(recompute(stack, key, work))
             return forced
         if self._prefix:
             hit = self._hit_in_view(core, key)

@@ -29,6 +29,14 @@ class Computation:
     tags: frozenset[str] = frozenset()
     skipped: bool = False
 
+    if not TYPE_CHECKING:  # a checker would take it for leave to set any attribute
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if not hasattr(type(self), name):
+                msg = f"a computation has no {name!r}: call set_ttl(), add_tags() or skip()"
+                raise AttributeError(msg)
+            super().__setattr__(name, value)
+
     def set_ttl(self, ttl: Duration | None) -> None:
         """Store the result with this lifetime instead of the caller's; `None` is no limit.
 

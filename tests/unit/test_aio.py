@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -34,7 +35,7 @@ from tiered_cache.policies import RefreshAhead, WriteBack
 from tiered_cache.testing import FakeClock
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Generator
     from pathlib import Path
 
     from tiered_cache.contracts import Tier
@@ -603,3 +604,16 @@ def test_a_forked_child_uses_it_in_a_loop_of_its_own(tmp_path: Path) -> None:
 async def _set_and_get(cache: AsyncTieredCache, key: str) -> Any:
     await cache.set(key, key)
     return await cache.get(key)
+
+
+def test_a_generator_based_coroutine_can_be_awaited() -> None:
+    @types.coroutine
+    def compute() -> Generator[object, None, str]:
+        yield from anyio.lowlevel.checkpoint().__await__()
+        return "value"
+
+    async def main() -> None:
+        async with AsyncTieredCache([MemoryTier()]) as cache:
+            assert await cache.get_or_compute("key", compute) == "value"
+
+    anyio.run(main)

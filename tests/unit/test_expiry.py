@@ -233,3 +233,8 @@ def test_a_clock_far_ahead_or_behind_never_lengthens_a_lifetime(
         assert remaining(cache) <= 3600
     clock.advance(3601)
     assert cache.get("key") is None
+
+
+def test_a_misspelt_option_of_the_computation_is_an_error() -> None:
+    with pytest.raises(AttributeError, match=r"no 'ttl': call set_ttl\(\)"):
+        current().ttl = "5m"  # type: ignore[attr-defined] # the mistake

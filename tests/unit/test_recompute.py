@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
 from tests.patience import patient_redis
+from tests.waiting import until
 from tiered_cache import AsyncTieredCache, DiskTier, MemoryTier, TieredCache
-from tiered_cache.policies import WriteBack
+from tiered_cache.contracts import Absent
+from tiered_cache.errors import TierUnavailableError
+from tiered_cache.policies import WriteAround, WriteBack
+from tiered_cache.testing import FakeClock, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future, ThreadPoolExecutor
     from pathlib import Path
 
-    from tiered_cache.contracts import Tier
+    from tiered_cache.contracts import Tell, Tier
+    from tiered_cache.results import LookupStatus
     from tiered_cache.testing import ValkeyServer
 
 WAIT_S = 30
@@ -210,3 +217,205 @@ def test_the_async_face_refreshes_too(cache: TieredCache) -> None:
         assert await face.get("key") == "forced"
 
     anyio.run(main)
+
+
+def _values(cache: TieredCache, key: str) -> list[object]:
+    """What each tier holds for a key, without the queue."""
+    core = cache._source.core()
+    values: list[object] = []
+    for level in core.stack.levels:
+        found = level.tier.get(key)
+        if isinstance(found, Absent):
+            values.append(None)
+        elif isinstance(found.item, bytes):
+            values.append(core.stack.codec.decode(key, found.item).value)
+        else:
+            values.append(found.item.value)
+    return values
+
+
+def _refresh_during(
+    cache: TieredCache, pool: ThreadPoolExecutor, change: Callable[[], object]
+) -> None:
+    future, compute = begin(pool, cache.refresh, "key", "new")
+    change()
+    compute.go.set()
+    assert future.result(WAIT_S) == "new"
+
+
+@pytest.mark.parametrize("change", ["delete", "clear", "invalidate_prefix"])
+def test_law_4_in_memory_alone_a_removal_during_a_refresh_stands(
+    pool: ThreadPoolExecutor, change: str
+) -> None:
+    with TieredCache([MemoryTier()]) as cache:
+        cache.set("key", "old")
+        arguments = {"delete": ["key"], "clear": [], "invalidate_prefix": ["k"]}[change]
+        _refresh_during(cache, pool, lambda: getattr(cache, change)(*arguments))
+        assert "key" not in cache
+
+
+@pytest.mark.parametrize("change", ["set", "delete", "clear", "invalidate_prefix"])
+def test_law_4_a_change_by_another_cache_during_a_refresh_stands(
+    pool: ThreadPoolExecutor, tmp_path: Path, change: str
+) -> None:
+    behind = FakeClock()
+    behind.set_wall(time.time() - 2)
+    with (
+        TieredCache([MemoryTier(), DiskTier(tmp_path)]) as cache,
+        TieredCache([MemoryTier(), DiskTier(tmp_path)], clock=behind) as other,
+    ):
+        cache.set("key", "old")
+        arguments = {"set": ["key", "set"], "delete": ["key"], "clear": []}.get(change, ["k"])
+        _refresh_during(cache, pool, lambda: getattr(other, change)(*arguments))
+        assert _values(cache, "key") == [None, "set" if change == "set" else None]
+
+
+def test_an_unrelated_invalidation_does_not_stop_a_refresh(
+    cache: TieredCache, pool: ThreadPoolExecutor
+) -> None:
+    cache.set("key", "old")
+    assert cache.flush(WAIT_S)
+    _refresh_during(cache, pool, lambda: cache.invalidate_prefix("other"))
+    assert everywhere(cache, "key") == {"new"}
+
+
+def test_a_value_that_expires_during_its_refresh_is_replaced(
+    pool: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    clock = FakeClock()
+    with TieredCache([MemoryTier(), DiskTier(tmp_path)], clock=clock) as cache:
+        cache.set("key", "old", ttl=10)
+        _refresh_during(cache, pool, lambda: clock.advance(20))
+        assert _values(cache, "key") == ["new", "new"]
+
+
+def test_a_refresh_replaces_a_queued_write(tmp_path: Path) -> None:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    with TieredCache(tiers, writing=WriteBack(flush_interval="1h", max_delay="1h")) as cache:
+        cache.set("key", "old")
+        assert cache.refresh("key", lambda: "new") == "new"
+        assert cache.get("key") == "new"
+        assert cache.flush(WAIT_S)
+        assert _values(cache, "key") == ["new", "new"]
+
+
+def test_a_refresh_with_a_full_queue_writes_at_once(tmp_path: Path) -> None:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    writing = WriteBack(flush_interval="1h", max_delay="1h", max_pending=1)
+    with TieredCache(tiers, writing=writing) as cache:
+        cache.set("key", "old")
+        assert cache.flush(WAIT_S)
+        cache._source.core().stack.queue.has_room = lambda *_: False  # type: ignore[method-assign] # the flusher empties it
+        assert cache.refresh("key", lambda: "new") == "new"
+        assert _values(cache, "key") == ["new", "new"]
+
+
+def test_no_tier_keeps_the_old_value_where_the_new_one_is_not_written(tmp_path: Path) -> None:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    with TieredCache(tiers, writing=WriteAround()) as cache:
+        cache.set("key", "old")
+        assert cache.get("key") == "old", "promoted"
+        cache.refresh("key", lambda: "new")
+        assert _values(cache, "key") == [None, "new"]
+        assert cache.get("key") == "new"
+    with TieredCache([MemoryTier(), DiskTier(tmp_path / "other")]) as cache:
+        cache.set("key", "old")
+        cannot_be_written = threading.Lock()
+        assert cache.refresh("key", lambda: cannot_be_written) is cannot_be_written
+        assert _values(cache, "key") == [cannot_be_written, None]
+
+
+class Fragile(DiskTier):
+    """A disk tier that takes no change while it is broken."""
+
+    broken = False
+
+    def put(self, *args: Any, **kwargs: Any) -> bool:
+        self._check()
+        return super().put(*args, **kwargs)
+
+    def delete(self, key: str) -> bool:
+        self._check()
+        return super().delete(key)
+
+    def _check(self) -> None:
+        if self.broken:
+            raise TierUnavailableError("broken", tier=self.name)
+
+
+def test_a_tier_that_fails_is_marked_as_outdated(tmp_path: Path) -> None:
+    disk = Fragile(tmp_path)
+    with TieredCache([MemoryTier(), disk]) as cache:
+        cache.set("key", "old")
+        disk.broken = True
+        assert cache.refresh("key", lambda: "new") == "new"
+        level = cache._source.core().stack.levels[1]
+        assert "key" in level.outdated_keys
+        disk.broken = False
+        assert cache.refresh("key", lambda: "newer") == "newer"
+        assert "key" not in level.outdated_keys
+        assert _values(cache, "key") == ["newer", "newer"]
+
+
+def test_a_refresh_holds_the_lease(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
+    with TieredCache([DiskTier(tmp_path)]) as one, TieredCache([DiskTier(tmp_path)]) as other:
+        future, compute = begin(pool, one.refresh, "key", "once")
+        second = pool.submit(other.get_or_compute, "key", lambda: "twice")
+        wait_until(lambda: other.stats().waits == 1, "the other cache waits")
+        compute.go.set()
+        assert future.result(WAIT_S) == second.result(WAIT_S) == "once"
+
+
+def test_a_forced_computation_gets_a_span() -> None:
+    spans: list[str] = []
+
+    def tell(outcome: LookupStatus, tier: str) -> None:
+        spans.append(f"{outcome} {tier}")
+
+    @contextlib.contextmanager
+    def tracer(key: str) -> Iterator[Tell]:
+        spans.append(key)
+        yield tell
+
+    with TieredCache([MemoryTier()]) as cache:
+        cache.trace(tracer)
+        cache.refresh("key", lambda: "new")
+    assert spans == ["key"], "without a lookup there is no outcome to tell"
+
+
+def test_a_cancelled_refresh_finishes_its_writes(tmp_path: Path) -> None:
+    disk = Slow(tmp_path)
+    with TieredCache([MemoryTier(), disk]) as cache:
+        cache.set("key", "old")
+
+        async def new() -> str:
+            disk.slow = True
+            return "new"
+
+        async def main() -> None:
+            face = AsyncTieredCache.of(cache)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(face.refresh, "key", new)
+                await anyio.to_thread.run_sync(disk.began.wait, WAIT_S)
+                tasks.cancel_scope.cancel()
+                disk.go.set()
+            both = ["new", "new"]
+            await until(lambda: _values(cache, "key") == both)
+
+        anyio.run(main)
+
+
+class Slow(DiskTier):
+    """A disk tier of which a write waits, while it is slow, until it may go on."""
+
+    slow = False
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.began, self.go = threading.Event(), threading.Event()
+
+    def put(self, *args: Any, **kwargs: Any) -> bool:
+        if self.slow:
+            self.began.set()
+            assert self.go.wait(WAIT_S)
+        return super().put(*args, **kwargs)

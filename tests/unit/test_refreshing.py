@@ -6,11 +6,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from tests.background import wait_until_idle, wait_until_refreshed
-from tiered_cache import Coherence, DiskTier, MemoryTier, TieredCache
+from tiered_cache import AsyncTieredCache, Coherence, DiskTier, MemoryTier, TieredCache
 from tiered_cache._engine.effects import Refresh
+from tiered_cache._engine.plans.refresh import refresh
 from tiered_cache._engine.terms import Terms, Work
 from tiered_cache._engine.workers import change_follower as following
 from tiered_cache._engine.workers.refresher import Refresher
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from tiered_cache._engine.state.flights import Flight
     from tiered_cache.contracts import Tier
 
 
@@ -484,3 +487,41 @@ def test_law_12_a_forked_child_refreshes_by_itself(
 
     assert in_forked_child(child) == 2
     assert serving_stale.lookup("key").status is LookupStatus.STALE
+
+
+def test_a_refresh_of_many_leads_only_the_keys_that_it_computes() -> None:
+    with TieredCache([MemoryTier()]) as cache:
+        core = cache._source.core()
+        cache.set("fresh", "set")
+        led: list[set[str]] = []
+
+        def compute_many(keys: Sequence[str]) -> dict[str, str]:
+            led.append(set(core.stack.flights._under_way))
+            return dict.fromkeys(keys, "new")
+
+        work = Work(compute_many, core.stack.default_terms, is_many=True)
+        wanted = Refresh(work, {"fresh": 0.0, "gone": 0.0})
+        core.run(refresh(core.stack, wanted, ["fresh", "gone"]))
+        assert led == [{"gone"}]
+        assert cache.get_many(["fresh", "gone"]) == {"fresh": "set", "gone": "new"}
+
+
+def test_waiters_learn_that_the_loop_of_a_refresh_has_ended() -> None:
+    flights: list[Flight] = []
+
+    async def compute_many(keys: Sequence[str]) -> dict[str, str]:
+        flights.extend(core.stack.flights._under_way.values())
+        return dict.fromkeys(keys, "new")
+
+    with TieredCache([MemoryTier()]) as cache:
+        core = cache._source.core()
+        work = Work(compute_many, core.stack.default_terms, is_many=True)
+
+        async def main() -> None:
+            side = await AsyncTieredCache.of(cache)._side()
+            await side.run(refresh(side.stack, Refresh(work, {"key": 0.0}), ["key"]))
+
+        anyio.run(main)
+    (flight,) = flights
+    assert flight.is_lost is not None
+    assert flight.is_lost()

@@ -14,7 +14,7 @@ from tiered_cache.results import LookupStatus
 if TYPE_CHECKING:
     from tiered_cache.contracts import Codec
 
-__all__ = ["UNKNOWN", "Finding", "judge"]
+__all__ = ["UNKNOWN", "Finding", "as_of", "judge"]
 
 UNKNOWN = object()
 """The token of a tier that did not answer: nothing may be filled into it."""
@@ -170,3 +170,11 @@ def _unusable(entry: Entry, now_s: float, gone_s: float) -> str:
     if entry.created_s > now_s + SKEW_ALLOWANCE_S:
         return "written in the future by this host's clock"
     return "older than changes that this tier missed"
+
+
+def as_of(codec: Codec, found: Found | Absent) -> float:
+    """The wall-clock instant as of which a tier's record or tombstone holds."""
+    if isinstance(found, Absent):
+        return found.deleted_s
+    item = found.item
+    return codec.as_of(item) if isinstance(item, bytes) else item.created_s - item.lead_s

@@ -41,6 +41,7 @@ __all__ = [
     "read_as_of",
     "read_fields",
     "read_head",
+    "read_is_computed",
     "seal",
     "sealed_parts",
 ]
@@ -228,6 +229,14 @@ def read_as_of(record: bytes) -> float:
     created: int = fields[0]
     lead_s: float = fields[8]
     return created / _MICROSECONDS - lead_s if 0.0 <= lead_s < _INF else -_INF
+
+
+def read_is_computed(record: bytes) -> bool:
+    """Whether unverified bytes are a record with a lead, so that its value was not set."""
+    if record[:4] != MAGIC or len(record) < HEADER_BYTES:
+        return False
+    lead_s: float = _FIELDS.unpack_from(record, _FIELDS_AT)[8]
+    return lead_s > 0.0
 
 
 def _instants(entry: Entry) -> tuple[int, int, int, float]:

@@ -18,6 +18,7 @@ from tiered_cache.codec.envelope import (
     read_as_of,
     read_fields,
     read_head,
+    read_is_computed,
     seal,
     sealed_parts,
 )
@@ -140,6 +141,10 @@ class RecordCodec:
     def as_of(self, record: bytes) -> float:
         """The instant of a record's value, by its unverified header; `-inf` for other bytes."""
         return read_as_of(record)
+
+    def is_computed(self, record: bytes) -> bool:
+        """Whether a record's value was computed, by its unverified header."""
+        return read_is_computed(record)
 
     def fingerprint(self, value: object) -> bytes:
         """A digest of `value` that reveals a change to it. Costs as much as writing it.

@@ -42,6 +42,10 @@ class Codec(Protocol):
         """
         ...
 
+    def is_computed(self, record: bytes) -> bool:
+        """Whether the value was computed and not set, from the unverified header."""
+        ...
+
     def fingerprint(self, value: object) -> bytes:
         """A digest of `value`, which changes when a caller changes the value in place.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -346,7 +347,7 @@ class AsyncDriver(AsyncTierDriver):
         began = (self._clock.wall(), time.perf_counter())
         try:
             awaitable = effect.function()
-            if not isinstance(awaitable, Awaitable):
+            if not inspect.isawaitable(awaitable):
                 raise _not_awaitable(awaitable)
             result = await awaitable
         except BaseException as error:

@@ -21,7 +21,8 @@ from tiered_cache._engine.effects import (
     WakeFlusher,
     WriteJournal,
 )
-from tiered_cache._engine.plans.flush import as_of, reached
+from tiered_cache._engine.finding import as_of
+from tiered_cache._engine.plans.flush import reached
 from tiered_cache._engine.state.pending import Pending
 from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.contracts import JournalRow, PutItem
@@ -151,7 +152,7 @@ def _bury(
         items = {
             key: PutItem(make_tombstone(pending.as_of_s), TOMBSTONE_LIFETIME_S, found.token)
             for key, found in reply.value.items()
-            if not pending.as_of_s < as_of(stack, found) <= now_s + SKEW_ALLOWANCE_S
+            if not pending.as_of_s < as_of(stack.codec, found) <= now_s + SKEW_ALLOWANCE_S
         }
         if not items:
             return reply

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.terms import Terms, Work
     from tiered_cache.entry import Entry
 
-__all__ = ["call", "compute", "computed_entry", "end_with", "write_computed"]
+__all__ = ["call", "compute", "computed_entry", "end_with"]
 
 
 def compute(
@@ -119,7 +119,7 @@ def _fill(
     """
     entry = yield from computed_entry(stack, key, value, terms, computed, versions)
     if entry is not None:
-        yield from write_computed(stack, key, entry, missed)
+        yield from _write(stack, key, entry, missed)
 
 
 def computed_entry(
@@ -159,23 +159,10 @@ def computed_entry(
         return None
 
 
-def write_computed(
-    stack: Stack, key: str, entry: Entry, missed: Search, *, is_change: bool = False
-) -> Plan[bool]:
-    """Write a computed value where nothing changed since the lookup that missed it.
-
-    Args:
-        stack: The stack.
-        key: The key.
-        entry: The entry.
-        missed: The lookup, with the tokens that the tiers must still hold.
-        is_change: Whether other processes are to learn of it: it replaces a value that they may hold.
-
-    Returns:
-        Whether no tier found its token changed.
-    """
+def _write(stack: Stack, key: str, entry: Entry, missed: Search) -> Plan[None]:
+    """Write a computed value where nothing changed since the lookup that missed it."""
     if stack.epoch != missed.epoch:
-        return False
+        return
     records = EntryRecords(stack.encoder, key, entry)
     plan = stack.plan_entry(key, entry, computed=True)
     if stack.measures or not plan.later:
@@ -191,14 +178,12 @@ def write_computed(
             level.report_refused(item)
             continue
         lifetime_s = level.capped(entry.lifetime_s, entry)
-        put = PutItem(item, lifetime_s, token, fill=not is_change)
-        reply = yield Put(index, key, put)
+        reply = yield Put(index, key, PutItem(item, lifetime_s, token, fill=True))
         if reply.status == REFUSED and reply.value is False:
             # Another caller changed the key, or computed it first: its value is the one to promote.
-            return False
+            return
     if plan.later and _queue_fill(stack, key, records, missed, plan.later):
         yield WakeFlusher()
-    return True
 
 
 def _queue_fill(
@@ -214,8 +199,5 @@ def _queue_fill(
         return False
     entry, tokens = records.entry, tuple(missed.tokens)
     takers = tuple([level.index for level in records.settle(known)])
-    if takers:
-        stack.queue.put(
-            Pending(key, entry, entry.created_s, takers, records=records, tokens=tokens)
-        )
-    return bool(takers)
+    fill = Pending(key, entry, entry.created_s, takers, records=records, tokens=tokens)
+    return bool(takers) and stack.queue.put(fill)

@@ -16,9 +16,10 @@ from tiered_cache._engine.effects import (
     ReadHeads,
     Reply,
 )
+from tiered_cache._engine.finding import as_of
 from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache.clock import SKEW_ALLOWANCE_S
-from tiered_cache.contracts import Absent, Found, PutItem
+from tiered_cache.contracts import Found, PutItem
 from tiered_cache.entry import TOMBSTONE_LIFETIME_S, make_tombstone
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.stack import Stack
     from tiered_cache._engine.state.pending import Pending
+    from tiered_cache.contracts import Absent
 
-__all__ = ["as_of", "compare", "flush", "reached"]
+__all__ = ["compare", "flush", "reached"]
 
 _UNSURE = (
     "it waited longer than deletions are remembered, and the tier has no record of its key, which may "
@@ -114,7 +116,7 @@ def _tokens(
 
 def _is_overtaken(stack: Stack, each: Pending, found: Found | Absent, now_s: float) -> bool:
     """Whether a tier holds a newer value. One from the future, by this clock, is not newer."""
-    return each.as_of_s < as_of(stack, found) <= now_s + SKEW_ALLOWANCE_S
+    return each.as_of_s < as_of(stack.codec, found) <= now_s + SKEW_ALLOWANCE_S
 
 
 def _give_way(level: Level, each: Pending) -> None:
@@ -157,14 +159,6 @@ def _heads(
 def _is_healthy(level: Level, reply: Reply) -> bool:
     """Whether a failure is the record's fault and not the tier's."""
     return reply.status != SKIPPED and not level.breaker.failing
-
-
-def as_of(stack: Stack, found: Found | Absent) -> float:
-    """The wall-clock instant as of which a tier's record or tombstone holds."""
-    if isinstance(found, Absent):
-        return found.deleted_s
-    item = found.item
-    return stack.codec.as_of(item) if isinstance(item, bytes) else item.created_s - item.lead_s
 
 
 def _item(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tiered_cache._engine.effects import Lead
 from tiered_cache._engine.plans.compute import compute
-from tiered_cache._engine.plans.lease import Lease, Taken, release_all, try_lease
+from tiered_cache._engine.plans.lease import Lease, Taken, release, release_all, try_lease
 from tiered_cache._engine.plans.read import look_again, promote
 from tiered_cache._engine.state.flights import leading
 
@@ -40,16 +41,21 @@ def refresh(stack: Stack, wanted: Refresh, keys: Iterable[str]) -> Plan[None]:
                 continue
             flights[key] = flight
             lease = yield from try_lease(stack, key, wanted.work.terms)
-            if isinstance(lease, Taken):
-                continue
-            if lease is not None:
+            if isinstance(lease, Lease):
                 leases[key] = lease
-            again = yield from look_again(stack, key, newer_than_s=wanted.seen[key])
-            if again.finding is None:
-                outdated[key] = again
-            else:
+            if not isinstance(lease, Taken):
+                again = yield from look_again(stack, key, newer_than_s=wanted.seen[key])
+                if again.finding is None:
+                    outdated[key] = again
+                    continue
                 yield from promote(stack, key, again)
+            # No caller may wait for this key while the others are computed.
+            if key in leases:
+                yield from release(leases[key])
+                del leases[key]
+            stack.flights.retire(flights.pop(key))
         if outdated:
+            yield Lead(tuple(flights.values()))
             yield from compute(stack, wanted.work, outdated, flights, leases)
     finally:
         try:

@@ -143,6 +143,11 @@ class Flights:
             raise
         return flight, False
 
+    def hold(self, flight: Flight) -> None:
+        """Count as one more caller, until `desert`: a cancelled leader then finishes."""
+        with _lock:
+            flight.callers += 1
+
     def leave(self, flight: Flight) -> None:
         """Stop waiting for `flight`."""
         chain = leading.get()
