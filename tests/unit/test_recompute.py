@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
     from pathlib import Path
 
+    from tiered_cache._engine.state.pending import Pending
     from tiered_cache.contracts import Tell, Tier
     from tiered_cache.results import LookupStatus
     from tiered_cache.testing import ValkeyServer
@@ -419,3 +420,23 @@ class Slow(DiskTier):
             self.began.set()
             assert self.go.wait(WAIT_S)
         return super().put(*args, **kwargs)
+
+
+@pytest.mark.parametrize("change", ["set", "clear"])
+def test_a_queued_refresh_yields_to_a_change_between_its_steps(tmp_path: Path, change: str) -> None:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    with TieredCache(tiers, writing=WriteBack(flush_interval="1h", max_delay="1h")) as cache:
+        cache.set("key", "old")
+        assert cache.flush(WAIT_S)
+        stack = cache._source.core().stack
+        put = stack.queue.put
+
+        def put_late(pending: Pending, **options: bool) -> bool:
+            stack.queue.put = put  # type: ignore[method-assign] # one step is made late
+            cache.set("key", "set") if change == "set" else cache.clear()
+            return put(pending, **options)
+
+        stack.queue.put = put_late  # type: ignore[method-assign] # as above
+        assert cache.refresh("key", lambda: "new") == "new"
+        assert cache.flush(WAIT_S)
+        assert _values(cache, "key") == (["set"] * 2 if change == "set" else [None] * 2)

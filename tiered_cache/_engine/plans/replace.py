@@ -84,7 +84,7 @@ def replace(stack: Stack, key: str, entry: Entry, before: Sequence[Observed | No
     records.measure()
     plan = stack.admitted(key, entry, plan, computed=True)
     later = _takers(stack, key, records, plan.later)
-    changed = False
+    epoch, changed = stack.epoch, False
     for level in reversed(stack.levels):
         put = None
         if level.index in (*plan.now, *plan.later) and not changed:
@@ -95,7 +95,11 @@ def replace(stack: Stack, key: str, entry: Entry, before: Sequence[Observed | No
     if changed:
         return
     if later:
-        stack.queue.put(Pending(key, entry, began_s, later, records=records))
+        pending = Pending(key, entry, began_s, later, records=records)
+        stack.queue.put(pending, yields=True)
+        if stack.epoch != epoch and stack.queue.held.get(key) is pending:
+            # Cleared since the tiers were read. A flush could not tell that from an empty tier.
+            stack.queue.remove(key)
         yield WakeFlusher()
     elif held is not None and stack.queue.held.get(key) is held:
         stack.queue.remove(key)
