@@ -307,6 +307,19 @@ def test_law_9_hostile_objects_are_refused(cls: type[Any], plain: object) -> Non
         auto.decode(payload)
 
 
+@pytest.mark.parametrize("boundary", [enum.CONFORM, enum.EJECT, enum.STRICT])
+def test_law_9_unknown_flags_are_refused_whatever_the_boundary(boundary: enum.FlagBoundary) -> None:
+    made_by: Any = enum.Flag  # a checker knows no boundary here
+    flags = made_by("Flags", "X Y", boundary=boundary)
+    registry = TypeRegistry()
+    registry.register(flags, name="flags")
+    auto = AutoSerializer(registry)
+    assert auto.decode(auto.encode(flags.X | flags.Y)) == flags.X | flags.Y
+    data = msgspec.msgpack.encode(["flags", 99])
+    with pytest.raises((CorruptRecordError, UnsupportedRecordError)):
+        auto.decode(msgspec.msgpack.encode(msgspec.msgpack.Ext(2, data)))
+
+
 class Abstract(enum.Enum):
     pass
 

@@ -42,7 +42,7 @@ def mechanism_for(cls: type[Any]) -> Mechanism:
         ConfigurationError: This kind of class has none.
     """
     if issubclass(cls, enum.Flag):
-        return Mechanism(lambda member: member.value, cls)
+        return _for_flag(cls)
     if issubclass(cls, enum.Enum):
         return _for_enum(cls)
     if issubclass(cls, msgspec.Struct):
@@ -62,6 +62,18 @@ def mechanism_for(cls: type[Any]) -> Mechanism:
         "msgspec.Struct: register it with to_plain= and from_plain="
     )
     raise ConfigurationError(msg)
+
+
+def _for_flag(cls: type[enum.Flag]) -> Mechanism:
+    def from_plain(value: Any) -> object:
+        member = cls(value)
+        # Python 3.11.2 and the boundaries CONFORM and EJECT drop unknown bits without an error.
+        if not isinstance(member, cls) or member.value != value:
+            msg = f"{cls.__qualname__} no longer has the flags in the record"
+            raise UnsupportedRecordError(msg)
+        return member
+
+    return Mechanism(lambda member: member.value, from_plain)
 
 
 def _for_enum(cls: type[enum.Enum]) -> Mechanism:
