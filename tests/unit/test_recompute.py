@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import pytest
@@ -429,14 +429,56 @@ def test_a_queued_refresh_yields_to_a_change_between_its_steps(tmp_path: Path, c
         cache.set("key", "old")
         assert cache.flush(WAIT_S)
         stack = cache._source.core().stack
-        put = stack.queue.put
+        exchange = stack.queue.exchange
 
-        def put_late(pending: Pending, **options: bool) -> bool:
-            stack.queue.put = put  # type: ignore[method-assign] # one step is made late
+        def late(key: str, before: Pending | None, after: Pending | None) -> bool:
+            stack.queue.exchange = exchange  # type: ignore[method-assign] # one step is made late
             cache.set("key", "set") if change == "set" else cache.clear()
-            return put(pending, **options)
+            return exchange(key, before, after)
 
-        stack.queue.put = put_late  # type: ignore[method-assign] # as above
+        stack.queue.exchange = late  # type: ignore[method-assign] # as above
         assert cache.refresh("key", lambda: "new") == "new"
         assert cache.flush(WAIT_S)
         assert _values(cache, "key") == (["set"] * 2 if change == "set" else [None] * 2)
+
+
+@pytest.mark.parametrize("writing", [None, WriteBack(flush_interval="1h", max_delay="1h")])
+@pytest.mark.parametrize("by", ["itself", "another"])
+def test_law_4_a_set_during_a_refresh_stands_while_the_clock_is_frozen(
+    pool: ThreadPoolExecutor, tmp_path: Path, writing: WriteBack | None, by: str
+) -> None:
+    frozen = FakeClock()
+    with (
+        TieredCache([MemoryTier(), DiskTier(tmp_path)], clock=frozen, writing=writing) as cache,
+        TieredCache([MemoryTier(), DiskTier(tmp_path)], clock=frozen) as other,
+    ):
+        cache.set("key", "old")
+        assert cache.flush(WAIT_S)
+        changes = cache if by == "itself" else other
+        _refresh_during(cache, pool, lambda: changes.set("key", "set"))
+        assert cache.flush(WAIT_S)
+        assert _values(cache, "key")[1] == "set"
+        assert _values(cache, "key")[0] != "new"
+
+
+def test_a_refresh_replaces_a_queued_write_of_the_same_instant(tmp_path: Path) -> None:
+    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    writing = WriteBack(flush_interval="1h", max_delay="1h")
+    with TieredCache(tiers, clock=FakeClock(), writing=writing) as cache:
+        cache.set("key", "old")
+        assert cache.refresh("key", lambda: "new") == "new"
+        assert cache.flush(WAIT_S)
+        assert _values(cache, "key") == ["new", "new"]
+
+
+@pytest.mark.parametrize("eviction", ["lru", "s3fifo"])
+def test_law_4_no_other_key_hides_a_deletion_during_a_refresh(eviction: str) -> None:
+    tier = MemoryTier(eviction=eviction)
+    with TieredCache([tier]) as cache:
+        cache.set("key", "old")
+        generation, _ = cast("tuple[int, int]", tier.get("key").token)
+        # Any other key, even one that no cache uses, may have the number that a deletion will make.
+        while cast("tuple[int, int]", tier.get("\0").token)[0] <= generation:
+            tier.delete("\0")
+        cache.refresh("key", lambda: cache.delete("key"))
+        assert "key" not in cache

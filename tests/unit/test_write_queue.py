@@ -195,11 +195,11 @@ def test_changes_of_a_dead_process_never_replace_newer_ones(clock: FakeClock) ->
     queue = make_queue(clock)
     queue.put(change("a", "newer"))
     row = JournalRow(7, "a", b"", 0.5, frozenset({"disk"}))
-    assert not queue.put(Pending("a", None, 0.5, (1,), row=row), yields=True)
+    assert not queue.put(Pending("a", None, 0.5, (1,), row=row), replayed=True)
     held = queue.held["a"]
     assert held.entry is not None
     assert held.row is row, "which is to be forgotten with the newer one"
-    assert queue.put(Pending("a", None, 99.0, (1,)), yields=True)
+    assert queue.put(Pending("a", None, 99.0, (1,)), replayed=True)
 
 
 def test_retries_back_off_with_jitter_up_to_a_ceiling(clock: FakeClock) -> None:
@@ -255,10 +255,10 @@ def test_a_retried_change_replaces_its_stand_in_deletion(
     queue.put(Pending("a", None, 1.0, (2,)))
     row = JournalRow(7, "a", b"", 1.0, frozenset({"redis"}))
     again = Pending("a", Entry(1, created_s=1.0), 1.0, (2,), row=row, insists=True)
-    assert queue.put(again, yields=True)
+    assert queue.put(again, replayed=True)
     queue.put(Pending("b", None, 2.0, (2,)))
     late = Pending("b", Entry(1, created_s=1.0), 1.0, (2,), insists=True)
-    assert not queue.put(late, yields=True), "a real deletion came later"
+    assert not queue.put(late, replayed=True), "a real deletion came later"
 
 
 def test_draining_ignores_due_times_and_returns_the_remaining_keys(clock: FakeClock) -> None:

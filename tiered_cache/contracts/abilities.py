@@ -123,6 +123,10 @@ class FencingTier(Protocol):
     """A tier that can refuse earlier fills without removing keys.
 
     A queued clear needs it: it reaches the tier late, and must spare the values written since.
+
+    The implementer must give all keys without a record and without a remembered deletion the same
+    token, until the next fence or clear. The engine so tells a record that expired from one that was
+    removed.
     """
 
     def fence(self, prefix: str) -> None:

@@ -14,11 +14,11 @@ from tiered_cache._engine.effects import (
     ReadHeads,
     WakeFlusher,
 )
-from tiered_cache._engine.finding import as_of
+from tiered_cache._engine.finding import UNKNOWN, as_of
 from tiered_cache._engine.plans.removal import mark, remove
 from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache._engine.state.pending import Pending
-from tiered_cache.contracts import Absent, Found, PutItem
+from tiered_cache.contracts import TOKEN_BYTES, Absent, Found, LiveTier, PutItem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,93 +27,107 @@ if TYPE_CHECKING:
     from tiered_cache._engine.stack import Stack
     from tiered_cache.entry import Entry
 
-__all__ = ["Observed", "observe", "replace"]
+__all__ = ["Before", "observe", "replace"]
 
 _TRIES = 3
 _UNUSED_KEY = "\0"
-"""No entry has this key, so its token changes only when the tier is cleared."""
-_ROUNDING_S = 2e-6
-"""Records have instants in microseconds, and live entries in floats."""
+"""Any key that no cache uses has the same token in a tier with a fence, until it is cleared."""
 
 
 class Observed(NamedTuple):
     """The state of a key in one tier.
 
     Attributes:
-        token: The token of the key.
-        expired_token: The token that the key has once its record has expired or was evicted.
-        as_of_s: The instant of its record or deletion; `-inf` if it has none.
+        found: The head of its record, or its absence.
+        absent_token: The token of the key once its record has expired or was evicted; `UNKNOWN` for
+            a tier that has no such rule.
     """
 
-    token: object
-    expired_token: object
-    as_of_s: float
+    found: Found | Absent
+    absent_token: object
 
 
-def observe(stack: Stack, key: str) -> Plan[list[Observed | None]]:
-    """The state of `key` in each tier, `None` for one that did not answer; last, that in the queue."""
-    observed: list[Observed | None] = []
+class Before(NamedTuple):
+    """The state of a key before a computation.
+
+    Attributes:
+        tiers: Its state in each tier; `None` for a tier that did not answer.
+        held: Its queued change, if there is one.
+    """
+
+    tiers: Sequence[Observed | None]
+    held: Pending | None
+
+
+class _Replacement(NamedTuple):
+    stack: Stack
+    key: str
+    records: EntryRecords
+    before: Before
+    began_s: float
+
+
+def observe(stack: Stack, key: str) -> Plan[Before]:
+    """The state of `key` in each tier and in the queue."""
     held = stack.queue.held.get(key)
+    tiers: list[Observed | None] = []
     for level in stack.levels:
-        expired_token = level.live_token(key) if level.is_live else None
+        absent_token = level.live_token(key) if isinstance(level.tier, LiveTier) else UNKNOWN
         reply = yield ReadHeads(level.index, [key, _UNUSED_KEY])
         if reply.status != OK:
-            observed.append(None)
+            tiers.append(None)
             continue
-        found = reply.value[key]
-        if expired_token is None:
-            expired_token = reply.value[_UNUSED_KEY].token
-        observed.append(Observed(found.token, expired_token, as_of(stack.codec, found)))
-    if held is not None:
-        observed.append(Observed(None, None, held.as_of_s))
-    return observed
+        if level.fence is not None:
+            absent_token = reply.value[_UNUSED_KEY].token
+        tiers.append(Observed(reply.value[key], absent_token))
+    return Before(tiers, held)
 
 
-def replace(stack: Stack, key: str, entry: Entry, before: Sequence[Observed | None]) -> Plan[None]:
+def replace(stack: Stack, key: str, entry: Entry, before: Before) -> Plan[None]:
     """Store a computed entry as a change, slowest tier first; no tier keeps an older value.
 
     A change of the key since `before` wins, from the first tier on that has it. The result of a
     computation that began earlier does not.
     """
-    began_s = entry.created_s - entry.lead_s
-    held = stack.queue.held.get(key)
-    if held is not None and held.tokens is None and held.as_of_s > began_s:
-        return  # a change that is queued
+    queue = stack.queue
+    if _is_new_change(queue.held.get(key), before):
+        return
     records = EntryRecords(stack.encoder, key, entry)
     plan = stack.plan_entry(key, entry, computed=True)
     records.measure()
     plan = stack.admitted(key, entry, plan, computed=True)
     later = _takers(stack, key, records, plan.later)
-    epoch, changed = stack.epoch, False
+    replacement = _Replacement(stack, key, records, before, entry.created_s - entry.lead_s)
+    epoch, changed, is_stored = stack.epoch, False, False
     for level in reversed(stack.levels):
-        put = None
-        if level.index in (*plan.now, *plan.later) and not changed:
-            put = _item(level, records)
-        is_queued = put is not None and level.index in later
-        if not (yield from _replace_in(stack, level, key, put, before, began_s, is_queued)):
-            changed = True  # the tiers above only lose their older values
-    if changed:
+        takes = level.index in (*plan.now, *plan.later) and not changed
+        is_queued = takes and level.index in later
+        if is_queued:
+            is_older = yield from _is_still_older(replacement, level)
+        else:
+            is_older = yield from _replace_in(replacement, level, takes=takes)
+        if is_older:
+            is_stored = is_stored or (takes and not is_queued)
+            continue
+        changed = True  # the tiers above only lose their older values
+        if is_stored:
+            # A later change comes back from below, an older value must not stay.
+            yield from remove(level, key)
+    held = queue.held.get(key)
+    if changed or _is_new_change(held, before):
         return
     if later:
-        pending = Pending(key, entry, began_s, later, records=records)
-        stack.queue.put(pending, yields=True)
-        if stack.epoch != epoch and stack.queue.held.get(key) is pending:
+        pending = Pending(key, entry, replacement.began_s, later, records=records)
+        if queue.exchange(key, held, pending) and stack.epoch != epoch:
             # Cleared since the tiers were read. A flush could not tell that from an empty tier.
-            stack.queue.remove(key)
+            queue.exchange(key, pending, None)
         yield WakeFlusher()
-    elif held is not None and stack.queue.held.get(key) is held:
-        stack.queue.remove(key)
-        if held.row is not None:
-            yield ForgetJournal([held.row])
+    elif held is not None and queue.exchange(key, held, None) and held.row is not None:
+        yield ForgetJournal([held.row])
 
 
-def _item(level: Level, records: EntryRecords) -> PutItem | None:
-    """The item for a tier; `None` if it can't have the value."""
-    item = records.item(level)
-    if isinstance(item, str):
-        level.report_refused(item)
-        return None
-    return PutItem(item, level.capped(records.entry.lifetime_s, records.entry))
+def _is_new_change(held: Pending | None, before: Before) -> bool:
+    return held is not None and held.tokens is None and held is not before.held
 
 
 def _takers(
@@ -125,35 +139,33 @@ def _takers(
     return tuple([each.index for each in records.settle([stack.levels[i] for i in levels])])
 
 
-def _replace_in(
-    stack: Stack,
-    level: Level,
-    key: str,
-    put: PutItem | None,
-    before: Sequence[Observed | None],
-    began_s: float,
-    is_queued: bool,
-) -> Plan[bool]:
-    """Replace or remove the record of one tier; `False` if the key changed there.
+def _is_still_older(replacement: _Replacement, level: Level) -> Plan[bool]:
+    """Whether the key did not change in a tier; a queued change needs no answer."""
+    reply = yield ReadHeads(level.index, [replacement.key])
+    return reply.status != OK or _is_older(replacement, level, reply.value[replacement.key])
 
-    A queued write is only checked here: it is written as any other queued change.
-    """
+
+def _replace_in(replacement: _Replacement, level: Level, *, takes: bool) -> Plan[bool]:
+    """Replace the record of a tier, or remove it unless it `takes` the value; `False` if it changed."""
+    key = replacement.key
+    item = replacement.records.item(level) if takes else ""
+    if takes and isinstance(item, str):
+        level.report_refused(item)
+    entry = replacement.records.entry
     for _ in range(_TRIES):
         ticket = level.outdated.ticket(key)
         reply = yield ReadHeads(level.index, [key])
         if reply.status != OK:
-            if not is_queued:
-                yield from remove(level, key)
-            return True
-        found: Found | Absent = reply.value[key]
-        if not _is_older(stack, found, before[level.index], before, began_s):
-            return False
-        if is_queued:
-            return True
-        if put is None:
             yield from remove(level, key)
             return True
-        reply = yield Put(level.index, key, put._replace(expected=found.token))
+        found: Found | Absent = reply.value[key]
+        if not _is_older(replacement, level, found):
+            return False
+        if isinstance(item, str):
+            yield from remove(level, key)
+            return True
+        put = PutItem(item, level.capped(entry.lifetime_s, entry), found.token)
+        reply = yield Put(level.index, key, put)
         if reply.status == REFUSED and reply.value is False:
             continue  # changed since the heads were read
         if reply.status == REFUSED:
@@ -164,23 +176,40 @@ def _replace_in(
     return False
 
 
-def _is_older(
-    stack: Stack,
-    found: Found | Absent,
-    here: Observed | None,
-    before: Sequence[Observed | None],
-    began_s: float,
-) -> bool:
-    """Whether a tier holds nothing newer than the observation, or only an earlier computation."""
-    if here is not None and found.token == here.token:
+def _is_older(replacement: _Replacement, level: Level, found: Found | Absent) -> bool:
+    """Whether a tier holds nothing newer than the observation, or only an earlier computation.
+
+    Instants decide between computations only. Two changes may be of the same instant.
+    """
+    here = replacement.before.tiers[level.index]
+    if here is not None and found.token == here.found.token:
         return True
-    if isinstance(found, Absent):
-        is_expired = here is not None and found.token == here.expired_token
+    if isinstance(level.tier, LiveTier):
+        if here is not None and level.live_token(replacement.key) == here.absent_token:
+            return True  # only fills since: promotions and earlier computations
+    elif isinstance(found, Absent):
+        is_expired = here is not None and found.token == here.absent_token
         return is_expired and found.deleted_s == -math.inf
-    as_of_s = as_of(stack.codec, found)
+    if isinstance(found, Absent):
+        return False
+    codec = replacement.stack.codec
     item = found.item
-    computed = stack.codec.is_computed(item) if isinstance(item, bytes) else item.lead_s > 0
-    if computed:
-        return as_of_s < began_s
-    # The same value: promoted from a lower tier, flushed from the queue, or touched.
-    return any(each is not None and abs(each.as_of_s - as_of_s) < _ROUNDING_S for each in before)
+    if codec.is_computed(item) if isinstance(item, bytes) else item.lead_s > 0:
+        return as_of(codec, found) < replacement.began_s
+    return _is_copy(replacement.before, level, found)
+
+
+def _is_copy(before: Before, level: Level, found: Found) -> bool:
+    """Whether a record is the observed one of this tier, another tier or the queue."""
+    items: list[object] = [
+        each.found.item
+        for each in before.tiers
+        if each is not None and isinstance(each.found, Found)
+    ]
+    if before.held is not None and before.held.records is not None:
+        items.append(before.held.records.settled_for(level))
+    item = found.item
+    if not isinstance(item, bytes):
+        return any(each is item for each in items)
+    head = item[:TOKEN_BYTES]
+    return any(isinstance(each, bytes) and each[:TOKEN_BYTES] == head for each in items)

@@ -104,23 +104,35 @@ class WriteQueue:
         for call in list(self._watchers):
             call()
 
-    def put(self, pending: Pending, *, yields: bool = False) -> bool:
+    def put(self, pending: Pending, *, replayed: bool = False) -> bool:
         """Queue a change in place of an earlier one of its key; whether it was queued.
 
-        A fill does not replace a change. A change that `yields`, since it is older than this call,
-        does not replace one that is as new as itself.
+        A fill does not replace a change. A change from a journal, `replayed`, does not replace one
+        that is as new as itself.
         """
         with self.changed:
-            return self._put(pending, self._monotonic(), yields=yields)
+            return self._put(pending, self._monotonic(), replayed=replayed)
+
+    def exchange(self, key: str, before: Pending | None, after: Pending | None) -> bool:
+        """Queue `after` in place of `before`, or drop it, if it is still queued; whether it was."""
+        with self.changed:
+            if self.held.get(key) is not before:
+                return False
+            if after is not None:
+                return self._put(after, self._monotonic(), replayed=False)
+            self.held.pop(key, None)
+            self.changed.notify_all()
+        self._call_watchers()
+        return True
 
     def put_all(self, changes: Iterable[Pending]) -> None:
         """Queue several changes as `put` does, together."""
         now = self._monotonic()
         with self.changed:
             for each in changes:
-                self._put(each, now, yields=False)
+                self._put(each, now, replayed=False)
 
-    def _put(self, pending: Pending, now: float, *, yields: bool) -> bool:
+    def _put(self, pending: Pending, now: float, *, replayed: bool) -> bool:
         before = self.held.get(pending.key)
         if before is not None:
             if pending.tokens is not None and before.tokens is None:
@@ -128,7 +140,7 @@ class WriteQueue:
             # A deletion that replaced a parked change is as old as the change that is retried.
             lead_s = before.as_of_s - pending.as_of_s
             newer = lead_s > 0 or (lead_s == 0 and not pending.insists)
-            if yields and before.tokens is None and newer:
+            if replayed and before.tokens is None and newer:
                 before.row = before.row or pending.row  # forgotten together with the newer one
                 return False
         if before is not None and pending.row is None:
@@ -281,7 +293,9 @@ class WriteQueue:
                 del self.held[each.key]
             for each in parked:
                 if each.entry is not None and each.tokens is None:
-                    self._put(Pending(each.key, None, each.as_of_s, each.levels), now, yields=True)
+                    self._put(
+                        Pending(each.key, None, each.as_of_s, each.levels), now, replayed=True
+                    )
             self._writing.difference_update([each.key for each in batch])
             self.parked += len(parked)
             self.changed.notify_all()

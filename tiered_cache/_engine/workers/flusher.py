@@ -228,7 +228,7 @@ class Flusher:
             insists=insists,
             unread=True,
         )
-        return found if self._queue.put(found, yields=True) else None
+        return found if self._queue.put(found, replayed=True) else None
 
     def finish(self, timeout_s: float) -> list[str]:
         """Flush everything; the keys that were not in time."""

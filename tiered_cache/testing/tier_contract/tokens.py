@@ -10,7 +10,7 @@ import pytest
 
 from tiered_cache.contracts import ANY, Absent, FencingTier, Found, PutItem
 from tiered_cache.testing.thread_race import race
-from tiered_cache.testing.tier_contract.hooks import TierContractBase
+from tiered_cache.testing.tier_contract.hooks import SHORT_S, TierContractBase
 
 if TYPE_CHECKING:
     from tiered_cache.contracts import Tier
@@ -99,6 +99,22 @@ class TokenContract(TierContractBase):
         assert self.put(tier, "key", b"late", expected=token) is False
         assert self.read(tier, "there") == b"x"
         assert self.put(tier, "key", b"new", expected=tier.get("key").token) is True
+
+    def test_law_4_an_expired_key_has_the_token_of_an_unused_one_and_a_removed_key_another(
+        self, tier: Tier
+    ) -> None:
+        if not isinstance(tier, FencingTier):
+            pytest.skip("the tier has no fence")
+        self.put(tier, "expires", lifetime_s=SHORT_S)
+        self.put(tier, "cleared")
+        self.put(tier, "deleted")
+        self.outlive(tier, SHORT_S)
+        unused = tier.get("unused").token
+        assert tier.get("expires") == Absent(unused)
+        tier.delete("deleted")
+        assert tier.get("deleted").token != unused
+        tier.clear("cleared")
+        assert tier.get("cleared").token != unused
 
     def test_law_4_each_delete_makes_the_tokens_before_it_stale(self, tier: Tier) -> None:
         tier.delete("key")
