@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-__all__ = ["ForkGate", "call_in_child", "fork_safe_lock"]
+__all__ = ["ForkGate", "call_before_fork", "call_in_child", "fork_safe_lock"]
 
 _WAIT_S = 5.0
 """Longest wait of a fork for busy threads; then it goes ahead, because nothing may hang (law 8)."""
@@ -25,6 +25,7 @@ _WAIT_S = 5.0
 _locks: weakref.WeakSet[threading.Lock] = weakref.WeakSet()
 _gates: weakref.WeakSet[ForkGate] = weakref.WeakSet()
 _child_calls: list[weakref.WeakMethod[Callable[[], None]]] = []
+_parent_calls: list[weakref.WeakMethod[Callable[[], None]]] = []
 _held: list[threading.Lock] = []
 _registry = threading.Lock()
 """Guards the registries above. A fork holds it while it walks through them."""
@@ -46,9 +47,24 @@ def call_in_child(method: Callable[[], None]) -> None:
 
     The hooks run in the order of their registration, before `os.fork` returns in the child.
     """
+    _register(_child_calls, method)
+
+
+def call_before_fork(method: Callable[[], None]) -> None:
+    """Register a fork hook: the bound `method` runs in the parent before it forks.
+
+    No thread is inside a gate then. Where one can't leave its gate in time, or forks inside it, the
+    hook is skipped.
+    """
+    _register(_parent_calls, method)
+
+
+def _register(
+    calls: list[weakref.WeakMethod[Callable[[], None]]], method: Callable[[], None]
+) -> None:
     with _registry:
-        _child_calls[:] = [ref for ref in _child_calls if ref() is not None]
-        _child_calls.append(weakref.WeakMethod(method))
+        calls[:] = [ref for ref in calls if ref() is not None]
+        calls.append(weakref.WeakMethod(method))
 
 
 class ForkGate:
@@ -110,19 +126,24 @@ class ForkGate:
             each != self._closed_by for each in list(self._finalizers)
         )
 
-    def close_for_fork(self, deadline: float) -> None:
+    def close_for_fork(self, deadline: float) -> bool:
         """Close the gate, and wait until the other threads have left it.
 
         Args:
             deadline: When to stop waiting, by `time.monotonic()`.
+
+        Returns:
+            Whether no thread is inside, this one included.
         """
         self._open.clear()
         self._closed_by = threading.get_ident()
         self._closed = True
         while self._is_busy():
             if time.monotonic() >= deadline:
-                break
+                return False
             time.sleep(0.0005)
+        own: _Mark | None = getattr(self._local, "mark", None)
+        return (own is None or own.depth == 0) and not self._finalizers
 
     def reopen(self) -> None:
         """Open the gate again, in the parent."""
@@ -151,10 +172,18 @@ class _Mark:
 def _before() -> None:
     deadline = time.monotonic() + _WAIT_S
     _hold(_registry, deadline)
-    for gate in list(_gates):
-        gate.close_for_fork(deadline)
+    are_empty = [gate.close_for_fork(deadline) for gate in list(_gates)]
     for lock in list(_locks):
         _hold(lock, deadline)
+    if all(are_empty):
+        _run(_parent_calls)
+
+
+def _run(calls: list[weakref.WeakMethod[Callable[[], None]]]) -> None:
+    for ref in calls:
+        method = ref()
+        if method is not None:
+            method()
 
 
 def _hold(lock: threading.Lock, deadline: float) -> None:
@@ -177,10 +206,7 @@ def _after_in_child() -> None:
     _release()
     for gate in list(_gates):
         gate.forget_threads()
-    for ref in _child_calls:
-        method = ref()
-        if method is not None:
-            method()
+    _run(_child_calls)
 
 
 os.register_at_fork(

@@ -7,13 +7,14 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-from tiered_cache._process.fork import ForkGate, call_in_child
+from tiered_cache._process.fork import call_before_fork, call_in_child
 from tiered_cache._sqlite.database_file import (
     connect,
     file_identity,
     remove_database,
     transaction,
 )
+from tiered_cache._sqlite.process_gate import GATE
 from tiered_cache._sqlite.sqlite_errors import is_damage, is_lock
 from tiered_cache.errors import TieredCacheError
 
@@ -77,14 +78,20 @@ class SideDatabase:
         self._path: Path | None = None
         self._connection: sqlite3.Connection | None = None
         self._opened_file: tuple[int, int] | None = None
-        self._gate = ForkGate()
         # Reentrant: an interruption can leave it taken, and must not shut out its own thread.
         self._lock = threading.RLock()
         self._inherited: list[object] = []
+        call_before_fork(self._disconnect)
         call_in_child(self._abandon)
 
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
     def _abandon(self) -> None:
-        # SQLite forbids even to close a connection that was inherited.
+        # Only where the parent could not close it: SQLite forbids even to close it here.
         self._inherited.append(self._connection)
         self._connection = None
         self._lock = threading.RLock()
@@ -102,26 +109,26 @@ class SideDatabase:
             operation: The owner's operation, for errors.
             key: The key that it is for.
         """
-        lock = self._lock
-        taken = False
-        try:
-            taken = lock.acquire(timeout=self._timeout_s)
-            if not taken:
-                msg = f"other threads used {self._name()} for {self._timeout_s:g} s"
-                raise self._make_error(msg, timed_out=True, operation=operation, key=key)
-            with self._gate:
+        with GATE:  # before the lock: its holder must not wait at the gate
+            lock = self._lock
+            taken = False
+            try:
+                taken = lock.acquire(timeout=self._timeout_s)
+                if not taken:
+                    msg = f"other threads used {self._name()} for {self._timeout_s:g} s"
+                    raise self._make_error(msg, timed_out=True, operation=operation, key=key)
                 yield
-        except TieredCacheError:
-            raise
-        except (sqlite3.Error, OSError) as error:
-            self._repair(error)
-            msg = f"{self._name()} failed: {error}"
-            raise self._make_error(
-                msg, timed_out=is_lock(error), operation=operation, key=key
-            ) from error
-        finally:
-            if taken:
-                lock.release()
+            except TieredCacheError:
+                raise
+            except (sqlite3.Error, OSError) as error:
+                self._repair(error)
+                msg = f"{self._name()} failed: {error}"
+                raise self._make_error(
+                    msg, timed_out=is_lock(error), operation=operation, key=key
+                ) from error
+            finally:
+                if taken:
+                    lock.release()
 
     @contextlib.contextmanager
     def use(self, operation: str, key: str | None = None) -> Generator[sqlite3.Connection]:

@@ -7,6 +7,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from tiered_cache._sqlite.database_file import DatabaseLayout, connect, remove_database
+from tiered_cache._sqlite.process_gate import GATE
 from tiered_cache.errors import JournalError
 from tiered_cache.journal._ownership import Ownership
 
@@ -63,7 +64,7 @@ def open_journal(
     Raises:
         sqlite3.Error: The file is locked, read-only, damaged, missing or of a newer release.
     """
-    with contextlib.closing(connect(path, LAYOUT, timeout_s, create=create)) as connection:
+    with GATE, contextlib.closing(connect(path, LAYOUT, timeout_s, create=create)) as connection:
         yield connection
 
 

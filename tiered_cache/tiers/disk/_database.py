@@ -11,12 +11,14 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import diskcache
 from diskcache.core import DBNAME
 
-from tiered_cache._process.fork import ForkGate
+from tiered_cache._process.fork import call_before_fork
+from tiered_cache._sqlite.process_gate import GATE
 from tiered_cache._sqlite.sqlite_errors import retry_while_locked
 from tiered_cache.tiers.disk._bytes_disk import MODE_RAW
 
@@ -31,18 +33,13 @@ _SELECT_FILE = "SELECT rowid, filename FROM Cache WHERE key = ? AND raw = 1"
 _SELECT_FACT = "SELECT value FROM TieredFacts WHERE name = ?"
 
 _inherited: list[object] = []
-"""Connections of the parent, kept in a forked child: SQLite forbids even to close them there."""
+"""Connections that the parent could not close before it forked: a child may not close them either."""
 _open: dict[int, sqlite3.Connection] = {}
 """The connections of threads, by number.
 
 A reference from here keeps the garbage collector from finalizing a connection before its closer.
 """
 _numbers = itertools.count()
-_gate = ForkGate()
-"""Entered while the connection of an ended thread is closed.
-
-A child of a fork in between would find the locks of the database held for ever.
-"""
 
 _Cache: Any = diskcache.Cache  # untyped: a checker infers wrong types
 
@@ -76,11 +73,13 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
         self.wall = wall
         self._setup_deadline = time.monotonic() + timeout
         self._closers = threading.local()
+        self._all_closers: weakref.WeakSet[_Closer] = weakref.WeakSet()
         self._is_set_up = False
         super().__init__(directory, timeout=timeout, **options)
         self._is_set_up = True
         self._path = os.path.join(directory, DBNAME)  # noqa: PTH118 - os.stat on every write
         self._file = os.stat(self._path)  # noqa: PTH116 - the same
+        call_before_fork(self.disconnect)
 
     def is_current(self) -> bool:
         """Whether the database is still the directory's: neither removed nor replaced."""
@@ -120,7 +119,8 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
             isolation_level=None,
             check_same_thread=False,
         )
-        self._closers.closer = _Closer(connection)
+        closer = self._closers.closer = _Closer(connection)
+        self._all_closers.add(closer)
         with contextlib.suppress(sqlite3.OperationalError):  # the table may be missing yet
             settings = connection.execute("SELECT key, value FROM Settings").fetchall()
             for key, value in settings:
@@ -200,6 +200,18 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
             self._txn_id = None
         self.close()
 
+    def disconnect(self) -> None:
+        """Close the connections of all threads; each thread makes another one when it needs it.
+
+        To be called while no thread uses one. SQLite keeps its locks by process: a child that
+        inherited a connection would believe that it holds the parent's locks, and lose its writes
+        once the parent closes the database.
+        """
+        closers = list(self._all_closers)
+        self._local, self._closers = threading.local(), threading.local()
+        for closer in closers:
+            closer.close()
+
     def abandon(self) -> None:
         """Never touch this object's connections again: called in a forked child."""
         _inherited.append((self._local, self._closers))
@@ -213,10 +225,17 @@ class _Closer:
         self._pid = os.getpid()
         _open[self._number] = connection
 
-    def __del__(self) -> None:
-        connection = _open.pop(self._number)
+    def close(self) -> None:
+        """Close the connection, unless it is closed or inherited."""
+        connection = _open.pop(self._number, None)
+        if connection is None:
+            return
         if os.getpid() != self._pid:
             _inherited.append(connection)
             return
-        with _gate.finalizing(), contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(sqlite3.Error):
             connection.close()
+
+    def __del__(self) -> None:
+        with GATE.finalizing():
+            self.close()

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import diskcache
 
-from tiered_cache._process.fork import ForkGate, call_in_child
+from tiered_cache._process.fork import call_in_child
+from tiered_cache._sqlite.process_gate import GATE
 from tiered_cache._sqlite.sqlite_errors import is_lock, retry_while_locked
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.errors import CorruptRecordError, TierError, TierUnavailableError
@@ -62,7 +63,6 @@ class DiskStore:
         # Reentrant: an interruption can leave it taken, and must not shut out its own thread.
         self._writers = threading.RLock()
         self.directory = directory
-        self.gate = ForkGate()
         self.opened: BoundedCache | None = None
         """The open database; `None` before the first use in a process."""
         self.looked_s = 0.0
@@ -167,7 +167,7 @@ class DiskStore:
     @contextlib.contextmanager
     def using(self, operation: str, key: str | None = None) -> Generator[None]:
         """Keep forks out of the block, and raise faults of the database as tier errors."""
-        with self.gate:
+        with GATE:
             try:
                 yield
             except TierError:
@@ -184,18 +184,19 @@ class DiskStore:
 
         SQLite lets writers poll for its lock, and a busy process starves some of its threads.
         """
-        writers = self._writers
-        taken = False
-        try:
-            taken = writers.acquire(timeout=self._limits.timeout_s)
-            if not taken:
-                msg = f"other threads wrote to the disk tier for {self._limits.timeout_s:g} s"
-                raise self._make_error(msg, timed_out=True, operation=operation, key=key)
-            with self.using(operation, key):
-                yield self.current()
-        finally:
-            if taken:
-                writers.release()
+        with GATE:  # before the lock: its holder must not wait at the gate
+            writers = self._writers
+            taken = False
+            try:
+                taken = writers.acquire(timeout=self._limits.timeout_s)
+                if not taken:
+                    msg = f"other threads wrote to the disk tier for {self._limits.timeout_s:g} s"
+                    raise self._make_error(msg, timed_out=True, operation=operation, key=key)
+                with self.using(operation, key):
+                    yield self.current()
+            finally:
+                if taken:
+                    writers.release()
 
     def fail(self, error: Exception, operation: str, key: str | None) -> NoReturn:
         """Close the connection that failed, and raise `error` as a tier error."""
@@ -216,6 +217,6 @@ class DiskStore:
     def close(self) -> None:
         """Close this thread's connection; those of other threads are closed when they end."""
         self._is_closed = True
-        with self.gate, contextlib.suppress(sqlite3.Error):
+        with GATE, contextlib.suppress(sqlite3.Error):
             if self.opened is not None:
                 self.opened.close()

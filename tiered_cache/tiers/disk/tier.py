@@ -7,6 +7,7 @@ import math
 import sqlite3
 from typing import TYPE_CHECKING
 
+from tiered_cache._sqlite.process_gate import GATE
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.contracts.tier import ANY, Absent, Found, PutItem, Reach, TierContext, TierInfo
 from tiered_cache.entry import (
@@ -93,7 +94,6 @@ class DiskTier:
         self._wall = SYSTEM_CLOCK.wall
         self._log_table = LogTable(self._limits.max_bytes)
         self._store = DiskStore(name, self._root, self._limits, self._log_table)
-        self._gate = self._store.gate
         self._log = DiskLog(self._store, self._log_table)
         self._leases = DiskLeases(self._limits.timeout_s, name)
         self._board = DiskBoard(self._limits.timeout_s, name)
@@ -165,7 +165,7 @@ class DiskTier:
 
     def get(self, key: str) -> Found | Absent:
         """The record of `key`."""
-        with self._gate:
+        with GATE:
             store = self._store
             now_s = self._wall()
             try:
