@@ -3,12 +3,11 @@
 # ruff: noqa: D102 - the name of a test is its description
 from __future__ import annotations
 
-import contextlib
 import operator
 import random
 import threading
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pytest
 
@@ -19,7 +18,7 @@ from tiered_cache.testing.tier_contract.hooks import TierContractBase
 from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tiered_cache.contracts import Tier
 
@@ -28,33 +27,53 @@ __all__ = ["ConcurrencyContract"]
 _THREADS = 8
 _TURNS = 150
 _FORKS = 12
+_TURNS_AT_A_FORK = 20
 
 
-@contextlib.contextmanager
-def _busy_threads(work: Callable[[int], None]) -> Iterator[list[int]]:
-    """Run three threads that call `work` repeatedly; yields the number of calls of each."""
-    done = threading.Event()
-    turns = [0] * 3
+class _BusyThreads:
+    """Three threads that call `work` some times after each `go_on`, and rest then.
 
-    def run(number: int) -> None:
-        while not done.is_set():
-            work(number)
-            turns[number] += 1
+    They rest so that the child of a fork, which happens while they work, need not compete with them
+    for a store in which writers starve each other.
+    """
 
-    threads = [threading.Thread(target=run, args=(n,), daemon=True) for n in range(len(turns))]
-    for thread in threads:
-        thread.start()
-    try:
-        yield turns
-    finally:
-        done.set()
-        for thread in threads:
+    def __init__(self, work: Callable[[int], None]) -> None:
+        self._work = work
+        self._turns = [0] * 3
+        self._permits = [threading.Semaphore(0) for _ in self._turns]
+        self._done = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(number,), daemon=True)
+            for number in range(len(self._turns))
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        for permit in self._permits:
+            permit.release()
+        for thread in self._threads:
             thread.join(20)
-    assert not any(thread.is_alive() for thread in threads)
+        assert not any(thread.is_alive() for thread in self._threads)
 
+    def _run(self, number: int) -> None:
+        while True:
+            self._permits[number].acquire()
+            if self._done.is_set():
+                return
+            self._work(number)
+            self._turns[number] += 1
 
-def _moved_on(turns: list[int], before: list[int]) -> bool:
-    return all(map(operator.gt, turns, before))
+    def go_on(self) -> None:
+        """Let each thread work for some turns, and return after its first."""
+        before = list(self._turns)
+        for permit in self._permits:
+            permit.release(_TURNS_AT_A_FORK)
+        wait_until(lambda: all(map(operator.gt, self._turns, before)), "each thread uses the tier")
 
 
 class ConcurrencyContract(TierContractBase):
@@ -145,9 +164,9 @@ class ConcurrencyContract(TierContractBase):
     def test_law_12_a_child_forked_from_a_busy_parent_can_use_it(self, tier: Tier) -> None:
         for number in range(500):
             self.put(tier, f"parents-{number}", b"parents")
-        with _busy_threads(lambda number: self._keep_busy(tier, number)) as turns:
+        with _BusyThreads(lambda number: self._keep_busy(tier, number)) as threads:
             for number in range(_FORKS):
-                wait_until(partial(_moved_on, turns, list(turns)), "each thread uses the tier")
+                threads.go_on()
                 answer = in_forked_child(partial(self._use_in_child, tier, number))
                 assert answer == [True, True, True, True]
         shared = tier.reach is not Reach.PROCESS
