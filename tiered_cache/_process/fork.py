@@ -7,28 +7,45 @@ broken. The standard library's `logging` guards its own locks in the same way.
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
 __all__ = ["ForkGate", "call_before_fork", "call_in_child", "fork_safe_lock"]
 
+_log = logging.getLogger("tiered_cache")
+
+
+class _Lock(Protocol):
+    """A lock of either kind."""
+
+    def acquire(self, blocking: bool = ..., timeout: float = ...) -> bool: ...
+
+    def release(self) -> None: ...
+
+
 _WAIT_S = 5.0
 """Longest wait of a fork for busy threads; then it goes ahead, because nothing may hang (law 8)."""
+
+_PRUNE_EVERY = 500
+"""Registrations of a hook between two removals of the hooks of dead objects."""
 
 _locks: weakref.WeakSet[threading.Lock] = weakref.WeakSet()
 _gates: weakref.WeakSet[ForkGate] = weakref.WeakSet()
 _child_calls: list[weakref.WeakMethod[Callable[[], None]]] = []
 _parent_calls: list[weakref.WeakMethod[Callable[[], None]]] = []
-_held: list[threading.Lock] = []
-_registry = threading.Lock()
-"""Guards the registries above. A fork holds it while it walks through them."""
+_held: list[_Lock] = []
+_registry = threading.RLock()
+"""Guards the registries above. A fork holds it while it walks through them.
+
+Reentrant: a signal handler of the thread that forks may use a gate for the first time.
+"""
 
 
 def fork_safe_lock() -> threading.Lock:
@@ -63,68 +80,36 @@ def _register(
     calls: list[weakref.WeakMethod[Callable[[], None]]], method: Callable[[], None]
 ) -> None:
     with _registry:
-        calls[:] = [ref for ref in calls if ref() is not None]
+        if len(calls) % _PRUNE_EVERY == 0:
+            calls[:] = [ref for ref in calls if ref() is not None]
         calls.append(weakref.WeakMethod(method))
 
 
 class ForkGate:
     """A region during which no other thread can fork, entered by any number of threads at once.
 
-    A thread may enter a gate again while it is inside. Entering costs two attribute writes and a
-    read. Each thread marks itself busy, then checks for a waiting fork; the fork closes the gate,
-    then checks for busy threads. One of the two always sees the other (Dekker's algorithm).
+    A thread enters by `with gate.own:`, again while it is inside, too. `own` is a lock that only this
+    thread and a fork take: a fork takes those of all threads. Locks are taken and released in C, so
+    that Ctrl-C can't leave a thread inside for ever.
     """
 
     def __init__(self) -> None:
-        self._open = threading.Event()
-        self._open.set()
-        self._closed = False
         self._local = threading.local()
-        self._marks: weakref.WeakSet[_Mark] = weakref.WeakSet()
-        self._finalizers: list[int] = []
-        self._closed_by = 0
+        self._threads: weakref.WeakSet[threading.RLock] = weakref.WeakSet()
+        self._taken: list[threading.RLock] = []
         with _registry:
             _gates.add(self)
 
-    def __enter__(self) -> Self:
+    @property
+    def own(self) -> threading.RLock:
+        """The lock of the calling thread."""
         try:
-            mark: _Mark = self._local.mark
+            found: threading.RLock = self._local.lock
         except AttributeError:
-            mark = self._local.mark = _Mark()
+            found = self._local.lock = threading.RLock()
             with _registry:
-                self._marks.add(mark)
-        mark.depth += 1
-        while self._closed and mark.depth == 1:
-            mark.depth = 0
-            self._open.wait(_WAIT_S)
-            mark.depth = 1
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._local.mark.depth -= 1
-
-    @contextlib.contextmanager
-    def finalizing(self) -> Generator[None]:
-        """Enter the gate from a finalizer.
-
-        A finalizer can run at any step of a thread, so this takes no lock: the thread may hold it.
-        """
-        me = threading.get_ident()
-        self._finalizers.append(me)
-        while self._closed and self._closed_by != me:
-            self._finalizers.remove(me)
-            self._open.wait(_WAIT_S)
-            self._finalizers.append(me)
-        try:
-            yield
-        finally:
-            self._finalizers.remove(me)
-
-    def _is_busy(self) -> bool:
-        own = getattr(self._local, "mark", None)
-        return any(mark.depth and mark is not own for mark in list(self._marks)) or any(
-            each != self._closed_by for each in list(self._finalizers)
-        )
+                self._threads.add(found)
+        return found
 
     def close_for_fork(self, deadline: float) -> bool:
         """Close the gate, and wait until the other threads have left it.
@@ -135,38 +120,26 @@ class ForkGate:
         Returns:
             Whether no thread is inside, this one included.
         """
-        self._open.clear()
-        self._closed_by = threading.get_ident()
-        self._closed = True
-        while self._is_busy():
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.0005)
-        own: _Mark | None = getattr(self._local, "mark", None)
-        return (own is None or own.depth == 0) and not self._finalizers
+        is_empty = not self.own._is_owned()  # type: ignore[attr-defined] # noqa: SLF001 - as `threading.Condition` does
+        for lock in list(self._threads):
+            if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                self._taken.append(lock)
+            else:
+                is_empty = False
+        return is_empty
 
     def reopen(self) -> None:
         """Open the gate again, in the parent."""
-        self._closed = False
-        self._open.set()
+        while self._taken:
+            self._taken.pop().release()
 
     def forget_threads(self) -> None:
-        """Open the gate in the child, without the marks of threads that exist in the parent only."""
-        own = getattr(self._local, "mark", None)
-        self._marks = weakref.WeakSet([own] if own is not None else [])
-        self._finalizers = []
-        self._open = threading.Event()
-        self._open.set()
-        self._closed = False
-
-
-class _Mark:
-    """How many times one thread has entered a gate and not left it."""
-
-    __slots__ = ("__weakref__", "depth")
-
-    def __init__(self) -> None:
-        self.depth = 0
+        """Open the gate in the child, without the locks of threads that exist in the parent only."""
+        own = self.own
+        self._threads = weakref.WeakSet([own])
+        if own in self._taken:
+            own.release()
+        self._taken = []
 
 
 def _before() -> None:
@@ -180,26 +153,33 @@ def _before() -> None:
 
 
 def _run(calls: list[weakref.WeakMethod[Callable[[], None]]]) -> None:
-    for ref in calls:
+    for ref in list(calls):
         method = ref()
-        if method is not None:
+        if method is None:
+            continue
+        try:
             method()
+        except Exception:
+            _log.exception("A fork hook failed: %r", method)
 
 
-def _hold(lock: threading.Lock, deadline: float) -> None:
+def _hold(lock: _Lock, deadline: float) -> None:
     if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
         _held.append(lock)
 
 
 def _release() -> None:
-    while _held:
-        _held.pop().release()
+    held = list(_held)
+    _held.clear()  # before the registry is released: the next fork appends to it
+    for lock in reversed(held):
+        lock.release()
 
 
 def _after_in_parent() -> None:
-    _release()
+    # The gates first: the last lock is the registry, and the next fork closes them.
     for gate in list(_gates):
         gate.reopen()
+    _release()
 
 
 def _after_in_child() -> None:

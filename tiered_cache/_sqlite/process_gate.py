@@ -7,7 +7,7 @@ from tiered_cache._process.fork import ForkGate
 __all__ = ["GATE"]
 
 GATE = ForkGate()
-"""Entered by each thread that uses SQLite: no fork happens inside, and none inherits a connection.
+"""`with GATE.own:` surrounds each use of SQLite: no fork happens inside, and none inherits a connection.
 
 One for all databases, so that a thread inside never waits at a second gate that a fork has closed.
 """

@@ -109,7 +109,7 @@ class SideDatabase:
             operation: The owner's operation, for errors.
             key: The key that it is for.
         """
-        with GATE:  # before the lock: its holder must not wait at the gate
+        with GATE.own:  # before the lock: its holder must not wait at the gate
             lock = self._lock
             taken = False
             try:

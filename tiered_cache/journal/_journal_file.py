@@ -64,7 +64,10 @@ def open_journal(
     Raises:
         sqlite3.Error: The file is locked, read-only, damaged, missing or of a newer release.
     """
-    with GATE, contextlib.closing(connect(path, LAYOUT, timeout_s, create=create)) as connection:
+    with (
+        GATE.own,
+        contextlib.closing(connect(path, LAYOUT, timeout_s, create=create)) as connection,
+    ):
         yield connection
 
 

@@ -68,10 +68,10 @@ class DiskLog:
         version = None
         while True:
             with self._store.using("await_change"):
-                sql = self._store.current().sql
+                cache = self._store.current()
                 # Before the rows: the next poll then sees a change that comes in between.
-                current = sql("PRAGMA data_version").fetchone()
-                if current != version and sql(_GOES_ON, (position,)).fetchone()[0]:
+                current = cache.data_version()
+                if current != version and cache.sql(_GOES_ON, (position,)).fetchone()[0]:
                     return
             version = current
             left_s = ends_s - time.monotonic()

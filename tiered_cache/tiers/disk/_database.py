@@ -11,13 +11,12 @@ import os
 import sqlite3
 import threading
 import time
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import diskcache
 from diskcache.core import DBNAME
 
-from tiered_cache._process.fork import call_before_fork
+from tiered_cache._process.fork import call_before_fork, call_in_child
 from tiered_cache._sqlite.process_gate import GATE
 from tiered_cache._sqlite.sqlite_errors import retry_while_locked
 from tiered_cache.tiers.disk._bytes_disk import MODE_RAW
@@ -32,14 +31,66 @@ _SELECT_FILE = "SELECT rowid, filename FROM Cache WHERE key = ? AND raw = 1"
 
 _SELECT_FACT = "SELECT value FROM TieredFacts WHERE name = ?"
 
-_inherited: list[object] = []
-"""Connections that the parent could not close before it forked: a child may not close them either."""
-_open: dict[int, sqlite3.Connection] = {}
-"""The connections of threads, by number.
 
-A reference from here keeps the garbage collector from finalizing a connection before its closer.
-"""
-_numbers = itertools.count()
+class _Connections:
+    """The connections of all threads to all databases of this process.
+
+    SQLite keeps its locks by process. A child that inherited a connection would believe that it holds
+    the parent's locks, and lose its writes once the parent closes the database. So all connections
+    are closed before a fork, and each thread makes another one when it needs it.
+    """
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        """Changes when all connections were closed."""
+        self._numbers = itertools.count()
+        # Keeps the garbage collector from finalizing a connection before its closer.
+        self._open: dict[int, sqlite3.Connection] = {}
+        self._left: list[int] = []
+        self._inherited: list[object] = []
+        call_before_fork(self._close_all)
+        call_in_child(self._abandon)
+
+    def add(self, connection: sqlite3.Connection) -> int:
+        """Take a new connection; its number."""
+        while self._left:  # finalized while a fork was under way
+            self.close(self._left.pop())
+        number = next(self._numbers)
+        self._open[number] = connection
+        return number
+
+    def close(self, number: int) -> None:
+        """Close a connection, unless it is closed or inherited."""
+        connection = self._open.pop(number, None)
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def close_from_finalizer(self, number: int) -> None:
+        """Close a connection, or leave it to a later call if a fork is under way."""
+        gate = GATE.own
+        # No waiting: the thread may hold a lock that the fork waits for.
+        if not gate.acquire(blocking=False):
+            self._left.append(number)
+            return
+        try:
+            self.close(number)
+        finally:
+            gate.release()
+
+    def _close_all(self) -> None:
+        self.epoch += 1
+        for number in list(self._open):
+            self.close(number)
+
+    def _abandon(self) -> None:
+        # Only those that the parent could not close: SQLite forbids even to close them here.
+        self._inherited += self._open.values()
+        self._open.clear()
+        self.epoch += 1
+
+
+_connections = _Connections()
 
 _Cache: Any = diskcache.Cache  # untyped: a checker infers wrong types
 
@@ -72,14 +123,11 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
     ) -> None:
         self.wall = wall
         self._setup_deadline = time.monotonic() + timeout
-        self._closers = threading.local()
-        self._all_closers: weakref.WeakSet[_Closer] = weakref.WeakSet()
         self._is_set_up = False
         super().__init__(directory, timeout=timeout, **options)
         self._is_set_up = True
         self._path = os.path.join(directory, DBNAME)  # noqa: PTH118 - os.stat on every write
         self._file = os.stat(self._path)  # noqa: PTH116 - the same
-        call_before_fork(self.disconnect)
 
     def is_current(self) -> bool:
         """Whether the database is still the directory's: neither removed nor replaced."""
@@ -104,8 +152,14 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
 
     @property
     def _con(self) -> sqlite3.Connection:
-        found: sqlite3.Connection | None = getattr(self._local, "con", None)
-        return self._connect() if found is None else found
+        local = self._local
+        try:
+            found: sqlite3.Connection = local.con
+            if local.epoch == _connections.epoch:
+                return found
+        except AttributeError:
+            pass
+        return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
         """The connection of this thread, made as `diskcache` does, except that any thread may close it.
@@ -119,8 +173,8 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
             isolation_level=None,
             check_same_thread=False,
         )
-        closer = self._closers.closer = _Closer(connection)
-        self._all_closers.add(closer)
+        self._local.epoch = _connections.epoch
+        self._local.closer = _Closer(_connections.add(connection))
         with contextlib.suppress(sqlite3.OperationalError):  # the table may be missing yet
             settings = connection.execute("SELECT key, value FROM Settings").fetchall()
             for key, value in settings:
@@ -193,49 +247,25 @@ class BoundedCache(_Cache):  # type: ignore[misc] # of an untyped class
         `diskcache` does not notice an exception between two of its steps, such as Ctrl-C. Later
         writes of the thread would belong to that transaction, and never be committed.
         """
-        connection: sqlite3.Connection | None = getattr(self._local, "con", None)
-        if connection is None or not connection.in_transaction:
+        local = self._local
+        connection: sqlite3.Connection | None = getattr(local, "con", None)
+        if connection is None or local.epoch != _connections.epoch or not connection.in_transaction:
             return
         if self._txn_id == threading.get_ident():  # type: ignore[has-type] # of an untyped class
             self._txn_id = None
         self.close()
 
-    def disconnect(self) -> None:
-        """Close the connections of all threads; each thread makes another one when it needs it.
-
-        To be called while no thread uses one. SQLite keeps its locks by process: a child that
-        inherited a connection would believe that it holds the parent's locks, and lose its writes
-        once the parent closes the database.
-        """
-        closers = list(self._all_closers)
-        self._local, self._closers = threading.local(), threading.local()
-        for closer in closers:
-            closer.close()
-
-    def abandon(self) -> None:
-        """Never touch this object's connections again: called in a forked child."""
-        _inherited.append((self._local, self._closers))
+    def data_version(self) -> tuple[int, int]:
+        """A value that changes with each commit of another connection, and with this one."""
+        ((version,),) = self._con.execute("PRAGMA data_version").fetchall()
+        return _connections.epoch, version
 
 
 class _Closer:
     """Closes a thread's connection when the thread ends and its locals are dropped."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._number = next(_numbers)
-        self._pid = os.getpid()
-        _open[self._number] = connection
-
-    def close(self) -> None:
-        """Close the connection, unless it is closed or inherited."""
-        connection = _open.pop(self._number, None)
-        if connection is None:
-            return
-        if os.getpid() != self._pid:
-            _inherited.append(connection)
-            return
-        with contextlib.suppress(sqlite3.Error):
-            connection.close()
+    def __init__(self, number: int) -> None:
+        self._number = number
 
     def __del__(self) -> None:
-        with GATE.finalizing():
-            self.close()
+        _connections.close_from_finalizer(self._number)

@@ -133,9 +133,7 @@ class DiskStore:
 
     def _forget_connections(self) -> None:
         self._writers = threading.RLock()
-        if self.opened is not None:
-            self.opened.abandon()
-            self.opened = None
+        self.opened = None
 
     def cache(self) -> BoundedCache:
         """The database that this process has open, without a check that it is still in place."""
@@ -167,7 +165,7 @@ class DiskStore:
     @contextlib.contextmanager
     def using(self, operation: str, key: str | None = None) -> Generator[None]:
         """Keep forks out of the block, and raise faults of the database as tier errors."""
-        with GATE:
+        with GATE.own:
             try:
                 yield
             except TierError:
@@ -184,7 +182,7 @@ class DiskStore:
 
         SQLite lets writers poll for its lock, and a busy process starves some of its threads.
         """
-        with GATE:  # before the lock: its holder must not wait at the gate
+        with GATE.own:  # before the lock: its holder must not wait at the gate
             writers = self._writers
             taken = False
             try:
@@ -217,6 +215,6 @@ class DiskStore:
     def close(self) -> None:
         """Close this thread's connection; those of other threads are closed when they end."""
         self._is_closed = True
-        with GATE, contextlib.suppress(sqlite3.Error):
+        with GATE.own, contextlib.suppress(sqlite3.Error):
             if self.opened is not None:
                 self.opened.close()

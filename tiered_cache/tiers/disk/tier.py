@@ -165,7 +165,7 @@ class DiskTier:
 
     def get(self, key: str) -> Found | Absent:
         """The record of `key`."""
-        with GATE:
+        with GATE.own:
             store = self._store
             now_s = self._wall()
             try:
