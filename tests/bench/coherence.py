@@ -7,7 +7,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.bench.report import print_ratios
 from tests.bench.timing import measure, per_call
@@ -78,7 +78,7 @@ def _bench_generations() -> list[str]:
     keys = [f"key {number}" for number in range(FILLS)]
     missed = []
     with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
-        tiers: list[Tier] = [MemoryTier(2 * FILLS), DiskTier(folder), RedisTier(server.url)]
+        tiers: list[Tier[Any]] = [MemoryTier(2 * FILLS), DiskTier(folder), RedisTier(server.url)]
         for tier in tiers:
             tier.open(make_context("default")[0])
             entry = Entry("value" * 70, created_s=time.time())
@@ -91,7 +91,7 @@ def _bench_generations() -> list[str]:
             }
             guarded = "put(k, item, inf, expected=get(k).token, fill=True)"
 
-            def empty(tier: Tier = tier) -> None:
+            def empty(tier: Tier[Any] = tier) -> None:
                 tier.clear()
 
             measured = measure(
@@ -114,7 +114,7 @@ def _bench_tags() -> list[str]:
     missed = []
     with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
         for below in ([], [DiskTier(folder)], [RedisTier(server.url)]):
-            tiers: list[Tier] = [MemoryTier(4 * HITS), *below]
+            tiers: list[Tier[Any]] = [MemoryTier(4 * HITS), *below]
             name = tiers[-1].name
             with TieredCache(tiers, coherence=Coherence(bound="1h")) as cache:
                 names = {"cache": cache, "compute": lambda: "value"}

@@ -61,7 +61,7 @@ def _recorded() -> Trace:
     rng.shuffle(keys)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "requests"
-        tiers: list[Tier] = [MemoryTier(len(keys)), DiskTier(Path(folder) / "disk")]
+        tiers: list[Tier[Any]] = [MemoryTier(len(keys)), DiskTier(Path(folder) / "disk")]
         with TieredCache(tiers) as cache, record_trace(path, cache):
             for rank in zipf_ranks(REQUESTS, len(keys), 0.8):
                 cache.get_or_compute(keys[rank], calls[keys[rank]])

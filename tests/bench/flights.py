@@ -6,7 +6,7 @@ import multiprocessing
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.bench.report import print_ratios
 from tests.bench.timing import Measured, measure, per_call
@@ -109,10 +109,10 @@ def _bench_misses() -> list[str]:
 def _bench_waiting() -> list[str]:
     with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
 
-        def disk_only(_: int) -> list[Tier]:
+        def disk_only(_: int) -> list[Tier[Any]]:
             return [MemoryTier(), DiskTier(Path(folder) / "shared")]
 
-        def own_disk(number: int) -> list[Tier]:
+        def own_disk(number: int) -> list[Tier[Any]]:
             return [
                 MemoryTier(),
                 DiskTier(Path(folder) / str(number)),
@@ -160,7 +160,7 @@ def _stamped(cache: TieredCache, key: str) -> tuple[float, float]:
     return started, time.monotonic()
 
 
-def _processes(make_tiers: Callable[[int], list[Tier]]) -> list[float]:
+def _processes(make_tiers: Callable[[int], list[Tier[Any]]]) -> list[float]:
     """For each round, the seconds from the first question to the last answer."""
     answers: Queue[list[tuple[float, float]]] = _forking.Queue()
     together = _forking.Barrier(PROCESSES)
@@ -181,7 +181,7 @@ def _processes(make_tiers: Callable[[int], list[Tier]]) -> list[float]:
 
 def _child(
     number: int,
-    make_tiers: Callable[[int], list[Tier]],
+    make_tiers: Callable[[int], list[Tier[Any]]],
     together: Barrier,
     answers: Queue[list[tuple[float, float]]],
 ) -> None:

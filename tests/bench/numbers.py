@@ -7,7 +7,7 @@ import math
 import statistics
 import tempfile
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.bench.report import print_ratios
 from tests.bench.timing import measure, per_call
@@ -87,7 +87,7 @@ def _used(folder: str, entries: int) -> TieredCache:
 
 def _fleet() -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
-        tiers: list[Tier] = [
+        tiers: list[Tier[Any]] = [
             MemoryTier(100),
             *(DiskTier(f"{folder}/{n}", name=f"disk{n}") for n in range(3)),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import redis
 
@@ -48,7 +48,7 @@ class _Burst:
         """Seconds until acknowledged, for each write."""
         self._runs += 1
         with tempfile.TemporaryDirectory() as folder:
-            tiers: list[Tier] = [MemoryTier(BURST)]
+            tiers: list[Tier[Any]] = [MemoryTier(BURST)]
             if self._disk:
                 tiers.append(DiskTier(Path(folder)))
             tiers.append(RedisTier(self._url))

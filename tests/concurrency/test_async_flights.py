@@ -424,7 +424,7 @@ def shared(
     """Makes caches that share a tier, as processes or hosts do."""
 
     def make(**options: Any) -> AsyncTieredCache:
-        tier: Tier = (
+        tier: Tier[Any] = (
             patient_disk(tmp_path / "shared")
             if request.param == "disk"
             else RedisTier(redis_url, timeout="10s")
@@ -674,7 +674,7 @@ def test_a_caller_cancelled_while_it_asks_for_a_lease_releases_it(
 
     async def main() -> None:
         flight = SingleFlight(lease="1h")
-        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+        tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path)]
         async with AsyncTieredCache(tiers, single_flight=flight) as cache:
             await cache.get("key")
             monkeypatch.setattr(DiskLeases, "acquire", acquire_late)

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tiered_cache.contracts import Tier
+    from tiered_cache.contracts import Put, Tier
+    from tiered_cache.entry import Entry
     from tiered_cache.testing import ChaosProxy
     from tiered_cache.testing.valkey_cluster import ValkeyCluster
 
@@ -59,9 +60,11 @@ def open_cache(
     made: list[TieredCache] = []
     url = redis_url if request.param == "cluster" else valkey_cluster.url
 
-    def make(host: int | None = None, *, fast: Tier | None = None, **options: Any) -> TieredCache:
+    def make(
+        host: int | None = None, *, fast: Tier[Any] | None = None, **options: Any
+    ) -> TieredCache:
         number = len(made) if host is None else host
-        tiers: list[Tier] = [fast or MemoryTier()]
+        tiers: list[Tier[Any]] = [fast or MemoryTier()]
         if request.param == "host":
             tiers.append(patient_disk(tmp_path / "shared"))
         else:
@@ -138,14 +141,14 @@ def test_own_changes_of_a_cache_stay_in_its_memory(open_cache: Make, clock: Fake
 def test_fills_are_not_in_the_change_log(open_cache: Make, clock: FakeClock) -> None:
     cache, elsewhere = open_cache(), open_cache()
     log: Any = cache._source.core().stack.levels[-1].tier
-    position = log.log.read(None).position
+    position = log.offers.change_log.read(None).position
     for number in range(10):
         assert cache.get_or_compute(f"{number}", lambda: "value") == "value"
         assert elsewhere.get_or_compute(f"{number}", never) == "value"
     assert cache.get_or_compute_many(["a", "b"], lambda keys: dict.fromkeys(keys, 1))
     clock.advance(BOUND_S)
     assert elsewhere.get("1") == "value"
-    assert log.log.read(position).changes == []
+    assert log.offers.change_log.read(position).changes == []
 
 
 @pytest.mark.proves("law-2/hits-free")
@@ -216,11 +219,11 @@ class Paused(MemoryTier):
         self.reached, self.go = threading.Event(), threading.Event()
         self.value: object = None
 
-    def put(self, key: str, item: Any, *args: Any, **options: Any) -> bool:
-        if item.value == self.value:
+    def put(self, key: str, put: Put[Entry]) -> bool:
+        if put.item.value == self.value:
             self.reached.set()
             assert self.go.wait(WAIT_S)
-        return super().put(key, item, *args, **options)
+        return super().put(key, put)
 
 
 @pytest.mark.proves("law-4/upper-tiers-elsewhere")
@@ -295,7 +298,7 @@ def test_law_5_a_returning_host_does_not_serve_entries_changed_meanwhile(
     tmp_path: Path, redis_url: str, namespace: str, clock: FakeClock
 ) -> None:
     def make(host: str) -> TieredCache:
-        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / host), patient_redis(redis_url)]
+        tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path / host), patient_redis(redis_url)]
         return TieredCache(tiers, namespace=namespace, clock=clock)
 
     with make("one") as cache:
@@ -311,8 +314,9 @@ def test_law_5_a_returning_host_does_not_serve_entries_changed_meanwhile(
 def forget_log(cache: TieredCache) -> None:
     """Make so many changes that the log loses the earlier ones."""
     tier: Any = cache._source.core().stack.levels[-1].tier
-    position = tier.log.read(None).position
-    while tier.log.read(position).complete:
+    log = tier.offers.change_log
+    position = log.read(None).position
+    while log.read(position).complete:
         for _ in range(1000):
             tier.delete("another")
 
@@ -341,7 +345,7 @@ def test_law_5_while_changes_cannot_be_learned_nothing_old_is_served(
     proxy = chaos_proxy(redis_url)
 
     def make(url: str, host: str, **options: Any) -> TieredCache:
-        tiers: list[Tier] = [
+        tiers: list[Tier[Any]] = [
             MemoryTier(),
             DiskTier(tmp_path / host),
             patient_redis(url) if url == redis_url else RedisTier(url, timeout="500ms"),
@@ -389,7 +393,11 @@ def test_law_5_a_server_that_lost_its_data_leaves_nothing_old(
     with ValkeyServer(port=0) as server:
 
         def make(host: str) -> TieredCache:
-            tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / host), patient_redis(server.url)]
+            tiers: list[Tier[Any]] = [
+                MemoryTier(),
+                DiskTier(tmp_path / host),
+                patient_redis(server.url),
+            ]
             return TieredCache(tiers, namespace=namespace, clock=clock)
 
         with make("one") as cache, make("two") as elsewhere:
@@ -513,7 +521,7 @@ def test_law_5_a_strict_cache_goes_on_hearing_of_changes_when_the_server_is_back
     with ValkeyServer(port=0) as server:
 
         def make() -> TieredCache:
-            tiers: list[Tier] = [MemoryTier(), patient_redis(server.url)]
+            tiers: list[Tier[Any]] = [MemoryTier(), patient_redis(server.url)]
             return TieredCache(tiers, namespace=namespace, clock=clock, strict=True)
 
         with make() as cache:
@@ -558,7 +566,7 @@ def test_the_bound_of_a_stack_is_stated(tmp_path: Path, clock: FakeClock) -> Non
     class Unlogged(NullTier):
         reach = DiskTier.reach
 
-    stacks: list[tuple[list[Tier], dict[str, Any], float]] = [
+    stacks: list[tuple[list[Tier[Any]], dict[str, Any], float]] = [
         ([MemoryTier()], {}, 0.0),
         ([DiskTier(tmp_path / "a")], {}, 0.0),
         ([MemoryTier(), NullTier()], {}, 0.0),

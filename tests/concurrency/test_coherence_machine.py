@@ -110,7 +110,7 @@ class Disk(DiskTier):
 
 
 class Server(RedisTier):
-    def get(self, key: str) -> Found | Absent:
+    def get(self, key: str) -> Found[Any] | Absent:
         answer = super().get(key)
         Stop.at("read", key)
         return answer
@@ -141,7 +141,7 @@ class Worker:
         self.cache = self._open()
 
     def _open(self) -> TieredCache:
-        tiers: list[Tier] = [Memory(), Disk(self.folder, timeout=WAIT_S)]
+        tiers: list[Tier[Any]] = [Memory(), Disk(self.folder, timeout=WAIT_S)]
         if self.setting.url is not None:
             tiers.append(Server(self.setting.url, timeout=WAIT_S, connect_timeout=WAIT_S))
         return TieredCache(

@@ -7,7 +7,7 @@ import os
 import random
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -53,7 +53,7 @@ class Host:
         self.deadline = deadline
 
     def open(self, number: int) -> TieredCache:
-        tiers: list[Tier] = [MemoryTier()]
+        tiers: list[Tier[Any]] = [MemoryTier()]
         if self.url is None:
             tiers.append(DiskTier(self.folder / "shared"))
         else:

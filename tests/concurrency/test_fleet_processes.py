@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -38,7 +38,7 @@ class Place:
         self.url = url
 
     def open(self, clock: FakeClock | None = None) -> TieredCache:
-        tiers: list[Tier] = [MemoryTier(), DiskTier(self.folder)]
+        tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(self.folder)]
         if self.url is not None:
             tiers.append(patient_redis(self.url))
         if clock is None:
@@ -158,7 +158,7 @@ def test_law_11_an_asynchronous_cache_counts_publishes_and_is_in_the_totals(
     disk: Place, reader: TieredCache
 ) -> None:
     async def work() -> None:
-        tiers: list[Tier] = [MemoryTier(), DiskTier(disk.folder)]
+        tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(disk.folder)]
         async with AsyncTieredCache(tiers, namespace=disk.namespace) as cache:
 
             @cache.cached

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,7 +30,9 @@ def make_cache(
     request: pytest.FixtureRequest, tmp_path: Path, redis_url: str, namespace: str
 ) -> Callable[..., TieredCache]:
     def make(**options: object) -> TieredCache:
-        shared: Tier = DiskTier(tmp_path) if request.param == "disk" else patient_redis(redis_url)
+        shared: Tier[Any] = (
+            DiskTier(tmp_path) if request.param == "disk" else patient_redis(redis_url)
+        )
         return TieredCache([MemoryTier(), shared], namespace=namespace, **options)  # type: ignore[arg-type] # passed on
 
     return make
@@ -108,7 +110,7 @@ def test_a_log_that_cannot_be_read_is_more_and_more_behind(
 ) -> None:
     proxy = chaos_proxy(valkey.url)
     clock = FakeClock()
-    tiers: list[Tier] = [MemoryTier(), patient_redis(proxy.url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), patient_redis(proxy.url)]
     with TieredCache(tiers, namespace=namespace, clock=clock) as cache:
         proxy.refuse()
         for passed in (10.0, 20.0):
@@ -135,7 +137,7 @@ def test_a_cache_that_was_closed_complains_of_nothing(
     with ValkeyServer() as server:
         # Its thread still waits for changes when it is closed, for a quarter of this.
         bound = Coherence(bound="8s")
-        tiers: list[Tier] = [MemoryTier(), patient_redis(server.url)]
+        tiers: list[Tier[Any]] = [MemoryTier(), patient_redis(server.url)]
         with TieredCache(tiers, namespace=namespace, coherence=bound) as cache:
             wait_until(
                 lambda: cache.get("key") is None and bool(_followers() - others), "it begins"
@@ -175,7 +177,7 @@ def test_a_lag_is_published_with_the_rest() -> None:
 def test_each_log_has_a_lag_and_a_cache_without_copies_has_none(
     tmp_path: Path, redis_url: str, namespace: str
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(redis_url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), patient_redis(redis_url)]
     with TieredCache(tiers, namespace=namespace) as cache:
         stats = cache.stats()
         assert [tier.lag is not None for tier in stats.tiers] == [False, True, True]

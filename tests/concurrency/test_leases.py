@@ -53,7 +53,7 @@ def open_cache(
     made: list[TieredCache] = []
 
     def make(**options: Any) -> TieredCache:
-        tiers: list[Tier] = [MemoryTier()]
+        tiers: list[Tier[Any]] = [MemoryTier()]
         if request.param == "host":
             tiers.append(patient_disk(tmp_path / "shared"))
         else:
@@ -544,7 +544,7 @@ class Meeting(Logged):
 def open_in_child(
     scope: str, number: int, folder: Path, url: str, namespace: str, lease: str = "10s"
 ) -> TieredCache:
-    tiers: list[Tier] = [MemoryTier()]
+    tiers: list[Tier[Any]] = [MemoryTier()]
     if scope == "host":
         tiers.append(patient_disk(folder / "shared"))
     else:
@@ -601,7 +601,7 @@ def test_law_2_a_process_that_dies_or_freezes_while_it_computes_is_replaced(
     began = tmp_path / "began"
 
     def make(number: int) -> TieredCache:
-        tiers: list[Tier] = [
+        tiers: list[Tier[Any]] = [
             patient_disk(tmp_path / ("shared" if scope == "host" else str(number)))
         ]
         if scope == "cluster":

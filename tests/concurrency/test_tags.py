@@ -42,7 +42,7 @@ def open_cache(
     def make(**options: Any) -> TieredCache:
         if made and request.param == "memory":
             return made[0]
-        tiers: list[Tier] = [MemoryTier()]
+        tiers: list[Tier[Any]] = [MemoryTier()]
         if request.param == "host":
             tiers.append(patient_disk(tmp_path / "shared"))
         elif request.param != "memory":

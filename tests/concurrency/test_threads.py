@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
+from tiered_cache.contracts import Put
 from tiered_cache.entry import Entry
 from tiered_cache.testing import in_forked_child, race
 
@@ -140,7 +141,7 @@ def test_seconds_saved_are_the_costs_of_the_hits(copy: Literal["deep"] | None) -
         core = cache._source.core()
         for key in "abc":
             entry = Entry(key, created_s=time.time(), cost_s=10.0)
-            core.stack.levels[0].tier.put(key, entry, 1000)
+            core.stack.levels[0].tier.put(key, Put(entry, 1000))
             for _ in range(5):
                 assert cache.get(key) == key
         saved = cache.stats().seconds_saved
@@ -153,13 +154,13 @@ def test_seconds_saved_are_the_costs_of_the_hits(copy: Literal["deep"] | None) -
 def test_only_hits_save_seconds() -> None:
     with TieredCache([MemoryTier()]) as cache:
         entry = Entry("old", created_s=time.time(), cost_s=10.0)
-        cache._source.core().stack.levels[0].tier.put("key", entry, 1000)
+        cache._source.core().stack.levels[0].tier.put("key", Put(entry, 1000))
         assert cache.exists("key")
         assert cache.explain("key")[0].present
         assert cache.touch("key", ttl=100)
         assert cache.refresh("key", lambda: "new") == "new"
         assert cache.stats().seconds_saved == 0.0
-        cache._source.core().stack.levels[0].tier.put("key", entry, 1000)
+        cache._source.core().stack.levels[0].tier.put("key", Put(entry, 1000))
         heard: list[object] = []
         cache.on_event(heard.append)
         assert cache.get("key") == "old", "a hit by a call, since a listener wants it"

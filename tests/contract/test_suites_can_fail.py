@@ -20,7 +20,7 @@ def _overriding(method: str) -> tuple[str, str]:
 
 
 _BROKEN_TIERS = {
-    "IgnoresTokens": ("if expected is not ANY and", "if False and"),
+    "IgnoresTokens": ("if put.expected is not ANY and", "if False and"),
     "ForgetsDeletions": ("self._deletions += 1", "pass"),
     "ReusesTokens": ("next(self._numbers)", "0"),
     "NeverExpires": ("if gone > self._now():", "if gone > -math.inf:"),
@@ -28,15 +28,17 @@ _BROKEN_TIERS = {
     "ScansByGlob": ("key.startswith(prefix)", "__import__('fnmatch').fnmatch(key, prefix + '*')"),
     "ListsWhatIsExpired": ("if isinstance(self._get(key), Found)]", "]"),
     "ForgetsPrefixes": _overriding("clear(self, prefix=''): return self.delete_many(list(self.scan()))"),
-    "FoldsCase": ("self._held[key] = (item", "self._held[key.lower()] = (item"),
+    "FoldsCase": ("self._held[key] = (put.item", "self._held[key.lower()] = (put.item"),
     "StripsKeys": ("self._held.get(key,", "self._held.get(key.strip() or key,"),
     "DeletesWhatWasNotThere": ("return was_there", "return True"),
     "LeavesKeysOut": _overriding("get_many(self, keys): return {k: f for k in keys if isinstance(f := self.get(k), Found)}"),
-    "StoresNothingOfMany": _overriding("put_many(self, items): return set()"),
-    "ForgetsTokensOfMany": _overriding("put_many(self, items): return {k for k, (i, l, _) in items.items() if self.put(k, i, l)}"),
-    "ChangesBytes": ("self._held[key] = (item,", "self._held[key] = (item.rstrip(b'\\x00'),"),
+    "StoresNothingOfMany": _overriding("put_many(self, puts): return set()"),
+    "ForgetsTokensOfMany": _overriding("put_many(self, puts): return {k for k, p in puts.items() if self.put(k, p._replace(expected=ANY))}"),
+    "ChangesBytes": ("self._held[key] = (put.item,", "self._held[key] = (put.item.rstrip(b'\\x00'),"),
     "CountsWhatIsGone": ("entries=len(self._held)", "entries=next(self._numbers)"),
-    "ClosesOnce": ("    def close(self):\n        pass", "    def close(self):\n        del self._held"),
+    "ClosesOnce": _overriding("close(self): del self._held"),
+    "ClearsWithoutFence": _overriding("clear(self, prefix=''): return self.delete_many(list(self.scan(prefix)))"),
+    "FencesTooLate": _overriding("clear(self, prefix=''): k = [k for k in self.scan(prefix) if self._held.pop(k)]; sleep(0.01); self.fence(''); return len(k)"),
     "SharesNamespaces": ("self._held = {}  #", "self._held = SHARED  #"),
 }  # fmt: skip
 
@@ -53,12 +55,13 @@ _BROKEN_POLICIES = {
 }
 
 _HEAD = """
+from time import sleep
 from cachetools import LRUCache
-from tiered_cache.testing import CachetoolsContract, TierContract
+from tiered_cache.testing import CachetoolsContract, FenceContract, TierContract
 SHARED = {}
 """
 _TIER_TEST = """
-class Test{name}(TierContract):
+class Test{name}(TierContract, FenceContract):
     def make_tier(self, store):
         return {name}()
 """

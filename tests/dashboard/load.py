@@ -11,7 +11,7 @@ import random
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
 from tiered_cache.policies import Histograms
@@ -49,7 +49,7 @@ def main(folder: str, url: str, namespace: str, seed: str) -> None:
     chance = random.Random(seed)
     go, idle = threading.Event(), threading.Event()
     go.set()
-    tiers: list[Tier] = [
+    tiers: list[Tier[Any]] = [
         MemoryTier(max_entries=150),
         DiskTier(folder),
         RedisTier(url, timeout="500ms"),

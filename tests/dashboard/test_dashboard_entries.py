@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -78,7 +78,7 @@ def test_looking_into_the_cache_changes_and_counts_nothing(
         [DiskTier(tmp_path / "1"), patient_redis(redis_url)], namespace=namespace
     ) as one:
         one.set("key", "value")
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / "2"), patient_redis(redis_url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path / "2"), patient_redis(redis_url)]
     with TieredCache(tiers, namespace=namespace) as other:
         browser = EntryBrowser(other, show_values=True)
         assert browser.search("key")["keys"] == ["key"]

@@ -23,7 +23,7 @@ from tiered_cache import (
 )
 from tiered_cache._engine.state.outdated_keys import OutdatedKeys
 from tiered_cache.codec import RecordCodec
-from tiered_cache.contracts import Reach, TierInfo
+from tiered_cache.contracts import Put, Reach, TierInfo
 from tiered_cache.entry import Entry
 from tiered_cache.testing import FakeClock, make_context, race
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tiered_cache import Lookup
-    from tiered_cache.contracts import Absent, Found, Tier
+    from tiered_cache.contracts import Absent, Tier
     from tiered_cache.testing import ChaosProxy
 
 
@@ -58,7 +58,7 @@ def outcome(found: Lookup) -> tuple[LookupStatus, str | None]:
 @pytest.mark.proves("law-1/tier-bug", "reading/bug")
 def test_law_1_a_bug_in_a_tier_is_a_counted_error() -> None:
     class Buggy(NullTier):
-        def get(self, key: str) -> Found | Absent:
+        def get(self, key: str) -> Absent:
             raise ZeroDivisionError
 
     with TieredCache([MemoryTier(), Buggy()], failures_to_open=1) as cache:
@@ -98,7 +98,7 @@ def test_law_1_a_policy_that_raises_is_logged_and_the_default_is_taken(
 
     def stack() -> TieredCache:
         policy = Undecided()
-        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+        tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path)]
         return TieredCache(tiers, namespace=namespace, writing=policy, promotion=policy)
 
     with caplog.at_level(logging.WARNING, "tiered_cache"):
@@ -137,7 +137,7 @@ def test_of_two_that_compute_at_once_the_first_fill_lands(tmp_path: Path, namesp
 def test_law_8_bad_records_open_no_breaker(tmp_path: Path, namespace: str) -> None:
     with disk_of(tmp_path, namespace) as disk:
         for number in range(20):
-            disk.put(str(number), b"no record", math.inf)
+            disk.put(str(number), Put(b"no record", math.inf))
     with TieredCache([DiskTier(tmp_path)], namespace=namespace, failures_to_open=1) as cache:
         for number in range(20):
             assert cache.get(str(number)) is None
@@ -162,7 +162,7 @@ def test_law_9_bytes_that_can_not_be_used_are_a_counted_miss_and_removed(
     }[kind]
     codec = RecordCodec(namespace, shared_key=bytes(32)) if kind == "unsigned" else None
     with disk_of(tmp_path, namespace) as disk:
-        disk.put("key", bad, math.inf)
+        disk.put("key", Put(bad, math.inf))
     with TieredCache([DiskTier(tmp_path)], namespace=namespace, codec=codec) as cache:
         assert cache.get_or_compute("key", lambda: 2) == 2
         tier = cache.stats().tier("disk")
@@ -188,7 +188,7 @@ def test_a_stale_record_is_handed_out_by_lookup_only(tmp_path: Path, namespace: 
     now_s = clock.wall()
     entry = Entry("old", created_s=now_s, fresh_until_s=now_s + 60, stale_until_s=now_s + 600)
     with disk_of(tmp_path, namespace) as disk:
-        disk.put("key", RecordCodec(namespace).encode("key", entry, Reach.HOST), 600.0)
+        disk.put("key", Put(RecordCodec(namespace).encode("key", entry, Reach.HOST), 600.0))
     clock.advance(100)
     with TieredCache([DiskTier(tmp_path)], namespace=namespace, clock=clock) as cache:
         found = cache.lookup("key")
@@ -216,7 +216,7 @@ def test_an_open_breaker_is_a_skip(
     redis_url: str, chaos_proxy: Callable[[str], ChaosProxy], namespace: str
 ) -> None:
     proxy = chaos_proxy(redis_url)
-    tiers: list[Tier] = [MemoryTier(), patient_redis(proxy.url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), patient_redis(proxy.url)]
     with TieredCache(tiers, namespace=namespace, clock=FakeClock(), failures_to_open=1) as cache:
         proxy.refuse()
         for _ in range(3):
@@ -246,8 +246,8 @@ def test_a_tier_that_missed_a_change_is_skipped_then_a_miss(
 def test_explain_promotes_removes_and_counts_nothing(tmp_path: Path, namespace: str) -> None:
     with disk_of(tmp_path, namespace) as disk:
         record = RecordCodec(namespace).encode("good", Entry(1, created_s=time.time()), Reach.HOST)
-        disk.put("good", record, 60.0)
-        disk.put("bad", b"no record", 60.0)
+        disk.put("good", Put(record, 60.0))
+        disk.put("bad", Put(b"no record", 60.0))
     with TieredCache([MemoryTier(), DiskTier(tmp_path)], namespace=namespace) as cache:
         for _ in range(2):
             memory, lower = cache.explain("good")
@@ -262,7 +262,7 @@ def test_explain_promotes_removes_and_counts_nothing(tmp_path: Path, namespace: 
 
 @pytest.mark.proves("promotion/refused")
 def test_a_promotion_that_is_refused_is_still_a_hit(tmp_path: Path, namespace: str) -> None:
-    tiers: list[Tier] = [MemoryTier(max_bytes="1KB"), DiskTier(tmp_path)]
+    tiers: list[Tier[Any]] = [MemoryTier(max_bytes="1KB"), DiskTier(tmp_path)]
     with TieredCache(tiers, namespace=namespace) as cache:
         cache.set("key", "x" * 20_000)
         refused = cache.stats().tier("memory").write_refusals
@@ -273,7 +273,7 @@ def test_a_promotion_that_is_refused_is_still_a_hit(tmp_path: Path, namespace: s
 
 @pytest.mark.proves("lifetimes/infinity")
 def test_an_infinite_ttl_overrides_the_default(tmp_path: Path, namespace: str) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path)]
     with TieredCache(tiers, namespace=namespace, default_ttl="1h") as cache:
         cache.set("key", 1, ttl=math.inf)
         assert [each.remaining_s for each in cache.explain("key")] == [math.inf, math.inf]
@@ -281,7 +281,7 @@ def test_an_infinite_ttl_overrides_the_default(tmp_path: Path, namespace: str) -
 
 @pytest.mark.proves("removing/touch-no-limit")
 def test_touch_with_none_is_no_limit(tmp_path: Path, namespace: str) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path)]
     with TieredCache(tiers, namespace=namespace, default_ttl="1h") as cache:
         cache.set("key", 1)
         assert cache.touch("key", None)

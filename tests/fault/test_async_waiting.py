@@ -154,7 +154,7 @@ def test_law_12_nothing_that_may_wait_is_called_by_the_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     witness = Witness(monkeypatch)
-    tiers: list[Tier] = [
+    tiers: list[Tier[Any]] = [
         MemoryTier(),
         DiskTier(tmp_path, timeout="20s"),
         RedisTier(redis_url, timeout="20s"),
@@ -211,7 +211,7 @@ def test_redis_is_awaited_under_asyncio_and_asked_in_threads_under_trio(
         monkeypatch.setattr(kind, "exchange", noting)
 
     async def main() -> None:
-        tiers: list[Tier] = [RedisTier(redis_url, timeout="20s")]
+        tiers: list[Tier[Any]] = [RedisTier(redis_url, timeout="20s")]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
             await cache.set("key", 1)
             assert await cache.get("key") == 1
@@ -227,7 +227,7 @@ def test_redis_is_awaited_under_asyncio_and_asked_in_threads_under_trio(
 
 @contextlib.asynccontextmanager
 async def with_disk(tmp_path: Path, **options: Any) -> AsyncIterator[AsyncTieredCache]:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path, timeout="60s")]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path, timeout="60s")]
     async with AsyncTieredCache(tiers, **options) as cache:
         yield cache
 
@@ -326,7 +326,7 @@ def test_law_12_a_frozen_server_is_woken_by_a_task_of_the_same_loop(
         monkeypatch.setattr(pool, name, noting)
 
     async def main(server: ValkeyServer) -> None:
-        tiers: list[Tier] = [MemoryTier(), RedisTier(server.url, timeout="60s")]
+        tiers: list[Tier[Any]] = [MemoryTier(), RedisTier(server.url, timeout="60s")]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
             await cache.set("the-key", 1)
             level = cache.sync._source.core().stack.levels[0]
@@ -354,7 +354,7 @@ def test_law_12_a_frozen_server_is_woken_by_a_task_of_the_same_loop(
 @pytest.mark.proves("awaiting/deadlines")
 def test_law_8_a_frozen_server_is_given_up_in_time(run: Any, namespace: str) -> None:
     async def main(server: ValkeyServer) -> None:
-        tiers: list[Tier] = [MemoryTier(), RedisTier(server.url, timeout="100ms")]
+        tiers: list[Tier[Any]] = [MemoryTier(), RedisTier(server.url, timeout="100ms")]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
             await cache.set("key", 1)
             server.freeze()
@@ -413,7 +413,7 @@ def test_a_loop_that_was_kept_busy_does_not_take_the_server_for_sick(
         return await asked(self, connection, pieces, count)
 
     async def main() -> None:
-        tiers: list[Tier] = [RedisTier(redis_url, timeout=deadline_s)]
+        tiers: list[Tier[Any]] = [RedisTier(redis_url, timeout=deadline_s)]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
             await cache.set("key", 1)
             monkeypatch.setattr(AsyncServerConnections, "_exchange_on", busy)
@@ -432,7 +432,7 @@ def test_tasks_wait_for_a_connection_as_long_as_others_are_answered(
     proxy = chaos_proxy(redis_url)
 
     async def main() -> None:
-        tiers: list[Tier] = [RedisTier(proxy.url, timeout=deadline_s, max_connections=1)]
+        tiers: list[Tier[Any]] = [RedisTier(proxy.url, timeout=deadline_s, max_connections=1)]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
             await cache.get("key")
             proxy.delay(deadline_s / 4)
@@ -448,7 +448,7 @@ def test_tasks_wait_for_a_connection_as_long_as_others_are_answered(
 @pytest.mark.proves("awaiting/deadlines")
 def test_law_8_no_call_waits_for_a_connection_to_a_frozen_server(namespace: str) -> None:
     async def main(server: ValkeyServer) -> None:
-        tiers: list[Tier] = [RedisTier(server.url, timeout="100ms", max_connections=1)]
+        tiers: list[Tier[Any]] = [RedisTier(server.url, timeout="100ms", max_connections=1)]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
             await cache.get("key")
             server.freeze()

@@ -79,7 +79,7 @@ def test_a_closed_tier_does_not_recreate_its_directory(tmp_path: Path) -> None:
         cache.set("key", 1)
     shutil.rmtree(tmp_path / "cache")
     with pytest.raises(TierUnavailableError, match="is closed"):
-        tier.log.wait(0, 0.01)
+        tier.offers.change_log.wait(0, 0.01)  # type: ignore[union-attr] # a disk tier has one
     assert not (tmp_path / "cache").exists()
     with TieredCache([MemoryTier(), tier]) as cache:
         assert cache.set("key", 2)

@@ -41,8 +41,8 @@ class Child:
     def take(self, key: str) -> bool:
         """Take the lease of `key` and publish a notice, beside the records."""
         tier: Any = self.cache._source.core().stack.levels[-1].tier
-        tier.board.put(key, b"", 60.0, new=True)
-        return bool(tier.leases.acquire(key, TAKEN, 60.0).granted)
+        tier.offers.board.put(key, b"", 60.0, new=True)
+        return bool(tier.offers.leases.acquire(key, TAKEN, 60.0).granted)
 
 
 @pytest.mark.proves("law-7/forked-child")
@@ -61,9 +61,9 @@ def test_law_7_a_write_of_a_forked_child_survives_the_close_of_the_parents_cache
         with disk_cache(tmp_path) as another:
             assert another.get("childs") == "value"
             tier: Any = another._source.core().stack.levels[-1].tier
-            assert not tier.leases.acquire("one", "another", 60.0).granted
-            assert not tier.leases.acquire("two", "another", 60.0).granted
-            assert {"one", "two"} <= set(tier.board.names(""))
+            assert not tier.offers.leases.acquire("one", "another", 60.0).granted
+            assert not tier.offers.leases.acquire("two", "another", 60.0).granted
+            assert {"one", "two"} <= set(tier.offers.board.names(""))
 
 
 @pytest.mark.proves("law-7/forked-child")

@@ -155,6 +155,8 @@ def test_an_interruption_while_one_of_several_leases_is_given_back_keeps_none(
     with pytest.raises(Interrupted):
         cache.get_or_compute_many(keys, dict.fromkeys)
     monkeypatch.undo()
-    leases = DiskTier(tmp_path)
-    with TieredCache([leases]):
-        assert [leases.leases.acquire(key, "another", 1.0).granted for key in keys] == [True] * 3
+    tier = DiskTier(tmp_path)
+    with TieredCache([tier]):
+        leases = tier.offers.leases
+        assert leases is not None
+        assert [leases.acquire(key, "another", 1.0).granted for key in keys] == [True] * 3

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -375,7 +375,7 @@ def test_strict_raises_the_error_of_the_tier(server: ValkeyServer, clock: FakeCl
 
 @pytest.mark.proves("law-1/strict-background")
 def test_a_strict_cache_that_does_not_start_releases_its_tiers(tmp_path: Path) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier("redis://127.0.0.1:1/0")]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), RedisTier("redis://127.0.0.1:1/0")]
     with pytest.raises(TierUnavailableError, match=r"127\.0\.0\.1:1"):
         TieredCache(tiers, strict=True)
     with TieredCache(tiers) as lenient:

@@ -63,7 +63,7 @@ def steps(seed: int) -> Iterator[Step]:
 
 def open_cache(folder: Path, url: str, namespace: str) -> TieredCache:
     """As each of the processes opens it."""
-    tiers: list[Tier] = [MemoryTier(), DiskTier(folder), patient_redis(url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(folder), patient_redis(url)]
     writing = WriteBack("disk", flush_interval="1ms", max_delay="5ms", max_batch=3)
     return TieredCache(tiers, namespace=namespace, writing=writing)
 

@@ -72,7 +72,7 @@ def test_a_thousand_hits_take_ten_round_trips_at_most(
     with_disk: bool,
 ) -> None:
     async def main() -> None:
-        tiers: list[Tier] = [MemoryTier(), RedisTier(redis_url, timeout="30s")]
+        tiers: list[Tier[Any]] = [MemoryTier(), RedisTier(redis_url, timeout="30s")]
         if with_disk:
             tiers.insert(1, DiskTier(tmp_path, timeout="30s"))
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
@@ -106,7 +106,7 @@ def test_every_kind_of_lookup_is_gathered(
         raise AssertionError("it is there")
 
     async def main() -> None:
-        tiers: list[Tier] = [MemoryTier(), RedisTier(redis_url, timeout="30s")]
+        tiers: list[Tier[Any]] = [MemoryTier(), RedisTier(redis_url, timeout="30s")]
         # The clock stands still, so memory stays trusted: no reader catches up during a burst.
         async with AsyncTieredCache(tiers, namespace=namespace, clock=FakeClock()) as cache:
             await cache.set_many({key: key for key in KEYS[:60]})
@@ -131,7 +131,7 @@ def test_law_11_each_of_several_lookups_of_a_key_counts(
     run: Any, exchanges: list[str], redis_url: str, namespace: str
 ) -> None:
     async def main() -> None:
-        tiers: list[Tier] = [RedisTier(redis_url, timeout="30s")]
+        tiers: list[Tier[Any]] = [RedisTier(redis_url, timeout="30s")]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
             await cache.set("key", 1)
             exchanges.clear()
@@ -149,7 +149,7 @@ def test_cancelling_one_of_a_batch_leaves_the_others_alone(
     run: Any, redis_url: str, namespace: str
 ) -> None:
     async def main() -> None:
-        tiers: list[Tier] = [MemoryTier(), RedisTier(redis_url, timeout="30s")]
+        tiers: list[Tier[Any]] = [MemoryTier(), RedisTier(redis_url, timeout="30s")]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
             await cache.set_many({key: key for key in KEYS[:10]})
             levels(cache)[0].tier.clear()
@@ -175,7 +175,7 @@ def test_one_bad_record_does_not_keep_a_batch_from_being_read(
     run: Any, redis_url: str, namespace: str
 ) -> None:
     async def main() -> None:
-        tiers: list[Tier] = [RedisTier(redis_url, timeout="30s")]
+        tiers: list[Tier[Any]] = [RedisTier(redis_url, timeout="30s")]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
             await cache.set_many({key: key for key in KEYS[:10]})
             client = redis.Redis.from_url(redis_url)
@@ -190,7 +190,7 @@ def test_one_bad_record_does_not_keep_a_batch_from_being_read(
 
 def test_a_restarted_server_is_reached_again(run: Any, namespace: str) -> None:
     async def main(server: ValkeyServer) -> None:
-        tiers: list[Tier] = [MemoryTier(), RedisTier(server.url, timeout="30s")]
+        tiers: list[Tier[Any]] = [MemoryTier(), RedisTier(server.url, timeout="30s")]
         async with AsyncTieredCache(tiers, namespace=namespace) as cache:
             await cache.set("key", 1)
             server.kill()
@@ -206,7 +206,7 @@ def test_a_restarted_server_is_reached_again(run: Any, namespace: str) -> None:
 
 def test_strict_faults_reach_every_task_of_a_batch(run: Any, namespace: str) -> None:
     async def main(server: ValkeyServer) -> None:
-        tiers: list[Tier] = [MemoryTier(), patient_redis(server.url)]
+        tiers: list[Tier[Any]] = [MemoryTier(), patient_redis(server.url)]
         async with AsyncTieredCache(tiers, namespace=namespace, strict=True) as cache:
             await cache.get("key")
             server.stop()

@@ -23,7 +23,17 @@ from tiered_cache._engine.plans.read import look_up
 from tiered_cache._engine.plans.tags import invalidate_tags
 from tiered_cache._engine.plans.write import store
 from tiered_cache._engine.terms import Terms, Work
-from tiered_cache.contracts import ANY, Absent, Found, OneByOne, Reach, TierContext, TierInfo
+from tiered_cache.contracts import (
+    ANY,
+    Absent,
+    BaseTier,
+    Found,
+    Offers,
+    Put,
+    Reach,
+    TierContext,
+    TierInfo,
+)
 from tiered_cache.contracts.change_log import Change, ChangePage
 from tiered_cache.testing import FakeClock
 
@@ -35,7 +45,6 @@ if TYPE_CHECKING:
     from tiered_cache._engine.stack import Stack
     from tiered_cache._face.core import Core
     from tiered_cache.contracts import Tier
-    from tiered_cache.entry import Entry
 
 KEY = "key"
 TAG = "tag"
@@ -58,44 +67,31 @@ class Store:
         self.records.clear()
 
 
-class ModelTier(OneByOne):
+class ModelTier(BaseTier[Any]):
     """A shared tier in a dictionary; a deletion leaves a tombstone, `None`."""
 
-    holds_records = True
     source = "model"
 
     def __init__(self, store: Store, name: str, reach: Reach) -> None:
         self.store = store
         self.name = name
         self.reach = reach
-
-    @property
-    def log(self) -> ModelTier:
-        return self
+        self.offers = Offers(change_log=self, places=self)
 
     def open(self, context: TierContext) -> None:
         self.origin = context.origin
 
-    def get(self, key: str) -> Found | Absent:
+    def get(self, key: str) -> Found[Any] | Absent:
         record, number = self.store.records.get(key, (None, 0))
         if record is None:
             return Absent((number, 0 if number else self.store.generation))
         return Found(record, math.inf, (number, 0))
 
-    def put(
-        self,
-        key: str,
-        item: Entry | bytes,
-        lifetime_s: float,
-        *,
-        expected: object = ANY,
-        fill: bool = False,
-    ) -> bool:
-        del lifetime_s  # nothing ends here
-        if expected is not ANY and expected != self.get(key).token:
+    def put(self, key: str, put: Put[Any]) -> bool:  # nothing ends here
+        if put.expected is not ANY and put.expected != self.get(key).token:
             return False
-        self._write(key, item)
-        if not fill:
+        self._write(key, put.item)
+        if not put.fill:
             self.store.changes.append(Change(self.origin(), key))
         return True
 
@@ -155,7 +151,7 @@ class World:
 
     @staticmethod
     def _process(disk: Store, common: Store) -> TieredCache:
-        tiers: list[Tier] = [
+        tiers: list[Tier[Any]] = [
             MemoryTier(),
             ModelTier(disk, "disk", Reach.HOST),
             ModelTier(common, "redis", Reach.CLUSTER),
@@ -397,17 +393,17 @@ def test_law_4_of_all_orders_of_steps_none_leaves_anything_outdated(
     try_out(scene, world, math.inf)
 
 
-def put_unconditionally(self: Any, key: str, item: Any, *_: Any, **__: Any) -> bool:
-    self._write(key, item)
+def put_unconditionally(self: Any, key: str, put: Put[Any]) -> bool:
+    self._write(key, put.item)
     return True
 
 
 def remember_put(original: Any) -> Any:
-    def put(self: Any, key: str, item: Any, lifetime_s: float, **_: Any) -> bool:
-        stored: bool = original(self, key, item, lifetime_s)
+    def put_anyway(self: Any, key: str, put: Put[Any]) -> bool:
+        stored: bool = original(self, key, put._replace(expected=ANY))
         return stored
 
-    return put
+    return put_anyway
 
 
 def clear_without_a_trace(self: ModelTier, prefix: str = "") -> int:

@@ -20,9 +20,9 @@ from tiered_cache._engine.effects import (
     Computed,
     Effect,
     Plan,
-    Put,
     Read,
     Reply,
+    Write,
 )
 from tiered_cache._engine.plans.delete import delete
 from tiered_cache._engine.plans.get_or_compute import get_or_compute
@@ -78,8 +78,8 @@ def test_a_hit_below_is_promoted_slowest_tier_first_with_the_tokens_seen(stack: 
     effects, search = run(
         look_up(stack, "key"), [absent("t1"), absent("t2"), found(5), stored, stored]
     )
-    assert [type(each) for each in effects] == [Read, Read, Read, Put, Put]
-    puts = [each for each in effects if isinstance(each, Put)]
+    assert [type(each) for each in effects] == [Read, Read, Read, Write, Write]
+    puts = [each for each in effects if isinstance(each, Write)]
     assert [(put.level, put.item.expected, put.item.lifetime_s) for put in puts] == [
         (1, "t2", 60.0),
         (0, "t1", 60.0),
@@ -97,7 +97,7 @@ def test_nothing_is_filled_into_a_tier_that_did_not_answer(stack: Stack, status:
     replies = [absent("t1"), broken, absent("t3"), None, computed, stored, stored]
     effects, value = run(plan, replies)
     assert value == "value"
-    assert [each.level for each in effects if isinstance(each, Put)] == [2, 0]
+    assert [each.level for each in effects if isinstance(each, Write)] == [2, 0]
 
 
 @pytest.mark.proves("reading/hit-below")
@@ -152,13 +152,13 @@ def test_law_3_the_smaller_lifetime_counts(stack: Stack) -> None:
     stored = Reply(OK, True, 0.0, NOW)
     effects, search = run(look_up(stack, "key"), [absent(), short, stored])
     assert search.finding.fresh_s == 5.0
-    assert [each.item.lifetime_s for each in effects if isinstance(each, Put)] == [5.0]
+    assert [each.item.lifetime_s for each in effects if isinstance(each, Write)] == [5.0]
 
 
 @pytest.mark.proves("writing/lowest-first")
 def test_a_set_goes_lowest_tier_first_and_unconditionally(stack: Stack) -> None:
     effects, result = run(store(stack, {"key": "v"}, Terms()), [Reply(OK, True, 0.0, NOW)] * 3)
-    assert [(each.level, each.item.expected) for each in effects if isinstance(each, Put)] == [
+    assert [(each.level, each.item.expected) for each in effects if isinstance(each, Write)] == [
         (2, ANY),
         (1, ANY),
         (0, ANY),

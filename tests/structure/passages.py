@@ -54,7 +54,7 @@ def _forget_in_memory(cache: TieredCache, key: str) -> None:
 
 def _in_a_stack(name: str, prepare: Callable[[TieredCache, str], object]) -> Passage:
     with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
-        tiers: list[Tier] = [MemoryTier(), DiskTier(folder), RedisTier(server.url)]
+        tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(folder), RedisTier(server.url)]
         with TieredCache(tiers) as cache:
             for index in range(_WARM_UP):
                 prepare(cache, f"warm-{index}")

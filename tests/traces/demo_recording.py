@@ -11,7 +11,7 @@ import lzma
 import random
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache import DiskTier, MemoryTier, TieredCache, record_trace
 from tiered_cache.demo.analyses import ANALYSES, Source, analyze
@@ -70,7 +70,7 @@ def main() -> None:
     """Record the trace and write it beside this file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "requests"
-        tiers: list[Tier] = [MemoryTier(100_000), DiskTier(Path(folder) / "disk")]
+        tiers: list[Tier[Any]] = [MemoryTier(100_000), DiskTier(Path(folder) / "disk")]
         with TieredCache(tiers) as cache, record_trace(path, cache):
             _work(cache)
         (Path(__file__).parent / "demo.trace.xz").write_bytes(lzma.compress(path.read_bytes()))

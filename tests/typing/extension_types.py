@@ -10,23 +10,22 @@ import cachetools
 
 from tiered_cache import LookupStatus, MemoryTier, TieredCache
 from tiered_cache.contracts import (
-    ANY,
     Absent,
+    BaseTier,
     Board,
-    BoardTier,
     ChangeLog,
     Clock,
     Entry,
     Found,
     Leases,
-    LeaseTier,
-    LoggedTier,
-    OneByOne,
+    Offers,
+    Put,
     Reach,
     Tell,
     Tier,
     TierContext,
     TierInfo,
+    WrappedTier,
     make_tombstone,
     parse_duration,
     parse_size,
@@ -52,10 +51,10 @@ if TYPE_CHECKING:
     from tiered_cache.policies import Hit, NewValue
 
 
-class DictTier(OneByOne):
+class DictTier(BaseTier[bytes]):
     name = "dict"
     reach = Reach.PROCESS
-    holds_records = True
+    offers = Offers(quick=True)
 
     def __init__(self) -> None:
         self._held: dict[str, bytes] = {}
@@ -63,21 +62,13 @@ class DictTier(OneByOne):
     def open(self, context: TierContext) -> None:
         self._clock: Clock = context.clock
 
-    def get(self, key: str) -> Found | Absent:
+    def get(self, key: str) -> Found[bytes] | Absent:
         held = self._held.get(key)
         return Absent(None) if held is None else Found(held, math.inf, None)
 
-    def put(
-        self,
-        key: str,
-        item: Entry | bytes,
-        lifetime_s: float,
-        *,
-        expected: object = ANY,
-        fill: bool = False,
-    ) -> bool:
-        if isinstance(item, bytes):
-            self._held[key] = item
+    def put(self, key: str, put: Put[bytes]) -> bool:
+        assert_type(put.lifetime_s, float)
+        self._held[key] = put.item
         return True
 
     def delete(self, key: str) -> bool:
@@ -94,22 +85,28 @@ class DictTier(OneByOne):
 
 
 class TestDictTier(TierContract):
-    def make_tier(self, store: Any) -> Tier:
+    def make_tier(self, store: Any) -> Tier[Any]:
         return DictTier()
 
 
-def is_a_tier(other: Tier) -> None:
-    tier: Tier = DictTier()
+class Counted(WrappedTier[bytes]):
+    gets = 0
+
+    def get(self, key: str) -> Found[bytes] | Absent:
+        self.gets += 1
+        return super().get(key)
+
+
+def is_a_tier(other: Tier[Entry]) -> None:
+    tier: Tier[bytes] = Counted(DictTier())
     assert_type(TieredCache([MemoryTier(), tier]), TieredCache)
-    assert_type(tier.get("key"), Found | Absent)
-    assert_type(tier.get_many(["key"]), dict[str, Found | Absent])
+    assert_type(tier.get("key"), Found[bytes] | Absent)
+    assert_type(tier.get_many(["key"]), dict[str, Found[bytes] | Absent])
+    other.put("key", Put(b"record", 1.0))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused
     assert_type(tier.clear(), int)
-    if isinstance(other, LeaseTier):
-        assert_type(other.leases, Leases)
-    if isinstance(other, LoggedTier):
-        assert_type(other.log, ChangeLog)
-    if isinstance(other, BoardTier):
-        assert_type(other.board, Board)
+    assert_type(other.offers.leases, Leases | None)
+    assert_type(other.offers.change_log, ChangeLog | None)
+    assert_type(other.offers.board, Board | None)
     TieredCache([object()])  # type: ignore[list-item] # pyright: ignore[reportArgumentType] # must be refused
 
 

@@ -124,7 +124,7 @@ def test_a_refused_entry_is_left_out_of_that_tier_only(tmp_path: Path) -> None:
 
 @pytest.mark.proves("writing/skipped-by-admission")
 def test_a_changed_value_that_is_not_admitted_takes_the_older_one_away(tmp_path: Path) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path)]
     with TieredCache(tiers, admission={"disk": MaxBytes(1000)}) as cache:
         cache.set("key", "small")
         result = cache.set("key", "x" * 2000)
@@ -160,7 +160,7 @@ def test_break_even_learns_how_long_a_tier_takes(tmp_path: Path) -> None:
 
 
 def test_queued_writes_were_admitted(tmp_path: Path) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path)]
     with TieredCache(tiers, writing=WriteBack(), admission={"disk": MaxBytes(1000)}) as cache:
         result = cache.set("key", "x" * 2000)
         assert result.tiers[1].outcome is WriteOutcome.SKIPPED

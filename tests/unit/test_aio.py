@@ -52,8 +52,8 @@ def value_of(value: Any) -> Callable[[], Awaitable[Any]]:
 
 
 @pytest.fixture(params=["memory", "memory+disk", "disk"])
-def tiers(request: pytest.FixtureRequest, tmp_path: Path) -> list[Tier]:
-    made: list[Tier] = []
+def tiers(request: pytest.FixtureRequest, tmp_path: Path) -> list[Tier[Any]]:
+    made: list[Tier[Any]] = []
     if "memory" in request.param:
         made.append(MemoryTier())
     if "disk" in request.param:
@@ -62,7 +62,7 @@ def tiers(request: pytest.FixtureRequest, tmp_path: Path) -> list[Tier]:
 
 
 @pytest.mark.proves("awaiting/twins")
-def test_every_method_matches_its_synchronous_twin(run: Any, tiers: list[Tier]) -> None:
+def test_every_method_matches_its_synchronous_twin(run: Any, tiers: list[Tier[Any]]) -> None:
     async def main() -> None:
         async with AsyncTieredCache(tiers) as cache:
             sync = cache.sync
@@ -105,7 +105,7 @@ def test_every_method_matches_its_synchronous_twin(run: Any, tiers: list[Tier]) 
     run(main)
 
 
-def test_several_are_computed_in_one_call(run: Any, tiers: list[Tier]) -> None:
+def test_several_are_computed_in_one_call(run: Any, tiers: list[Tier[Any]]) -> None:
     asked: list[list[str]] = []
 
     async def compute(keys: Any) -> dict[str, int]:
@@ -161,7 +161,7 @@ def test_a_hit_in_memory_does_not_suspend() -> None:
 
 
 @pytest.mark.proves("awaiting/compute-raises")
-def test_law_1_an_exception_of_the_function_is_raised(run: Any, tiers: list[Tier]) -> None:
+def test_law_1_an_exception_of_the_function_is_raised(run: Any, tiers: list[Tier[Any]]) -> None:
     error = ValueError("broken")
 
     async def fail() -> None:
@@ -231,7 +231,7 @@ def test_the_function_can_say_how_its_result_is_kept(run: Any) -> None:
     run(main)
 
 
-def test_results_of_coroutine_functions_are_kept(run: Any, tiers: list[Tier]) -> None:
+def test_results_of_coroutine_functions_are_kept(run: Any, tiers: list[Tier[Any]]) -> None:
     calls: list[tuple[Any, ...]] = []
 
     async def main() -> None:
@@ -346,7 +346,7 @@ def test_it_is_built_from_the_settings(
     run(main)
 
 
-def test_events_are_told(run: Any, tiers: list[Tier]) -> None:
+def test_events_are_told(run: Any, tiers: list[Tier[Any]]) -> None:
     events: list[Event] = []
 
     async def main() -> None:
@@ -365,7 +365,7 @@ def test_events_are_told(run: Any, tiers: list[Tier]) -> None:
 @pytest.mark.proves("awaiting/refreshing")
 def test_stale_values_are_served_while_they_are_recomputed(run: Any, tmp_path: Path) -> None:
     clock = FakeClock()
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / "cache")]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path / "cache")]
 
     async def main() -> None:
         async with AsyncTieredCache(tiers, stale_for="1h", clock=clock) as cache:
@@ -447,7 +447,7 @@ def test_a_failed_refresh_is_no_concern_of_the_caller(
 @pytest.mark.proves("awaiting/write-back")
 def test_law_7_write_back_acknowledges_and_drains(run: Any, redis_url: str, namespace: str) -> None:
     async def main() -> None:
-        tiers: list[Tier] = [MemoryTier(), RedisTier(redis_url, timeout="5s")]
+        tiers: list[Tier[Any]] = [MemoryTier(), RedisTier(redis_url, timeout="5s")]
         writing = WriteBack(durability="disk", flush_interval="1h", max_delay="1h")
         async with AsyncTieredCache(tiers, writing=writing, namespace=namespace) as cache:
             result = await cache.set("key", 1)
@@ -470,7 +470,7 @@ def test_law_7_a_full_queue_makes_writers_wait_and_not_the_loop(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
-        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / "cache")]
+        tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path / "cache")]
         writing = WriteBack(flush_interval="1h", max_delay="1h", max_pending=1000)
         async with AsyncTieredCache(tiers, writing=writing) as cache:
             queue = cache.sync._source.core().stack.queue
@@ -494,7 +494,7 @@ def test_law_8_no_writer_waits_for_ever(
     monkeypatch.setattr("tiered_cache._engine.drivers.asynchronous.ROOM_WAIT_S", 0.01)
 
     async def main() -> None:
-        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / "cache")]
+        tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path / "cache")]
         writing = WriteBack(flush_interval="1h", max_delay="1h")
         async with AsyncTieredCache(tiers, writing=writing) as cache:
             queue = cache.sync._source.core().stack.queue

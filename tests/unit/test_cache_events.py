@@ -60,7 +60,7 @@ def test_listeners_get_events_in_order(tmp_path: Path, namespace: str) -> None:
 
 @pytest.mark.proves("law-7/reported")
 def test_every_write_reports_its_outcome_in_each_tier(tmp_path: Path, namespace: str) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier("redis://127.0.0.1:1")]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), RedisTier("redis://127.0.0.1:1")]
     with TieredCache(
         tiers, namespace=namespace, writing=WriteBack(flush_interval="1h", max_delay="2h")
     ) as cache:

@@ -429,7 +429,7 @@ def test_a_tier_belongs_to_one_cache() -> None:
 def test_one_engine_for_any_number_of_tiers(
     count: int, tmp_path: Path, redis_url: str, namespace: str
 ) -> None:
-    tiers: list[Tier] = [
+    tiers: list[Tier[Any]] = [
         MemoryTier(name="l0"),
         MemoryTier(),
         DiskTier(tmp_path),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,7 +20,7 @@ COUNT = 1200
 
 @pytest.fixture
 def cache(tmp_path: Path, redis_url: str, namespace: str) -> Iterator[TieredCache]:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url, timeout="5s")]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), RedisTier(redis_url, timeout="5s")]
     with TieredCache(tiers, namespace=namespace) as made:
         made.set_many({f"old:{number}": number for number in range(COUNT)})
         made.set("new", 1)

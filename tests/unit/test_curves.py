@@ -253,7 +253,7 @@ def test_off_samples_nothing() -> None:
 
 
 def test_a_lower_tier_has_a_curve_of_its_own_lookups(tmp_path: Path) -> None:
-    tiers: list[Tier] = [MemoryTier(10), DiskTier(tmp_path, "1MiB")]
+    tiers: list[Tier[Any]] = [MemoryTier(10), DiskTier(tmp_path, "1MiB")]
     with TieredCache(tiers) as cache:
         for key in zipf(500, 100):
             cache.get_or_compute(key, int)
@@ -283,7 +283,7 @@ def _modules_of_statistics(call: Callable[[], object]) -> set[str]:
 def test_a_hit_below_is_counted_in_one_module_and_curves_see_sampled_keys_only(
     tmp_path: Path, sampled: bool
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(10), DiskTier(tmp_path)]
+    tiers: list[Tier[Any]] = [MemoryTier(10), DiskTier(tmp_path)]
     with TieredCache(tiers) as cache:
         cached, view = cache.cached(digest), cache.namespace("view")
         calls: list[Callable[[], object]] = [

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tiered_cache import ConfigurationError, DiskTier, TieredCache
-from tiered_cache.contracts import Absent, Found
+from tiered_cache.contracts import Absent, Found, Put
 from tiered_cache.testing import FakeClock, make_context
 
 
@@ -96,8 +96,8 @@ def test_records_expire_and_are_reclaimed_by_the_injected_clock(
         with closing(sqlite3.connect(tier.directory / "cache.db")) as database:
             return {key for (key,) in database.execute("SELECT key FROM Cache")}
 
-    tier.put("key", b"x" * 200, 60.0)
-    tier.put("other", b"x" * 200, 600.0)
+    tier.put("key", Put(b"x" * 200, 60.0))
+    tier.put("other", Put(b"x" * 200, 600.0))
     clock.advance(59.0)
     found = tier.get("key")
     assert isinstance(found, Found)
@@ -108,6 +108,6 @@ def test_records_expire_and_are_reclaimed_by_the_injected_clock(
     assert list(tier.scan()) == ["other"]
     assert tier.info().entries == 1
     clock.advance(1.0)
-    tier.put("third", b"x" * 200, 60.0)
+    tier.put("third", Put(b"x" * 200, 60.0))
     assert rows() == {"other", "third"}, "a write reclaims expired rows, and no others"
     tier.close()

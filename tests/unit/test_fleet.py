@@ -513,7 +513,7 @@ def test_the_fleet_of_all_hosts_is_read_from_redis(
     redis_url: str, tmp_path: Path, namespace: str
 ) -> None:
     def host(number: int) -> TieredCache:
-        tiers: list[Tier] = [
+        tiers: list[Tier[Any]] = [
             MemoryTier(),
             DiskTier(tmp_path / str(number)),
             patient_redis(redis_url),
@@ -539,7 +539,7 @@ def test_where_redis_is_away_the_fleet_is_that_of_the_host(
     redis_url: str, chaos_proxy: Callable[[str], ChaosProxy], tmp_path: Path, namespace: str
 ) -> None:
     proxy = chaos_proxy(redis_url)
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(proxy.url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), patient_redis(proxy.url)]
     with TieredCache(tiers, namespace=namespace, failures_to_open=1) as cache:
         cache.set("key", 1)
         proxy.refuse()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tiered_cache import DiskTier, MemoryTier, TieredCache
-from tiered_cache.contracts import Reach
+from tiered_cache.contracts import Put, Reach
 from tiered_cache.entry import Entry
 from tiered_cache.policies import Histograms
 from tiered_cache.stats.snapshot.cache_stats import CacheStats, FunctionStats, TierStats
@@ -86,7 +86,7 @@ def test_hits_in_any_tier_save_the_time_of_computing(tmp_path: Path) -> None:
         core = cache._source.core()
         entry = Entry(9, created_s=time.time(), cost_s=1000.0)
         core.stack.levels[0].tier.put(
-            key, core.stack.encoder.encode(key, entry, Reach.HOST), math.inf
+            key, Put(core.stack.encoder.encode(key, entry, Reach.HOST), math.inf)
         )
     with TieredCache([MemoryTier(), DiskTier(tmp_path)]) as cache:
         cached = cache.cached(square)
@@ -140,7 +140,7 @@ def test_law_10_functions_are_counted_up_to_two_hundred() -> None:
 
 @pytest.mark.proves("counting/monotonic")
 def test_counters_only_grow(tmp_path: Path) -> None:
-    tiers: list[Tier] = [MemoryTier(5), DiskTier(tmp_path)]
+    tiers: list[Tier[Any]] = [MemoryTier(5), DiskTier(tmp_path)]
     with TieredCache(tiers, statistics=Histograms()) as cache:
         cached = cache.cached(square)
         before = cache.stats()

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,6 @@ from tiered_cache import (
     TierUnavailableError,
 )
 from tiered_cache._engine.plans import clear as clearing
-from tiered_cache.contracts import FencingTier
 from tiered_cache.entry import TOMBSTONE_LIFETIME_S
 from tiered_cache.journal._journal_file import open_journal
 from tiered_cache.journal._journal_rows import read_rows
@@ -49,7 +49,7 @@ def other(valkey: ValkeyServer, namespace: str) -> Iterator[TieredCache]:
 def open_cache(
     tmp_path: Path, url: str, namespace: str, durability: str = "disk", **options: Any
 ) -> TieredCache:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), patient_redis(url)]
     writing = WriteBack(durability, flush_interval="1ms")
     return TieredCache(
         tiers, namespace=namespace, writing=writing, probe_interval="10ms", **options
@@ -158,7 +158,7 @@ def test_law_4_a_late_clear_refuses_fills_that_began_before_it(
 def test_law_5_others_hear_of_a_late_clear(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(), patient_redis(valkey.url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), patient_redis(valkey.url)]
     with (
         open_cache(tmp_path, valkey.url, namespace) as cache,
         TieredCache(tiers, namespace=namespace, coherence=Coherence(bound="1s")) as neighbour,
@@ -288,7 +288,9 @@ def unavailable(*_: object) -> int:
 class Unfenced(RedisTier):
     """A tier that can't spare newer entries, as a third-party tier may be."""
 
-    fence: Any = None
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.offers = replace(self.offers, fence=None)
 
 
 @pytest.mark.proves("write-back/queued-clear")
@@ -297,25 +299,23 @@ def test_a_tier_without_a_fence_is_cleared_as_a_whole(
 ) -> None:
     other.set("old", 1)
     tier = Unfenced(valkey.url)
-    assert not callable(tier.fence)
     writing = WriteBack(flush_interval="1ms")
     with TieredCache(
         [MemoryTier(), tier], namespace=namespace, writing=writing, probe_interval="10ms"
     ) as cache:
-        cache._source.core().stack.levels[-1].fence = None
         back = away(cache)
         cache.clear()
         back()
         assert cache.flush("30s")
     assert list(other.keys()) == []
-    assert isinstance(RedisTier(), FencingTier)
+    assert RedisTier().offers.fence is not None
 
 
 def waited_long(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, durability: str, clock: FakeClock
 ) -> TieredCache:
     """A cache with a queued write of "key", older than any tombstone."""
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
     slowly = WriteBack(durability, flush_interval="10h", max_delay="10h")
     cache = TieredCache(tiers, namespace=namespace, writing=slowly, clock=clock)
     cache.set("key", "waited")
@@ -371,7 +371,7 @@ def test_law_4_a_fill_that_waited_too_long_is_left_out(
     tmp_path: Path, valkey: ValkeyServer, namespace: str, other: TieredCache
 ) -> None:
     clock = FakeClock()
-    tiers: list[Tier] = [MemoryTier(), patient_redis(valkey.url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), patient_redis(valkey.url)]
     slowly = WriteBack(flush_interval="10h", max_delay="10h")
     with TieredCache(tiers, namespace=namespace, writing=slowly, clock=clock) as cache:
         cache.get_or_compute("key", lambda: "computed")

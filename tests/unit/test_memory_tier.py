@@ -10,6 +10,7 @@ import cachetools
 import pytest
 
 from tiered_cache import ConfigurationError, Event, EventKind, MemoryTier, TieredCache
+from tiered_cache.contracts import Put
 from tiered_cache.entry import Entry
 from tiered_cache.policies import LFU, LRU, Sieve
 from tiered_cache.testing import FakeClock
@@ -85,7 +86,7 @@ def test_gdsf_keeps_values_that_were_dear_to_compute() -> None:
     with TieredCache([MemoryTier(3, eviction="gdsf")], clock=clock) as cache:
         memory = cache._source.core().stack.levels[0].tier
         for key, cost_s in [("dear", 9.0), ("cheap", 0.01), ("middling", 0.5), ("new", 0.2)]:
-            memory.put(key, Entry(key, created_s=clock.wall(), cost_s=cost_s), math.inf)
+            memory.put(key, Put(Entry(key, created_s=clock.wall(), cost_s=cost_s), math.inf))
         assert sorted(cache.keys()) == ["dear", "middling", "new"]
         cache.set("set", "not measured")
         cache.set("again", "not measured")

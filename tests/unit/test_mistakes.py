@@ -39,7 +39,7 @@ WRONG: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "an object that is not a tier": (
         lambda _: TieredCache(_([object()])),
-        "is not a tier, because it lacks name, reach, .*contracts.Tier$",
+        "is not a tier, because it lacks name, reach, .*contracts.BaseTier$",
     ),
     "no tiers": (lambda _: TieredCache(_([])), r"^tiers=\[\] is empty: .* such as MemoryTier\("),
     "the slow tier first": (

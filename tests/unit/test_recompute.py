@@ -44,7 +44,7 @@ def cache(
     request: pytest.FixtureRequest, tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> Iterator[TieredCache]:
     writing = WriteBack() if request.param == "back" else None
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
     with TieredCache(tiers, namespace=namespace, writing=writing) as made:
         yield made
 
@@ -169,7 +169,11 @@ def test_other_processes_hear_of_a_refresh(
     valkey: ValkeyServer, namespace: str, tmp_path: Path
 ) -> None:
     def process(folder: str) -> TieredCache:
-        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path / folder), patient_redis(valkey.url)]
+        tiers: list[Tier[Any]] = [
+            MemoryTier(),
+            DiskTier(tmp_path / folder),
+            patient_redis(valkey.url),
+        ]
         return TieredCache(tiers, namespace=namespace)
 
     with process("a") as one, process("b") as other:
@@ -291,7 +295,7 @@ def test_a_value_that_expires_during_its_refresh_is_replaced(
 
 
 def test_a_refresh_replaces_a_queued_write(tmp_path: Path) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path)]
     with TieredCache(tiers, writing=WriteBack(flush_interval="1h", max_delay="1h")) as cache:
         cache.set("key", "old")
         assert cache.refresh("key", lambda: "new") == "new"
@@ -301,7 +305,7 @@ def test_a_refresh_replaces_a_queued_write(tmp_path: Path) -> None:
 
 
 def test_a_refresh_with_a_full_queue_writes_at_once(tmp_path: Path) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path)]
     writing = WriteBack(flush_interval="1h", max_delay="1h", max_pending=1)
     with TieredCache(tiers, writing=writing) as cache:
         cache.set("key", "old")
@@ -312,7 +316,7 @@ def test_a_refresh_with_a_full_queue_writes_at_once(tmp_path: Path) -> None:
 
 
 def test_no_tier_keeps_the_old_value_where_the_new_one_is_not_written(tmp_path: Path) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path)]
     with TieredCache(tiers, writing=WriteAround()) as cache:
         cache.set("key", "old")
         assert cache.get("key") == "old", "promoted"
@@ -424,7 +428,7 @@ class Slow(DiskTier):
 
 @pytest.mark.parametrize("change", ["set", "clear"])
 def test_a_queued_refresh_yields_to_a_change_between_its_steps(tmp_path: Path, change: str) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path)]
     with TieredCache(tiers, writing=WriteBack(flush_interval="1h", max_delay="1h")) as cache:
         cache.set("key", "old")
         assert cache.flush(WAIT_S)
@@ -462,7 +466,7 @@ def test_law_4_a_set_during_a_refresh_stands_while_the_clock_is_frozen(
 
 
 def test_a_refresh_replaces_a_queued_write_of_the_same_instant(tmp_path: Path) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path)]
     writing = WriteBack(flush_interval="1h", max_delay="1h")
     with TieredCache(tiers, clock=FakeClock(), writing=writing) as cache:
         cache.set("key", "old")

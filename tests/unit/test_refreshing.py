@@ -16,6 +16,7 @@ from tiered_cache._engine.plans.refresh import refresh
 from tiered_cache._engine.terms import Terms, Work
 from tiered_cache._engine.workers import change_follower as following
 from tiered_cache._engine.workers.refresher import Refresher
+from tiered_cache.contracts import Put
 from tiered_cache.policies import EarlyRefresh, Hit, HitAction, RefreshAhead, Sliding
 from tiered_cache.results import LookupStatus
 from tiered_cache.testing import FakeClock, in_forked_child
@@ -59,7 +60,7 @@ def settle(cache: TieredCache) -> None:
 
 @pytest.fixture
 def serving_stale(tmp_path: Path, clock: FakeClock) -> Iterator[TieredCache]:
-    tiers: list[Tier] = [MemoryTier(), MemoryTier(name="below")]
+    tiers: list[Tier[Any]] = [MemoryTier(), MemoryTier(name="below")]
     with TieredCache(tiers, clock=clock, default_ttl="10s", stale_for="60s") as cache:
         yield cache
 
@@ -171,7 +172,7 @@ def test_a_cache_that_serves_nothing_stale_computes_and_fills_every_tier(
         found = below.get("key")
         with TieredCache([MemoryTier(), MemoryTier(name="own")], clock=clock) as cache:
             own = cache._source.core().stack.levels[1].tier
-            own.put("key", found.item, 59.0)  # type: ignore[union-attr] # it is there
+            own.put("key", Put(found.item, 59.0))  # type: ignore[union-attr] # it is there
             compute = Counting()
             assert cache.get_or_compute("key", compute) == 1
             assert [each.present for each in cache.explain("key")] == [True, True]
@@ -312,7 +313,7 @@ def test_early_refresh_computes_when_chance_says_so(clock: FakeClock) -> None:
 
 @pytest.mark.proves("expiry/sliding")
 def test_sliding_lets_a_value_live_as_long_as_it_is_used(clock: FakeClock) -> None:
-    tiers: list[Tier] = [MemoryTier(), MemoryTier(name="below")]
+    tiers: list[Tier[Any]] = [MemoryTier(), MemoryTier(name="below")]
     with TieredCache(tiers, clock=clock, refreshing=Sliding("10s")) as cache:
         compute = Counting()
         assert ages(cache, clock, compute, 30) == [1] * 30

@@ -32,7 +32,7 @@ def use(cache: TieredCache, times: int = 50) -> None:
 
 
 def make(tmp_path: Path, policy: Any) -> TieredCache:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path)]
     return TieredCache(tiers, statistics=policy)
 
 

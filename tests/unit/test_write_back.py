@@ -158,7 +158,7 @@ def test_the_durability_of_one_call_goes_before_the_policy(
     cache: TieredCache, other: TieredCache
 ) -> None:
     cache.set("key", "queued")
-    assert outcomes(cache.set("key", "through", durability="remote")) == ["written", "written"]
+    assert outcomes(cache.set("key", "through", durability="disk")) == ["written", "written"]
     assert other.get("key") == "through"
     assert cache.flush("10s")
     assert other.get("key") == "through"
@@ -252,7 +252,7 @@ def test_many_writes_are_journaled_in_one_transaction(
         return change(journal, operation)
 
     monkeypatch.setattr(OwnFile, "change", counted)
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
     slowly = WriteBack("disk", flush_interval="1h", max_delay="2h")
     values = {f"{number}": number for number in range(40)}
     with TieredCache(tiers, namespace=namespace, writing=slowly) as cache:
@@ -271,7 +271,7 @@ def test_many_writes_are_journaled_in_one_transaction(
 def test_many_deletions_are_journaled_in_one_transaction(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
     slowly = WriteBack("disk", flush_interval="1h", max_delay="2h")
     with TieredCache(tiers, namespace=namespace, writing=slowly) as cache:
         cache.set_many({"a": 1, "b": 2, "c": 3})
@@ -290,7 +290,7 @@ def test_many_deletions_are_journaled_in_one_transaction(
 def test_a_deletion_takes_the_journaled_write_of_its_key_along(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
     with TieredCache(tiers, namespace=namespace, writing=SLOWLY) as cache:
         cache.set_many({"a": 1, "b": 1}, durability="disk")
         assert len(cache.journal()) == 2
@@ -314,7 +314,7 @@ def test_law_7_many_writes_that_find_no_room_stay_up_to_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(driver, "ROOM_WAIT_S", 0.05)
-    tiers: list[Tier] = [MemoryTier(), RedisTier("redis://127.0.0.1:1")]
+    tiers: list[Tier[Any]] = [MemoryTier(), RedisTier("redis://127.0.0.1:1")]
     writing = WriteBack(max_pending=5, max_batch=2, flush_interval="1ms")
     values = {f"{number}": number for number in range(8)}
     with TieredCache(tiers, writing=writing) as cache:
@@ -329,7 +329,7 @@ def test_many_writes_past_the_queue_replace_waiting_ones(
     cache: TieredCache, other: TieredCache
 ) -> None:
     cache.set_many({"a": "queued", "b": "queued"})
-    cache.set_many({"a": "through", "c": "through"}, durability="remote")
+    cache.set_many({"a": "through", "c": "through"}, durability="disk")
     assert sorted(cache._source.core().stack.queue.held) == ["b"]
     assert cache.flush("10s")
     assert other.get_many(["a", "b", "c"]) == {"a": "through", "b": "queued", "c": "through"}
@@ -357,7 +357,7 @@ def test_law_7_a_full_queue_pushes_back_and_drops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(driver, "ROOM_WAIT_S", 0.05)
-    tiers: list[Tier] = [MemoryTier(), RedisTier("redis://127.0.0.1:1")]
+    tiers: list[Tier[Any]] = [MemoryTier(), RedisTier("redis://127.0.0.1:1")]
     with TieredCache(tiers, writing=WriteBack(max_pending=3, flush_interval="1ms")) as cache:
         for number in range(3):
             cache.set(str(number), number)
@@ -376,7 +376,7 @@ def test_writes_while_redis_is_away_arrive_when_it_is_back(
     durability: str, tmp_path: Path, namespace: str
 ) -> None:
     with ValkeyServer() as server:
-        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(server.url)]
+        tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), patient_redis(server.url)]
         cache = TieredCache(
             tiers, namespace=namespace, writing=WriteBack(durability), probe_interval="50ms"
         )
@@ -412,7 +412,7 @@ def test_law_4_a_queued_write_that_ends_before_it_is_flushed_uncovers_nothing_ol
 @pytest.mark.proves("law-1/strict-background")
 def test_a_strict_cache_goes_on_flushing_when_a_tier_is_back(namespace: str) -> None:
     with ValkeyServer() as server:
-        tiers: list[Tier] = [MemoryTier(), patient_redis(server.url)]
+        tiers: list[Tier[Any]] = [MemoryTier(), patient_redis(server.url)]
         with TieredCache(
             tiers, namespace=namespace, writing=WriteBack(), strict=True, probe_interval="50ms"
         ) as cache:
@@ -427,7 +427,7 @@ def test_a_strict_cache_goes_on_flushing_when_a_tier_is_back(namespace: str) -> 
 def test_a_write_without_a_journal_takes_the_journaled_one_of_its_key_along(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
     slowly = WriteBack("disk", flush_interval="1h", max_delay="2h")
     with TieredCache(tiers, namespace=namespace, writing=slowly) as cache:
         cache.set("key", "journaled")
@@ -443,7 +443,7 @@ def test_a_write_without_a_journal_takes_the_journaled_one_of_its_key_along(
 @pytest.mark.proves("write-back/expired-in-queue", "write-back/record-refused")
 def test_one_poison_record_holds_up_no_other(namespace: str, valkey: ValkeyServer) -> None:
     clock = FakeClock()
-    tiers: list[Tier] = [MemoryTier(), patient_redis(valkey.url, max_value_bytes=1000)]
+    tiers: list[Tier[Any]] = [MemoryTier(), patient_redis(valkey.url, max_value_bytes=1000)]
     with TieredCache(tiers, namespace=namespace, writing=WriteBack(), clock=clock) as cache:
         core = cache._source.core()
         cache.set("poison", "older", durability="remote")
@@ -475,7 +475,7 @@ def test_a_clock_that_is_set_back_loses_no_write(tmp_path: Path) -> None:
 def test_without_a_journal_all_is_written_at_once(tmp_path: Path) -> None:
     (tmp_path / ".journal").write_text("in the way")
     with ValkeyServer() as server:
-        tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(server.url)]
+        tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), patient_redis(server.url)]
         with TieredCache(
             tiers, writing=WriteBack("disk", flush_interval="1h", max_delay="2h")
         ) as cache:
@@ -487,7 +487,7 @@ def test_without_a_journal_all_is_written_at_once(tmp_path: Path) -> None:
 def test_a_value_that_no_shared_tier_takes_is_refused_there_and_kept_above(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), patient_redis(valkey.url)]
     with TieredCache(tiers, namespace=namespace, writing=WriteBack("disk")) as cache:
         result = cache.set("key", Odd())
         assert [each.outcome for each in result.tiers] == [
@@ -526,7 +526,7 @@ def test_the_end_of_the_process_writes_the_queue_down(tmp_path: Path, other: Tie
 
 
 def _set_in_worker(folder: str) -> None:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(folder)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(folder)]
     TieredCache(tiers, writing=SLOWLY).set("key", "from a worker")
 
 

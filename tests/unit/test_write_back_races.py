@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tiered_cache.clock import Clock
-    from tiered_cache.contracts import Absent, Found, PutItem, Tier
+    from tiered_cache.contracts import Absent, Found, Put, Tier
     from tiered_cache.testing import ValkeyServer
 
 SLOWLY = WriteBack(flush_interval="1h", max_delay="2h")
@@ -119,7 +119,7 @@ def away(cache: TieredCache, name: str) -> Callable[[], None]:
 def journaled(
     tmp_path: Path, url: str, namespace: str, clock: Clock = SYSTEM_CLOCK, **options: Any
 ) -> TieredCache:
-    tiers: list[Tier] = [MemoryTier(), DiskTier(tmp_path), patient_redis(url)]
+    tiers: list[Tier[Any]] = [MemoryTier(), DiskTier(tmp_path), patient_redis(url)]
     options.setdefault("flush_interval", "1ms")
     return TieredCache(
         tiers,
@@ -248,12 +248,12 @@ class Poisoned(DiskTier):
             raise ValueError(key)
         return super().put(key, *args, **options)
 
-    def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
-        if "poison" in items:
+    def put_many(self, puts: Mapping[str, Put[Any]]) -> set[str]:
+        if "poison" in puts:
             raise ValueError("poison")
-        return super().put_many(items)
+        return super().put_many(puts)
 
-    def get_many(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
+    def get_many(self, keys: Sequence[str]) -> dict[str, Found[Any] | Absent]:
         if "unreadable" in keys:
             raise ValueError("unreadable")
         return super().get_many(keys)
@@ -301,7 +301,9 @@ def test_law_4_writes_of_a_dead_process_are_not_served_over_newer_ones(
     with journaled(tmp_path, valkey.url, namespace, flush_interval="1h", max_delay="2h") as cache:
         core: Any = cache._source.core()
         as_of_s = core.stack.stamp()
-        dead = DiskJournal(core.stack.levels[1].tier.journal_directory)
+        dead = DiskJournal(
+            core.stack.levels[1].tier.offers.journal_directory / core.stack.options.namespace
+        )
         for key in ("key", "deleted"):
             record = core.stack.encoder.encode(key, Entry("left", created_s=as_of_s), Reach.CLUSTER)
             write_row(dead, key, record, as_of_s, core.stack.record_tiers)
@@ -325,7 +327,9 @@ def test_law_10_of_many_dead_processes_one_after_the_other_is_taken_over(
         core: Any = cache._source.core()
         as_of_s = core.stack.stamp()
         for start in range(0, 9, 3):
-            dead = DiskJournal(core.stack.levels[1].tier.journal_directory)
+            dead = DiskJournal(
+                core.stack.levels[1].tier.offers.journal_directory / core.stack.options.namespace
+            )
             for key in keys[start : start + 3]:
                 entry = Entry(key, created_s=as_of_s)
                 record = core.stack.encoder.encode(key, entry, Reach.CLUSTER)
@@ -345,7 +349,7 @@ def test_law_10_of_many_dead_processes_one_after_the_other_is_taken_over(
 def test_a_write_that_gives_way_in_a_shared_tier_is_kept_from_the_tiers_above_it(
     tmp_path: Path, valkey: ValkeyServer, namespace: str
 ) -> None:
-    tiers: list[Tier] = [MemoryTier(1), DiskTier(tmp_path), patient_redis(valkey.url)]
+    tiers: list[Tier[Any]] = [MemoryTier(1), DiskTier(tmp_path), patient_redis(valkey.url)]
     with (
         TieredCache([patient_redis(valkey.url)], namespace=namespace) as other,
         TieredCache(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from tiered_cache._engine.state.flights import Flight  # noqa: TC001 - NamedTuple fields
 from tiered_cache._engine.terms import Work  # noqa: TC001 - NamedTuple fields
 from tiered_cache.computation import Computation  # noqa: TC001 - NamedTuple fields
-from tiered_cache.contracts import JournalRow, PutItem  # noqa: TC001 - NamedTuple fields
+from tiered_cache.contracts import JournalRow, Put  # noqa: TC001 - NamedTuple fields
 
 __all__ = [
     "FAILED",
@@ -39,8 +39,6 @@ __all__ = [
     "Lead",
     "Plan",
     "Progress",
-    "Put",
-    "PutMany",
     "Read",
     "ReadHeads",
     "ReadMany",
@@ -49,7 +47,9 @@ __all__ = [
     "Reply",
     "Scan",
     "WakeFlusher",
+    "Write",
     "WriteJournal",
+    "WriteMany",
 ]
 
 OK = "ok"
@@ -105,20 +105,20 @@ class ReadHeads(NamedTuple):
     keys: Sequence[str]
 
 
-class Put(NamedTuple):
+class Write(NamedTuple):
     """Write one key of one tier. Reply: whether it was stored."""
 
     level: int
     key: str
-    item: PutItem
+    item: Put[Any]
     counter: str = "writes"
 
 
-class PutMany(NamedTuple):
+class WriteMany(NamedTuple):
     """Write several keys of one tier. Reply: the set of those stored."""
 
     level: int
-    items: Mapping[str, PutItem]
+    items: Mapping[str, Put[Any]]
     counter: str = "writes"
 
 
@@ -312,8 +312,8 @@ Effect = (
     Read
     | ReadMany
     | ReadHeads
-    | Put
-    | PutMany
+    | Write
+    | WriteMany
     | Delete
     | DeleteMany
     | Clear

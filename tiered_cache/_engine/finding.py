@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.effects import OK, SKIPPED, UNREADABLE, Reply
 from tiered_cache.clock import SKEW_ALLOWANCE_S
-from tiered_cache.contracts import Absent, Found
+from tiered_cache.contracts import UNKNOWN, Absent, Found
 from tiered_cache.entry import Entry
 from tiered_cache.errors import RecordError, SignatureError, UnsupportedRecordError
 from tiered_cache.results import LookupStatus
@@ -14,10 +14,7 @@ from tiered_cache.results import LookupStatus
 if TYPE_CHECKING:
     from tiered_cache.contracts import Codec
 
-__all__ = ["UNKNOWN", "Finding", "as_of", "judge"]
-
-UNKNOWN = object()
-"""The token of a tier that did not answer: nothing may be filled into it."""
+__all__ = ["Finding", "as_of", "judge"]
 
 # Constants of the module are read faster than members of an enum, once for each tier and lookup.
 _HIT, _STALE_HIT, _MISS = LookupStatus.HIT, LookupStatus.STALE_HIT, LookupStatus.MISS
@@ -113,6 +110,7 @@ def judge(key: str, reply: Reply, codec: Codec, not_before_s: float) -> Finding:
     if type(found) is not Found:
         why = f"the tier answered with a {type(found).__name__}"
         return Finding(LookupStatus.ERROR, why=why)
+    item: Entry | bytes
     item, remaining_s, token = found
     record: bytes | None = None
     if isinstance(item, Entry):
@@ -172,7 +170,7 @@ def _unusable(entry: Entry, now_s: float, gone_s: float) -> str:
     return "older than changes that this tier missed"
 
 
-def as_of(codec: Codec, found: Found | Absent) -> float:
+def as_of(codec: Codec, found: Found[Any] | Absent) -> float:
     """The wall-clock instant as of which a tier's record or tombstone holds."""
     if isinstance(found, Absent):
         return found.deleted_s

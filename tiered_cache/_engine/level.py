@@ -11,19 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache._engine.effects import FAILED, OK, REFUSED, SKIPPED, UNREADABLE, Reply
 from tiered_cache._engine.state.breaker import Breaker, BreakerState
 from tiered_cache._engine.state.outdated_keys import OutdatedKeys
-from tiered_cache.contracts import (
-    AwaitableTier,
-    FencingTier,
-    HeadTier,
-    LeaseTier,
-    LiveTier,
-    LoggedTier,
-    PlaceTier,
-    QuickTier,
-    Reach,
-    SteppedTier,
-    TierInfo,
-)
+from tiered_cache.contracts import Reach, TierInfo
 from tiered_cache.errors import (
     ConfigurationError,
     RecordError,
@@ -41,10 +29,10 @@ if TYPE_CHECKING:
     from tiered_cache._engine.state.fault_log import FaultLog
     from tiered_cache._engine.state.pending_events import PendingEvents
     from tiered_cache.clock import Clock
-    from tiered_cache.contracts import Absent, Found, PutItem, Recorder, Tier, TierContext
+    from tiered_cache.contracts import Put, Recorder, Tier, TierContext
     from tiered_cache.entry import Entry
     from tiered_cache.results import LookupStatus
-    from tiered_cache_policies.contracts import AdmissionPolicy
+    from tiered_cache_policies.contracts import AdmissionPolicy, Node
 
 __all__ = ["Level"]
 
@@ -84,7 +72,7 @@ class Level:
     def __init__(
         self,
         index: int,
-        tier: Tier,
+        tier: Tier[Any],
         recorder: Recorder,
         *,
         clock: Clock,
@@ -107,22 +95,22 @@ class Level:
         self.recorder = recorder
         self._looked_up = recorder.looked_up
         self.holds_records = tier.holds_records
+        self.offers = offers = tier.offers
         self.facts = TierFacts(
             name=tier.name,
             level=index,
-            durable=tier.reach > Reach.PROCESS,
+            durable=offers.durable,
             shared=tier.reach is Reach.CLUSTER,
         )
-        self.fence = tier.fence if isinstance(tier, FencingTier) else None
-        self.leases = tier.leases if isinstance(tier, LeaseTier) else None
-        self.log = tier.log if isinstance(tier, LoggedTier) else None
-        self.places = tier if isinstance(tier, PlaceTier) else None
-        live_tier = tier if isinstance(tier, LiveTier) else None
-        self.awaitable = tier if isinstance(tier, AwaitableTier) else None
-        self.is_quick = isinstance(tier, QuickTier) and tier.is_quick
-        self.live = live_tier.live if live_tier is not None else {}
-        self.is_live = live_tier is not None and live_tier.counts_live_hits
-        self.live_token = live_tier.live_token if live_tier is not None else _no_token
+        self.fence = offers.fence
+        self.leases = offers.leases
+        self.log = offers.change_log
+        self.max_item_bytes = offers.max_item_bytes
+        live = offers.live
+        self.live: Mapping[str, Node] = {} if live is None else live.nodes
+        self.is_live = live is not None and live.counts_hits
+        self.live_token = _no_token if live is None else live.token
+        self.get_heads = offers.heads or tier.get_many
         self.written = TierWrite(tier.name, WriteOutcome.WRITTEN)
         self.queued = TierWrite(tier.name, WriteOutcome.QUEUED)
         self.outdated = OutdatedKeys()
@@ -213,14 +201,14 @@ class Level:
             self.read_s = average_s + (seconds - average_s) * _LEARNED if average_s else seconds
         self._looked_up(status, seconds, size_bytes, saved_s)
 
-    def finish_put(self, key: str, item: PutItem, counter: str, reply: Reply) -> Reply:
+    def finish_put(self, key: str, item: Put[Any], counter: str, reply: Reply) -> Reply:
         """Count the write of one key; the reply, as a refusal where the tier did not store it."""
         if reply.status == OK and not reply.value:
             reply = reply._replace(status=REFUSED, reason="the key was changed meanwhile")
         self._wrote(key, item, counter, reply)
         return reply
 
-    def finish_put_many(self, items: Mapping[str, PutItem], counter: str, reply: Reply) -> Reply:
+    def finish_put_many(self, items: Mapping[str, Put[Any]], counter: str, reply: Reply) -> Reply:
         """Count the write of several keys; the reply as it is."""
         each = reply._replace(seconds=reply.seconds / max(1, len(items)))
         refused = each._replace(status=REFUSED)
@@ -229,7 +217,7 @@ class Level:
             self._wrote(key, item, counter, each if landed else refused)
         return reply
 
-    def _wrote(self, key: str, item: PutItem, counter: str, reply: Reply) -> None:
+    def _wrote(self, key: str, item: Put[Any], counter: str, reply: Reply) -> None:
         if reply.status != OK:
             outcome = "write_refusals" if reply.status == REFUSED else "write_errors"
             self.recorder.wrote(outcome, reply.seconds, 0)
@@ -257,11 +245,6 @@ class Level:
             self._note(Event(EventKind.DELETE, self.name, prefix, reply.seconds, 0, "clear"))
         return reply
 
-    def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
-        """The records of `keys`, of which only the beginnings are needed."""
-        tier = self.tier
-        return tier.get_heads(keys) if isinstance(tier, HeadTier) else tier.get_many(keys)
-
     def capped(self, lifetime_s: float, entry: Entry) -> float:
         """A lifetime of an entry, no longer than the tier may keep it."""
         longest_s = self.longest_s
@@ -273,18 +256,13 @@ class Level:
         message = f"Tier {self.name!r} does not take a value: {reason}"
         self._faults.report(self.name, "refused", message)
 
-    def put(self, key: str, item: PutItem) -> bool:
-        """Store `item` in the tier."""
-        stored, lifetime_s, expected, fill = item
-        return self.tier.put(key, stored, lifetime_s, expected=expected, fill=fill)
-
     def clear(self, prefix: str, progress: Progress | None) -> int:
         """Remove all keys with a prefix from the tier, and report progress."""
         name, tier = self.name, self.tier
         if progress is None:
             return tier.clear(prefix)
-        if isinstance(tier, SteppedTier):
-            return tier.clear_in_steps(prefix, lambda count: progress(name, count))
+        if self.offers.steps is not None:
+            return self.offers.steps(prefix, lambda count: progress(name, count))
         count = tier.clear(prefix)
         progress(name, count)
         return count

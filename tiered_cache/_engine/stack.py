@@ -97,7 +97,7 @@ class Stack:
 
     def __init__(
         self,
-        tiers: Sequence[Tier],
+        tiers: Sequence[Tier[Any]],
         options: StackOptions,
         recorders: Sequence[Recorder],
         *,
@@ -149,7 +149,7 @@ class Stack:
             for index, (tier, recorder) in enumerate(zip(tiers, recorders, strict=True))
         )
         self.record_tiers = frozenset(level.name for level in self.levels if level.holds_records)
-        self.measures = bool(options.admission)
+        self.measures = bool(options.admission) or getattr(options.writing, "needs_size", False)
         """Whether the size of a record is needed even where no tier needs the record now."""
         self.facts = tuple(level.facts for level in self.levels)
         self.logs = _log_positions(self.levels, options)
@@ -304,7 +304,9 @@ class Stack:
         self, key: str, entry: Entry, *, computed: bool, durability: Durability | None = None
     ) -> WritePlan:
         """The write policy's plan for an entry."""
-        request = WriteRequest(key, entry.lifetime_s, entry.cost_s, computed, durability)
+        request = WriteRequest(
+            key, entry.lifetime_s, entry.cost_s, computed, durability, entry.size_bytes
+        )
         return self.plan_write(request)
 
     def admitted(self, key: str, entry: Entry, plan: WritePlan, *, computed: bool) -> WritePlan:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tiered_cache._engine.stack import Stack
     from tiered_cache.contracts import Tier
-    from tiered_cache_policies.contracts import AdmissionPolicy, ExpiryPolicy
+    from tiered_cache_policies.contracts import AdmissionPolicy, ExpiryPolicy, TierFacts
 
 __all__ = [
     "admission_by_tier",
@@ -40,7 +40,7 @@ _NO_TAGS: frozenset[str] = frozenset()
 
 
 def admission_by_tier(
-    tiers: Sequence[Tier], admission: AdmissionPolicy | Mapping[str, AdmissionPolicy] | None
+    tiers: Sequence[Tier[Any]], admission: AdmissionPolicy | Mapping[str, AdmissionPolicy] | None
 ) -> Mapping[str, AdmissionPolicy]:
     """The admission policies by tier name; a single one serves every tier."""
     if admission is None:
@@ -53,7 +53,7 @@ def admission_by_tier(
     return by_tier("admission", tiers, admission)
 
 
-def by_tier(option: str, tiers: Sequence[Tier], values: Mapping[str, T]) -> Mapping[str, T]:
+def by_tier(option: str, tiers: Sequence[Tier[Any]], values: Mapping[str, T]) -> Mapping[str, T]:
     """`values`, if each name is a tier's; else raises `ConfigurationError`."""
     names = [tier.name for tier in tiers]
     if not isinstance(values, Mapping):
@@ -83,15 +83,23 @@ def check_reach(within: str | None) -> str | None:
     return within
 
 
-def level_of(durability: str | None) -> Durability | None:
-    """The durability of that name; raises `ConfigurationError`."""
+def level_of(durability: str | None, tiers: Sequence[TierFacts]) -> Durability | None:
+    """The durability of that name, if `tiers` can give it; raises `ConfigurationError`."""
     if durability is None:
         return None
     try:
-        return Durability(durability)
+        level = Durability(durability)
     except ValueError:
         msg = f"durability={durability!r} must be 'memory', 'disk' or 'remote'"
         raise ConfigurationError(msg) from None
+    if level is Durability.REMOTE and not any(each.shared and each.durable for each in tiers):
+        names = ", ".join(each.name for each in tiers)
+        msg = (
+            "durability='remote' needs a durable tier that hosts share, such as RedisTier, and the "
+            f"tiers are {names}: add one, or write durability='disk'"
+        )
+        raise ConfigurationError(msg)
+    return level
 
 
 def event_kinds(kinds: Iterable[str] | None) -> frozenset[EventKind]:

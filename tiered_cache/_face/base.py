@@ -88,7 +88,7 @@ class Face:
 
     def __init__(
         self,
-        tiers: Sequence[Tier],
+        tiers: Sequence[Tier[Any]],
         *,
         namespace: str = "default",
         writing: WritePolicy | None = None,
@@ -112,7 +112,7 @@ class Face:
             msg = f"failures_to_open={failures_to_open!r} must be a whole number of at least 1"
             raise ConfigurationError(msg)
         check_namespace(namespace)
-        check_tiers(tiers)
+        tiers = check_tiers(tiers)
         options = StackOptions(
             namespace=namespace,
             codec=RecordCodec(namespace) if codec is None else codec,
@@ -224,7 +224,9 @@ class Face:
         durability: str | None,
     ) -> KeyedPlan:
         full, terms = self._full(key), terms_of(stack, ttl, tags)
-        return KeyedPlan([full], self._set(stack, {full: value}, terms, level_of(durability)))
+        return KeyedPlan(
+            [full], self._set(stack, {full: value}, terms, level_of(durability, stack.facts))
+        )
 
     def _set(self, stack: Stack, values: Mapping[str, Any], *arguments: Any) -> Plan[WriteResult]:
         results = yield from store(stack, values, *arguments)
@@ -242,7 +244,9 @@ class Face:
         full = self._full_keys(values)
         named = {key: values[self._short(key)] for key in full}
         terms = terms_of(stack, ttl, tags)
-        return KeyedPlan(full, self._set_many(stack, named, terms, level_of(durability)))
+        return KeyedPlan(
+            full, self._set_many(stack, named, terms, level_of(durability, stack.facts))
+        )
 
     def _set_many(self, stack: Stack, *arguments: Any) -> Plan[dict[str, WriteResult]]:
         results = yield from store(stack, *arguments)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache._process.fork import fork_safe_lock
 from tiered_cache._process.user_directory import user_directory
-from tiered_cache.contracts import DurableTier
 from tiered_cache.errors import JournalError
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ class CacheJournal:
         namespace: Its namespace.
     """
 
-    def __init__(self, tiers: Sequence[Tier], namespace: str) -> None:
+    def __init__(self, tiers: Sequence[Tier[Any]], namespace: str) -> None:
         self._tiers = tiers
         self._namespace = namespace
         self._made: Journal | None = None
@@ -68,7 +67,7 @@ class CacheJournal:
     def _directory(self) -> Path | None:
         """Beside the disk tier, or else below the user's state directory; `None` without a home."""
         for tier in self._tiers:
-            if isinstance(tier, DurableTier):
-                return tier.journal_directory
+            if tier.offers.journal_directory is not None:
+                return tier.offers.journal_directory / self._namespace
         state = user_directory("state")
         return None if state is None else state / "journal" / self._namespace

@@ -23,6 +23,7 @@ from tiered_cache._face.debug_log import is_debugged, log_lookup
 from tiered_cache._face.live_hits import NO_NODES, LiveHits
 from tiered_cache._face.spans import begin_span
 from tiered_cache._process.fork import fork_safe_lock
+from tiered_cache.contracts import WrappedTier
 from tiered_cache.errors import CacheClosedError, ConfigurationError
 from tiered_cache.events import EventKind
 from tiered_cache.stats.counting.cache_counters import CacheCounters, TierCounters
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Core", "EventLoopSide"]
 
-_taken: weakref.WeakSet[Tier] = weakref.WeakSet()
+_taken: weakref.WeakSet[Tier[Any]] = weakref.WeakSet()
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ class Core:
     """An open stack with its driver, workers and counters. Thread-safe."""
 
     def __init__(
-        self, tiers: Sequence[Tier], options: StackOptions, statistics: StatisticsPolicy
+        self, tiers: Sequence[Tier[Any]], options: StackOptions, statistics: StatisticsPolicy
     ) -> None:
         _take(tiers)
         self._lock = fork_safe_lock()
@@ -258,15 +259,22 @@ class Core:
             _give_back([level.tier for level in self.stack.levels])
 
 
-def _take(tiers: Sequence[Tier]) -> None:
+def _take(tiers: Sequence[Tier[Any]]) -> None:
     """Make sure that no tier serves two caches, whose keys it could not tell apart."""
-    for tier in tiers:
+    innermost = [_innermost(tier) for tier in tiers]
+    for tier in innermost:
         if tier in _taken:
             msg = f"the tier {tier.name!r} belongs to another cache already: make one for each"
             raise ConfigurationError(msg)
-    _taken.update(tiers)
+    _taken.update(innermost)
 
 
-def _give_back(tiers: Sequence[Tier]) -> None:
+def _innermost(tier: Tier[Any]) -> Tier[Any]:
+    while isinstance(tier, WrappedTier):
+        tier = tier.inner
+    return tier
+
+
+def _give_back(tiers: Sequence[Tier[Any]]) -> None:
     for tier in tiers:
-        _taken.discard(tier)
+        _taken.discard(_innermost(tier))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.effects import OK
 from tiered_cache._engine.state.breaker import BreakerState
-from tiered_cache.contracts import BoardTier, LiveTier, Reach
+from tiered_cache.contracts import Reach
 from tiered_cache.errors import TierUnavailableError
 from tiered_cache.stats.curves.curves import size_in_entries
 from tiered_cache.stats.fleet.fleet_stats import FleetStats, fleet_of
@@ -94,7 +94,7 @@ class CoreStats:
         live = self._hits.now()
         tiers = []
         for level, counters in zip(self._stack.levels, self._tier_counters, strict=True):
-            saved_s = level.tier.live_seconds_saved() if isinstance(level.tier, LiveTier) else 0.0
+            saved_s = 0.0 if level.offers.live is None else level.offers.live.seconds_saved()
             hits, seconds = (live.hits, live.seconds) if level.index == 0 else (0, 0.0)
             tiers.append(counters.snapshot(live_hits=hits, live_s=seconds, live_saved_s=saved_s))
         return self._counters.snapshot(tuple(tiers), live_hits=live.hits, live_hit_s=live.hit_s)
@@ -149,10 +149,10 @@ class CoreStats:
 
 def _outlets(stack: Stack) -> Iterator[Outlet]:
     for level in stack.levels:
-        tier = level.tier
-        if isinstance(tier, BoardTier) and tier.reach > Reach.PROCESS:
+        board = level.offers.board
+        if board is not None and level.reach > Reach.PROCESS:
             guarded = functools.partial(_guarded, level)
-            yield Outlet(tier.board, tier.reach.name.lower(), guarded)
+            yield Outlet(board, level.reach.name.lower(), guarded)
 
 
 def _guarded(level: Level, function: Callable[..., Any], *args: Any, **options: Any) -> Answer:

@@ -36,7 +36,7 @@ def check_tier_names(names: list[str] | None) -> list[str] | None:
     return names
 
 
-def registered_tier(name: str, options: dict[str, Any]) -> Tier:
+def registered_tier(name: str, options: dict[str, Any]) -> Tier[Any]:
     """The tier that a package registers as `name`.
 
     Args:
@@ -62,13 +62,13 @@ def registered_tier(name: str, options: dict[str, Any]) -> Tier:
         raise ConfigurationError(msg) from error
 
 
-def _factory(name: str) -> tuple[Callable[..., Tier], str]:
+def _factory(name: str) -> tuple[Callable[..., Tier[Any]], str]:
     """The class or function that makes the tier `name`, and its place."""
     point = _registered().get(name)
     if point is None:
         raise ConfigurationError(_unknown(name))
     try:
-        factory: Callable[..., Tier] = point.load()
+        factory: Callable[..., Tier[Any]] = point.load()
     except Exception as error:  # importing another package's module may raise anything
         msg = f"the tier {name!r} can't be loaded from {point.value}: {type(error).__name__}"
         raise ConfigurationError(msg) from error
@@ -88,7 +88,7 @@ def _unknown(name: str) -> str:
     return suggestion_before(problem, name, names)
 
 
-def _takes_name(factory: Callable[..., Tier]) -> bool:
+def _takes_name(factory: Callable[..., Tier[Any]]) -> bool:
     """Whether the factory has a parameter `name`. A tier with a fixed name needs none."""
     try:
         parameters = inspect.signature(factory).parameters

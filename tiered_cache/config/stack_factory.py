@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache.cache import TieredCache
 from tiered_cache.codec import RecordCodec
@@ -115,7 +115,7 @@ def find_host_key() -> tuple[Path, bool]:
     return path, read_host_key(path) is not None
 
 
-def make_tier(kind: str, settings: StackSettings) -> Tier:
+def make_tier(kind: str, settings: StackSettings) -> Tier[Any]:
     """The tier called `kind`, not opened yet.
 
     Raises:
@@ -128,7 +128,7 @@ def make_tier(kind: str, settings: StackSettings) -> Tier:
 # Each tier is imported here by its maker, so that a stack imports only the libraries of its tiers.
 
 
-def _memory_tier(settings: StackSettings) -> Tier:
+def _memory_tier(settings: StackSettings) -> Tier[Any]:
     from tiered_cache.tiers.memory import MemoryTier
 
     memory = settings.memory
@@ -136,13 +136,13 @@ def _memory_tier(settings: StackSettings) -> Tier:
     return MemoryTier(memory.max_entries, memory.max_bytes, eviction=eviction, copy=memory.copy_)
 
 
-def _disk_tier(settings: StackSettings) -> Tier:
+def _disk_tier(settings: StackSettings) -> Tier[Any]:
     from tiered_cache.tiers.disk import DiskTier
 
     return DiskTier(**settings.disk.model_dump())
 
 
-def _redis_tier(settings: StackSettings) -> Tier:
+def _redis_tier(settings: StackSettings) -> Tier[Any]:
     from tiered_cache.tiers.redis import RedisTier
 
     address = settings.redis_address
@@ -152,7 +152,7 @@ def _redis_tier(settings: StackSettings) -> Tier:
     return RedisTier(address, **settings.redis.model_dump(exclude={"url"}))
 
 
-def _null_tier(_settings: StackSettings) -> Tier:
+def _null_tier(_settings: StackSettings) -> Tier[Any]:
     from tiered_cache.tiers.null import NullTier
 
     return NullTier()

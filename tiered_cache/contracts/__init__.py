@@ -9,51 +9,42 @@ from __future__ import annotations
 
 from tiered_cache._process.fork import call_in_child, fork_safe_lock
 from tiered_cache.clock import SYSTEM_CLOCK, Clock
-from tiered_cache.contracts.abilities import (
-    AwaitableTier,
-    AwaitedTier,
-    DurableTier,
-    FencingTier,
-    HeadTier,
-    LiveTier,
-    QuickTier,
-    SteppedTier,
-)
+from tiered_cache.contracts.abilities import AwaitedTier, LiveNodes
+from tiered_cache.contracts.base_tier import BaseTier
 from tiered_cache.contracts.boards import (
     MAX_NOTICE_BYTES,
     MAX_NOTICES,
     MAX_READ_BYTES,
     Board,
-    BoardTier,
     Notice,
 )
+from tiered_cache.contracts.cas_leases import CasLeases
 from tiered_cache.contracts.change_log import (
     MAX_LOGGED_KEY,
     Change,
     ChangeLog,
     ChangePage,
     Lag,
-    LoggedTier,
-    PlaceTier,
+    Places,
 )
 from tiered_cache.contracts.codec import Codec
 from tiered_cache.contracts.counting import Counting, Recorder
+from tiered_cache.contracts.items import ANY, UNKNOWN, Absent, Found, ItemT, Put
 from tiered_cache.contracts.journal import Journal, JournalRow
-from tiered_cache.contracts.leases import LeaseAnswer, Leases, LeaseTier
+from tiered_cache.contracts.leases import LeaseAnswer, Leases
 from tiered_cache.contracts.logged_keys import logged_change, pack_keys, unpack_changes
+from tiered_cache.contracts.offers import Offers
 from tiered_cache.contracts.one_by_one import OneByOne
 from tiered_cache.contracts.tier import (
-    ANY,
-    Absent,
+    CONTRACT,
     EvictionReason,
-    Found,
-    PutItem,
     Reach,
     Tier,
     TierContext,
     TierInfo,
 )
 from tiered_cache.contracts.tracer import Tell, Tracer
+from tiered_cache.contracts.wrapped_tier import WrappedTier
 from tiered_cache.entry import (
     HEAD_BYTES,
     TOKEN_BYTES,
@@ -67,6 +58,7 @@ from tiered_cache.units import Duration, Size, parse_duration, parse_lifetime, p
 
 __all__ = [
     "ANY",
+    "CONTRACT",
     "HEAD_BYTES",
     "MAX_LOGGED_KEY",
     "MAX_NOTICES",
@@ -75,46 +67,43 @@ __all__ = [
     "SYSTEM_CLOCK",
     "TOKEN_BYTES",
     "TOMBSTONE_LIFETIME_S",
+    "UNKNOWN",
     "Absent",
-    "AwaitableTier",
     "AwaitedTier",
+    "BaseTier",
     "Board",
-    "BoardTier",
+    "CasLeases",
     "Change",
     "ChangeLog",
     "ChangePage",
     "Clock",
     "Codec",
     "Counting",
-    "DurableTier",
     "Duration",
     "Entry",
     "EvictionReason",
-    "FencingTier",
     "Found",
-    "HeadTier",
+    "ItemT",
     "Journal",
     "JournalRow",
     "Lag",
     "LeaseAnswer",
-    "LeaseTier",
     "Leases",
-    "LiveTier",
-    "LoggedTier",
+    "LiveNodes",
     "Notice",
+    "Offers",
     "OneByOne",
-    "PlaceTier",
-    "PutItem",
-    "QuickTier",
+    "Places",
+    "Put",
     "Reach",
     "Recorder",
     "Size",
-    "SteppedTier",
     "Tell",
     "Tier",
     "TierContext",
     "TierInfo",
     "Tracer",
+    "WrappedTier",
     "call_in_child",
     "deleted_at",
     "fork_safe_lock",

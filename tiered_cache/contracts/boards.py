@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tiered_cache.errors import RecordRefusedError
 
@@ -14,7 +14,6 @@ __all__ = [
     "MAX_NOTICE_BYTES",
     "MAX_READ_BYTES",
     "Board",
-    "BoardTier",
     "Notice",
     "check_notice",
 ]
@@ -103,14 +102,4 @@ class Board(Protocol):
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove the notices with these names. Unknown names are ignored."""
-        ...
-
-
-@runtime_checkable
-class BoardTier(Protocol):
-    """A tier with a board."""
-
-    @property
-    def board(self) -> Board:
-        """The board of the tier's namespace, usable after `Tier.open`."""
         ...

@@ -7,7 +7,7 @@ above reads the log, and removes its copies of keys that others changed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +18,7 @@ __all__ = [
     "ChangeLog",
     "ChangePage",
     "Lag",
-    "LoggedTier",
-    "PlaceTier",
+    "Places",
 ]
 
 MAX_LOGGED_KEY = 256
@@ -112,19 +111,8 @@ class ChangeLog(Protocol):
         ...
 
 
-@runtime_checkable
-class LoggedTier(Protocol):
-    """A tier with a change log."""
-
-    @property
-    def log(self) -> ChangeLog:
-        """The log of the tier's namespace, usable after `Tier.open`."""
-        ...
-
-
-@runtime_checkable
-class PlaceTier(Protocol):
-    """A shared tier that stores how far the logs of tiers below have been applied to it.
+class Places(Protocol):
+    """How far the logs of tiers below have been applied to a shared tier.
 
     The implementer must keep a position as durably as the tier's records, and raise the errors of a
     tier, within its deadline.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from tiered_cache.contracts.adapted_tier import adapted
+from tiered_cache.contracts.offers import Offers
+from tiered_cache.contracts.tier import CONTRACT, Reach
 from tiered_cache.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -14,7 +17,22 @@ if TYPE_CHECKING:
 
 __all__ = ["check_policy", "check_tiers"]
 
-_TIER_HAS = ("name", "reach", "holds_records", "open", "get", "put", "delete", "close")
+_TIER_HAS = (
+    "name",
+    "reach",
+    "holds_records",
+    "open",
+    "get",
+    "get_many",
+    "put",
+    "put_many",
+    "delete",
+    "delete_many",
+    "clear",
+    "scan",
+    "info",
+    "close",
+)
 
 _POLICY_HAS: dict[str, tuple[str, ...]] = {
     "writing": ("plan",),
@@ -28,8 +46,13 @@ _POLICY_HAS: dict[str, tuple[str, ...]] = {
 T = TypeVar("T")
 
 
-def check_tiers(tiers: Sequence[Tier]) -> None:
-    """Raise `ConfigurationError` unless `tiers` are tiers that can form a stack in this order."""
+def check_tiers(tiers: Sequence[Tier[Any]]) -> list[Tier[Any]]:
+    """`tiers` as the engine takes them: those without a contract number are adapted.
+
+    Raises:
+        ConfigurationError: They are no tiers, can't form a stack in this order, or follow a contract
+            that this release does not know.
+    """
     if isinstance(tiers, str) or not isinstance(tiers, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance] # a caller without a type checker
         msg = (
             f"tiers={tiers!r} is not a list of tiers: write [MemoryTier(), DiskTier()], for example"
@@ -49,9 +72,10 @@ def check_tiers(tiers: Sequence[Tier]) -> None:
                 f"reach to the widest, so put {lower.name!r} first"
             )
             raise ConfigurationError(msg)
+    return [adapted(tier) for tier in tiers]
 
 
-def _check_tier(tier: object) -> None:
+def _check_tier(tier: Any) -> None:
     if isinstance(tier, type):
         msg = f"{tier.__qualname__} is a class, not a tier: write {tier.__qualname__}(…)"
         raise ConfigurationError(msg)
@@ -65,9 +89,43 @@ def _check_tier(tier: object) -> None:
     if missing:
         msg = (
             f"{tier!r} is not a tier, because it lacks {', '.join(missing)}: expected an object such "
-            "as MemoryTier(), or one with all methods of tiered_cache.contracts.Tier"
+            "as MemoryTier(), or a subclass of tiered_cache.contracts.BaseTier"
         )
         raise ConfigurationError(msg)
+    if not isinstance(tier.reach, Reach):
+        msg = (
+            f"reach={tier.reach!r} of {tier!r} is not a reach: expected Reach.PROCESS, Reach.HOST or "
+            "Reach.CLUSTER, of tiered_cache.contracts"
+        )
+        raise ConfigurationError(msg)
+    if hasattr(tier, "contract"):
+        _check_contract(tier)
+
+
+def _check_contract(tier: Tier[Any]) -> None:
+    contract = tier.contract
+    if type(contract) is not int or contract > CONTRACT:
+        kind = type(tier)
+        msg = (
+            f"{kind.__module__}.{kind.__qualname__} follows contract {contract!r} of tiers, and this "
+            f"release of tiered-cache knows contracts up to {CONTRACT}: install a newer tiered-cache, "
+            f"or an older release of {_package_of(kind)}"
+        )
+        raise ConfigurationError(msg)
+    if not isinstance(getattr(tier, "offers", None), Offers):
+        msg = (
+            f"{tier!r} has a contract and no offers: inherit tiered_cache.contracts.BaseTier, or set "
+            "offers to tiered_cache.contracts.Offers()"
+        )
+        raise ConfigurationError(msg)
+
+
+def _package_of(kind: type) -> str:
+    """The distribution of a class, or its module where no distribution has it."""
+    from importlib.metadata import packages_distributions  # slow, and for the message only
+
+    top = kind.__module__.partition(".")[0]
+    return packages_distributions().get(top, [kind.__module__])[0]
 
 
 def _check_names(names: Sequence[str]) -> None:

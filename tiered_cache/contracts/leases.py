@@ -6,9 +6,9 @@ only if its key is unchanged since the lookup.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol
 
-__all__ = ["LeaseAnswer", "LeaseTier", "Leases"]
+__all__ = ["LeaseAnswer", "Leases"]
 
 
 class LeaseAnswer(NamedTuple):
@@ -59,14 +59,4 @@ class Leases(Protocol):
 
         It may return early. It returns at once if the lease was released since `seen`.
         """
-        ...
-
-
-@runtime_checkable
-class LeaseTier(Protocol):
-    """A tier with leases on its keys."""
-
-    @property
-    def leases(self) -> Leases:
-        """The leases of the tier's namespace, usable after `Tier.open`."""
         ...

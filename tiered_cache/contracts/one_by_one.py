@@ -3,41 +3,70 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, Any, Generic
 
+from tiered_cache.contracts.items import ItemT
 from tiered_cache.errors import RecordRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tiered_cache.contracts.tier import Absent, Found, PutItem, Tier
+    from tiered_cache.contracts.items import Absent, Found, Put
+    from tiered_cache.contracts.tier import Tier
 
 __all__ = ["OneByOne"]
 
+_BATCH_KEYS = 500
 
-class OneByOne:
+
+class OneByOne(Generic[ItemT]):
     """A mixin for tiers: the methods for many keys call those for one key.
 
     Use it for a store that gains nothing by a request for many keys.
     """
 
-    def get_many(self: Tier, keys: Sequence[str]) -> dict[str, Found | Absent]:
+    def get_many(self: Tier[ItemT], keys: Sequence[str]) -> dict[str, Found[ItemT] | Absent]:
         """The answer of `get` for each of `keys`."""
         return {key: self.get(key) for key in keys}
 
-    def put_many(self: Tier, items: Mapping[str, PutItem]) -> set[str]:
-        """Store each of `items`. Returns the keys that were stored."""
+    def put_many(self: Tier[ItemT], puts: Mapping[str, Put[ItemT]]) -> set[str]:
+        """Store each of `puts`. Returns the keys that were stored."""
         stored: set[str] = set()
-        for key, (item, lifetime_s, expected, fill) in items.items():
+        for key, put in puts.items():
             with contextlib.suppress(RecordRefusedError):
-                if self.put(key, item, lifetime_s, expected=expected, fill=fill):
+                if _put(self, key, put):
                     stored.add(key)
         return stored
 
-    def delete_many(self: Tier, keys: Sequence[str]) -> int:
+    def delete_many(self: Tier[ItemT], keys: Sequence[str]) -> int:
         """Remove each of `keys`. Returns the number that was there."""
         return sum([self.delete(key) for key in keys])
 
-    def clear(self: Tier, prefix: str = "") -> int:
-        """Remove every key that begins with `prefix`. Returns the number that was there."""
-        return self.delete_many(list(self.scan(prefix)))
+    def clear(self: Tier[ItemT], prefix: str = "") -> int:
+        """Remove every key that begins with `prefix`. Returns the number that was there.
+
+        Fills that began before it are refused only for keys that were there, unless the tier offers a
+        fence.
+        """
+        fence = self.offers.fence if _has_contract(self) else None
+        if fence is not None:
+            fence(prefix)
+        keys = self.scan(prefix)
+        count = 0
+        while batch := list(itertools.islice(keys, _BATCH_KEYS)):
+            count += self.delete_many(batch)
+        if fence is not None:
+            fence(prefix)  # refuses fills of records that were read during the clear
+        return count
+
+
+def _has_contract(tier: object) -> bool:
+    """Whether a tier is one of today, not one that is adapted (until release 0.3)."""
+    return hasattr(tier, "contract")
+
+
+def _put(tier: Any, key: str, put: Put[Any]) -> bool:
+    if _has_contract(tier):
+        return bool(tier.put(key, put))
+    return bool(tier.put(key, put.item, put.lifetime_s, expected=put.expected, fill=put.fill))

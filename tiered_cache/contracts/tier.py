@@ -1,4 +1,4 @@
-"""The tier: one level of a stack, and the values that it takes and returns."""
+"""The tier: one level of a stack."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ import enum
 import math
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from tiered_cache.contracts.items import ItemT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tiered_cache.clock import Clock
-    from tiered_cache.entry import Entry
+    from tiered_cache.contracts.items import Absent, Found, Put
+    from tiered_cache.contracts.offers import Offers
 
 __all__ = [
-    "ANY",
-    "Absent",
+    "CONTRACT",
     "EvictionReason",
-    "Found",
-    "PutItem",
     "Reach",
     "Tier",
     "TierContext",
     "TierInfo",
 ]
+
+CONTRACT = 1
+"""The number of the contract on this page. A change that an existing tier must follow raises it."""
 
 
 class Reach(enum.IntEnum):
@@ -41,53 +44,6 @@ class EvictionReason(enum.StrEnum):
 
     SIZE = "size"
     EXPIRED = "expired"
-
-
-class _Any(enum.Enum):
-    ANY = "any"
-
-
-ANY = _Any.ANY
-"""For `Tier.put(expected=…)`: store the item without a comparison."""
-
-
-class Found(NamedTuple):
-    """The answer of a tier that holds the key.
-
-    Attributes:
-        item: The entry, or the bytes of the record.
-        remaining_s: Seconds until the tier removes the item, by the tier's own clock; `inf` where
-            the tier keeps no time. The engine takes the smaller of this and the record's own
-            lifetime.
-        token: The generation of the key, for a compare-and-set by `Tier.put`. Opaque: only the tier
-            that made it compares it.
-    """
-
-    item: Entry | bytes
-    remaining_s: float
-    token: object
-
-
-class Absent(NamedTuple):
-    """The answer of a tier that does not hold the key.
-
-    Attributes:
-        token: The generation of the key: a fill with it lands only while the key is unchanged.
-        deleted_s: The wall-clock instant of the key's deletion; `-inf` where the tier does not
-            remember one.
-    """
-
-    token: object
-    deleted_s: float = -math.inf
-
-
-class PutItem(NamedTuple):
-    """One item of `Tier.put_many`. The fields are the arguments of `Tier.put`."""
-
-    item: Entry | bytes
-    lifetime_s: float
-    expected: object = ANY
-    fill: bool = False
 
 
 class TierInfo(NamedTuple):
@@ -147,8 +103,11 @@ class TierContext(NamedTuple):
     rest_s: Callable[[str], float] = _without_rest
 
 
-class Tier(Protocol):
+class Tier(Protocol[ItemT]):
     """One level of a stack: a store of entries or records by string key.
+
+    `BaseTier` implements it but for `open`, `get`, `put`, `delete` and `scan`. `Tier[bytes]` holds
+    records, `Tier[Entry]` live entries.
 
     The engine guarantees:
 
@@ -170,6 +129,16 @@ class Tier(Protocol):
 
     `tiered_cache.testing.TierContract` checks all of this.
     """
+
+    @property
+    def contract(self) -> int:
+        """The `CONTRACT` that the tier was written for."""
+        ...
+
+    @property
+    def offers(self) -> Offers:
+        """The abilities and limits of the tier, constant from its construction."""
+        ...
 
     @property
     def name(self) -> str:
@@ -196,46 +165,28 @@ class Tier(Protocol):
         """
         ...
 
-    def get(self, key: str) -> Found | Absent:
+    def get(self, key: str) -> Found[ItemT] | Absent:
         """The item of `key`. Expired records and tombstones are absent."""
         ...
 
-    def get_many(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
+    def get_many(self, keys: Sequence[str]) -> dict[str, Found[ItemT] | Absent]:
         """The answer of `get` for each of `keys`, in one round trip where possible."""
         ...
 
-    def put(
-        self,
-        key: str,
-        item: Entry | bytes,
-        lifetime_s: float,
-        *,
-        expected: object = ANY,
-        fill: bool = False,
-    ) -> bool:
-        """Store `item` for `lifetime_s` seconds of the tier's own clock.
-
-        Args:
-            key: The key.
-            item: An entry or the bytes of a record, according to `holds_records`.
-            lifetime_s: More than 0; `inf` is no limit.
-            expected: `ANY`, or a token: the item is stored only if the key is unchanged since the
-                tier gave that token. Comparison and write are one atomic step for all users of the
-                store.
-            fill: Whether the item is a computed value or a copy from a tier below, not a change. A
-                change log leaves fills out.
+    def put(self, key: str, put: Put[ItemT]) -> bool:
+        """Store an item.
 
         Returns:
-            Whether it was stored; false only where `expected` no longer fits.
+            Whether it was stored; false only where `put.expected` no longer fits.
         """
         ...
 
-    def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
-        """Store each of `items` as `put` does, in one round trip or transaction where possible.
+    def put_many(self, puts: Mapping[str, Put[ItemT]]) -> set[str]:
+        """Store the item of each key as `put` does, in one round trip or transaction where possible.
 
         Returns:
             The keys that were stored. For each other key, `expected` no longer fits or the tier
-            refuses the record.
+            refuses the item.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache import DiskTier, MemoryTier, RedisTier, TieredCache
 
@@ -26,7 +26,7 @@ def open_machine(
         redis_url: The server's URL, or `None` for a stack without Redis.
         max_entries: The size of the memory tier.
     """
-    tiers: list[Tier] = [MemoryTier(max_entries), DiskTier(disk)]
+    tiers: list[Tier[Any]] = [MemoryTier(max_entries), DiskTier(disk)]
     if redis_url is not None:
         tiers.append(RedisTier(redis_url, timeout="2s"))
     return TieredCache(tiers, namespace=NAMESPACE)

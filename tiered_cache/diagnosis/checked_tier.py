@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import secrets
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache.clock import SYSTEM_CLOCK
-from tiered_cache.contracts import ANY, TierContext
+from tiered_cache.contracts import ANY, Put, TierContext
+from tiered_cache.contracts.adapted_tier import adapted
 from tiered_cache.entry import Entry
 from tiered_cache.keys import VIEW_SEPARATOR
 
@@ -42,11 +43,11 @@ class CheckedTier:
         namespace: The namespace of the stack.
     """
 
-    def __init__(self, make: Callable[[], Tier], codec: Codec, namespace: str) -> None:
+    def __init__(self, make: Callable[[], Tier[Any]], codec: Codec, namespace: str) -> None:
         self._make = make
         self._codec = codec
         self._namespace = namespace
-        self.tier: Tier = make()
+        self.tier = adapted(make())
 
     def twin(self) -> CheckedTier:
         """A second tier of the same settings, as another process would have it."""
@@ -70,7 +71,7 @@ class CheckedTier:
 
     def put(self, key: str, value: str) -> None:
         """Write a value without a condition, as a change."""
-        self.tier.put(key, self._item(key, value), TEST_LIFETIME_S)
+        self.tier.put(key, Put(self._item(key, value), TEST_LIFETIME_S))
 
     def fill(self, key: str, value: str, expected: object = ANY) -> bool:
         """Fill a value, as a computation does, and return whether the tier accepted it.
@@ -80,10 +81,10 @@ class CheckedTier:
             value: The value.
             expected: The token that the tier must still have.
         """
-        item = self._item(key, value)
-        return self.tier.put(key, item, TEST_LIFETIME_S, expected=expected, fill=True)
+        put = Put(self._item(key, value), TEST_LIFETIME_S, expected, fill=True)
+        return self.tier.put(key, put)
 
-    def value_of(self, key: str, found: Found) -> object:
+    def value_of(self, key: str, found: Found[Any]) -> object:
         """The value of a hit."""
         if isinstance(found.item, bytes):
             return self._codec.decode(key, found.item).value
@@ -98,7 +99,7 @@ class CheckedTier:
         try:
             yield
         finally:
-            self.tier.put(key, self._item(key, ""), _REMOVED_LIFETIME_S, fill=True)
+            self.tier.put(key, Put(self._item(key, ""), _REMOVED_LIFETIME_S, fill=True))
 
     def _item(self, key: str, value: str) -> Entry | bytes:
         now_s = SYSTEM_CLOCK.wall()

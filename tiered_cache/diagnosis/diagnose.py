@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache.config import SettingsMistakesError, load_settings
 from tiered_cache.config.stack_factory import make_codec, make_tier
@@ -86,7 +86,7 @@ def _of_stack(name: str, settings: Settings, watcher: Watcher | None) -> Diagnos
     runner = CheckRunner(watcher)
     if watcher is not None:
         watcher.stack(name, chosen.namespace, tuple(chosen.tier_names))
-    tiers: list[Tier] = []
+    tiers: list[Tier[Any]] = []
 
     def make_tiers() -> CheckResult:
         tiers.extend(make_tier(kind, chosen) for kind in chosen.tier_names)
@@ -101,7 +101,7 @@ def _of_stack(name: str, settings: Settings, watcher: Watcher | None) -> Diagnos
     return Diagnosis(name, chosen.namespace, names, tuple(runner.checks))
 
 
-def _check_one(kind: str, tier: Tier, chosen: StackSettings, runner: CheckRunner) -> None:
+def _check_one(kind: str, tier: Tier[Any], chosen: StackSettings, runner: CheckRunner) -> None:
     if kind == "null":
         runner.run(tier.name, "null", lambda: ok("holds no values, by design"))
         return
@@ -110,7 +110,7 @@ def _check_one(kind: str, tier: Tier, chosen: StackSettings, runner: CheckRunner
         check_tier(tier.name, checked, runner)
 
 
-def _may_open(kind: str, tier: Tier, chosen: StackSettings, runner: CheckRunner) -> bool:
+def _may_open(kind: str, tier: Tier[Any], chosen: StackSettings, runner: CheckRunner) -> bool:
     if isinstance(tier, DiskTier):
         return check_disk(tier.name, tier.root, chosen.namespace, chosen.disk, runner)
     url = chosen.redis_address
@@ -120,7 +120,7 @@ def _may_open(kind: str, tier: Tier, chosen: StackSettings, runner: CheckRunner)
 
 
 def _check_together(
-    name: str, chosen: StackSettings, tiers: list[Tier], runner: CheckRunner
+    name: str, chosen: StackSettings, tiers: list[Tier[Any]], runner: CheckRunner
 ) -> None:
     shared = [each.name for each in tiers if each.reach > Reach.PROCESS]
     # Opening the stack would quarantine a database that it can't read.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache.config.stack_factory import find_host_key
 from tiered_cache.contracts import Reach
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["check_signing"]
 
 
-def check_signing(chosen: StackSettings, tiers: Sequence[Tier]) -> CheckResult:
+def check_signing(chosen: StackSettings, tiers: Sequence[Tier[Any]]) -> CheckResult:
     """Whether pickled values can be signed. Makes no key.
 
     Args:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import secrets
 import statistics
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiered_cache.contracts import Found, Reach
-from tiered_cache.contracts.change_log import LoggedTier
-from tiered_cache.contracts.leases import LeaseTier
 from tiered_cache.diagnosis.change_log_check import check_changes
 from tiered_cache.diagnosis.check_result import advise, ok, problem
 from tiered_cache.diagnosis.checked_tier import unique_key
@@ -19,7 +17,7 @@ from tiered_cache.units import seconds_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tiered_cache.contracts import Tier
+    from tiered_cache.contracts import Leases, Tier
     from tiered_cache.diagnosis.check_result import CheckResult
     from tiered_cache.diagnosis.check_runner import CheckRunner
     from tiered_cache.diagnosis.checked_tier import CheckedTier
@@ -50,10 +48,11 @@ def check_tier(name: str, checked: CheckedTier, runner: CheckRunner) -> None:
             return
         runner.run(name, "reads", lambda: _check_reads(name, tier, key))
         runner.run(name, "deletion", lambda: _check_deletion(checked, key))
-        if isinstance(tier, LeaseTier):
-            runner.run(name, "lease", lambda: _check_lease(tier, key))
-        if isinstance(tier, LoggedTier):
-            runner.run(name, "changes", lambda: check_changes(tier.log, checked.twin(), key))
+        leases, log = tier.offers.leases, tier.offers.change_log
+        if leases is not None:
+            runner.run(name, "lease", lambda: _check_lease(leases, key))
+        if log is not None:
+            runner.run(name, "changes", lambda: check_changes(log, checked.twin(), key))
     finally:
         tier.close()
 
@@ -85,7 +84,7 @@ def _timed(call: Callable[[], T]) -> tuple[T, float]:
     return result, time.perf_counter() - started
 
 
-def _check_reads(name: str, tier: Tier, key: str) -> CheckResult:
+def _check_reads(name: str, tier: Tier[Any], key: str) -> CheckResult:
     times = [_timed(lambda: tier.get(key))[1] for _ in range(_READS)]
     median_s = statistics.median(times)
     finding = (
@@ -116,8 +115,8 @@ def _check_deletion(checked: CheckedTier, key: str) -> CheckResult:
     return ok("a deleted key is gone, and a late fill does not bring it back")
 
 
-def _check_lease(tier: LeaseTier, key: str) -> CheckResult:
-    leases, owner = tier.leases, f"doctor:{secrets.token_hex(4)}"
+def _check_lease(leases: Leases, key: str) -> CheckResult:
+    owner = f"doctor:{secrets.token_hex(4)}"
     granted = leases.acquire(key, owner, _LEASE_S).granted
     try:
         renewed = leases.renew(key, owner, _LEASE_S)

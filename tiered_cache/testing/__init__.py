@@ -26,23 +26,43 @@ if TYPE_CHECKING:
     from tiered_cache.testing.policy_contracts.writing_contract import WritingContract
     from tiered_cache.testing.thread_race import race
     from tiered_cache.testing.tier_context import ContextRecord, make_context
-    from tiered_cache.testing.tier_contract import TierContract
+    from tiered_cache.testing.tier_contract import (
+        BasicTierContract,
+        BoardContract,
+        ChangeLogContract,
+        FenceContract,
+        HeadsContract,
+        LeaseContract,
+        PlaceContract,
+        SharedStoreContract,
+        StepsContract,
+        TierContract,
+    )
     from tiered_cache.testing.valkey import ValkeyServer
     from tiered_cache.testing.valkey_cluster import ValkeyCluster
     from tiered_cache.testing.wait import wait_until
 
 __all__ = [
     "AdmissionContract",
+    "BasicTierContract",
+    "BoardContract",
     "CachetoolsContract",
+    "ChangeLogContract",
     "ChaosProxy",
     "ContextRecord",
     "EvictionContract",
     "ExpiryContract",
     "FakeClock",
+    "FenceContract",
+    "HeadsContract",
+    "LeaseContract",
     "LockFreeReadsContract",
+    "PlaceContract",
     "PromotionContract",
     "RefreshContract",
+    "SharedStoreContract",
     "StatisticsContract",
+    "StepsContract",
     "TierContract",
     "ValkeyCluster",
     "ValkeyServer",
@@ -55,16 +75,25 @@ __all__ = [
 
 _MODULES = {
     "AdmissionContract": "policy_contracts.admission_contract",
+    "BasicTierContract": "tier_contract",
+    "BoardContract": "tier_contract",
     "CachetoolsContract": "policy_contracts.cachetools_contract",
+    "ChangeLogContract": "tier_contract",
     "ChaosProxy": "chaos_proxy",
     "ContextRecord": "tier_context",
     "EvictionContract": "policy_contracts.eviction_contract",
     "ExpiryContract": "policy_contracts.expiry_contract",
     "FakeClock": "fake_clock",
+    "FenceContract": "tier_contract",
+    "HeadsContract": "tier_contract",
+    "LeaseContract": "tier_contract",
     "LockFreeReadsContract": "policy_contracts.lock_free_contract",
+    "PlaceContract": "tier_contract",
     "PromotionContract": "policy_contracts.promotion_contract",
     "RefreshContract": "policy_contracts.refresh_contract",
+    "SharedStoreContract": "tier_contract",
     "StatisticsContract": "policy_contracts.statistics_contract",
+    "StepsContract": "tier_contract",
     "TierContract": "tier_contract",
     "ValkeyCluster": "valkey_cluster",
     "ValkeyServer": "valkey",

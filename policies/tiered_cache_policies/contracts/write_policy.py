@@ -33,6 +33,8 @@ class WriteRequest(NamedTuple):
         cost_s: The seconds that computing the value took; 0.0 for a plain `set`.
         computed: True for the fill of a miss (`get_or_compute`), false for a change (`set`).
         durability: The level that the caller asked for in this call, `None` for no wish.
+        size_bytes: The size of the record. It is 0 unless the policy has an attribute `needs_size`
+            that is true, or the stack has admission policies: measuring encodes the value.
     """
 
     key: str
@@ -40,6 +42,7 @@ class WriteRequest(NamedTuple):
     cost_s: float
     computed: bool
     durability: Durability | None = None
+    size_bytes: int = 0
 
 
 class WritePlan(NamedTuple):

@@ -75,7 +75,7 @@ def _plan(durability: Durability, computed: bool, tiers: tuple[TierFacts, ...]) 
     if durability is Durability.REMOTE:
         return WritePlan(tuple(tier.level for tier in reversed(tiers)))
     on_disk = durability is Durability.DISK
-    now = [tier.level for tier in tiers if not (tier.shared if on_disk else tier.durable)]
+    now = [tier.level for tier in tiers if not (tier.shared or (tier.durable and not on_disk))]
     later = [tier.level for tier in tiers if tier.level not in now]
     journal = on_disk and bool(later) and not computed
     return WritePlan(tuple(reversed(now)), tuple(reversed(later)), journal)

@@ -14,14 +14,14 @@ from tiered_cache._engine.effects import (
     DeleteMany,
     Fence,
     ForgetJournal,
-    Put,
-    PutMany,
     Read,
     ReadHeads,
     ReadMany,
     Reply,
     Scan,
+    Write,
     WriteJournal,
+    WriteMany,
 )
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ class AsyncTierDriver(BaseDriver):
     def __init__(self, stack: Stack, sync: TierDriver) -> None:
         super().__init__(stack)
         self._sync = sync
-        self._quick = [level.is_quick for level in stack.levels]
+        self._quick = [level.offers.quick for level in stack.levels]
         self._performers: dict[type, Any] = {
             Read: self._read,
             ReadMany: self._read_many,
             ReadHeads: self._read_heads,
-            Put: self._put,
-            PutMany: self._put_many,
+            Write: self._put,
+            WriteMany: self._put_many,
             Delete: self._delete,
             DeleteMany: self._delete_many,
             Clear: self._clear,
@@ -81,7 +81,7 @@ class AsyncTierDriver(BaseDriver):
         level = self._levels[effect.level]
         return await home.call(level, "get_many", None, "get_heads", effect.keys)
 
-    async def _put(self, home: LoopHome, effect: Put) -> Reply:
+    async def _put(self, home: LoopHome, effect: Write) -> Reply:
         index, key, item, counter = effect
         level = self._levels[index]
         if counter == "promotions":
@@ -89,7 +89,7 @@ class AsyncTierDriver(BaseDriver):
         reply = await home.call(level, "put", key, "put", key, item)
         return level.finish_put(key, item, counter, reply)
 
-    async def _put_many(self, home: LoopHome, effect: PutMany) -> Reply:
+    async def _put_many(self, home: LoopHome, effect: WriteMany) -> Reply:
         level = self._levels[effect.level]
         reply = await home.call(level, "put_many", None, "put_many", effect.items)
         return level.finish_put_many(effect.items, effect.counter, reply)

@@ -33,8 +33,6 @@ from tiered_cache._engine.effects import (
     DeleteMany,
     Lead,
     Plan,
-    Put,
-    PutMany,
     Read,
     ReadHeads,
     ReadMany,
@@ -42,6 +40,8 @@ from tiered_cache._engine.effects import (
     ReleaseLease,
     Reply,
     WakeFlusher,
+    Write,
+    WriteMany,
 )
 from tiered_cache._engine.plans.read import look_up, look_up_many
 from tiered_cache._engine.state.flights import leading
@@ -236,7 +236,7 @@ class AsyncDriver(AsyncTierDriver):
                 return self._sync.perform(effect)
             queued = self.queued_reply(effect.key, effect.level)
             return _LATER if queued is None else queued
-        if kind is Put or kind is Delete:
+        if kind is Write or kind is Delete:
             return self._sync.perform(effect) if self._quick[effect.level] else _LATER
         if kind is Refresh:
             return self._refresh(home, effect)
@@ -379,6 +379,6 @@ def _not_awaitable(result: object) -> ConfigurationError:
 
 
 _NO_SCOPE = contextlib.nullcontext()
-_SEVERAL = frozenset({ReadMany, PutMany, DeleteMany, ReadHeads})
+_SEVERAL = frozenset({ReadMany, WriteMany, DeleteMany, ReadHeads})
 _FEW = 200
 """Keys that the loop itself asks of a quick tier in one call."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anyio
 
 from tiered_cache._engine.drivers.detached_task import DetachedTask
-from tiered_cache._engine.effects import OK, UNREADABLE, Put, Reply
+from tiered_cache._engine.effects import OK, UNREADABLE, Reply, Write
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -117,7 +117,7 @@ class PutBatch(_TierBatch):
             stored = reply.value if reply.status == OK else ()
             self._share(keys, reply, {key: key in stored for key in keys})
         for key in keys:
-            effect: Put = self._wanted[key]
+            effect: Write = self._wanted[key]
             reply = self._replies[key]
             self._replies[key] = level.finish_put(key, effect.item, effect.counter, reply)
 

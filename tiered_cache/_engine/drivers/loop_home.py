@@ -29,8 +29,6 @@ TIER_THREADS = 16
 WAITING_THREADS = 8
 """Threads that wait for something else, so that waiting keeps no task from a tier."""
 
-_OF_LEVEL = ("put", "get_heads")
-
 T = TypeVar("T")
 
 
@@ -85,8 +83,8 @@ class LoopHome:
             pass
         if not level.is_open:
             return None
-        tier = level.awaitable if self.loop.is_asyncio else None
-        side = None if tier is None else tier.awaited()
+        make = level.offers.awaited if self.loop.is_asyncio else None
+        side = None if make is None else make()
         self._sides[level.index] = side
         return side
 
@@ -97,7 +95,7 @@ class LoopHome:
         side = self._side(level)
         if side is not None:
             return await level.await_call(operation, key, getattr(side, method), *args)
-        function = getattr(level if method in _OF_LEVEL else level.tier, method)
+        function = level.get_heads if method == "get_heads" else getattr(level.tier, method)
         return await self.in_thread(level.call, operation, key, function, *args)
 
     async def call_leases(

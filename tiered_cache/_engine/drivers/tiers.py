@@ -21,17 +21,16 @@ from tiered_cache._engine.effects import (
     Fence,
     ForgetJournal,
     Plan,
-    Put,
-    PutMany,
     Read,
     ReadHeads,
     ReadMany,
     Reply,
     Scan,
+    Write,
     WriteJournal,
+    WriteMany,
 )
-from tiered_cache._engine.finding import UNKNOWN
-from tiered_cache.contracts import Absent, Found
+from tiered_cache.contracts import UNKNOWN, Absent, Found
 from tiered_cache.errors import JournalError, QueueFullError
 from tiered_cache.events import Event, EventKind
 
@@ -65,7 +64,7 @@ class BaseDriver:
         """The reply for a tier that was not asked."""
         return Reply(SKIPPED, None, 0.0, self._clock.wall(), reason)
 
-    def queued(self, key: str, index: int) -> Found | Absent | None:
+    def queued(self, key: str, index: int) -> Found[Any] | Absent | None:
         """The answer of the write-back queue for a tier that has not got the change of `key` yet.
 
         `None` where the tier itself has to be asked.
@@ -91,7 +90,7 @@ class BaseDriver:
     def queued_replies(self, effect: ReadMany) -> tuple[Reply, Sequence[str]]:
         """The queue's answers to a read, and the keys for which the tier has to be asked."""
         index, keys = effect
-        queued: dict[str, Found | Absent] = {}
+        queued: dict[str, Found[Any] | Absent] = {}
         if self._held:
             answers = ((key, self.queued(key, index)) for key in keys)
             queued = {key: answer for key, answer in answers if answer is not None}
@@ -166,8 +165,8 @@ class TierDriver(BaseDriver):
             Read: self._read,
             ReadMany: self._read_many,
             ReadHeads: self._read_heads,
-            Put: self._put,
-            PutMany: self._put_many,
+            Write: self._put,
+            WriteMany: self._put_many,
             Delete: self._delete,
             DeleteMany: self._delete_many,
             Clear: self._clear,
@@ -237,13 +236,13 @@ class TierDriver(BaseDriver):
         level = self._levels[effect.level]
         return level.call("get_many", None, level.get_heads, effect.keys)
 
-    def _put(self, effect: Put) -> Reply:
+    def _put(self, effect: Write) -> Reply:
         index, key, item, counter = effect
         level = self._levels[index]
-        reply = level.call("put", key, level.put, key, item)
+        reply = level.call("put", key, level.tier.put, key, item)
         return level.finish_put(key, item, counter, reply)
 
-    def _put_many(self, effect: PutMany) -> Reply:
+    def _put_many(self, effect: WriteMany) -> Reply:
         level = self._levels[effect.level]
         reply = level.call("put_many", None, level.tier.put_many, effect.items)
         return level.finish_put_many(effect.items, effect.counter, reply)

@@ -14,18 +14,18 @@ from tiered_cache._engine.effects import (
     Fence,
     ForgetJournal,
     Plan,
-    PutMany,
     ReadHeads,
     Reply,
     Scan,
     WakeFlusher,
     WriteJournal,
+    WriteMany,
 )
 from tiered_cache._engine.finding import as_of
 from tiered_cache._engine.plans.flush import reached
 from tiered_cache._engine.state.pending import Pending
 from tiered_cache.clock import SKEW_ALLOWANCE_S
-from tiered_cache.contracts import JournalRow, PutItem
+from tiered_cache.contracts import JournalRow, Put
 from tiered_cache.entry import TOMBSTONE_LIFETIME_S, make_tombstone
 from tiered_cache_policies.contracts import WriteRequest
 
@@ -150,13 +150,13 @@ def _bury(
         if reply.status != OK:
             return reply
         items = {
-            key: PutItem(make_tombstone(pending.as_of_s), TOMBSTONE_LIFETIME_S, found.token)
+            key: Put(make_tombstone(pending.as_of_s), TOMBSTONE_LIFETIME_S, found.token)
             for key, found in reply.value.items()
             if not pending.as_of_s < as_of(stack.codec, found) <= now_s + SKEW_ALLOWANCE_S
         }
         if not items:
             return reply
-        reply = yield PutMany(level.index, items, "deletes")
+        reply = yield WriteMany(level.index, items, "deletes")
         if reply.status != OK:
             return reply
         # Other writers changed the rest in between: its age is read again.

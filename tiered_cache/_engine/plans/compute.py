@@ -14,16 +14,15 @@ from tiered_cache._engine.effects import (
     Compute,
     ComputeFailedError,
     Plan,
-    Put,
     WakeFlusher,
+    Write,
 )
-from tiered_cache._engine.finding import UNKNOWN
 from tiered_cache._engine.plans.tags import versions_after, versions_of
 from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache._engine.state.flights import Flight, Raised, Returned
 from tiered_cache._engine.state.pending import Pending
 from tiered_cache._engine.terms import SINGLE_USE
-from tiered_cache.contracts import PutItem
+from tiered_cache.contracts import UNKNOWN, Put
 from tiered_cache.entry import NO_TAGS
 from tiered_cache.errors import TieredCacheError
 
@@ -164,8 +163,10 @@ def _write(stack: Stack, key: str, entry: Entry, missed: Search) -> Plan[None]:
     if stack.epoch != missed.epoch:
         return
     records = EntryRecords(stack.encoder, key, entry)
+    if stack.measures:
+        records.measure()
     plan = stack.plan_entry(key, entry, computed=True)
-    if stack.measures or not plan.later:
+    if not plan.later:
         records.measure()
     plan = stack.admitted(key, entry, plan, computed=True)
     for index in plan.now:
@@ -178,7 +179,7 @@ def _write(stack: Stack, key: str, entry: Entry, missed: Search) -> Plan[None]:
             level.report_refused(item)
             continue
         lifetime_s = level.capped(entry.lifetime_s, entry)
-        reply = yield Put(index, key, PutItem(item, lifetime_s, token, fill=True))
+        reply = yield Write(index, key, Put(item, lifetime_s, token, fill=True))
         if reply.status == REFUSED and reply.value is False:
             # Another caller changed the key, or computed it first: its value is the one to promote.
             return

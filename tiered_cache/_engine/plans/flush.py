@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.effects import (
     OK,
@@ -11,15 +11,15 @@ from tiered_cache._engine.effects import (
     SKIPPED,
     DeleteMany,
     Plan,
-    Put,
-    PutMany,
     ReadHeads,
     Reply,
+    Write,
+    WriteMany,
 )
 from tiered_cache._engine.finding import as_of
 from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache.clock import SKEW_ALLOWANCE_S
-from tiered_cache.contracts import Found, PutItem
+from tiered_cache.contracts import Found, Put
 from tiered_cache.entry import TOMBSTONE_LIFETIME_S, make_tombstone
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _tokens(
     return tokens
 
 
-def _is_overtaken(stack: Stack, each: Pending, found: Found | Absent, now_s: float) -> bool:
+def _is_overtaken(stack: Stack, each: Pending, found: Found[Any] | Absent, now_s: float) -> bool:
     """Whether a tier holds a newer value. One from the future, by this clock, is not newer."""
     return each.as_of_s < as_of(stack.codec, found) <= now_s + SKEW_ALLOWANCE_S
 
@@ -126,7 +126,7 @@ def _give_way(level: Level, each: Pending) -> None:
         each.entry = None
 
 
-def _is_unsure(stack: Stack, each: Pending, found: Found | Absent, now_s: float) -> bool:
+def _is_unsure(stack: Stack, each: Pending, found: Found[Any] | Absent, now_s: float) -> bool:
     """Whether the key may have been deleted since, too long ago for a tier to remember."""
     remembered = isinstance(found, Found) or found.deleted_s > -math.inf
     return not (each.entry is None or remembered or each.insists) and _is_old(stack, each, now_s)
@@ -140,17 +140,17 @@ def _is_old(stack: Stack, each: Pending, now_s: float) -> bool:
 
 def _heads(
     stack: Stack, level: Level, changes: dict[str, Pending]
-) -> Plan[dict[str, Found | Absent]]:
+) -> Plan[dict[str, Found[Any] | Absent]]:
     """A tier's records of some keys, for their age. Changes of unreadable keys are postponed."""
     reply = yield ReadHeads(level.index, list(changes))
     if reply.status == OK:
-        heads: dict[str, Found | Absent] = reply.value
+        heads: dict[str, Found[Any] | Absent] = reply.value
         return heads
     if len(changes) == 1 or reply.status == SKIPPED:
         for each in changes.values():
             stack.queue.postpone(each, reply.reason, refused=_is_healthy(level, reply))
         return {}
-    answers: dict[str, Found | Absent] = {}
+    answers: dict[str, Found[Any] | Absent] = {}
     for key, each in changes.items():
         answers |= yield from _heads(stack, level, {key: each})
     return answers
@@ -163,7 +163,7 @@ def _is_healthy(level: Level, reply: Reply) -> bool:
 
 def _item(
     level: Level, each: Pending, records: EntryRecords | None, token: object, now_s: float
-) -> PutItem | None:
+) -> Put[Any] | None:
     """The item for a tier; `None` where there is nothing to write.
 
     For a change that has expired, or that the tier can't hold, a tombstone: the tier's older value
@@ -174,10 +174,10 @@ def _item(
         item = records.item(level)
         if lifetime_s > 0 and not isinstance(item, str):
             capped_s = level.capped(lifetime_s, each.entry)
-            return PutItem(item, capped_s, token, fill=each.tokens is not None)
+            return Put(item, capped_s, token, fill=each.tokens is not None)
         if each.tokens is not None:
             return None
-    return PutItem(make_tombstone(each.as_of_s), TOMBSTONE_LIFETIME_S, token)
+    return Put(make_tombstone(each.as_of_s), TOMBSTONE_LIFETIME_S, token)
 
 
 def reached(level: Level, each: Pending) -> None:
@@ -186,9 +186,9 @@ def reached(level: Level, each: Pending) -> None:
 
 
 def _write(
-    stack: Stack, level: Level, changes: dict[str, Pending], items: dict[str, PutItem]
+    stack: Stack, level: Level, changes: dict[str, Pending], items: dict[str, Put[Any]]
 ) -> Plan[None]:
-    reply = yield PutMany(level.index, items)
+    reply = yield WriteMany(level.index, items)
     if reply.status == OK:
         for key in items:
             each = changes[key]
@@ -206,13 +206,13 @@ def _write(
 
 
 def _write_one_by_one(
-    stack: Stack, level: Level, changes: dict[str, Pending], items: dict[str, PutItem]
+    stack: Stack, level: Level, changes: dict[str, Pending], items: dict[str, Put[Any]]
 ) -> Plan[None]:
     """Find out whether a record or the tier made a batch fail."""
     failed: list[tuple[Pending, str]] = []
     healthy = False
     for key, item in items.items():
-        reply = yield Put(level.index, key, item)
+        reply = yield Write(level.index, key, item)
         healthy = healthy or reply.status in (OK, REFUSED)
         if reply.status == OK or (reply.status == REFUSED and changes[key].tokens is not None):
             reached(level, changes[key])

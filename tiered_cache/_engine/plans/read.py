@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.effects import (
     OK,
     CatchUp,
     Delete,
     Plan,
-    Put,
-    PutMany,
     Read,
     ReadMany,
     Reply,
+    Write,
+    WriteMany,
 )
-from tiered_cache._engine.finding import UNKNOWN, Finding, judge
+from tiered_cache._engine.finding import Finding, judge
 from tiered_cache._engine.plans.search import OUTDATED, Search, doubt, search
 from tiered_cache._engine.plans.tags import check_tags
 from tiered_cache._engine.state.flights import STRIPES
-from tiered_cache.contracts import PutItem
+from tiered_cache.contracts import UNKNOWN, Put
 from tiered_cache.entry import TOMBSTONE_LIFETIME_S, Entry, make_tombstone
 from tiered_cache.errors import SerializationError
 from tiered_cache.events import Event, EventKind
@@ -199,8 +199,8 @@ def _quarantine(stack: Stack, level: Level, key: str, finding: Finding) -> Plan[
         yield Delete(level.index, key)
     else:
         # Without an instant: unreadable bytes must not refuse a value that was set before.
-        item = PutItem(make_tombstone(0.0), TOMBSTONE_LIFETIME_S, finding.token, fill=True)
-        yield Put(level.index, key, item, "deletes")
+        item = Put(make_tombstone(0.0), TOMBSTONE_LIFETIME_S, finding.token, fill=True)
+        yield Write(level.index, key, item, "deletes")
     reply = yield Read(level.index, key)
     token = reply.value.token if reply.status == OK else UNKNOWN
     return Finding(_MISS, token, finding.why)
@@ -224,16 +224,16 @@ def _count(stack: Stack, level: Level, key: str, finding: Finding, seconds: floa
 
 
 def _promote_many(stack: Stack, found: dict[str, Search]) -> Plan[None]:
-    batches: dict[int, dict[str, PutItem]] = {}
+    batches: dict[int, dict[str, Put[Any]]] = {}
     for key, each in found.items():
         if each.finding is not None and each.finding.status is _HIT:
             for put in _promotions(stack, key, each):
                 batches.setdefault(put.level, {})[key] = put.item
     for index in sorted(batches, reverse=True):
-        yield PutMany(index, batches[index], "promotions")
+        yield WriteMany(index, batches[index], "promotions")
 
 
-def _promotions(stack: Stack, key: str, found: Search) -> Sequence[Put]:
+def _promotions(stack: Stack, key: str, found: Search) -> Sequence[Write]:
     """The writes that copy a value into the tiers above it, as the policies say; slowest first."""
     source, finding, tokens, _, epoch, _ = found
     if source is None or finding is None or finding.entry is None or stack.epoch != epoch:
@@ -249,7 +249,7 @@ def _promotions(stack: Stack, key: str, found: Search) -> Sequence[Put]:
         item = _item_for(stack, into, key, entry, finding.record)
         if item is not None:
             lifetime_s = into.capped(finding.gone_s, entry)
-            puts.append(Put(index, key, PutItem(item, lifetime_s, token, True), "promotions"))
+            puts.append(Write(index, key, Put(item, lifetime_s, token, True), "promotions"))
     return puts
 
 
@@ -271,9 +271,10 @@ def _item_for(
     """The same bytes for a tier that holds bytes, the live entry for another."""
     if not into.holds_records:
         return entry
-    if record is not None:
-        return record
-    try:
-        return stack.encoder.encode(key, entry, into.reach)
-    except SerializationError:
-        return None
+    if record is None:
+        try:
+            record = stack.encoder.encode(key, entry, into.reach)
+        except SerializationError:
+            return None
+    most = into.max_item_bytes
+    return record if most is None or len(record) <= most else None

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tiered_cache._engine.effects import (
     OK,
     REFUSED,
     ForgetJournal,
     Plan,
-    Put,
     ReadHeads,
     WakeFlusher,
+    Write,
 )
-from tiered_cache._engine.finding import UNKNOWN, as_of
+from tiered_cache._engine.finding import as_of
 from tiered_cache._engine.plans.removal import mark, remove
 from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache._engine.state.pending import Pending
-from tiered_cache.contracts import TOKEN_BYTES, Absent, Found, LiveTier, PutItem
+from tiered_cache.contracts import TOKEN_BYTES, UNKNOWN, Absent, Found, Put
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ class Observed(NamedTuple):
             a tier that has no such rule.
     """
 
-    found: Found | Absent
+    found: Found[Any] | Absent
     absent_token: object
 
 
@@ -72,7 +72,7 @@ def observe(stack: Stack, key: str) -> Plan[Before]:
     held = stack.queue.held.get(key)
     tiers: list[Observed | None] = []
     for level in stack.levels:
-        absent_token = level.live_token(key) if isinstance(level.tier, LiveTier) else UNKNOWN
+        absent_token = UNKNOWN if level.offers.live is None else level.live_token(key)
         reply = yield ReadHeads(level.index, [key, _UNUSED_KEY])
         if reply.status != OK:
             tiers.append(None)
@@ -101,6 +101,8 @@ def replace(stack: Stack, key: str, entry: Entry, before: Before) -> Plan[None]:
     epoch, changed, is_stored = stack.epoch, False, False
     for level in reversed(stack.levels):
         takes = level.index in (*plan.now, *plan.later) and not changed
+        # A tier without tokens could not refuse the value if a change came first.
+        takes = takes and level.offers.compare_and_set
         is_queued = takes and level.index in later
         if is_queued:
             is_older = yield from _is_still_older(replacement, level)
@@ -158,14 +160,14 @@ def _replace_in(replacement: _Replacement, level: Level, *, takes: bool) -> Plan
         if reply.status != OK:
             yield from remove(level, key)
             return True
-        found: Found | Absent = reply.value[key]
+        found: Found[Any] | Absent = reply.value[key]
         if not _is_older(replacement, level, found):
             return False
         if isinstance(item, str):
             yield from remove(level, key)
             return True
-        put = PutItem(item, level.capped(entry.lifetime_s, entry), found.token)
-        reply = yield Put(level.index, key, put)
+        put = Put(item, level.capped(entry.lifetime_s, entry), found.token)
+        reply = yield Write(level.index, key, put)
         if reply.status == REFUSED and reply.value is False:
             continue  # changed since the heads were read
         if reply.status == REFUSED:
@@ -176,15 +178,19 @@ def _replace_in(replacement: _Replacement, level: Level, *, takes: bool) -> Plan
     return False
 
 
-def _is_older(replacement: _Replacement, level: Level, found: Found | Absent) -> bool:
+def _is_older(replacement: _Replacement, level: Level, found: Found[Any] | Absent) -> bool:
     """Whether a tier holds nothing newer than the observation, or only an earlier computation.
 
     Instants decide between computations only. Two changes may be of the same instant.
     """
     here = replacement.before.tiers[level.index]
+    if found.token is UNKNOWN:
+        if isinstance(found, Absent):
+            return here is not None and isinstance(here.found, Absent)
+        return _is_copy(replacement.before, level, found)
     if here is not None and found.token == here.found.token:
         return True
-    if isinstance(level.tier, LiveTier):
+    if level.offers.live is not None:
         if here is not None and level.live_token(replacement.key) == here.absent_token:
             return True  # only fills since: promotions and earlier computations
     elif isinstance(found, Absent):
@@ -199,7 +205,7 @@ def _is_older(replacement: _Replacement, level: Level, found: Found | Absent) ->
     return _is_copy(replacement.before, level, found)
 
 
-def _is_copy(before: Before, level: Level, found: Found) -> bool:
+def _is_copy(before: Before, level: Level, found: Found[Any]) -> bool:
     """Whether a record is the observed one of this tier, another tier or the queue."""
     items: list[object] = [
         each.found.item

@@ -12,13 +12,13 @@ import math
 import secrets
 from typing import TYPE_CHECKING
 
-from tiered_cache._engine.effects import OK, Plan, Put
-from tiered_cache._engine.finding import UNKNOWN, Finding
+from tiered_cache._engine.effects import OK, Plan, Write
+from tiered_cache._engine.finding import Finding
 from tiered_cache._engine.plans.removal import mark
 from tiered_cache._engine.plans.search import Search, peek, search
 from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache.clock import SKEW_ALLOWANCE_S
-from tiered_cache.contracts import ANY, PutItem
+from tiered_cache.contracts import ANY, UNKNOWN, Put
 from tiered_cache.entry import Entry
 from tiered_cache.keys import TAG_PREFIX
 from tiered_cache.results import LookupStatus, TierWrite, WriteOutcome, WriteResult
@@ -124,7 +124,7 @@ def invalidate_tags(stack: Stack, names: Sequence[str]) -> Plan[WriteResult]:
                 worst[level.index] = TierWrite(level.name, WriteOutcome.REFUSED, item)
                 continue
             ticket = level.outdated.ticket(key)
-            reply = yield Put(level.index, key, PutItem(item, math.inf, ANY))
+            reply = yield Write(level.index, key, Put(item, math.inf, ANY))
             mark(level, key, reply, ticket)
             if reply.status != OK:
                 worst[level.index] = TierWrite(level.name, WriteOutcome.FAILED, reply.reason)
@@ -160,8 +160,8 @@ def _promote(stack: Stack, key: str, entry: Entry, tokens: Sequence[object]) -> 
         item = records.item(stack.levels[index])
         if tokens[index] is UNKNOWN or isinstance(item, str):
             continue
-        put = PutItem(item, math.inf, tokens[index], fill=True)
-        reply = yield Put(index, key, put, "promotions")
+        put = Put(item, math.inf, tokens[index], fill=True)
+        reply = yield Write(index, key, put, "promotions")
         if reply.status != OK and index == len(tokens) - 1:
             return False
     return True

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiered_cache._engine.effects import OK, AwaitWritten, ForgetJournal, Plan, Put, WriteJournal
-from tiered_cache._engine.finding import UNKNOWN
+from tiered_cache._engine.effects import OK, AwaitWritten, ForgetJournal, Plan, Write, WriteJournal
 from tiered_cache._engine.plans.search import peek
 from tiered_cache._engine.state.entry_records import EntryRecords
-from tiered_cache.contracts import PutItem
+from tiered_cache.contracts import UNKNOWN, Put
 from tiered_cache.entry import Entry
 from tiered_cache.results import LookupStatus
 
@@ -34,7 +33,7 @@ def touch(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]
         if isinstance(item, str):
             continue
         longest_s = level.capped(lifetime_s + entry.grace_s, entry)
-        reply = yield Put(level.index, key, PutItem(item, longest_s, finding.token))
+        reply = yield Write(level.index, key, Put(item, longest_s, finding.token))
         touched = touched or reply.status == OK
     return touched
 

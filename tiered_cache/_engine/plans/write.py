@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.effects import (
     OK,
     REFUSED,
     ForgetJournal,
     Plan,
-    Put,
-    PutMany,
     ReadHeads,
     Reply,
     WakeFlusher,
+    Write,
     WriteJournal,
+    WriteMany,
 )
 from tiered_cache._engine.plans.enqueue import enqueue
 from tiered_cache._engine.plans.removal import mark, remove
 from tiered_cache._engine.plans.tags import versions_of
 from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache._engine.state.pending import Pending
-from tiered_cache.contracts import ANY, PutItem
+from tiered_cache.contracts import ANY, Put
 from tiered_cache.entry import NO_TAGS
 from tiered_cache.events import Event, EventKind
 from tiered_cache.results import TierWrite, WriteOutcome, WriteResult
@@ -87,11 +87,10 @@ def _store_batch(
 ) -> Plan[dict[str, WriteResult]]:
     plans = {}
     for key, records in made.items():
-        plan = stack.plan_entry(key, records.entry, computed=False, durability=durability)
         if stack.measures:
             records.measure()
-            plan = stack.admitted(key, records.entry, plan, computed=False)
-        plans[key] = plan
+        plan = stack.plan_entry(key, records.entry, computed=False, durability=durability)
+        plans[key] = stack.admitted(key, records.entry, plan, computed=False)
     if any(plan.later for plan in plans.values()):
         plans = yield from enqueue(stack, made, plans)
     through = [key for key in made if not plans[key].later]
@@ -126,7 +125,7 @@ def _write_batch(
                 expected = tokens.get((index, key), ANY)
                 entry = made[key].entry
                 lifetime_s = level.capped(entry.lifetime_s, entry)
-                items[key] = PutItem(item, lifetime_s, expected)
+                items[key] = Put(item, lifetime_s, expected)
         tickets = {key: level.outdated.ticket(key) for key in items}
         replies = yield from _put(level, items)
         for key, reply in replies.items():
@@ -134,14 +133,14 @@ def _write_batch(
     return reports
 
 
-def _put(level: Level, items: Mapping[str, PutItem]) -> Plan[dict[str, Reply]]:
+def _put(level: Level, items: Mapping[str, Put[Any]]) -> Plan[dict[str, Reply]]:
     """Write `items` in one go; the reply for each key."""
     if not items:
         return {}
     if len(items) == 1:
         ((key, item),) = items.items()
-        return {key: (yield Put(level.index, key, item))}
-    reply = yield PutMany(level.index, items)
+        return {key: (yield Write(level.index, key, item))}
+    reply = yield WriteMany(level.index, items)
     refused = reply._replace(status=REFUSED)
     return {key: reply if reply.status != OK or key in reply.value else refused for key in items}
 

@@ -33,6 +33,11 @@ class Holder(Protocol):
         """Whether the tier holds bytes (true) or live entries (false)."""
         ...
 
+    @property
+    def max_item_bytes(self) -> int | None:
+        """The longest record that the tier takes; `None` if the tier decides by itself."""
+        ...
+
 
 HolderT = TypeVar("HolderT", bound=Holder)
 
@@ -87,7 +92,12 @@ class EntryRecords:
 
     def item(self, holder: Holder) -> Entry | bytes | str:
         """The item for a tier, or a `str` that says why the tier can't have it."""
-        return self._of(holder.reach) if holder.holds_records else self.entry
+        if not holder.holds_records:
+            return self.entry
+        record, most = self._of(holder.reach), holder.max_item_bytes
+        if most is not None and isinstance(record, bytes) and len(record) > most:
+            return f"the record has {len(record)} bytes: expected at most {most}, the tier's max_item_bytes"
+        return record
 
     def settle(self, holders: Iterable[HolderT]) -> list[HolderT]:
         """Encode now, unless the value is immutable; the `holders` that take it.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.stack import Stack
     from tiered_cache._engine.state.log_positions import LogPosition
-    from tiered_cache.contracts import ChangeLog, ChangePage, PlaceTier
+    from tiered_cache.contracts import ChangeLog, ChangePage, Places
 
 __all__ = ["ChangeFollower"]
 
@@ -88,9 +88,10 @@ class ChangeFollower:
     def _above(self, log: LogPosition) -> Sequence[Level]:
         return self._stack.levels[: log.above]
 
-    def _places(self, log: LogPosition) -> list[tuple[Level, PlaceTier]]:
+    def _places(self, log: LogPosition) -> list[tuple[Level, Places]]:
         """The shared tiers above, which remember the position for all their processes."""
-        return [(each, each.places) for each in self._above(log) if each.places is not None]
+        found = [(each, each.offers.places) for each in self._above(log)]
+        return [(level, places) for level, places in found if places is not None]
 
     def _catch_up(self, log: LogPosition, *, if_needed: bool = False) -> bool:
         """Apply the changes of a log; whether it was read and applied to its end."""
@@ -129,24 +130,25 @@ class ChangeFollower:
             log.placed = log.position
         return log.position
 
-    def _begin(self, log: LogPosition, level: Level, tier: PlaceTier, position: int) -> int | None:
+    def _begin(self, log: LogPosition, level: Level, places: Places, position: int) -> int | None:
         """The position of a shared tier. An empty one that has none yet is at the end."""
         source = self._change_log(log).source
-        place: int | None = level.call("place", None, tier.begin_place, source, position).value
+        place: int | None = level.call("place", None, places.begin_place, source, position).value
         return place
 
     def _is_past(self, log: LogPosition, level: Level, position: int) -> bool:
-        if level.places is None:
+        places = level.offers.places
+        if places is None:
             return False
         source = self._change_log(log).source
-        place: int | None = level.call("place", None, level.places.place_in, source).value
+        place: int | None = level.call("place", None, places.place_in, source).value
         return place is not None and place >= position
 
     def _set_places(self, log: LogPosition, position: int) -> bool:
         done = True
         source = self._change_log(log).source
-        for level, tier in self._places(log):
-            done &= level.call("place", None, tier.set_place, source, position).status == OK
+        for level, places in self._places(log):
+            done &= level.call("place", None, places.set_place, source, position).status == OK
         log.placed = position
         return done
 

@@ -1,34 +1,50 @@
-"""The conformance suite of tiers. Programs import `TierContract` from `tiered_cache.testing`.
+"""The conformance suites of tiers. Programs import them from `tiered_cache.testing`.
 
 Each module checks one promise of `tiered_cache.contracts`.
 """
 
 from __future__ import annotations
 
+from tiered_cache.testing.tier_contract.clear_steps import StepsContract
 from tiered_cache.testing.tier_contract.concurrency import ConcurrencyContract
+from tiered_cache.testing.tier_contract.fences import FenceContract
 from tiered_cache.testing.tier_contract.key_strings import KeyContract
 from tiered_cache.testing.tier_contract.lease_holders import LeaseContract
 from tiered_cache.testing.tier_contract.lifetimes import LifetimeContract
 from tiered_cache.testing.tier_contract.log_places import PlaceContract
 from tiered_cache.testing.tier_contract.logged_changes import ChangeLogContract
 from tiered_cache.testing.tier_contract.notices import BoardContract
+from tiered_cache.testing.tier_contract.offered import OffersContract
+from tiered_cache.testing.tier_contract.record_heads import HeadsContract
+from tiered_cache.testing.tier_contract.shared_store import SharedStoreContract
 from tiered_cache.testing.tier_contract.storage import StorageContract
 from tiered_cache.testing.tier_contract.tokens import TokenContract
 
-__all__ = ["TierContract"]
+__all__ = [
+    "BasicTierContract",
+    "BoardContract",
+    "ChangeLogContract",
+    "FenceContract",
+    "HeadsContract",
+    "LeaseContract",
+    "PlaceContract",
+    "SharedStoreContract",
+    "StepsContract",
+    "TierContract",
+]
 
 
-class TierContract(
+class BasicTierContract(
     StorageContract,
-    TokenContract,
     LifetimeContract,
     KeyContract,
     ConcurrencyContract,
-    LeaseContract,
-    ChangeLogContract,
-    PlaceContract,
-    BoardContract,
+    OffersContract,
 ):
+    """The promises of a tier with `Offers(compare_and_set=False)`; otherwise as `TierContract`."""
+
+
+class TierContract(BasicTierContract, TokenContract):
     """The promises of `tiered_cache.contracts.Tier`, as a pytest class to subclass.
 
     Override `make_tier`, and run pytest::
@@ -40,6 +56,9 @@ class TierContract(
 
             def make_tier(self, store):
                 return MyTier(store)
+
+    A class for a tier that offers more inherits the suites of these abilities as well; one of the
+    tests names those that are missing.
 
     The suite opens and closes the tiers, gives each test its own namespace, and hands each tier a
     `FakeClock`. Set `native_time = True` for a tier that keeps time by its own clock.

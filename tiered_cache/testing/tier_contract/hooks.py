@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
+import sys
+import threading
 import uuid
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from tiered_cache.contracts import ANY, Absent, Found, Reach
+from tiered_cache.contracts import ANY, Absent, Found, Put, Reach
+from tiered_cache.contracts.adapted_tier import adapted
 from tiered_cache.entry import TOKEN_BYTES, Entry
 from tiered_cache.testing.fake_clock import FakeClock
+from tiered_cache.testing.thread_race import race
 from tiered_cache.testing.tier_context import ContextRecord, make_context
 from tiered_cache.testing.wait import wait_until
 
@@ -36,7 +41,7 @@ class TierContractBase:
     namespace: str
     told: ContextRecord
 
-    def make_tier(self, store: Any) -> Tier:
+    def make_tier(self, store: Any) -> Tier[Any]:
         """A new tier, not yet open. Override it.
 
         Args:
@@ -56,7 +61,7 @@ class TierContractBase:
         self._store = store
         self.clock = FakeClock()
         self.namespace = f"test-{uuid.uuid4().hex[:12]}"
-        self._opened: list[Tier] = []
+        self._opened: list[Tier[Any]] = []
         self._namespaces: set[str] = set()
         yield
         for tier in self._opened:
@@ -65,15 +70,15 @@ class TierContractBase:
             self._clean_up()
 
     @pytest.fixture
-    def tier(self) -> Tier:
+    def tier(self) -> Tier[Any]:
         """A tier that is open and empty."""
         return self.open_tier()
 
-    def open_tier(self, namespace: str | None = None) -> Tier:
+    def open_tier(self, namespace: str | None = None) -> Tier[Any]:
         """Open another tier, in `namespace` or in the namespace of the test."""
         namespace = namespace or self.namespace
         context, self.told = make_context(namespace, self.clock)
-        tier = self.make_tier(self._store)
+        tier = adapted(self.make_tier(self._store))
         tier.open(context)
         self._opened.append(tier)
         self._namespaces.add(namespace)
@@ -82,12 +87,12 @@ class TierContractBase:
     def _clean_up(self) -> None:
         """Remove the keys of this test from a store that others share."""
         for namespace in self._namespaces:
-            tier = self.make_tier(self._store)
+            tier = adapted(self.make_tier(self._store))
             tier.open(make_context(namespace, self.clock)[0])
             tier.clear()
             tier.close()
 
-    def make_item(self, tier: Tier, payload: bytes) -> Entry | bytes:
+    def make_item(self, tier: Tier[Any], payload: bytes) -> Entry | bytes:
         """An item for `tier`. A record begins with 48 unique bytes."""
         if tier.holds_records:
             return b"\x00" + os.urandom(TOKEN_BYTES - 1) + payload
@@ -95,7 +100,7 @@ class TierContractBase:
 
     def put(
         self,
-        tier: Tier,
+        tier: Tier[Any],
         key: str,
         payload: bytes = b"x",
         lifetime_s: float = math.inf,
@@ -103,14 +108,46 @@ class TierContractBase:
         expected: object = ANY,
     ) -> bool:
         """Put an item with `payload`."""
-        return tier.put(key, self.make_item(tier, payload), lifetime_s, expected=expected)
+        return tier.put(key, Put(self.make_item(tier, payload), lifetime_s, expected=expected))
 
-    def read(self, tier: Tier, key: str) -> bytes | None:
+    def clear_while_filling(self, filled: Tier[Any], cleared: Tier[Any]) -> None:
+        """Fill keys of one tier with tokens from before a clear of the other, during that clear.
+
+        Asserts that none is left.
+        """
+        there = [f"fill-there-{number:03}" for number in range(100)]
+        filled.put_many({key: Put(self.make_item(filled, b"old"), math.inf) for key in there})
+        keys = [f"fill-{number:02}" for number in range(40)]
+        tokens = {key: answer.token for key, answer in filled.get_many(keys).items()}
+
+        is_cleared = threading.Event()
+
+        def fill_or_clear(number: int) -> None:
+            if number == 0:
+                try:
+                    cleared.clear("fill-")
+                finally:
+                    is_cleared.set()
+                return
+            for key in itertools.cycle(keys):
+                self.put(filled, key, b"late", expected=tokens[key])
+                if is_cleared.is_set():
+                    return
+
+        interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)  # so that the two threads take turns within a short clear
+        try:
+            race(2, fill_or_clear)
+        finally:
+            sys.setswitchinterval(interval_s)
+        assert list(cleared.scan("fill-")) == []
+
+    def read(self, tier: Tier[Any], key: str) -> bytes | None:
         """The payload of `key` in `tier`; `None` if it is absent."""
         return self.payload(tier.get(key))
 
     @staticmethod
-    def payload(answer: Found | Absent) -> bytes | None:
+    def payload(answer: Found[Any] | Absent) -> bytes | None:
         """The payload of an answer; `None` if it is absent."""
         if isinstance(answer, Absent):
             return None
@@ -121,7 +158,7 @@ class TierContractBase:
         assert type(answer.item) is bytes
         return answer.item[TOKEN_BYTES:]
 
-    def outlive(self, tier: Tier, lifetime_s: float) -> None:
+    def outlive(self, tier: Tier[Any], lifetime_s: float) -> None:
         """Let `lifetime_s` seconds pass by the tier's clock."""
         if not self.native_time:
             self.clock.advance(lifetime_s + 0.001)

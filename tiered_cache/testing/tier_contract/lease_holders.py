@@ -4,17 +4,16 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tiered_cache.contracts.leases import Leases, LeaseTier
 from tiered_cache.testing.thread_race import race
 from tiered_cache.testing.tier_contract.hooks import SHORT_S, TierContractBase
 from tiered_cache.testing.wait import wait_until
 
 if TYPE_CHECKING:
-    from tiered_cache.contracts import Tier
+    from tiered_cache.contracts import Leases, Tier
 
 __all__ = ["LeaseContract"]
 
@@ -23,16 +22,15 @@ _THREADS = 16
 
 
 class LeaseContract(TierContractBase):
-    """The promises of `tiered_cache.contracts.leases`; skipped for tiers without leases."""
+    """The promises of `tiered_cache.contracts.leases`; for tiers that offer them."""
 
     @pytest.fixture
-    def leases(self, tier: Tier) -> Leases:
+    def leases(self, tier: Tier[Any]) -> Leases:
         return _leases_of(tier)
 
     @pytest.fixture
-    def others(self, leases: Leases) -> Leases:
+    def others(self) -> Leases:
         """The same leases in another tier, as another process has them."""
-        del leases  # the fixture skips the test without leases
         return _leases_of(self.open_tier())
 
     def run_out(self, leases: Leases, key: str) -> None:
@@ -140,7 +138,7 @@ class LeaseContract(TierContractBase):
         )
         assert [sum(turn) for turn in zip(*answers, strict=True)] == [1] * rounds
 
-    def test_a_lease_is_no_key(self, tier: Tier, leases: Leases, others: Leases) -> None:
+    def test_a_lease_is_no_key(self, tier: Tier[Any], leases: Leases, others: Leases) -> None:
         self.put(tier, "key")
         leases.acquire("key", "one", _LONG_S)
         others.acquire("key", "two", _LONG_S)
@@ -149,7 +147,7 @@ class LeaseContract(TierContractBase):
         assert not others.acquire("key", "three", _LONG_S).granted
 
 
-def _leases_of(tier: Tier) -> Leases:
-    if not isinstance(tier, LeaseTier):
-        pytest.skip("the tier has no leases")
-    return tier.leases
+def _leases_of(tier: Tier[Any]) -> Leases:
+    leases = tier.offers.leases
+    assert leases is not None
+    return leases

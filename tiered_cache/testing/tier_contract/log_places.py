@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from tiered_cache.contracts.change_log import PlaceTier
+from tiered_cache.contracts import Put
 from tiered_cache.testing.tier_contract.hooks import TierContractBase
 
 if TYPE_CHECKING:
-    from tiered_cache.contracts import Tier
+    from tiered_cache.contracts import Places, Tier
 
 __all__ = ["PlaceContract"]
 
@@ -22,18 +20,18 @@ _FAR = 1 << 100
 
 
 class PlaceContract(TierContractBase):
-    """The promises of `contracts.change_log.PlaceTier`; skipped for tiers without places."""
+    """The promises of `contracts.Places`; for tiers that offer them."""
 
-    def placed(self, tier: Tier) -> PlaceTier:
-        if not isinstance(tier, PlaceTier):
-            pytest.skip("the tier has no places")
-        return tier
+    def placed(self, tier: Tier[Any]) -> Places:
+        places = tier.offers.places
+        assert places is not None
+        return places
 
-    def fill(self, tier: Tier, key: str, token: object) -> bool:
+    def fill(self, tier: Tier[Any], key: str, token: object) -> bool:
         item = self.make_item(tier, b"x")
-        return tier.put(key, item, math.inf, expected=token, fill=True)
+        return tier.put(key, Put(item, math.inf, expected=token, fill=True))
 
-    def test_a_place_is_remembered_for_each_log(self, tier: Tier) -> None:
+    def test_a_place_is_remembered_for_each_log(self, tier: Tier[Any]) -> None:
         place = self.placed(tier)
         assert place.place_in(_LOG) is None
         place.set_place(_LOG, _FAR)
@@ -43,13 +41,13 @@ class PlaceContract(TierContractBase):
         other.set_place(_LOG, _FAR + 1)
         assert place.place_in(_LOG) == _FAR + 1
 
-    def test_the_first_to_come_begins_an_empty_tier(self, tier: Tier) -> None:
+    def test_the_first_to_come_begins_an_empty_tier(self, tier: Tier[Any]) -> None:
         first, second = self.placed(tier), self.placed(self.open_tier())
         assert first.begin_place(_LOG, 5) == 5
         assert second.begin_place(_LOG, 6) == 5
         assert second.place_in(_LOG) == 5
 
-    def test_a_tier_that_holds_something_has_no_beginning(self, tier: Tier) -> None:
+    def test_a_tier_that_holds_something_has_no_beginning(self, tier: Tier[Any]) -> None:
         place = self.placed(tier)
         self.put(tier, "key")
         assert place.begin_place(_LOG, 5) is None
@@ -57,13 +55,13 @@ class PlaceContract(TierContractBase):
         place.set_place(_LOG, 5)
         assert place.begin_place(_LOG, 6) == 5
 
-    def test_law_4_a_fill_that_began_before_the_place_is_refused(self, tier: Tier) -> None:
+    def test_law_4_a_fill_that_began_before_the_place_is_refused(self, tier: Tier[Any]) -> None:
         place = self.placed(tier)
         token = tier.get("key").token
         place.begin_place(_LOG, 5)
         assert not self.fill(tier, "key", token)
 
-    def test_all_who_begin_together_can_fill(self, tier: Tier) -> None:
+    def test_all_who_begin_together_can_fill(self, tier: Tier[Any]) -> None:
         tiers = [tier, self.open_tier(), self.open_tier()]
         for each in tiers:
             self.placed(each).begin_place(_LOG, 5)

@@ -5,39 +5,40 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tiered_cache.contracts import FencingTier, PutItem
-from tiered_cache.contracts.change_log import MAX_LOGGED_KEY, Change, ChangeLog, LoggedTier
+from tiered_cache.contracts import MAX_LOGGED_KEY, Change, ChangeLog, Put
 from tiered_cache.testing.tier_contract.hooks import TierContractBase
 
 if TYPE_CHECKING:
     from tiered_cache.contracts import Tier
 
-__all__ = ["ChangeLogContract"]
+__all__ = ["ChangeLogContract", "log_of"]
 
 _LONG_S = 30.0
 _MANY = 20_000
 
 
+def log_of(tier: Tier[Any]) -> ChangeLog:
+    """The change log of a tier that offers one."""
+    log = tier.offers.change_log
+    assert log is not None
+    return log
+
+
 class ChangeLogContract(TierContractBase):
-    """The promises of `tiered_cache.contracts.change_log`; skipped for tiers without a log."""
+    """The promises of `tiered_cache.contracts.change_log`; for tiers that offer one."""
 
     @pytest.fixture
-    def log(self, tier: Tier) -> ChangeLog:
-        if not isinstance(tier, LoggedTier):
-            pytest.skip("the tier has no log")
-        return tier.log
+    def log(self, tier: Tier[Any]) -> ChangeLog:
+        return log_of(tier)
 
     @pytest.fixture
-    def reader(self, log: ChangeLog) -> ChangeLog:
+    def reader(self) -> ChangeLog:
         """The same log in another tier, as another process has it."""
-        del log  # the fixture skips the test without a log
-        other = self.open_tier()
-        assert isinstance(other, LoggedTier)
-        return other.log
+        return log_of(self.open_tier())
 
     def end(self, log: ChangeLog) -> int:
         page = log.read(None)
@@ -51,32 +52,32 @@ class ChangeLogContract(TierContractBase):
         assert not page.more
         return [(each.key, each.is_prefix) for each in page.changes]
 
-    def test_a_change_is_logged(self, tier: Tier, reader: ChangeLog) -> None:
+    def test_a_change_is_logged(self, tier: Tier[Any], reader: ChangeLog) -> None:
         position = self.end(reader)
         self.put(tier, "a")
         self.put(tier, "a")
         tier.delete("a")
         tier.delete("never there")
-        tier.put_many({key: PutItem(self.make_item(tier, b"x"), math.inf) for key in "bc"})
+        tier.put_many({key: Put(self.make_item(tier, b"x"), math.inf) for key in "bc"})
         tier.delete_many(["b", "d"])
         keys = [key for key, _ in self.changed(reader, position)]
         assert keys[:4] == ["a", "a", "a", "never there"]
         assert sorted(keys[4:]) == ["b", "b", "c", "d"]
 
-    def test_a_fill_is_not(self, tier: Tier, reader: ChangeLog) -> None:
+    def test_a_fill_is_not(self, tier: Tier[Any], reader: ChangeLog) -> None:
         position = self.end(reader)
         for key in "ab":
             token = tier.get(key).token
             item = self.make_item(tier, b"x")
             if key == "a":
-                assert tier.put(key, item, math.inf, expected=token, fill=True)
+                assert tier.put(key, Put(item, math.inf, expected=token, fill=True))
             else:
-                put = PutItem(item, math.inf, token, fill=True)
+                put = Put(item, math.inf, token, fill=True)
                 assert tier.put_many({key: put}) == {key}
         assert self.changed(reader, position) == []
 
     def test_a_change_with_an_expectation_is_if_it_lands(
-        self, tier: Tier, reader: ChangeLog
+        self, tier: Tier[Any], reader: ChangeLog
     ) -> None:
         token = tier.get("key").token
         position = self.end(reader)
@@ -86,7 +87,7 @@ class ChangeLogContract(TierContractBase):
         assert set(self.changed(reader, position)) == {("key", False)}
 
     def test_a_clear_is_logged_at_its_beginning_and_at_its_end(
-        self, tier: Tier, reader: ChangeLog
+        self, tier: Tier[Any], reader: ChangeLog
     ) -> None:
         self.put(tier, "user:1")
         position = self.end(reader)
@@ -95,22 +96,15 @@ class ChangeLogContract(TierContractBase):
         expected = [("user:", True)] * 2 + [("", True)] * 2
         assert self.changed(reader, position) == expected
 
-    def test_a_fence_is_logged_as_a_change_of_all_keys_with_its_prefix(
-        self, tier: Tier, reader: ChangeLog
-    ) -> None:
-        if not isinstance(tier, FencingTier):
-            pytest.skip("the tier has no fence")
-        position = self.end(reader)
-        tier.fence("a/")
-        assert self.changed(reader, position) == [("a/", True)]
-
-    def test_who_changed_it_is_logged(self, tier: Tier, reader: ChangeLog) -> None:
+    def test_who_changed_it_is_logged(self, tier: Tier[Any], reader: ChangeLog) -> None:
         position = self.end(reader)
         self.put(tier, "key")
         (change,) = reader.read(position).changes
         assert change._replace(made_s=None) == Change("a test", "key")
 
-    def test_when_it_was_changed_is_logged_or_not_told(self, tier: Tier, reader: ChangeLog) -> None:
+    def test_when_it_was_changed_is_logged_or_not_told(
+        self, tier: Tier[Any], reader: ChangeLog
+    ) -> None:
         position = self.end(reader)
         self.put(tier, "key")
         tier.delete("key")
@@ -120,7 +114,7 @@ class ChangeLogContract(TierContractBase):
         assert len(told) in (0, len(made))
 
     def test_any_key_is_logged_and_a_long_one_by_its_beginning(
-        self, tier: Tier, reader: ChangeLog
+        self, tier: Tier[Any], reader: ChangeLog
     ) -> None:
         position = self.end(reader)
         keys = ["\x00", "a b", "ключ", "a\n\r\nb", "k" * MAX_LOGGED_KEY]
@@ -130,7 +124,7 @@ class ChangeLogContract(TierContractBase):
         expected = [*[(key, False) for key in keys], ("x" * MAX_LOGGED_KEY, True)]
         assert self.changed(reader, position) == expected
 
-    def test_a_long_log_is_read_in_pages(self, tier: Tier, reader: ChangeLog) -> None:
+    def test_a_long_log_is_read_in_pages(self, tier: Tier[Any], reader: ChangeLog) -> None:
         keys = [f"key {number}" for number in range(1500)]
         position = self.end(reader)
         tier.delete_many(keys)
@@ -143,7 +137,9 @@ class ChangeLogContract(TierContractBase):
             position, more = page.position, page.more
         assert found == keys
 
-    def test_a_reader_that_is_too_far_behind_is_told(self, tier: Tier, reader: ChangeLog) -> None:
+    def test_a_reader_that_is_too_far_behind_is_told(
+        self, tier: Tier[Any], reader: ChangeLog
+    ) -> None:
         position = self.end(reader)
         page = reader.read(position)
         for number in range(_MANY):
@@ -154,23 +150,22 @@ class ChangeLogContract(TierContractBase):
         self.put(tier, "later")
         assert self.changed(reader, page.position) == [("later", False)]
 
-    def test_namespaces_have_logs_of_their_own(self, tier: Tier, reader: ChangeLog) -> None:
+    def test_namespaces_have_logs_of_their_own(self, tier: Tier[Any], reader: ChangeLog) -> None:
         position = self.end(reader)
         self.put(self.open_tier(f"{self.namespace}-2"), "key")
         assert self.changed(reader, position) == []
 
     def test_the_log_goes_on_when_the_tier_is_opened_again(
-        self, tier: Tier, log: ChangeLog
+        self, tier: Tier[Any], log: ChangeLog
     ) -> None:
         position = self.end(log)
         self.put(tier, "key")
         tier.close()
-        again = self.open_tier()
-        assert isinstance(again, LoggedTier)
-        assert again.log.source == log.source
-        assert self.changed(again.log, position) == [("key", False)]
+        again = log_of(self.open_tier())
+        assert again.source == log.source
+        assert self.changed(again, position) == [("key", False)]
 
-    def test_a_waiter_is_woken_by_a_change(self, tier: Tier, reader: ChangeLog) -> None:
+    def test_a_waiter_is_woken_by_a_change(self, tier: Tier[Any], reader: ChangeLog) -> None:
         position = self.end(reader)
         woken = threading.Event()
 
@@ -185,43 +180,40 @@ class ChangeLogContract(TierContractBase):
         assert woken.wait(_LONG_S / 2)
         thread.join()
 
-    def test_a_wait_for_what_has_happened_is_over(self, tier: Tier, reader: ChangeLog) -> None:
+    def test_a_wait_for_what_has_happened_is_over(self, tier: Tier[Any], reader: ChangeLog) -> None:
         position = self.end(reader)
         self.put(tier, "key")
         reader.wait(position, _LONG_S)
 
     def test_law_4_a_clear_elsewhere_refuses_fills_that_began_before_it(
-        self, tier: Tier, reader: ChangeLog
+        self, tier: Tier[Any], reader: ChangeLog
     ) -> None:
-        del reader  # the fixture skips the test without a log
         elsewhere = self.open_tier()
         for clearing in ("", "another prefix"):
             token = tier.get("answer").token
             elsewhere.clear(clearing)
             item = self.make_item(tier, b"late")
-            assert not tier.put("answer", item, math.inf, expected=token, fill=True)
+            assert not tier.put("answer", Put(item, math.inf, expected=token, fill=True))
             again = tier.get("answer").token
-            assert tier.put("answer", item, math.inf, expected=again, fill=True)
+            assert tier.put("answer", Put(item, math.inf, expected=again, fill=True))
             tier.clear()
 
     @pytest.mark.parametrize("prefix", ["", "user:"])
     def test_law_4_a_clear_elsewhere_refuses_fills_of_keys_that_were_deleted_before(
-        self, prefix: str, tier: Tier, reader: ChangeLog
+        self, prefix: str, tier: Tier[Any], reader: ChangeLog
     ) -> None:
-        del reader  # the fixture skips the test without a log
         tier.delete("user:1")
         self.put(tier, "user:2")
         token = tier.get("user:1").token
         assert self.open_tier().clear(prefix) == 1
         item = self.make_item(tier, b"late")
-        assert not tier.put("user:1", item, math.inf, expected=token, fill=True)
+        assert not tier.put("user:1", Put(item, math.inf, expected=token, fill=True))
 
     def test_a_clear_elsewhere_that_was_heard_of_refuses_no_later_fill(
-        self, tier: Tier, reader: ChangeLog
+        self, tier: Tier[Any], reader: ChangeLog
     ) -> None:
-        assert isinstance(tier, LoggedTier)
         position = self.end(reader)
         self.open_tier().clear()
-        assert tier.log.read(position).changes
+        assert log_of(tier).read(position).changes
         item = self.make_item(tier, b"new")
-        assert tier.put("key", item, math.inf, expected=tier.get("key").token, fill=True)
+        assert tier.put("key", Put(item, math.inf, expected=tier.get("key").token, fill=True))

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tiered_cache.contracts import Absent, Found, PutItem, TierInfo
+from tiered_cache.contracts import Absent, Found, Put, TierInfo
 from tiered_cache.entry import Entry
 from tiered_cache.testing.tier_contract.hooks import TierContractBase
 
@@ -30,21 +30,21 @@ _PAYLOADS = {
 class StorageContract(TierContractBase):
     """The promises of `get`, `put`, `delete` and `clear`, and of their forms for many keys."""
 
-    def test_what_was_never_put_is_absent(self, tier: Tier) -> None:
+    def test_what_was_never_put_is_absent(self, tier: Tier[Any]) -> None:
         assert isinstance(tier.get("never"), Absent)
         answers = tier.get_many(["never", "either"])
         assert set(answers) == {"never", "either"}
         assert all(isinstance(answer, Absent) for answer in answers.values())
 
-    def test_a_put_can_be_got(self, tier: Tier) -> None:
+    def test_a_put_can_be_got(self, tier: Tier[Any]) -> None:
         assert self.put(tier, "key", b"payload") is True
         assert self.read(tier, "key") == b"payload"
         assert self.read(tier, "key") == b"payload", "a read does not remove it"
 
     @pytest.mark.parametrize("payload", _PAYLOADS.values(), ids=_PAYLOADS.keys())
-    def test_an_item_comes_back_as_it_was_given(self, tier: Tier, payload: bytes) -> None:
+    def test_an_item_comes_back_as_it_was_given(self, tier: Tier[Any], payload: bytes) -> None:
         item = self.make_item(tier, payload)
-        assert tier.put("key", item, math.inf)
+        assert tier.put("key", Put(item, math.inf))
         answer = tier.get("key")
         assert isinstance(answer, Found)
         if isinstance(item, Entry):
@@ -54,13 +54,13 @@ class StorageContract(TierContractBase):
             assert type(answer.item) is bytes
             assert answer.item == item
 
-    def test_an_entry_keeps_its_metadata(self, tier: Tier) -> None:
+    def test_an_entry_keeps_its_metadata(self, tier: Tier[Any]) -> None:
         if tier.holds_records:
-            pytest.skip("the metadata of a record is inside its bytes")
+            return  # it is inside the bytes, which are compared above
         entry = Entry(
             b"v", created_s=5.0, fresh_until_s=9e9, cost_s=2.5, tags={"t": 4}, generation=3
         )
-        tier.put("key", entry, 100.0)
+        tier.put("key", Put(entry, 100.0))
         answer = tier.get("key")
         assert isinstance(answer, Found)
         held = answer.item
@@ -68,12 +68,12 @@ class StorageContract(TierContractBase):
         assert (held.created_s, held.fresh_until_s, held.stale_until_s) == (5.0, 9e9, 9e9)
         assert (held.cost_s, held.tags, held.generation) == (2.5, {"t": 4}, 3)
 
-    def test_a_second_put_replaces_the_first(self, tier: Tier) -> None:
+    def test_a_second_put_replaces_the_first(self, tier: Tier[Any]) -> None:
         self.put(tier, "key", b"first, and longer than the second")
         assert self.put(tier, "key", b"second") is True
         assert self.read(tier, "key") == b"second"
 
-    def test_a_put_touches_no_other_key(self, tier: Tier) -> None:
+    def test_a_put_touches_no_other_key(self, tier: Tier[Any]) -> None:
         for number in range(20):
             self.put(tier, f"key-{number}", b"%d" % number)
         self.put(tier, "key-7", b"new")
@@ -83,7 +83,7 @@ class StorageContract(TierContractBase):
         found = {key: self.read(tier, key) for key in expected}
         assert found == expected
 
-    def test_get_many_answers_for_each_key(self, tier: Tier) -> None:
+    def test_get_many_answers_for_each_key(self, tier: Tier[Any]) -> None:
         self.put(tier, "a", b"1")
         self.put(tier, "c", b"3")
         answers = tier.get_many(["c", "b", "a"])
@@ -93,31 +93,30 @@ class StorageContract(TierContractBase):
             "c": b"3",
         }
 
-    def test_many_of_none_is_nothing(self, tier: Tier) -> None:
+    def test_many_of_none_is_nothing(self, tier: Tier[Any]) -> None:
         self.put(tier, "key")
         assert dict(tier.get_many([])) == {}
         assert set(tier.put_many({})) == set()
         assert tier.delete_many([]) == 0
         assert self.read(tier, "key") == b"x"
 
-    def test_put_many_stores_each(self, tier: Tier) -> None:
+    def test_put_many_stores_each(self, tier: Tier[Any]) -> None:
         payloads = {f"key-{number}": b"%d" % number for number in range(150)}
         items = {
-            key: PutItem(self.make_item(tier, payload), math.inf)
-            for key, payload in payloads.items()
+            key: Put(self.make_item(tier, payload), math.inf) for key, payload in payloads.items()
         }
         assert tier.put_many(items) == set(payloads)
         answers = tier.get_many(list(payloads))
         assert {key: self.payload(answer) for key, answer in answers.items()} == payloads
 
-    def test_delete_says_whether_it_was_there(self, tier: Tier) -> None:
+    def test_delete_says_whether_it_was_there(self, tier: Tier[Any]) -> None:
         self.put(tier, "key")
         assert tier.delete("key") is True
         assert tier.delete("key") is False
         assert tier.delete("never") is False
         assert isinstance(tier.get("key"), Absent)
 
-    def test_what_was_deleted_shows_nowhere(self, tier: Tier) -> None:
+    def test_what_was_deleted_shows_nowhere(self, tier: Tier[Any]) -> None:
         self.put(tier, "kept")
         for key in ("gone", "also-gone"):
             self.put(tier, key)
@@ -129,21 +128,21 @@ class StorageContract(TierContractBase):
         assert tier.info().entries in (None, 1)
         assert tier.clear() == 1
 
-    def test_a_deleted_key_can_be_put_again(self, tier: Tier) -> None:
+    def test_a_deleted_key_can_be_put_again(self, tier: Tier[Any]) -> None:
         self.put(tier, "key", b"old")
         tier.delete("key")
         assert self.put(tier, "key", b"new") is True
         assert self.read(tier, "key") == b"new"
         assert tier.delete("key") is True
 
-    def test_delete_many_counts_what_was_there(self, tier: Tier) -> None:
+    def test_delete_many_counts_what_was_there(self, tier: Tier[Any]) -> None:
         for key in ("a", "b", "c"):
             self.put(tier, key)
         tier.delete("b")
         assert tier.delete_many(["a", "b", "never"]) == 1
         assert sorted(tier.scan()) == ["c"]
 
-    def test_clear_removes_everything(self, tier: Tier) -> None:
+    def test_clear_removes_everything(self, tier: Tier[Any]) -> None:
         for number in range(1200):
             self.put(tier, f"key-{number}")
         assert tier.clear() == 1200
@@ -152,7 +151,7 @@ class StorageContract(TierContractBase):
         assert tier.info().entries in (None, 0)
         assert tier.clear() == 0
 
-    def test_info_says_how_full_it_is(self, tier: Tier) -> None:
+    def test_info_says_how_full_it_is(self, tier: Tier[Any]) -> None:
         before = tier.info()
         assert isinstance(before, TierInfo)
         assert before.entries in (None, 0)

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from tiered_cache._sqlite.process_gate import GATE
 from tiered_cache.clock import SYSTEM_CLOCK
-from tiered_cache.contracts.tier import ANY, Absent, Found, PutItem, Reach, TierContext, TierInfo
+from tiered_cache.contracts import (
+    ANY,
+    CONTRACT,
+    Absent,
+    BaseTier,
+    Found,
+    Offers,
+    Reach,
+    TierInfo,
+)
 from tiered_cache.entry import (
     TOKEN_BYTES,
     TOMBSTONE_LIFETIME_S,
@@ -24,6 +33,7 @@ from tiered_cache.tiers.disk._leases import DiskLeases
 from tiered_cache.tiers.disk._limits import parse_limits
 from tiered_cache.tiers.disk._location import find_root
 from tiered_cache.tiers.disk._log_table import GENERATION, LogTable
+from tiered_cache.tiers.disk._places import DiskPlaces
 from tiered_cache.tiers.disk._record_listing import (
     BATCH_KEYS,
     TOMBSTONE_TAG,
@@ -38,17 +48,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from tiered_cache.contracts.boards import Board
-    from tiered_cache.contracts.change_log import ChangeLog
-    from tiered_cache.contracts.leases import Leases
-    from tiered_cache.entry import Entry
+    from tiered_cache.contracts import Put, TierContext
     from tiered_cache.tiers.disk._database import BoundedCache
     from tiered_cache.units import Duration, Size
 
 __all__ = ["DiskTier"]
 
 
-class DiskTier:
+class DiskTier(BaseTier[bytes]):
     """A bounded disk cache that all processes of a host share and that survives restarts.
 
     It stores and returns bytes, and never unpickles: a foreign file or row is a miss. The codec
@@ -76,8 +83,8 @@ class DiskTier:
         ConfigurationError: An option is not usable, or no home directory was found for `path`.
     """
 
+    contract = CONTRACT
     reach = Reach.HOST
-    holds_records = True
 
     def __init__(
         self,
@@ -94,9 +101,18 @@ class DiskTier:
         self._wall = SYSTEM_CLOCK.wall
         self._log_table = LogTable(self._limits.max_bytes)
         self._store = DiskStore(name, self._root, self._limits, self._log_table)
-        self._log = DiskLog(self._store, self._log_table)
         self._leases = DiskLeases(self._limits.timeout_s, name)
         self._board = DiskBoard(self._limits.timeout_s, name)
+        self.offers = Offers(
+            durable=True,
+            leases=self._leases,
+            change_log=DiskLog(self._store, self._log_table),
+            board=self._board,
+            places=DiskPlaces(self._store, self._log_table),
+            fence=self.fence,
+            steps=self.clear_in_steps,
+            journal_directory=self._root / ".journal",  # no namespace begins with a dot
+        )
 
     def __repr__(self) -> str:
         most = bytes_text(self._limits.max_bytes)
@@ -111,42 +127,6 @@ class DiskTier:
     def directory(self) -> Path:
         """The directory of this namespace's records."""
         return self._store.directory
-
-    @property
-    def journal_directory(self) -> Path:
-        """The directory of this namespace's journal, which a clear or a quarantine leaves alone."""
-        # No namespace begins with a dot.
-        return self._root / ".journal" / self._store.directory.name
-
-    @property
-    def leases(self) -> Leases:
-        """The leases of this namespace, for the processes of this host."""
-        return self._leases
-
-    @property
-    def board(self) -> Board:
-        """The board on which the processes of this host publish their statistics."""
-        return self._board
-
-    @property
-    def log(self) -> ChangeLog:
-        """The log of changes by the processes of this host."""
-        return self._log
-
-    def place_in(self, source: str) -> int | None:
-        """The position up to which the log called `source` has been applied to this directory."""
-        with self._store.using("place"):
-            return self._log_table.place_in(self._store.current(), source)
-
-    def begin_place(self, source: str, position: int) -> int | None:
-        """Set a place if there is none and the tier is empty, in one transaction."""
-        with self._store.writing("begin_place") as cache, cache.transact():
-            return self._log_table.begin_place(cache, source, position)
-
-    def set_place(self, source: str, position: int) -> None:
-        """Set a place, in one transaction."""
-        with self._store.writing("set_place") as cache, cache.transact():
-            self._log_table.set_place(cache, source, position)
 
     def open(self, context: TierContext) -> None:
         """Create or open the directory of the namespace."""
@@ -163,7 +143,7 @@ class DiskTier:
             raise ConfigurationError(msg, tier=self.name, remedy=remedy)
         self._store.open(directory, clock.wall)
 
-    def get(self, key: str) -> Found | Absent:
+    def get(self, key: str) -> Found[bytes] | Absent:
         """The record of `key`."""
         with GATE.own:
             store = self._store
@@ -190,9 +170,9 @@ class DiskTier:
         remaining_s = math.inf if expires_s is None else expires_s - now_s
         return Found(record, remaining_s, record[:TOKEN_BYTES])
 
-    def get_many(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
+    def get_many(self, keys: Sequence[str]) -> dict[str, Found[bytes] | Absent]:
         """The records of `keys`, read one by one: SQLite has no round trips to save."""
-        answers: dict[str, Found | Absent] = {}
+        answers: dict[str, Found[bytes] | Absent] = {}
         for key in keys:
             try:
                 answers[key] = self.get(key)
@@ -201,15 +181,15 @@ class DiskTier:
                 answers[key] = Absent(self._log_table.generation)
         return answers
 
-    def _put(self, cache: BoundedCache, key: str, item: PutItem) -> bool:
+    def _put(self, cache: BoundedCache, key: str, put: Put[bytes]) -> bool:
         """Store a record if its expected token is the current one; whether it was stored."""
-        record, lifetime_s, expected, fill = item
-        if expected is not ANY and self._token(cache, key) != expected:
+        record, lifetime_s = put.item, put.lifetime_s
+        if put.expected is not ANY and self._token(cache, key) != put.expected:
             return False
         expires_s = None if lifetime_s == math.inf else cache.wall() + lifetime_s
         tag = TOMBSTONE_TAG if isinstance(record, bytes) and is_tombstone(record) else None
         cache.store_record(key, record, expires_s, tag)
-        if not fill:
+        if not put.fill:
             self._log_table.append(cache, key)
         return True
 
@@ -232,27 +212,18 @@ class DiskTier:
         head, filename = row
         return bytes(head) if filename is None else cache.disk.read_head(filename, TOKEN_BYTES)
 
-    def put(
-        self,
-        key: str,
-        item: Entry | bytes,
-        lifetime_s: float,
-        *,
-        expected: object = ANY,
-        fill: bool = False,
-    ) -> bool:
-        """Store the record `item`, in one transaction."""
-        put = PutItem(item, lifetime_s, expected, fill)
+    def put(self, key: str, put: Put[bytes]) -> bool:
+        """Store a record, in one transaction."""
         with self._store.writing("put", key) as cache, cache.disk.undo_files(), cache.transact():
             return self._put(cache, key, put)
 
-    def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
-        """Store each of `items`, all in one transaction."""
+    def put_many(self, puts: Mapping[str, Put[bytes]]) -> set[str]:
+        """Store each of `puts`, all in one transaction."""
         stored = set()
         with self._store.writing("put_many") as cache, cache.disk.undo_files(), cache.transact():
-            for key, item in items.items():
+            for key, put in puts.items():
                 with contextlib.suppress(RecordRefusedError):
-                    if self._put(cache, key, item):
+                    if self._put(cache, key, put):
                         stored.add(key)
         return stored
 

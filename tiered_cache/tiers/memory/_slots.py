@@ -11,11 +11,12 @@ from tiered_cache.tiers.memory._expiries import ExpiryHeap
 from tiered_cache_policies.contracts import EvictionPolicy, LockFreeReads, Node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import threading
+    from collections.abc import Callable, Mapping
 
     from tiered_cache.entry import Entry
 
-__all__ = ["NO_NODES", "Evicted", "Slot", "SlotTable"]
+__all__ = ["NO_NODES", "Evicted", "LiveSlots", "Slot", "SlotTable"]
 
 _EXPIRE_PER_PUT = 4
 _SPARE_EXPIRIES = 1024
@@ -190,3 +191,34 @@ class SlotTable:
     def _is_current(self, serial: int, key: str) -> bool:
         slot = self.peek(key)
         return slot is not None and slot.serial == serial
+
+
+class LiveSlots:
+    """Implements `LiveNodes` on the slots of a tier.
+
+    Args:
+        table: The slots.
+        lock: The tier's lock.
+        generations: The generations of the tier's keys, always the same list.
+        is_shown: Whether hits may be inlined.
+    """
+
+    def __init__(
+        self, table: SlotTable, lock: threading.Lock, generations: list[int], *, is_shown: bool
+    ) -> None:
+        self._table = table
+        self._lock = lock
+        self._generations = generations
+        self.nodes: Mapping[str, Node] = table.nodes if is_shown else NO_NODES
+        self.counts_hits = self.nodes is not NO_NODES
+
+    def token(self, key: str) -> object:
+        """The token of a key that is not in `nodes`."""
+        generations = self._generations
+        return generations[hash(key) % len(generations)], 0
+
+    def seconds_saved(self) -> float:
+        """The approximate computing seconds that inlined hits saved. Walks over all entries."""
+        with self._lock:
+            slots: list[Slot] = [node.value for node in self.nodes.values()]
+            return self._table.retired_saved_s + sum([each.seconds_saved() for each in slots])

@@ -9,25 +9,27 @@ from typing import TYPE_CHECKING, Literal
 from tiered_cache._process.fork import fork_safe_lock
 from tiered_cache.contracts import (
     ANY,
+    CONTRACT,
     Absent,
+    BaseTier,
     EvictionReason,
     Found,
-    OneByOne,
+    Offers,
     Reach,
-    TierContext,
     TierInfo,
 )
 from tiered_cache.entry import Entry
 from tiered_cache.errors import ConfigurationError, RecordRefusedError, SerializationError
 from tiered_cache.tiers.memory._eviction import has_own_bounds, make_policy
 from tiered_cache.tiers.memory._sizing import estimate_bytes
-from tiered_cache.tiers.memory._slots import NO_NODES, Evicted, Slot, SlotTable
+from tiered_cache.tiers.memory._slots import Evicted, LiveSlots, Slot, SlotTable
 from tiered_cache.units import Size, bytes_text, parse_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from tiered_cache_policies.contracts import EvictionPolicy, Node
+    from tiered_cache.contracts import Put, TierContext
+    from tiered_cache_policies.contracts import EvictionPolicy
 
 __all__ = ["MemoryTier"]
 
@@ -35,7 +37,7 @@ _STRIPES = 1024
 _INF = math.inf
 
 
-class MemoryTier(OneByOne):
+class MemoryTier(BaseTier[Entry]):
     """A tier that holds live Python objects in this process: the fastest, and the first of a stack.
 
     A hit returns the stored object itself, so callers must not change cached values. `copy`
@@ -58,6 +60,7 @@ class MemoryTier(OneByOne):
         ConfigurationError: An argument is not usable.
     """
 
+    contract = CONTRACT
     reach = Reach.PROCESS
     holds_records = False
 
@@ -84,9 +87,11 @@ class MemoryTier(OneByOne):
         self._table = SlotTable(
             self._policy, None if self._max_bytes is None else self._max_entries, self._until
         )
-        self._nodes = self._table.nodes
         self._lock = fork_safe_lock()
         self._generations = [0] * _STRIPES
+        is_shown = copy is None  # else each hit copies or compares the value
+        live = LiveSlots(self._table, self._lock, self._generations, is_shown=is_shown)
+        self.offers = Offers(quick=is_shown, live=live)
 
     def __repr__(self) -> str:
         begin = f"<{type(self).__name__} {self.name}"
@@ -94,31 +99,6 @@ class MemoryTier(OneByOne):
             return f"{begin}: at most {self._policy.maxsize:,} by {type(self._policy).__name__}>"
         size = "" if self._max_bytes is None else f", {bytes_text(self._max_bytes)}"
         return f"{begin}: at most {self._max_entries:,} entries{size}>"
-
-    @property
-    def is_quick(self) -> bool:
-        """Whether an event loop may call it: true unless `copy` walks over each value."""
-        return self._copy is None
-
-    @property
-    def live(self) -> Mapping[str, Node]:
-        """Nodes by key for the inlined hit; empty where a hit must go through `get`."""
-        return self._nodes if self._copy is None else NO_NODES
-
-    @property
-    def counts_live_hits(self) -> bool:
-        """Whether the policy counts visits, which give the seconds saved by inlined hits."""
-        return self._copy is None and self._nodes is not NO_NODES
-
-    def live_token(self, key: str) -> object:
-        """The token of a key that is not in `live`."""
-        return self._generations[hash(key) % _STRIPES], 0
-
-    def live_seconds_saved(self) -> float:
-        """The approximate computing seconds that inlined hits saved. Walks over all entries."""
-        with self._lock:
-            slots: list[Slot] = [node.value for node in self._nodes.values()]
-            return self._table.retired_saved_s + sum([each.seconds_saved() for each in slots])
 
     def open(self, context: TierContext) -> None:
         """Keep the clock and the callbacks of the stack."""
@@ -130,7 +110,7 @@ class MemoryTier(OneByOne):
         # Asked once: a cache without a refresh policy has no window before the end of freshness.
         self._has_windows = context.window_s(1.0, 1.0) > 0
 
-    def get(self, key: str) -> Found | Absent:
+    def get(self, key: str) -> Found[Entry] | Absent:
         """The live entry of `key`."""
         evicted: Evicted = []
         try:
@@ -141,7 +121,7 @@ class MemoryTier(OneByOne):
                 self._report(evicted)
         return answer if slot is None else self._hand_out(key, answer, slot)
 
-    def _get(self, key: str, evicted: Evicted) -> tuple[Found | Absent, Slot | None]:
+    def _get(self, key: str, evicted: Evicted) -> tuple[Found[Entry] | Absent, Slot | None]:
         try:
             slot: Slot = self._policy[key]
         except KeyError:
@@ -163,7 +143,9 @@ class MemoryTier(OneByOne):
     def _absent(self, key: str) -> Absent:
         return Absent((self._generations[_stripe(key)], 0))
 
-    def _hand_out(self, key: str, answer: Found | Absent, slot: Slot) -> Found | Absent:
+    def _hand_out(
+        self, key: str, answer: Found[Entry] | Absent, slot: Slot
+    ) -> Found[Entry] | Absent:
         if self._copy == "deep" and isinstance(answer, Found):
             return answer._replace(item=_copy_of(slot.entry, copying.deepcopy(slot.value)))
         if self._copy == "check" and self._context.fingerprint(slot.value) != slot.digest:
@@ -172,25 +154,18 @@ class MemoryTier(OneByOne):
             return self._absent(key)
         return answer
 
-    def put(
-        self,
-        key: str,
-        item: Entry | bytes,
-        lifetime_s: float,
-        *,
-        expected: object = ANY,
-        fill: bool = False,
-    ) -> bool:
-        """Hold `item` for `lifetime_s` seconds of the monotonic clock, or until the entry's own end."""
-        if not isinstance(item, Entry):
+    def put(self, key: str, put: Put[Entry]) -> bool:
+        """Hold an entry for `lifetime_s` of the monotonic clock, or until the entry's own end."""
+        entry = put.item
+        if not isinstance(entry, Entry):  # pyright: ignore[reportUnnecessaryIsInstance] # a caller without a type checker
             msg = "got bytes, and a memory tier holds entries"
             raise RecordRefusedError(msg, tier=self.name, operation="put", key=key)
         now = self._now()
-        slot = self._make_slot(key, item, lifetime_s, now)
+        slot = self._make_slot(key, entry, put.lifetime_s, now)
         evicted: Evicted = []
         try:
             with self._lock:
-                return self._put(key, slot, expected, now, evicted)
+                return self._put(key, slot, put.expected, now, evicted)
         finally:
             if evicted:
                 self._report(evicted)
@@ -256,7 +231,7 @@ class MemoryTier(OneByOne):
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with `prefix`, and refuse all pending fills."""
         with self._lock:
-            self._generations = [each + 1 for each in self._generations]
+            self._generations[:] = [each + 1 for each in self._generations]
             now = self._now()
             found = self._table.starting_with(prefix)
             for key, slot in found:

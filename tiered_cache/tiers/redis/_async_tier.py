@@ -12,7 +12,7 @@ from tiered_cache.tiers.redis._leases import POLL_S
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tiered_cache.contracts import Absent, Found, PutItem
+    from tiered_cache.contracts import Absent, Found, Put
     from tiered_cache.contracts.leases import LeaseAnswer
     from tiered_cache.tiers.redis._client import Steps
     from tiered_cache.tiers.redis._leases import LeaseCommands
@@ -63,25 +63,25 @@ class AsyncRedis:
             result: T = stop.value
             return result
 
-    async def get(self, key: str) -> Found | Absent:
+    async def get(self, key: str) -> Found[bytes] | Absent:
         """The record of `key`, in one round trip."""
         return await self._run(self._records.get(key))
 
-    async def get_many(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
+    async def get_many(self, keys: Sequence[str]) -> dict[str, Found[bytes] | Absent]:
         """The records of `keys`, in one round trip."""
         return await self._run(self._records.get_many(keys))
 
-    async def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
+    async def get_heads(self, keys: Sequence[str]) -> dict[str, Found[bytes] | Absent]:
         """The first bytes of the records of `keys`, some 500 keys a round trip."""
         return await self._run(self._records.get_heads(keys))
 
-    async def put(self, key: str, item: PutItem) -> bool:
+    async def put(self, key: str, put: Put[bytes]) -> bool:
         """Store a record, in one round trip."""
-        return await self._run(self._records.put(key, item))
+        return await self._run(self._records.put(key, put))
 
-    async def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
-        """Store each of `items`, some 8 MiB of them a round trip."""
-        return await self._run(self._records.put_many(items))
+    async def put_many(self, puts: Mapping[str, Put[bytes]]) -> set[str]:
+        """Store each of `puts`, some 8 MiB of them a round trip."""
+        return await self._run(self._records.put_many(puts))
 
     async def delete(self, key: str) -> bool:
         """Replace `key` by a tombstone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from tiered_cache.contracts import ANY, Absent, Found, PutItem
+from tiered_cache.contracts import ANY, Absent, Found, Put
 from tiered_cache.contracts.logged_keys import pack_keys
 from tiered_cache.entry import (
     TOKEN_BYTES,
@@ -34,7 +34,7 @@ _KEYS_PER_SCRIPT = 100
 
 
 class RecordCommands:
-    """The steps of the methods of `Tier` and `HeadTier` with the same names. Thread-safe.
+    """The steps of the methods of `RedisTier` with the same names. Thread-safe.
 
     Args:
         client: The client.
@@ -73,7 +73,7 @@ class RecordCommands:
         named = len(name), name
         return self._read % named, b"*2\r\n$4\r\nPTTL\r\n$%d\r\n%b\r\n" % named
 
-    def _answer(self, key: str, record: Any, lifetime_ms: Any) -> Found | Absent:
+    def _answer(self, key: str, record: Any, lifetime_ms: Any) -> Found[bytes] | Absent:
         if not isinstance(record, bytes) or not isinstance(lifetime_ms, int):
             self._client.check(record, "get", key)
             self._client.check(lifetime_ms, "get", key)
@@ -89,18 +89,18 @@ class RecordCommands:
         remaining = math.inf if lifetime_ms < 0 else lifetime_ms / 1000
         return Found(record, remaining, record[:TOKEN_BYTES])
 
-    def get(self, key: str) -> Steps[Found | Absent]:
+    def get(self, key: str) -> Steps[Found[bytes] | Absent]:
         """The record of `key`, in one round trip."""
         record, lifetime_ms = yield from self._client.send("get", key, self._reads(key))
         return self._answer(key, record, lifetime_ms)
 
-    def get_many(self, keys: Sequence[str]) -> Steps[dict[str, Found | Absent]]:
+    def get_many(self, keys: Sequence[str]) -> Steps[dict[str, Found[bytes] | Absent]]:
         """The records of `keys`, in one round trip."""
         if not keys:
             return {}
         commands = [command for key in keys for command in self._reads(key)]
         replies = iter((yield from self._client.send("get_many", None, commands)))
-        answers: dict[str, Found | Absent] = {}
+        answers: dict[str, Found[bytes] | Absent] = {}
         for key, record, lifetime_ms in zip(keys, replies, replies, strict=False):
             try:
                 answers[key] = self._answer(key, record, lifetime_ms)
@@ -109,9 +109,11 @@ class RecordCommands:
                 answers[key] = Absent(self._log.generation)
         return answers
 
-    def get_heads(self, keys: Sequence[str]) -> Steps[dict[str, Found | Absent]]:
+    def get_heads(self, keys: Sequence[str]) -> Steps[dict[str, Found[bytes] | Absent]]:
         """The first bytes of the records of `keys`, some 500 keys a round trip."""
-        answers: dict[str, Found | Absent] = dict.fromkeys(keys, Absent(self._log.generation))
+        answers: dict[str, Found[bytes] | Absent] = dict.fromkeys(
+            keys, Absent(self._log.generation)
+        )
         for start in range(0, len(keys), MAX_KEYS):
             batch = keys[start : start + MAX_KEYS]
             command = HEADS.call([*map(self._name, batch)], ())
@@ -127,22 +129,22 @@ class RecordCommands:
                     yield from self.delete(key)
         return answers
 
-    def put(self, key: str, item: PutItem) -> Steps[bool]:
+    def put(self, key: str, put: Put[bytes]) -> Steps[bool]:
         """Store a record, in one round trip."""
-        self._storable(key, item.item)
-        return bool((yield from self._put("put", {key: item})))
+        self._storable(key, put.item)
+        return bool((yield from self._put("put", {key: put})))
 
-    def put_many(self, items: Mapping[str, PutItem]) -> Steps[set[str]]:
-        """Store each of `items`, some 8 MiB of them a round trip."""
+    def put_many(self, puts: Mapping[str, Put[bytes]]) -> Steps[set[str]]:
+        """Store each of `puts`, some 8 MiB of them a round trip."""
         stored: set[str] = set()
-        batch: dict[str, PutItem] = {}
+        batch: dict[str, Put[bytes]] = {}
         size = 0
-        for key, item in items.items():
+        for key, put in puts.items():
             try:
-                size += len(self._storable(key, item.item))
+                size += len(self._storable(key, put.item))
             except RecordRefusedError:
                 continue
-            batch[key] = item
+            batch[key] = put
             if size > _BATCH_BYTES or len(batch) == MAX_KEYS:
                 stored |= yield from self._put("put_many", batch)
                 batch, size = {}, 0
@@ -155,16 +157,16 @@ class RecordCommands:
             raise RecordRefusedError(msg, tier=self._tier, operation="put", key=key)
         return record
 
-    def _put(self, operation: str, items: Mapping[str, PutItem]) -> Steps[set[str]]:
+    def _put(self, operation: str, puts: Mapping[str, Put[bytes]]) -> Steps[set[str]]:
         """Store records that passed `_storable`, in one round trip."""
-        if not items:
+        if not puts:
             return set()
-        keys = [*items]
+        keys = [*puts]
         parts = [
             keys[start : start + _KEYS_PER_SCRIPT]
             for start in range(0, len(keys), _KEYS_PER_SCRIPT)
         ]
-        commands = [self._put_command(part, items) for part in parts]
+        commands = [self._put_command(part, puts) for part in parts]
         key = keys[0] if len(keys) == 1 else None
         stored = set(keys)
         learn = False
@@ -180,15 +182,16 @@ class RecordCommands:
             yield from self._log.learn_generation()
         return stored
 
-    def _put_command(self, keys: Sequence[str], items: Mapping[str, PutItem]) -> Command:
+    def _put_command(self, keys: Sequence[str], puts: Mapping[str, Put[bytes]]) -> Command:
         log = self._log
-        changed = [key for key in keys if not items[key].fill]
+        changed = [key for key in keys if not puts[key].fill]
         changes = pack_keys(changed) if changed else []
         arguments: list[object] = [self._origin(), len(changes), *changes]
         for key in keys:
-            record, lifetime_s, expected, _ = items[key]
+            put = puts[key]
+            lifetime_s, expected = put.lifetime_s, put.expected
             lifetime = "" if lifetime_s == math.inf else max(1, int(lifetime_s * 1000))
-            arguments += (NO_CONDITION if expected is ANY else expected, record, lifetime)
+            arguments += (NO_CONDITION if expected is ANY else expected, put.item, lifetime)
         return PUT.call([log.generation_key, log.stream, *map(self._name, keys)], arguments)
 
     def delete(self, key: str) -> Steps[bool]:

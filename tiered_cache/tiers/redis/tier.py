@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiered_cache.contracts import ANY, Absent, Found, PutItem, Reach, TierContext, TierInfo
-from tiered_cache.entry import MIN_VALUE_BYTES, Entry
+from tiered_cache.contracts import CONTRACT, BaseTier, Offers, Reach, TierInfo
+from tiered_cache.entry import MIN_VALUE_BYTES
 from tiered_cache.errors import ConfigurationError, TierUnavailableError
 from tiered_cache.tiers.redis._board import RedisBoard
 from tiered_cache.tiers.redis._change_log import RedisLog
@@ -22,17 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
-    from tiered_cache.contracts import AwaitedTier
-    from tiered_cache.contracts.boards import Board
-    from tiered_cache.contracts.change_log import ChangeLog
-    from tiered_cache.contracts.leases import Leases
+    from tiered_cache.contracts import Absent, AwaitedTier, Found, Put, TierContext
 
     T = TypeVar("T")
 
 __all__ = ["RedisTier"]
 
 
-class RedisTier:
+class RedisTier(BaseTier[bytes]):
     """A tier that stores records on a Redis or Valkey server, or a cluster, shared by all hosts.
 
     Put it last in a stack: `TieredCache([MemoryTier(), RedisTier("redis://cache:6379/0")])`. A
@@ -66,8 +63,8 @@ class RedisTier:
         ConfigurationError: The URL or a limit is not usable.
     """
 
+    contract = CONTRACT
     reach = Reach.CLUSTER
-    holds_records = True
 
     def __init__(
         self,
@@ -96,10 +93,19 @@ class RedisTier:
         client = RedisClient(name, self._connections.address)
         self._lease_commands = LeaseCommands(client)
         self._board = RedisBoard(lambda *request: self._run(client.call_all(*request)), name)
-        self._leases = RedisLeases(self._lease_commands, self._run, max_connections // 2)
         self._log = RedisLog(client, self._run, max_connections // 2)
         self._records = RecordCommands(client, self._log, name, self._max_value_bytes)
         self._scans = ScanCommands(client, self._log, name)
+        self.offers = Offers(
+            durable=True,
+            leases=RedisLeases(self._lease_commands, self._run, max_connections // 2),
+            change_log=self._log,
+            board=self._board,
+            heads=self.get_heads,
+            fence=self.fence,
+            steps=self.clear_in_steps,
+            awaited=self.awaited,
+        )
 
     def __repr__(self) -> str:
         place, most = self._connections.address, bytes_text(self._max_value_bytes)
@@ -131,48 +137,25 @@ class RedisTier:
 
         return AsyncRedis(self._connections, self._records, self._scans, self._lease_commands)
 
-    @property
-    def board(self) -> Board:
-        """The board on which all hosts publish their statistics."""
-        return self._board
-
-    @property
-    def log(self) -> ChangeLog:
-        """The change log of all hosts, in the order of the server."""
-        return self._log
-
-    @property
-    def leases(self) -> Leases:
-        """The leases of all hosts, by the server's clock."""
-        return self._leases
-
-    def get(self, key: str) -> Found | Absent:
+    def get(self, key: str) -> Found[bytes] | Absent:
         """The record of `key`, in one round trip."""
         return self._run(self._records.get(key))
 
-    def get_many(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
+    def get_many(self, keys: Sequence[str]) -> dict[str, Found[bytes] | Absent]:
         """The records of `keys`, in one round trip."""
         return self._run(self._records.get_many(keys))
 
-    def get_heads(self, keys: Sequence[str]) -> dict[str, Found | Absent]:
+    def get_heads(self, keys: Sequence[str]) -> dict[str, Found[bytes] | Absent]:
         """The first bytes of the records of `keys`, some 500 keys a round trip."""
         return self._run(self._records.get_heads(keys))
 
-    def put(
-        self,
-        key: str,
-        item: Entry | bytes,
-        lifetime_s: float,
-        *,
-        expected: object = ANY,
-        fill: bool = False,
-    ) -> bool:
-        """Store the record `item`, in one round trip."""
-        return self._run(self._records.put(key, PutItem(item, lifetime_s, expected, fill)))
+    def put(self, key: str, put: Put[bytes]) -> bool:
+        """Store a record, in one round trip."""
+        return self._run(self._records.put(key, put))
 
-    def put_many(self, items: Mapping[str, PutItem]) -> set[str]:
-        """Store each of `items`, some 8 MiB of them a round trip."""
-        return self._run(self._records.put_many(items))
+    def put_many(self, puts: Mapping[str, Put[bytes]]) -> set[str]:
+        """Store each of `puts`, some 8 MiB of them a round trip."""
+        return self._run(self._records.put_many(puts))
 
     def delete(self, key: str) -> bool:
         """Replace `key` by a tombstone."""
