@@ -39,7 +39,7 @@ autodoc_default_options = {"members": True}
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!tiered_cache).*"),
-    ("py:.*", r"tiered_cache.*\.[A-Z](_co)?"),
+    ("py:.*", r"tiered_cache.*\.([A-Z](_co)?|[A-Z][a-z]+T)"),  # type variables
 ]
 
 # Packages from which users import names, the outermost first.
