@@ -13,6 +13,7 @@ from tests.bench.report import print_ratios
 from tests.bench.timing import measure, per_call
 from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, TieredCache
 from tiered_cache.codec import RecordCodec
+from tiered_cache.contracts import Put
 from tiered_cache.entry import Entry
 from tiered_cache.testing import ValkeyServer, make_context
 
@@ -88,8 +89,9 @@ def _bench_generations() -> list[str]:
                 "put": tier.put,
                 "item": item if tier.holds_records else entry,
                 "inf": math.inf,
+                "Put": Put,
             }
-            guarded = "put(k, item, inf, expected=get(k).token, fill=True)"
+            guarded = "put(k, Put(item, inf, get(k).token, True))"
 
             def empty(tier: Tier[Any] = tier) -> None:
                 tier.clear()
@@ -97,7 +99,7 @@ def _bench_generations() -> list[str]:
             measured = measure(
                 {
                     "a lookup and a write": per_call(
-                        "get(k); put(k, item, inf, fill=True)", names, keys
+                        "get(k); put(k, Put(item, inf, fill=True))", names, keys
                     ),
                     "a lookup and a guarded fill": per_call(guarded, names, keys),
                 },

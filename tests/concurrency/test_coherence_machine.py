@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tiered_cache.contracts import Absent, Found, Tier
+    from tiered_cache.contracts import Absent, Found, Put, Tier
     from tiered_cache.testing.valkey_cluster import ValkeyCluster
 
 KEYS = ("a", "b")
@@ -215,10 +215,10 @@ def write_unconditionally() -> None:
     for tier in (DiskTier, RedisTier):
         put: Any = tier.put
 
-        def blindly(self: Any, *args: Any, put: Any = put, **options: Any) -> Any:
-            return put(self, *args, **options | {"expected": ANY})
+        def blindly(self: Any, key: str, wanted: Put[bytes], put: Any = put) -> Any:
+            return put(self, key, wanted._replace(expected=ANY))
 
-        tier.put = blindly  # type: ignore[method-assign] # only in this process
+        setattr(tier, "put", blindly)  # noqa: B010 - only in this process
 
 
 def hear_nothing() -> None:

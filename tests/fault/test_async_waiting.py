@@ -30,6 +30,7 @@ from tiered_cache.policies import WriteBack
 from tiered_cache.testing import FakeClock, ValkeyServer
 from tiered_cache.tiers.disk._change_log import DiskLog
 from tiered_cache.tiers.disk._leases import DiskLeases
+from tiered_cache.tiers.disk._places import DiskPlaces
 from tiered_cache.tiers.redis._async_server import AsyncServerConnections
 from tiered_cache.tiers.redis._resp import pack_commands
 from tiered_cache.tiers.redis._server_connections import ServerConnections
@@ -43,12 +44,13 @@ if TYPE_CHECKING:
 
 WAIT_S = 30
 
-_DISK = "open get get_many put put_many delete delete_many clear scan info close place_in set_place"
+_DISK = "open get get_many put put_many delete delete_many clear scan info close"
 _WAITING: dict[type, str] = {
     DiskTier: _DISK,
     DiskJournal: "write forget park entries take_parked drop_parked clear adopt close",
     DiskLeases: "acquire renew release wait close",
     DiskLog: "read wait",
+    DiskPlaces: "place_in begin_place set_place",
     ServerConnections: "exchange",
     ChangeFollower: "_catch_up",
     WriteQueue: "wait_for_room wait_until_written drain sleep",
