@@ -7,13 +7,13 @@ import signal
 import sqlite3
 import sys
 import threading
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tiered_cache._process import fork
 from tiered_cache._process.fork import ForkGate, call_before_fork, call_in_child
-from tiered_cache._sqlite.process_gate import GATE
 from tiered_cache.testing import in_forked_child, race
 from tiered_cache.testing.wait import wait_until
 from tiered_cache.tiers.disk import _database
@@ -54,9 +54,16 @@ def fork_and_end() -> None:
     os.waitpid(child, 0)
 
 
-@pytest.fixture
-def gate() -> ForkGate:
-    return ForkGate()
+@pytest.fixture(autouse=True)
+def gate(monkeypatch: pytest.MonkeyPatch) -> ForkGate:
+    """The only gate of the process: threads that other tests left inside theirs delay no fork."""
+    for name in ("_gates", "_locks"):
+        monkeypatch.setattr(fork, name, weakref.WeakSet())
+    for name in ("_parent_calls", "_child_calls"):
+        monkeypatch.setattr(fork, name, [])
+    made = ForkGate()
+    monkeypatch.setattr(_database, "GATE", made)
+    return made
 
 
 @pytest.fixture
@@ -92,13 +99,13 @@ def test_a_hook_is_skipped_in_a_fork_from_inside_the_gate(gate: ForkGate) -> Non
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_thread_inside_the_gate_can_replace_its_connection_while_a_fork_waits(
-    tmp_path: Path,
+    tmp_path: Path, gate: ForkGate
 ) -> None:
-    hook = Hook(GATE)
+    hook = Hook(gate)
     inside, leave = threading.Event(), threading.Event()
 
     def use() -> None:
-        with GATE.own:
+        with gate.own:
             cache = BoundedCache(str(tmp_path), timeout=WAIT_S, wall=lambda: 0.0)
             inside.set()
             assert leave.wait(WAIT_S)
@@ -116,7 +123,9 @@ def test_a_thread_inside_the_gate_can_replace_its_connection_while_a_fork_waits(
     assert hook.seen, "the thread left the gate in time"
 
 
-def test_a_connection_that_is_finalized_during_a_fork_is_closed_later(tmp_path: Path) -> None:
+def test_a_connection_that_is_finalized_during_a_fork_is_closed_later(
+    tmp_path: Path, gate: ForkGate
+) -> None:
     connections = _database._Connections()
     connection = sqlite3.connect(tmp_path / "a.db")
     number = connections.add(connection)
@@ -124,12 +133,12 @@ def test_a_connection_that_is_finalized_during_a_fork_is_closed_later(tmp_path: 
     closed, reopen = threading.Event(), threading.Event()
 
     def fork_slowly() -> None:
-        GATE.close_for_fork(0.0)
+        gate.close_for_fork(0.0)
         closed.set()
         assert reopen.wait(WAIT_S)
-        GATE.reopen()
+        gate.reopen()
 
-    with GATE.own:
+    with gate.own:
         pass  # a fork knows this thread now
     thread = threading.Thread(target=fork_slowly)
     thread.start()
