@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tiered_cache.contracts.items import Put
+    from tiered_cache.contracts.offers import Offers
     from tiered_cache.contracts.tier import Tier
 
 __all__ = ["TokenlessTier"]
@@ -25,7 +26,7 @@ class TokenlessTier(WrappedTier[ItemT]):
 
     def __init__(self, inner: Tier[ItemT]) -> None:
         super().__init__(inner)
-        self.offers = replace(self.offers, heads=None, awaited=None, live=None)
+        self.offers: Offers = replace(self.offers, heads=None, awaited=None, live=None)
 
     def get(self, key: str) -> Found[ItemT] | Absent:
         """The inner tier's answer, without its token."""

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tiered_cache.contracts.items import Absent, Found, Put
-    from tiered_cache.contracts.tier import Tier, TierContext, TierInfo
+    from tiered_cache.contracts.offers import Offers
+    from tiered_cache.contracts.tier import Reach, Tier, TierContext, TierInfo
 
 __all__ = ["WrappedTier"]
 
@@ -37,12 +38,12 @@ class WrappedTier(BaseTier[ItemT]):
             kind = type(inner).__qualname__
             msg = f"{kind} names no contract, so it can't be wrapped: let it inherit BaseTier"
             raise ConfigurationError(msg)
-        self.inner = inner
-        self.contract = min(self.contract, inner.contract)
-        self.name = inner.name
-        self.reach = inner.reach
-        self.holds_records = inner.holds_records
-        self.offers = inner.offers
+        self.inner: Tier[ItemT] = inner
+        self.contract: int = min(self.contract, inner.contract)
+        self.name: str = inner.name
+        self.reach: Reach = inner.reach
+        self.holds_records: bool = inner.holds_records
+        self.offers: Offers = inner.offers
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} around {self.inner!r}>"

@@ -47,7 +47,7 @@ class CheckedTier:
         self._make = make
         self._codec = codec
         self._namespace = namespace
-        self.tier = adapted(make())
+        self.tier: Tier[Any] = adapted(make())
 
     def twin(self) -> CheckedTier:
         """A second tier of the same settings, as another process would have it."""

@@ -25,7 +25,7 @@ class NullTier(BaseTier["Entry"]):
     contract = CONTRACT
     reach = Reach.PROCESS
     holds_records = False
-    offers = Offers(quick=True)
+    offers: Offers = Offers(quick=True)
 
     def __init__(self, *, name: str = "null") -> None:
         self.name = name

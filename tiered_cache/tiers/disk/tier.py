@@ -103,7 +103,7 @@ class DiskTier(BaseTier[bytes]):
         self._store = DiskStore(name, self._root, self._limits, self._log_table)
         self._leases = DiskLeases(self._limits.timeout_s, name)
         self._board = DiskBoard(self._limits.timeout_s, name)
-        self.offers = Offers(
+        self.offers: Offers = Offers(
             durable=True,
             leases=self._leases,
             change_log=DiskLog(self._store, self._log_table),

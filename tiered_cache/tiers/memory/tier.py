@@ -91,7 +91,7 @@ class MemoryTier(BaseTier[Entry]):
         self._generations = [0] * _STRIPES
         is_shown = copy is None  # else each hit copies or compares the value
         live = LiveSlots(self._table, self._lock, self._generations, is_shown=is_shown)
-        self.offers = Offers(quick=is_shown, live=live)
+        self.offers: Offers = Offers(quick=is_shown, live=live)
 
     def __repr__(self) -> str:
         begin = f"<{type(self).__name__} {self.name}"

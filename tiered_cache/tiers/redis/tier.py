@@ -96,7 +96,7 @@ class RedisTier(BaseTier[bytes]):
         self._log = RedisLog(client, self._run, max_connections // 2)
         self._records = RecordCommands(client, self._log, name, self._max_value_bytes)
         self._scans = ScanCommands(client, self._log, name)
-        self.offers = Offers(
+        self.offers: Offers = Offers(
             durable=True,
             leases=RedisLeases(self._lease_commands, self._run, max_connections // 2),
             change_log=self._log,
