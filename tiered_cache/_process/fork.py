@@ -12,7 +12,7 @@ import os
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["ForkGate", "call_before_fork", "call_in_child", "fork_safe_lock"]
 
 _log = logging.getLogger("tiered_cache")
-
-
-class _Lock(Protocol):
-    """A lock of either kind."""
-
-    def acquire(self, blocking: bool = ..., timeout: float = ...) -> bool: ...
-
-    def release(self) -> None: ...
-
 
 _WAIT_S = 5.0
 """Longest wait of a fork for busy threads; then it goes ahead, because nothing may hang (law 8)."""
@@ -40,12 +31,31 @@ _locks: weakref.WeakSet[threading.Lock] = weakref.WeakSet()
 _gates: weakref.WeakSet[ForkGate] = weakref.WeakSet()
 _child_calls: list[weakref.WeakMethod[Callable[[], None]]] = []
 _parent_calls: list[weakref.WeakMethod[Callable[[], None]]] = []
-_held: list[_Lock] = []
-_registry = threading.RLock()
-"""Guards the registries above. A fork holds it while it walks through them.
+_held: list[threading.Lock] = []
+"""The fork-safe locks that the fork under way has taken."""
 
-Reentrant: a signal handler of the thread that forks may use a gate for the first time.
-"""
+
+class _Turn:
+    """The turn of the fork under way.
+
+    Attributes:
+        lock: Guards the registries above; a fork holds it from its begin to its end. Reentrant: a
+            signal handler of the thread that forks may use a gate for the first time.
+        thread: The thread that forks; 0 for none.
+        nested: Forks that this thread began meanwhile, in a hook or a signal handler.
+    """
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget the fork, in the child: the lock may belong to a thread that is not there."""
+        self.lock = threading.RLock()
+        self.thread = 0
+        self.nested = 0
+
+
+_turn = _Turn()
 
 
 def fork_safe_lock() -> threading.Lock:
@@ -54,7 +64,7 @@ def fork_safe_lock() -> threading.Lock:
     Use it for leaf locks only: the holder must neither take another lock nor do I/O.
     """
     lock = threading.Lock()
-    with _registry:
+    with _turn.lock:
         _locks.add(lock)
     return lock
 
@@ -79,7 +89,7 @@ def call_before_fork(method: Callable[[], None]) -> None:
 def _register(
     calls: list[weakref.WeakMethod[Callable[[], None]]], method: Callable[[], None]
 ) -> None:
-    with _registry:
+    with _turn.lock:
         if len(calls) % _PRUNE_EVERY == 0:
             calls[:] = [ref for ref in calls if ref() is not None]
         calls.append(weakref.WeakMethod(method))
@@ -97,7 +107,7 @@ class ForkGate:
         self._local = threading.local()
         self._threads: weakref.WeakSet[threading.RLock] = weakref.WeakSet()
         self._taken: list[threading.RLock] = []
-        with _registry:
+        with _turn.lock:
             _gates.add(self)
 
     @property
@@ -107,7 +117,7 @@ class ForkGate:
             found: threading.RLock = self._local.lock
         except AttributeError:
             found = self._local.lock = threading.RLock()
-            with _registry:
+            with _turn.lock:
                 self._threads.add(found)
         return found
 
@@ -134,20 +144,25 @@ class ForkGate:
             self._taken.pop().release()
 
     def forget_threads(self) -> None:
-        """Open the gate in the child, without the locks of threads that exist in the parent only."""
-        own = self.own
-        self._threads = weakref.WeakSet([own])
-        if own in self._taken:
-            own.release()
+        """Open the gate in the child: its only thread makes a new lock."""
+        self._local = threading.local()
+        self._threads = weakref.WeakSet()
         self._taken = []
 
 
 def _before() -> None:
+    me = threading.get_ident()
+    if _turn.thread == me:
+        _turn.nested += 1
+        return
     deadline = time.monotonic() + _WAIT_S
-    _hold(_registry, deadline)
+    if not _turn.lock.acquire(timeout=_WAIT_S):
+        return  # another fork is stuck: this one goes ahead, and leaves the other's locks alone
+    _turn.thread = me
     are_empty = [gate.close_for_fork(deadline) for gate in list(_gates)]
-    for lock in list(_locks):
-        _hold(lock, deadline)
+    _held.extend(
+        lock for lock in list(_locks) if lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
+    )
     if all(are_empty):
         _run(_parent_calls)
 
@@ -163,27 +178,24 @@ def _run(calls: list[weakref.WeakMethod[Callable[[], None]]]) -> None:
             _log.exception("A fork hook failed: %r", method)
 
 
-def _hold(lock: _Lock, deadline: float) -> None:
-    if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-        _held.append(lock)
-
-
-def _release() -> None:
-    held = list(_held)
-    _held.clear()  # before the registry is released: the next fork appends to it
-    for lock in reversed(held):
-        lock.release()
-
-
 def _after_in_parent() -> None:
-    # The gates first: the last lock is the registry, and the next fork closes them.
+    if _turn.thread != threading.get_ident():
+        return
+    if _turn.nested:
+        _turn.nested -= 1
+        return
     for gate in list(_gates):
         gate.reopen()
-    _release()
+    while _held:
+        _held.pop().release()
+    _turn.thread = 0
+    _turn.lock.release()  # last: the next fork then closes the gates
 
 
 def _after_in_child() -> None:
-    _release()
+    _turn.renew()
+    while _held:
+        _held.pop().release()
     for gate in list(_gates):
         gate.forget_threads()
     _run(_child_calls)
