@@ -16,6 +16,7 @@ __all__ = ["Coherence", "OnTimeout", "Scope", "SingleFlight", "WhenCut"]
 
 _SHORTEST_BOUND_S = 0.05
 _SHORTEST_LEASE_S = 0.01
+_FOLLOWED_S = 2.0
 
 
 class Scope(enum.IntEnum):
@@ -52,8 +53,8 @@ class SingleFlight:
     Args:
         scope: The callers that share a computation. `"thread"`: the threads and tasks of this
             process. `"host"`: also the processes that share a disk tier of this host. `"cluster"`:
-            also the hosts that share a tier. The default, `"cluster"`, is as wide as the tiers
-            reach; so is any scope that no tier reaches.
+            also the hosts that share a tier. A wider scope than the leases of the tiers reach is
+            refused. By default it is as wide as they reach, and the log says how wide that is.
         lease: The lifetime of a lease, such as `"10s"`. A leader in another process or host counts as
             dead when its lease expires. It renews the lease three times in each lifetime.
         timeout: The longest wait for a leader; by default there is no limit.
@@ -80,7 +81,7 @@ class SingleFlight:
         timeout: Duration | None = None,
         on_timeout: str = "compute",
     ) -> None:
-        self.scope: Scope = Scope.CLUSTER if scope is None else Scope.of(scope)
+        self.scope: Scope | None = None if scope is None else Scope.of(scope)
         self.lease_s: float = parse_lifetime(lease, name="lease")
         if not _SHORTEST_LEASE_S <= self.lease_s < math.inf:
             msg = f"lease={lease!r} is out of range: expected at least 10 ms and an end, or a dead leader is never replaced; write '10s', for example"
@@ -93,8 +94,9 @@ class SingleFlight:
 
     def __repr__(self) -> str:
         timeout = None if self.timeout_s == math.inf else self.timeout_s
+        scope = None if self.scope is None else self.scope.name.lower()
         return (
-            f"SingleFlight(scope={self.scope.name.lower()!r}, lease={self.lease_s:g}, "
+            f"SingleFlight(scope={scope!r}, lease={self.lease_s:g}, "
             f"timeout={timeout!r}, on_timeout={self.on_timeout.value!r})"
         )
 
@@ -111,13 +113,15 @@ class Coherence:
 
     A shared tier logs its changes, and the tiers above it hold copies. The copies are served only if
     the log was read to its end within `bound`. A thread reads the log as soon as it grows, so a
-    change usually arrives within milliseconds.
+    change usually arrives within milliseconds. Where a shared tier keeps no log, a copy is served only
+    if it was compared with the tier within `bound`.
 
     Args:
         bound: The longest time for which a value that was changed elsewhere is still served, such as
-            `"2s"`.
-        when_cut: The use of the copies while the log can't be read, because Redis is away, for
-            example. `"skip"`: they are not served, since they may be outdated. `"serve"`: they are
+            `"2s"`; `None` if staleness does not matter. Logs are then followed as for `"2s"`, copies
+            are served whether they could be read or not, and nothing is compared.
+        when_cut: The use of the copies while the log can't be read, or the shared tier not be
+            compared with, because Redis is away, for example. `"skip"`: they are not served, since they may be outdated. `"serve"`: they are
             served, however long the cut lasts. Afterwards the cache applies the changes that it
             missed.
 
@@ -129,10 +133,11 @@ class Coherence:
         InvalidDurationError: `bound` is not a duration.
     """
 
-    __slots__ = ("bound_s", "when_cut")
+    __slots__ = ("bound_s", "is_bounded", "when_cut")
 
-    def __init__(self, *, bound: Duration = "2s", when_cut: str = "skip") -> None:
-        self.bound_s: float = parse_duration(bound, name="bound")
+    def __init__(self, *, bound: Duration | None = "2s", when_cut: str = "skip") -> None:
+        self.is_bounded: bool = bound is not None
+        self.bound_s: float = _FOLLOWED_S if bound is None else parse_duration(bound, name="bound")
         if not _SHORTEST_BOUND_S <= self.bound_s < math.inf:
             msg = f"bound={bound!r} is out of range: expected at least 50 ms and an end, or each lookup asks the shared tier; write '2s', for example"
             raise ConfigurationError(msg)
@@ -141,8 +146,14 @@ class Coherence:
         except ValueError:
             raise _unknown("when_cut", when_cut, list(WhenCut)) from None
 
+    @property
+    def serves_when_cut(self) -> bool:
+        """Whether copies are served that may be outdated for longer than the bound."""
+        return not self.is_bounded or self.when_cut is WhenCut.SERVE
+
     def __repr__(self) -> str:
-        return f"Coherence(bound={self.bound_s:g}, when_cut={self.when_cut.value!r})"
+        bound = f"{self.bound_s:g}" if self.is_bounded else "None"
+        return f"Coherence(bound={bound}, when_cut={self.when_cut.value!r})"
 
 
 def _unknown(option: str, value: object, allowed: Sequence[str]) -> ConfigurationError:

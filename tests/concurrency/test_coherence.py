@@ -572,8 +572,13 @@ def test_the_bound_of_a_stack_is_stated(tmp_path: Path, clock: FakeClock) -> Non
         ([MemoryTier(), NullTier()], {}, 0.0),
         ([MemoryTier(), DiskTier(tmp_path / "b")], {}, BOUND_S),
         ([MemoryTier(), DiskTier(tmp_path / "c")], {"coherence": Coherence(bound="5s")}, 5.0),
-        ([MemoryTier(), Unlogged()], {}, float("inf")),
-        ([MemoryTier(), Unlogged()], {"max_ttl": {"memory": "1m"}}, 60.0),
+        ([MemoryTier(), Unlogged()], {}, BOUND_S),
+        ([MemoryTier(), Unlogged()], {"coherence": Coherence(bound=None)}, float("inf")),
+        (
+            [MemoryTier(), Unlogged()],
+            {"coherence": Coherence(when_cut="serve"), "max_ttl": {"memory": "1m"}},
+            60.0,
+        ),
     ]
     for tiers, options, bound_s in stacks:
         with TieredCache(tiers, clock=clock, **options) as cache:

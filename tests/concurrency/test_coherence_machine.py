@@ -11,6 +11,7 @@ import math
 import os
 import threading
 import uuid
+from dataclasses import replace
 from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,7 +33,7 @@ from tiered_cache import Coherence, DiskTier, MemoryTier, RedisTier, SingleFligh
 from tiered_cache._engine.plans import read as reading
 from tiered_cache._engine.workers.change_follower import ChangeFollower
 from tiered_cache.clock import SYSTEM_CLOCK
-from tiered_cache.contracts import ANY
+from tiered_cache.contracts import ANY, WrappedTier, is_tombstone
 from tiered_cache.keys import VIEW_SEPARATOR
 from tiered_cache.tiers.disk import _log_table as _disk_log
 from tiered_cache.tiers.redis import _change_log as _redis_log
@@ -57,6 +58,7 @@ class Setting(NamedTuple):
         url: The server that all share; `None` if they share only the disk of one host.
         folder: Where the disks of the hosts are.
         namespace: Of all of them.
+        is_logged: Whether the stores log their changes.
         without: The guard that is switched off in the processes.
     """
 
@@ -64,6 +66,7 @@ class Setting(NamedTuple):
     url: str | None
     folder: Path
     namespace: str
+    is_logged: bool = True
     without: str = ""
 
 
@@ -104,9 +107,10 @@ class Memory(MemoryTier):
 
 
 class Disk(DiskTier):
-    def put(self, key: str, *args: Any, **options: Any) -> bool:
-        Stop.at("disk", key)
-        return super().put(key, *args, **options)
+    def put(self, key: str, put: Put[bytes]) -> bool:
+        if not is_tombstone(put.item):  # which a lookup puts in the place of an outdated copy
+            Stop.at("disk", key)
+        return super().put(key, put)
 
 
 class Server(RedisTier):
@@ -114,6 +118,12 @@ class Server(RedisTier):
         answer = super().get(key)
         Stop.at("read", key)
         return answer
+
+
+def without_log(tier: Tier[bytes]) -> Tier[bytes]:
+    wrapped = WrappedTier(tier)
+    wrapped.offers = replace(wrapped.offers, change_log=None, awaited=None)
+    return wrapped
 
 
 class Clock:
@@ -144,6 +154,8 @@ class Worker:
         tiers: list[Tier[Any]] = [Memory(), Disk(self.folder, timeout=WAIT_S)]
         if self.setting.url is not None:
             tiers.append(Server(self.setting.url, timeout=WAIT_S, connect_timeout=WAIT_S))
+        if not self.setting.is_logged:
+            tiers[1:] = [without_log(each) for each in tiers[1:]]
         return TieredCache(
             tiers,
             namespace=self.setting.namespace,
@@ -158,12 +170,18 @@ class Worker:
         self.view = self.cache.namespace(example)
         self.tag = example
         self.hear()
-        # After a clear of another process this fill is refused, and so this process learns of it.
-        self.view.get_or_compute(f"of {os.getpid()}", str)
+        self._learn_of_clears()
+
+    def _learn_of_clears(self) -> None:
+        """Make fills that are refused after a clear of another process, which tells this one of it."""
+        for tier in range(1 if self.setting.url is None else 2):  # a refused fill goes no further
+            self.view.get_or_compute(f"of {os.getpid()} at {self.clock.now_s}: {tier}", str)
 
     def hear(self) -> None:
         self.clock.now_s += BOUND_S
         self.view.get("unused key")
+        if not self.setting.is_logged:
+            self._learn_of_clears()
 
     def get(self, key: str) -> Any:
         return self.view.get(key)
@@ -234,6 +252,15 @@ def serve_without_a_tag_check() -> None:
     module.check_tags = check_tags
 
 
+def compare_nothing() -> None:
+    def revalidate(_: Any, __: Any, findings: Any) -> Any:
+        return findings
+        yield
+
+    module: Any = reading
+    module.revalidate = revalidate
+
+
 def clear_without_a_trace() -> None:
     modules: list[Any] = [_disk_log, _redis_log]
     for module in modules:
@@ -244,6 +271,7 @@ WITHOUT: dict[str, Callable[[], None]] = {
     "": lambda: None,
     "the tokens": write_unconditionally,
     "hearing": hear_nothing,
+    "comparing": compare_nothing,
     "the versions of tags": serve_without_a_tag_check,
     "the generation": clear_without_a_trace,
 }
@@ -580,7 +608,13 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.fixture(
-    params=["processes", "hosts", pytest.param("cluster", marks=pytest.mark.exhaustive)]
+    params=[
+        "processes",
+        "hosts",
+        "processes without a log",
+        "hosts without a log",
+        pytest.param("cluster", marks=pytest.mark.exhaustive),
+    ]
 )
 def setting(
     request: pytest.FixtureRequest,
@@ -589,10 +623,11 @@ def setting(
     valkey_cluster: ValkeyCluster,
     namespace: str,
 ) -> Setting:
-    if request.param == "processes":
-        return Setting((0, 0, 0), None, tmp_path, namespace)
-    url = redis_url if request.param == "hosts" else valkey_cluster.url
-    return Setting((0, 0, 1), url, tmp_path, namespace)
+    stores, _, without = request.param.partition(" without ")
+    if stores == "processes":
+        return Setting((0, 0, 0), None, tmp_path, namespace, is_logged=not without)
+    url = valkey_cluster.url if stores == "cluster" else redis_url
+    return Setting((0, 0, 1), url, tmp_path, namespace, is_logged=not without)
 
 
 @pytest.fixture
@@ -655,6 +690,8 @@ def test_law_4_processes_are_served_nothing_that_a_model_does_not_allow_in_many_
 def test_without_a_guard_processes_break_the_model(
     guard: str, setting: Setting, hire: Callable[[Setting], Crew]
 ) -> None:
+    if guard == "hearing" and not setting.is_logged:
+        guard = "comparing"
     crew = hire(setting._replace(without=guard))
     with pytest.raises(AssertionError, match="was served"):
         run(crew, 2000, phases=[Phase.generate])

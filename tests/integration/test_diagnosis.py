@@ -63,6 +63,7 @@ def test_the_default_stack_works(isolated_home: Path) -> None:
             "deletion",
             "lease",
             "changes",
+            "offers",
         )
     ]
     assert "bound 2 s" in checks["stack", "changes"].finding

@@ -70,6 +70,7 @@ def test_a_server_that_works(redis_url: str, namespace: str) -> None:
         "deletion",
         "lease",
         "changes",
+        "offers",
     ]
     assert "Valkey" in checks["redis", "server"].finding
     assert "bound 2 s" in checks["stack", "changes"].finding

@@ -96,6 +96,14 @@ def test_variables_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         assert options.coherence.when_cut == "serve"
 
 
+@pytest.mark.parametrize("bound", ["none", "1h"])
+def test_a_coherence_may_be_without_a_bound(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIERED_CACHE_COHERENCE__BOUND", bound)
+    with TieredCache.from_settings() as cache:
+        assert cache._source.core().stack.options.coherence.is_bounded == (bound != "none")
+        assert cache.staleness_bound == (float("inf") if bound == "none" else 3600.0)
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

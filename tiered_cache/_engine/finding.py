@@ -35,7 +35,7 @@ class Finding:
         gone_s: Seconds after which it must not be served at all.
         seconds: The duration of the read.
         corrupt: Whether the tier holds bytes that can't be used here.
-        worthless: Whether no reader can use them, so that they are removed. Bytes of a newer
+        worthless: Whether no reader can use the item, so that it is removed. Bytes of a newer
             release, or with an unknown type or signature, may serve other readers.
         why: Why it is not a hit, for people.
     """

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.effects import Progress
     from tiered_cache._engine.state.fault_log import FaultLog
     from tiered_cache._engine.state.pending_events import PendingEvents
+    from tiered_cache._engine.state.validators import Validators
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Put, Recorder, Tier, TierContext
     from tiered_cache.entry import Entry
@@ -113,6 +114,8 @@ class Level:
         self.get_heads = offers.heads or tier.get_many
         self.written = TierWrite(tier.name, WriteOutcome.WRITTEN)
         self.queued = TierWrite(tier.name, WriteOutcome.QUEUED)
+        self.validators: Validators | None = None
+        """Those of the copies above it, where changes of the tier are not logged."""
         self.outdated = OutdatedKeys()
         self.outdated_keys = self.outdated.keys
         self.breaker = Breaker(
@@ -122,6 +125,7 @@ class Level:
         """The latest changes of the breaker, as (wall clock, state)."""
         self.fault = ""
         self._wall = clock.wall
+        self._monotonic = clock.monotonic
         self._faults = faults
         self._note = events.note
         self._listeners = events.listeners
@@ -206,7 +210,14 @@ class Level:
         if reply.status == OK and not reply.value:
             reply = reply._replace(status=REFUSED, reason="the key was changed meanwhile")
         self._wrote(key, item, counter, reply)
+        if self.validators is not None and reply.status == OK:
+            # Promotions are written in batches: how long ago the write began is not known.
+            began_s = -math.inf if counter == "promotions" else self._began_s(reply)
+            self.validators.wrote(key, item.item, began_s)
         return reply
+
+    def _began_s(self, reply: Reply) -> float:
+        return self._monotonic() - reply.seconds
 
     def finish_put_many(self, items: Mapping[str, Put[Any]], counter: str, reply: Reply) -> Reply:
         """Count the write of several keys; the reply as it is."""
@@ -215,6 +226,8 @@ class Level:
         for key, item in items.items():
             landed = reply.status != OK or key in reply.value
             self._wrote(key, item, counter, each if landed else refused)
+            if self.validators is not None and reply.status == OK and landed:
+                self.validators.wrote(key, item.item, self._began_s(reply))
         return reply
 
     def _wrote(self, key: str, item: Put[Any], counter: str, reply: Reply) -> None:

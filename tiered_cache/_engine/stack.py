@@ -10,12 +10,18 @@ import socket
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tiered_cache._engine.level import Level
+from tiered_cache._engine.scopes import scope_text
+from tiered_cache._engine.sharing import (
+    copy_trusted_until,
+    count_above,
+    log_positions,
+    unlogged_levels,
+)
 from tiered_cache._engine.state.entry_records import Encoder
 from tiered_cache._engine.state.fault_log import FaultLog
 from tiered_cache._engine.state.flights import Flights
 from tiered_cache._engine.state.held_leases import HeldLeases
 from tiered_cache._engine.state.key_locks import KeyLocks
-from tiered_cache._engine.state.log_positions import LogPosition, LogPositions
 from tiered_cache._engine.state.pending_events import PendingEvents
 from tiered_cache._engine.state.write_queue import WriteQueue
 from tiered_cache._engine.terms import SINGLE_USE, Terms
@@ -25,7 +31,6 @@ from tiered_cache.contracts import EvictionReason, Reach, TierContext
 from tiered_cache.entry import NO_TAGS, Entry
 from tiered_cache.errors import SerializationError
 from tiered_cache.events import Event, EventKind
-from tiered_cache.options import WhenCut
 from tiered_cache.units import parse_lifetime
 from tiered_cache_policies.contracts import (
     Candidate,
@@ -152,7 +157,14 @@ class Stack:
         self.measures = bool(options.admission) or getattr(options.writing, "needs_size", False)
         """Whether the size of a record is needed even where no tier needs the record now."""
         self.facts = tuple(level.facts for level in self.levels)
-        self.logs = _log_positions(self.levels, options)
+        now = options.clock.monotonic
+        self.logs = log_positions(self.levels, options.coherence, now)
+        self.unlogged = unlogged_levels(
+            self.levels, options.coherence, options.codec.created_at, now
+        )
+        """The shared levels below others that log no changes, so that copies are compared with them."""
+        self.compared = max([count_above(each, self.levels) for each in self.unlogged], default=0)
+        """How many levels, from the first, hold copies that are compared."""
         self.between = tuple(
             level.index
             for level in self.levels
@@ -179,6 +191,8 @@ class Stack:
         required = len(self.levels) == 1
         for level in self.levels:
             level.open(self._context(level), required=required)
+        if self.options.single_flight.scope is None:
+            _log.info("Cache %r: %s", self.options.namespace, scope_text(self.levels))
 
     def _context(self, level: Level) -> TierContext:
         def evicted(key: str, size_bytes: int, reason: EvictionReason) -> None:
@@ -207,12 +221,14 @@ class Stack:
             origin=lambda: self.origin,
             trusted_until=self.logs.live_until,
             rest_s=self._rest_s,
+            copy_trusted_until=copy_trusted_until(self.unlogged),
         )
 
-    def lease_level(self, scope: Scope) -> Level | None:
-        """The slowest level whose leases reach no further than `scope`."""
+    def lease_level(self, scope: Scope | None) -> Level | None:
+        """The slowest level whose leases reach no further than `scope`; `None` for the default."""
+        scope = self.options.single_flight.scope if scope is None else scope
         for level in reversed(self.levels):
-            if level.leases is not None and level.reach.value <= scope.value:
+            if level.leases is not None and (scope is None or level.reach.value <= scope.value):
                 return level
         return None
 
@@ -363,24 +379,3 @@ class Stack:
                 failed.append(level.name)
                 _log.warning("Tier %r failed to close", level.name, exc_info=True)
         return failed
-
-
-def _log_positions(levels: Sequence[Level], options: StackOptions) -> LogPositions:
-    """The change logs of the tiers that stand below tiers of a narrower reach."""
-    logs = []
-    has_unheard = False
-    for level in levels:
-        above = sum(each.reach < level.reach for each in levels)
-        if above and level.log is not None:
-            logs.append(LogPosition(level.index, above))
-        elif above:
-            has_unheard = True
-    coherence = options.coherence
-    return LogPositions(
-        logs,
-        has_unheard=has_unheard,
-        bound_s=coherence.bound_s,
-        serves_when_cut=coherence.when_cut is WhenCut.SERVE,
-        longest_s=max([level.longest_s for level in levels[:-1]], default=math.inf),
-        monotonic=options.clock.monotonic,
-    )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tiered_cache._engine.scopes import check_scope
 from tiered_cache._engine.terms import Terms
 from tiered_cache.contracts.checks import check_policy
 from tiered_cache.errors import ConfigurationError, InvalidKeyError
@@ -144,11 +145,13 @@ def terms_of(stack: Stack, ttl: TTL, tags: Iterable[str], scope: str | None = No
     Raises:
         InvalidDurationError: `ttl` is not a lifetime.
         InvalidKeyError: `tags` are not tags.
-        ConfigurationError: `scope` is not a scope.
+        ConfigurationError: `scope` is not a scope, or no tier can keep it.
     """
     if ttl is None and not tags and scope is None:
         return stack.default_terms
     within = None if scope is None else Scope.of(scope)
+    if within is not None:
+        check_scope(within, stack.levels)
     lifetime_of = None
     if ttl is None:
         lifetime_s = stack.options.default_lifetime_s

@@ -11,6 +11,7 @@ from tiered_cache._engine.plans.delete import delete
 from tiered_cache._engine.plans.tags import invalidate_tags
 from tiered_cache._engine.plans.touch import touch
 from tiered_cache._engine.plans.write import store
+from tiered_cache._engine.scopes import check_scope
 from tiered_cache._engine.stack import StackOptions
 from tiered_cache._face.arguments import (
     admission_by_tier,
@@ -113,6 +114,9 @@ class Face:
             raise ConfigurationError(msg)
         check_namespace(namespace)
         tiers = check_tiers(tiers)
+        single_flight = SingleFlight() if single_flight is None else single_flight
+        if single_flight.scope is not None:
+            check_scope(single_flight.scope, tiers)
         options = StackOptions(
             namespace=namespace,
             codec=RecordCodec(namespace) if codec is None else codec,
@@ -121,7 +125,7 @@ class Face:
             admission=admission_by_tier(tiers, admission),
             expiry=in_turn(expiry),
             refreshing=None if refreshing is None else check_policy("refreshing", refreshing),
-            single_flight=SingleFlight() if single_flight is None else single_flight,
+            single_flight=single_flight,
             coherence=Coherence() if coherence is None else coherence,
             stale_for_s=parse_duration(stale_for, name="stale_for"),
             longest_s={

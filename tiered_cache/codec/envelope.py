@@ -39,6 +39,7 @@ __all__ = [
     "Head",
     "length_prefixed",
     "read_as_of",
+    "read_created",
     "read_fields",
     "read_head",
     "read_is_computed",
@@ -229,6 +230,14 @@ def read_as_of(record: bytes) -> float:
     created: int = fields[0]
     lead_s: float = fields[8]
     return created / _MICROSECONDS - lead_s if 0.0 <= lead_s < _INF else -_INF
+
+
+def read_created(record: bytes) -> float:
+    """Created, in seconds, from unverified bytes; `-inf` if they are not a record."""
+    if record[:4] != MAGIC or len(record) < HEADER_BYTES:
+        return -_INF
+    created: int = _FIELDS.unpack_from(record, _FIELDS_AT)[0]
+    return created / _MICROSECONDS
 
 
 def read_is_computed(record: bytes) -> bool:

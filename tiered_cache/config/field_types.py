@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "NO_BOUND",
     "AdmissionNames",
+    "BoundText",
     "DirectoryText",
     "DurationText",
     "EvictionName",
@@ -52,6 +54,10 @@ __all__ = [
 _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
+NO_BOUND = "none"
+"""The bound of a coherence without one: TOML has no word for nothing."""
+
+
 def _quantity(parse: Callable[..., object]) -> PlainValidator:
     """Accept a value that `parse` accepts, and keep its unit as written."""
 
@@ -65,6 +71,11 @@ def _quantity(parse: Callable[..., object]) -> PlainValidator:
         return value
 
     return PlainValidator(check)
+
+
+def _bound(value: Duration, *, name: str) -> None:
+    if value != NO_BOUND:
+        _timeout(value, name=name)
 
 
 def _timeout(value: Any, *, name: str) -> None:
@@ -133,6 +144,7 @@ _BYTES = WithJsonSchema({"type": ["integer", "string"], "description": "Bytes, o
 
 DurationText = Annotated[Duration, _quantity(parse_duration), _SECONDS]
 TimeoutText = Annotated[Duration, _quantity(_timeout), _SECONDS]
+BoundText = Annotated[Duration, _quantity(_bound), _SECONDS]
 LifetimeText = Annotated[Duration, _quantity(_lifetime), _SECONDS]
 SizeText = Annotated[Size, _quantity(parse_size), _BYTES]
 Whole = Annotated[int, BeforeValidator(_not_bool)]

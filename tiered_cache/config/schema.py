@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tiered_cache._process.user_directory import user_directory
 from tiered_cache.config.field_types import (
     AdmissionNames,
+    BoundText,
     DirectoryText,
     DurationText,
     EvictionName,
@@ -112,8 +113,9 @@ class SingleFlightSettings(_Section):
 class CoherenceSettings(_Section):
     """How soon changes by other processes are seen in the tiers above the shared ones."""
 
-    bound: TimeoutText = Field(
-        default="2s", description="Longest time that a value changed elsewhere is still served."
+    bound: BoundText = Field(
+        default="2s",
+        description="Longest time that a value changed elsewhere is still served, or none.",
     )
     when_cut: Literal["skip", "serve"] = Field(
         default="skip",

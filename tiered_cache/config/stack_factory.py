@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache.cache import TieredCache
 from tiered_cache.codec import RecordCodec
 from tiered_cache.codec.host_key import default_host_key_path, read_host_key
+from tiered_cache.config.field_types import NO_BOUND
 from tiered_cache.config.policy_factory import PolicyFactory
 from tiered_cache.config.registered_tiers import registered_tier
 from tiered_cache.config.settings import Settings, load_settings
@@ -18,7 +19,7 @@ from tiered_cache.options import Coherence, SingleFlight
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tiered_cache.config.schema import StackSettings
+    from tiered_cache.config.schema import CoherenceSettings, StackSettings
     from tiered_cache.contracts import Tier
 
 __all__ = [
@@ -84,7 +85,7 @@ def make_stack(chosen: StackSettings, face: type[TieredCache] = TieredCache) -> 
         expiry=policies.expiry(chosen.expiry),
         refreshing=policies.refreshing(chosen.refreshing),
         statistics=policies.statistics(chosen.statistics),
-        coherence=Coherence(**chosen.coherence.model_dump()),
+        coherence=_coherence(chosen.coherence),
         single_flight=SingleFlight(**chosen.single_flight.model_dump()),
         stale_for=chosen.stale_for,
         max_ttl=chosen.max_ttl,
@@ -94,6 +95,11 @@ def make_stack(chosen: StackSettings, face: type[TieredCache] = TieredCache) -> 
         probe_interval=chosen.probe_interval,
         codec=make_codec(chosen),
     )
+
+
+def _coherence(chosen: CoherenceSettings) -> Coherence:
+    bound = None if chosen.bound == NO_BOUND else chosen.bound
+    return Coherence(bound=bound, when_cut=chosen.when_cut)
 
 
 def make_codec(chosen: StackSettings) -> RecordCodec:

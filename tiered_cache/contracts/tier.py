@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tiered_cache.clock import Clock
     from tiered_cache.contracts.items import Absent, Found, Put
     from tiered_cache.contracts.offers import Offers
+    from tiered_cache.entry import Entry
 
 __all__ = [
     "CONTRACT",
@@ -90,6 +91,8 @@ class TierContext(NamedTuple):
             hits without `get`. Later, a tier below may have changed unseen.
         rest_s: Given a key, the seconds for which it may be served without `get`: the statistics
             sample some keys. A tier needs to ask only after its first eviction.
+        copy_trusted_until: Given a key and its entry, as `trusted_until` for this copy alone; `None`
+            where all copies are trusted alike.
     """
 
     namespace: str
@@ -101,6 +104,7 @@ class TierContext(NamedTuple):
     origin: Callable[[], str]
     trusted_until: Callable[[], float]
     rest_s: Callable[[str], float] = _without_rest
+    copy_trusted_until: Callable[[str, Entry], float] | None = None
 
 
 class Tier(Protocol[ItemT]):

@@ -12,6 +12,7 @@ from tiered_cache.diagnosis.change_log_check import check_changes
 from tiered_cache.diagnosis.check_result import advise, ok, problem
 from tiered_cache.diagnosis.checked_tier import unique_key
 from tiered_cache.diagnosis.error_results import LOST_KEYS, REPORT
+from tiered_cache.diagnosis.offer_check import check_offers
 from tiered_cache.units import seconds_text
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def check_tier(name: str, checked: CheckedTier, runner: CheckRunner) -> None:
             runner.run(name, "lease", lambda: _check_lease(leases, key))
         if log is not None:
             runner.run(name, "changes", lambda: check_changes(log, checked.twin(), key))
+        if tier.reach > Reach.PROCESS:
+            runner.run(name, "offers", lambda: check_offers(tier))
     finally:
         tier.close()
 

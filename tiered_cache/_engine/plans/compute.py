@@ -17,6 +17,7 @@ from tiered_cache._engine.effects import (
     WakeFlusher,
     Write,
 )
+from tiered_cache._engine.plans.search import note_copy
 from tiered_cache._engine.plans.tags import versions_after, versions_of
 from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache._engine.state.flights import Flight, Raised, Returned
@@ -163,6 +164,8 @@ def _write(stack: Stack, key: str, entry: Entry, missed: Search) -> Plan[None]:
     if stack.epoch != missed.epoch:
         return
     records = EntryRecords(stack.encoder, key, entry)
+    if stack.unlogged:
+        note_copy(stack, key, entry, missed)
     if stack.measures:
         records.measure()
     plan = stack.plan_entry(key, entry, computed=True)

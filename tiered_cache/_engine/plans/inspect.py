@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tiered_cache._engine.effects import CatchUp, Plan, Read
 from tiered_cache._engine.finding import judge
 from tiered_cache._engine.plans.read import look_again
+from tiered_cache._engine.plans.revalidate import revalidate
 from tiered_cache._engine.plans.search import OUTDATED
 from tiered_cache._engine.plans.tags import check_tags
 from tiered_cache.results import Explanation, LookupStatus
@@ -32,6 +33,8 @@ def explain(stack: Stack, key: str) -> Plan[list[Explanation]]:
     for level in stack.levels:
         reply = yield Read(level.index, key)
         judged = judge(key, reply, stack.codec, level.outdated.not_before_s)
+        if level.index < stack.compared:
+            judged = (yield from revalidate(stack, level, {key: judged}))[key]
         finding = yield from check_tags(stack, judged)
         why = _why(level, key, finding, level.index < doubted)
         explanations.append(_explanation(level, finding, why))

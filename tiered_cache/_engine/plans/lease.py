@@ -61,7 +61,7 @@ def patience_s(stack: Stack) -> float:
 def try_lease(stack: Stack, key: str, terms: Terms) -> Plan[Lease | Taken | None]:
     """Take the lease of `key`; `None` where no tier of the scope has leases, or it can't be asked."""
     options = stack.options.single_flight
-    level = stack.lease_level(options.scope if terms.scope is None else terms.scope)
+    level = stack.lease_level(terms.scope)
     if level is None:
         return None
     owner = stack.leases.new_owner()

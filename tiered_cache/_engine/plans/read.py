@@ -17,7 +17,8 @@ from tiered_cache._engine.effects import (
     WriteMany,
 )
 from tiered_cache._engine.finding import Finding, judge
-from tiered_cache._engine.plans.search import OUTDATED, Search, doubt, search
+from tiered_cache._engine.plans.revalidate import doubt, revalidate
+from tiered_cache._engine.plans.search import OUTDATED, Search, note_copy, search
 from tiered_cache._engine.plans.tags import check_tags
 from tiered_cache._engine.state.flights import STRIPES
 from tiered_cache.contracts import UNKNOWN, Put
@@ -47,7 +48,8 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Search]
     logs = stack.logs
     logs.is_used = True
     doubted = 0
-    if logs.monotonic() >= logs.trusted_until_s and logs.doubted():
+    began_s = logs.monotonic()
+    if began_s >= logs.trusted_until_s and logs.doubted():
         doubted = yield CatchUp()
     epoch, ended = stack.epoch, stack.flights.ends[hash(key) % STRIPES]
     tokens: list[object] = []
@@ -60,10 +62,14 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Search]
             finding = _skip_outdated(stack, level, key)
         else:
             reply = yield Read(level.index, key)
-            finding = yield from _weigh(stack, level, key, reply, level.index < doubted)
+            finding = judge(key, reply, stack.codec, level.outdated.not_before_s)
+            if level.index < stack.compared:
+                finding = (yield from revalidate(stack, level, {key: finding}))[key]
+            seconds = reply.seconds
+            finding = yield from _weigh(stack, level, key, finding, seconds, level.index < doubted)
         if finding.status is _HIT:
             stack.count_hit(key, level.index, finding.cost_s, finding.seconds)
-            found = Search(level, finding, tokens, unsure, epoch, ended)
+            found = Search(level, finding, tokens, unsure, epoch, ended, began_s)
             for put in _promotions(stack, key, found):
                 _ = yield put  # a list has no place for the reply, so that `yield from` fails
             return found
@@ -72,15 +78,16 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Search]
             unsure = unsure or finding.status is not _MISS
         elif not past_stale:
             stack.count_stale_hit(key, level.index)
-            return Search(level, finding, tokens, unsure, epoch, ended)
+            return Search(level, finding, tokens, unsure, epoch, ended, began_s)
     stack.count_miss(key)
-    return Search(None, None, tokens, unsure, epoch, ended)
+    return Search(None, None, tokens, unsure, epoch, ended, began_s)
 
 
 def look_up_many(
     stack: Stack, keys: Sequence[str], *, past_stale: bool = False
 ) -> Plan[dict[str, Search]]:
     """Look `keys` up as `look_up` does; each tier is asked once, for the keys still missing."""
+    began_s = stack.logs.monotonic()
     doubted = (yield CatchUp()) if stack.logs.doubted() else 0
     epoch = stack.epoch
     ended = {key: stack.flights.ended(key) for key in keys}
@@ -99,18 +106,22 @@ def look_up_many(
         for key, finding in findings.items():
             if finding.status is _HIT:
                 stack.count_hit(key, level.index, finding.cost_s, finding.seconds)
-                found[key] = Search(level, finding, tokens[key], key in unsure, epoch, ended[key])
+                found[key] = Search(
+                    level, finding, tokens[key], key in unsure, epoch, ended[key], began_s
+                )
                 continue
             tokens[key].append(finding.token)
             if finding.entry is None and finding.status is not _MISS:
                 unsure.add(key)
             elif finding.entry is not None and not past_stale:
                 stack.count_stale_hit(key, level.index)
-                found[key] = Search(level, finding, tokens[key], key in unsure, epoch, ended[key])
+                found[key] = Search(
+                    level, finding, tokens[key], key in unsure, epoch, ended[key], began_s
+                )
     yield from _promote_many(stack, found)
     for key in tokens.keys() - found.keys():
         stack.count_miss(key)
-        found[key] = Search(None, None, tokens[key], key in unsure, epoch, ended[key])
+        found[key] = Search(None, None, tokens[key], key in unsure, epoch, ended[key], began_s)
     return {key: found[key] for key in tokens}
 
 
@@ -136,31 +147,42 @@ def _consult_many(
         elif not level.is_live or key in level.live:
             asked.append(key)
     reply: Reply | None = (yield ReadMany(level.index, asked)) if asked else None
-    was_asked = frozenset(asked)
+    judged: dict[str, Finding] = {}
+    seconds = 0.0
+    if reply is not None:
+        seconds = reply.seconds / len(asked)
+        not_before_s = level.outdated.not_before_s
+        for key in asked:
+            value = reply.value.get(key) if reply.status == OK else None
+            share = reply._replace(value=value, seconds=seconds)
+            judged[key] = judge(key, share, stack.codec, not_before_s)
+        if level.index < stack.compared:
+            judged = yield from revalidate(stack, level, judged)
     findings: dict[str, Finding] = {}
     # Counted in the order in which they were requested: a trace recorder sees the requests so.
     for key in keys:
         if key in skipped:
             findings[key] = _skip_outdated(stack, level, key)
-        elif reply is None or key not in was_asked:
+        elif key not in judged:
             findings[key] = Finding(_MISS, _count_live_miss(stack, level, key))
         else:
-            value = reply.value.get(key) if reply.status == OK else None
-            share = reply._replace(value=value, seconds=reply.seconds / len(asked))
-            findings[key] = yield from _weigh(stack, level, key, share, doubted)
+            findings[key] = yield from _weigh(stack, level, key, judged[key], seconds, doubted)
     return findings
 
 
-def _weigh(stack: Stack, level: Level, key: str, reply: Reply, doubted: bool) -> Plan[Finding]:
-    """Judge one tier's reply for `key` and count it; remove a record that no reader can use."""
-    finding = judge(key, reply, stack.codec, level.outdated.not_before_s)
+def _weigh(
+    stack: Stack, level: Level, key: str, finding: Finding, seconds: float, doubted: bool
+) -> Plan[Finding]:
+    """Count one tier's finding for `key`; remove a record that no reader can use."""
     if doubted:
         finding = doubt(stack, finding)
     if finding.entry is not None and finding.entry.tags:
         finding = yield from check_tags(stack, finding)
-    _count(stack, level, key, finding, reply.seconds)
+    _count(stack, level, key, finding, seconds)
     if finding.corrupt:
-        finding = yield from _quarantine(stack, level, key, finding)
+        _report_corrupt(stack, level, finding)
+    if finding.worthless:
+        finding = yield from _drop(level, key, finding)
     return finding
 
 
@@ -181,11 +203,7 @@ def _skip_outdated(stack: Stack, level: Level, key: str) -> Finding:
     return finding
 
 
-def _quarantine(stack: Stack, level: Level, key: str, finding: Finding) -> Plan[Finding]:
-    """Remove a worthless record from the tier, unless it was replaced meanwhile.
-
-    The finding that is returned has the token of the tier's present state, so that a fill can land.
-    """
+def _report_corrupt(stack: Stack, level: Level, finding: Finding) -> None:
     level.recorder.count("corrupt")
     done = "it was removed" if finding.worthless else "it stays until it is replaced"
     stack.faults.report(
@@ -193,9 +211,14 @@ def _quarantine(stack: Stack, level: Level, key: str, finding: Finding) -> Plan[
         "corrupt",
         f"Tier {level.name!r} held a record that can't be used; {done}: {finding.why}",
     )
-    if not finding.worthless:
-        return finding
-    if finding.token is UNKNOWN:
+
+
+def _drop(level: Level, key: str, finding: Finding) -> Plan[Finding]:
+    """Remove a worthless item from the tier; a record only if it was not replaced meanwhile.
+
+    The finding that is returned has the token of the tier's present state, so that a fill can land.
+    """
+    if finding.token is UNKNOWN or not level.holds_records:
         yield Delete(level.index, key)
     else:
         # Without an instant: unreadable bytes must not refuse a value that was set before.
@@ -235,10 +258,12 @@ def _promote_many(stack: Stack, found: dict[str, Search]) -> Plan[None]:
 
 def _promotions(stack: Stack, key: str, found: Search) -> Sequence[Write]:
     """The writes that copy a value into the tiers above it, as the policies say; slowest first."""
-    source, finding, tokens, _, epoch, _ = found
+    source, finding, tokens, _, epoch, *_ = found
     if source is None or finding is None or finding.entry is None or stack.epoch != epoch:
         return ()
     entry = finding.entry
+    if stack.unlogged:
+        note_copy(stack, key, entry, found)
     puts = []
     for index in range(len(tokens) - 1, -1, -1):
         into, token = stack.levels[index], tokens[index]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tiered_cache._engine.effects import CatchUp, Plan, Read
 from tiered_cache._engine.finding import Finding, judge
+from tiered_cache._engine.plans.revalidate import doubt, revalidate
 from tiered_cache.results import LookupStatus
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.stack import Stack
     from tiered_cache.entry import Entry
 
-__all__ = ["OUTDATED", "Search", "doubt", "peek", "search"]
+__all__ = ["OUTDATED", "Search", "note_copy", "peek", "search"]
 
 OUTDATED = "outdated: a change did not reach this tier"
 
@@ -31,6 +32,7 @@ class Search(NamedTuple):
         is_unsure: Whether a tier could not tell if it holds the key.
         epoch: The stack's epoch at the beginning: a `clear` since then refuses fills.
         ended: The result of `Flights.ended` then; if it differs later, the value may be there.
+        began_s: The monotonic instant of the beginning.
     """
 
     level: Level | None
@@ -39,6 +41,7 @@ class Search(NamedTuple):
     is_unsure: bool
     epoch: int
     ended: int
+    began_s: float
 
     @property
     def entry(self) -> Entry | None:
@@ -71,7 +74,8 @@ def search(
     """
     logs = stack.logs
     doubted = 0
-    if logs.monotonic() >= logs.trusted_until_s and logs.doubted():
+    began_s = logs.monotonic()
+    if began_s >= logs.trusted_until_s and logs.doubted():
         doubted = yield CatchUp()
     epoch, ended = stack.epoch, stack.flights.ended(key)
     tokens: list[object] = []
@@ -80,6 +84,8 @@ def search(
             tokens.append(level.live_token(key))
             continue
         finding = yield from peek(stack, level, key)
+        if level.index < stack.compared:
+            finding = (yield from revalidate(stack, level, {key: finding}))[key]
         if level.index < doubted:
             finding = doubt(stack, finding)
         if check is not None and finding.entry is not None and finding.entry.tags:
@@ -87,14 +93,24 @@ def search(
         entry = finding.entry
         is_hit = entry is not None and finding.status is LookupStatus.HIT
         if is_hit and entry is not None and entry.created_s > newer_than_s:
-            return Search(level, finding, tokens, False, epoch, ended)
+            return Search(level, finding, tokens, False, epoch, ended, began_s)
         tokens.append(finding.token)
-    return Search(None, None, tokens, False, epoch, ended)
+    return Search(None, None, tokens, False, epoch, ended, began_s)
 
 
-def doubt(stack: Stack, finding: Finding) -> Finding:
-    """A finding in a tier whose copies may be outdated: only recent values are served."""
-    entry = finding.entry
-    if entry is None or finding.age_s + entry.lead_s < stack.options.coherence.bound_s:
-        return finding
-    return Finding(LookupStatus.SKIP, finding.token, "changes by others may have been missed")
+def note_copy(stack: Stack, key: str, entry: Entry, found: Search) -> None:
+    """Note the state of the tiers without a log in which a copy of an entry is current.
+
+    It is the state that a lookup found: with the entry in one of the tiers and without it in those
+    above, or without it in any, so that it was computed.
+    """
+    for level in stack.unlogged:
+        if level.validators is None:
+            continue
+        finding, seen_s = found.finding, found.began_s
+        if level.index < len(found.tokens):
+            token = found.tokens[level.index]
+            level.validators.note(key, entry.created_s, token=token, seen_s=seen_s)
+        elif level is found.level and finding is not None and finding.record is not None:
+            token, record = finding.token, finding.record
+            level.validators.note(key, entry.created_s, token=token, record=record, seen_s=seen_s)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tiered_cache._engine.effects import OK, Plan, Write
 from tiered_cache._engine.finding import Finding
 from tiered_cache._engine.plans.removal import mark
-from tiered_cache._engine.plans.search import Search, peek, search
+from tiered_cache._engine.plans.search import Search, note_copy, peek, search
 from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.contracts import ANY, UNKNOWN, Put
@@ -76,6 +76,8 @@ def check_tags(stack: Stack, finding: Finding) -> Plan[Finding]:
         if found.entry is None or found.entry.value != version:
             why = f"its tag {name!r} was invalidated"
             return Finding(LookupStatus.MISS, finding.token, why)
+        if stack.unlogged:
+            note_copy(stack, key, found.entry, found)
         yield from _promote(stack, key, found.entry, found.tokens)
     return finding
 
@@ -143,6 +145,8 @@ def _find_or_make(stack: Stack, name: str) -> Plan[tuple[Entry | None, bool]]:
     for _ in range(_TRIES):
         found = yield from search(stack, key)
         if found.entry is not None:
+            if stack.unlogged:
+                note_copy(stack, key, found.entry, found)
             yield from _promote(stack, key, found.entry, found.tokens)
             return found.entry, False
         if found.tokens[-1] is UNKNOWN:

@@ -56,9 +56,10 @@ class LogPositions:
 
     Args:
         logs: The logs that are read.
-        has_unheard: Whether a shared tier has no log, so that its changes are not heard of.
-        bound_s: The longest that a copy is served without reading the log.
-        serves_when_cut: Whether copies are served while a log can't be read.
+        has_unlogged: Whether a shared tier keeps no log.
+        bound_s: The longest that a copy is served without reading the log, or without a comparison
+            where there is none.
+        serves_when_cut: Whether copies are served while that is impossible.
         longest_s: The longest lifetime of a copy.
         monotonic: The clock.
     """
@@ -67,7 +68,7 @@ class LogPositions:
         self,
         logs: Sequence[LogPosition],
         *,
-        has_unheard: bool,
+        has_unlogged: bool,
         bound_s: float,
         serves_when_cut: bool,
         longest_s: float,
@@ -77,8 +78,9 @@ class LogPositions:
         self.bound_s = bound_s
         self.is_used = False
         """Whether there was a lookup since the followers looked."""
+        self._is_shared = bool(logs) or has_unlogged
         self._serves = serves_when_cut and bool(logs)
-        self._unbounded = has_unheard or self._serves
+        self.serves_when_cut = serves_when_cut
         self._longest_s = longest_s
         self.monotonic = monotonic
         self.trusted_until_s = math.inf
@@ -98,9 +100,9 @@ class LogPositions:
     @property
     def staleness_bound_s(self) -> float:
         """The longest that a value is served that was changed elsewhere."""
-        if self._unbounded:
-            return self._longest_s
-        return self.bound_s if self.all else 0.0
+        if not self._is_shared:
+            return 0.0
+        return self._longest_s if self.serves_when_cut else self.bound_s
 
     def lag(self, level: int) -> Lag | None:
         """The state of the log of the tier at a place; `None` where no log is followed."""

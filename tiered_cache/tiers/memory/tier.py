@@ -107,6 +107,7 @@ class MemoryTier(BaseTier[Entry]):
         self._wall = context.clock.wall
         self._trusted_until = context.trusted_until
         self._rest_s = context.rest_s
+        self._copy_trusted_until = context.copy_trusted_until
         # Asked once: a cache without a refresh policy has no window before the end of freshness.
         self._has_windows = context.window_s(1.0, 1.0) > 0
 
@@ -138,6 +139,8 @@ class MemoryTier(BaseTier[Entry]):
     def _until(self, key: str, slot: Slot) -> float:
         """The end of hits without a call."""
         until = min(slot.unseen, self._trusted_until())
+        if self._copy_trusted_until is not None:
+            until = min(until, self._copy_trusted_until(key, slot.entry))
         return min(until, self._now() + self._rest_s(key)) if self._table.has_evicted else until
 
     def _absent(self, key: str) -> Absent:
