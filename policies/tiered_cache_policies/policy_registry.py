@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, overload
 from tiered_cache_policies.suggestions import suggestion_before
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from importlib.metadata import EntryPoint
 
     from tiered_cache_policies.contracts import (
@@ -110,7 +110,7 @@ def find_policy(kind: PolicyKind, name: str) -> Callable[..., Any]:
     wanted = _normalized(name)
     class_name = _BUILT_IN[kind].get(wanted)
     if class_name is None:
-        return _load(kind, name, _registered(kind).get(wanted))
+        return _load(kind, name, _registered(kind).get(wanted, []))
     found: Callable[..., Any] = getattr(
         import_module(f"tiered_cache_policies.{kind}.{wanted}"), class_name
     )
@@ -122,30 +122,41 @@ def policy_names(kind: PolicyKind) -> tuple[str, ...]:
     return tuple(sorted({*_BUILT_IN[kind], *_registered(kind)}))
 
 
-def _load(kind: PolicyKind, name: str, point: EntryPoint | None) -> Callable[..., Any]:
-    if point is None:
+def _load(kind: PolicyKind, name: str, points: Sequence[EntryPoint]) -> Callable[..., Any]:
+    if not points:
         names = policy_names(kind)
         problem = f"{name!r} is not a policy of the kind {kind}: use one of {', '.join(names)}"
         raise PolicyLookupError(suggestion_before(problem, _normalized(name), names))
+    point = points[0]
+    owners = sorted({_owner(each) for each in points})
+    if len(owners) > 1:
+        msg = f"the policy {name!r} is registered by {' and '.join(owners)}: uninstall all but one of them"
+        raise PolicyLookupError(msg)
     try:
         found: Callable[..., Any] = point.load()
     except Exception as error:  # importing the other package's module may raise anything
-        owner = point.dist.name if point.dist is not None else "an installed package"
-        msg = f"the policy {name!r} of {owner} can't be loaded from {point.value}: {error!r}"
+        msg = f"the policy {name!r} of {owners[0]} can't be loaded from {point.value}: {error!r}"
         raise PolicyLookupError(msg) from error
     return found
 
 
-def _registered(kind: PolicyKind) -> dict[str, EntryPoint]:
+def _owner(point: EntryPoint) -> str:
+    return (
+        "an installed package" if point.dist is None else f"{point.dist.name} {point.dist.version}"
+    )
+
+
+def _registered(kind: PolicyKind) -> dict[str, list[EntryPoint]]:
+    """The entry points of one kind by name: more than one where packages chose the same."""
     # Imported here because it takes longer to import than this package, and few programs need it.
     from importlib.metadata import entry_points
 
     prefix = f"{kind}."
-    return {
-        _normalized(point.name.removeprefix(prefix)): point
-        for point in entry_points(group=ENTRY_POINT_GROUP)
-        if point.name.startswith(prefix)
-    }
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name.startswith(prefix):
+            found.setdefault(_normalized(point.name.removeprefix(prefix)), []).append(point)
+    return found
 
 
 def _normalized(name: str) -> str:

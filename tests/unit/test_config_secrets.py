@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.installed_package import install
 from tests.patience import PATIENCE
 from tiered_cache import ConfigurationError
+from tiered_cache._extensions import EXPORTERS
 from tiered_cache.config import SettingsMistakesError, build_stack, load_settings
 from tiered_cache.config.redaction import mask_url
 
@@ -79,29 +81,35 @@ def test_a_program_that_ends_with_the_error_shows_no_secret(text: str) -> None:
     assert SECRET not in done.stderr + done.stdout
 
 
-def test_no_setting_that_is_shown_shows_a_secret() -> None:
+def test_no_setting_that_is_shown_shows_a_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "acme_any.py").write_text("def make(*_, **options): pass\n")
+    points = {group: {"floppy": "acme_any:make"} for group in ("tiered_cache.tiers", EXPORTERS)}
+    install(tmp_path, "acme-any", points)
+    monkeypatch.syspath_prepend(tmp_path)
+    options = {
+        "password": SECRET,
+        "token": [SECRET],
+        "credentials": {"user": SECRET},
+        "nested": {"api_key": SECRET, "list": [{"secret": SECRET}]},
+        "url": f"https://u:{SECRET}@h",
+        "urls": [f"https://u:{SECRET}@h"],
+        "drive": "A:",
+    }
     settings = load_settings(
         signing_key=SECRET,
         redis_url=f"redis://user:{SECRET}@host/0?ssl_password={SECRET}",
         stacks={"ci": {"redis": {"url": f"redis://{SECRET}@host/0"}}},
-        custom={
-            "floppy": {
-                "password": SECRET,
-                "token": [SECRET],
-                "credentials": {"user": SECRET},
-                "nested": {"api_key": SECRET, "list": [{"secret": SECRET}]},
-                "url": f"https://u:{SECRET}@h",
-                "urls": [f"https://u:{SECRET}@h"],
-                "drive": "A:",
-            }
-        },
+        custom={"floppy": options},
+        exporters={"floppy": options},
     )
     for name in settings.stack_names:
         stack = settings.stack(name)
         shown = [settings, stack, settings.resolved(name), stack.redis, settings._layers]
         assert SECRET not in repr(shown) + str(shown)
     resolved = {each.field: each.value for each in settings.resolved()}
-    assert resolved["custom.floppy.drive"] == "'A:'"
+    assert resolved["custom.floppy.drive"] == resolved["exporters.floppy.drive"] == "'A:'"
     assert resolved["redis_url"] == "'redis://user:***@host/0?ssl_password=***'"
     assert resolved["signing_key"] == "***"
 

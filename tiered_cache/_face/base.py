@@ -171,6 +171,19 @@ class Face:
         self._view_hit = source.hits.of_view(self._prefix) if self._prefix else _count_nothing
 
     @property
+    def name(self) -> str:
+        """The namespace, with the views under it: `default`, or `default/reports`."""
+        core = self._source.core()
+        return "/".join([core.stack.options.namespace, *self._views()])
+
+    def _views(self) -> list[str]:
+        return [each for each in self._prefix.split(VIEW_SEPARATOR) if each]
+
+    def _call_at_close(self, stop: Callable[[], object]) -> None:
+        """Have `stop`, which must not raise, called when the cache is closed."""
+        self._source.core().at_close.append(stop)
+
+    @property
     def codec(self) -> Codec:
         """The codec of this cache. `cache.codec.registry.register(…)` adds a type."""
         return self._source.core().stack.codec
@@ -206,12 +219,11 @@ class Face:
 
     def __repr__(self) -> str:
         core = self._source.current
-        view = self._prefix.replace(VIEW_SEPARATOR, "/").replace("//", "/").strip("/")
         if core is None:
+            view = "/".join(self._views())
             return f"<{type(self).__name__}{view and ' ' + view}: not built yet>"
-        name = "/".join([core.stack.options.namespace, *view.split("/")]).strip("/")
         tiers = ", ".join([level.name for level in core.stack.levels])
-        return f"<{type(self).__name__} {name}: {tiers}>"
+        return f"<{type(self).__name__} {self.name}: {tiers}>"
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
         """Raise: a cache is not a decorator."""

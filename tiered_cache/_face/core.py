@@ -65,6 +65,8 @@ class Core:
         self._closed = False
         self._journal = CacheJournal(tiers, options.namespace)
         self.tracer: Tracer | None = None
+        self.at_close: list[Callable[[], object]] = []
+        """Called when the cache is closed, before anything else; they must not raise."""
         self._readers: weakref.WeakSet[HitReader] = weakref.WeakSet()
         self._side: EventLoopSide | None = None
         self.monotonic = options.clock.monotonic
@@ -245,6 +247,8 @@ class Core:
         """Close the tiers. Later operations raise."""
         if not self._closed:
             self._closed = True
+            for stop in self.at_close:
+                stop()
             self._rebind_readers()
             if self._side is not None:
                 self._side.close_soon()

@@ -44,9 +44,9 @@ class OpenStack:
         self._failed: set[str] = set()
 
     def __enter__(self) -> TieredCache:
-        from tiered_cache.config import build_stack
+        from tiered_cache.config.stack_factory import open_stack
 
-        self._cache = build_stack(self._name, self._settings)
+        self._cache = open_stack(self._settings.stack(self._name))  # a command exports nothing
         self._cache.on_event(self._collect)
         return self._cache
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
+from tiered_cache.config.field_types import exporter_tables
 from tiered_cache.config.layers import FieldPath, Layer, at
 from tiered_cache.config.mistakes import Mistake
 from tiered_cache.config.schema import (
@@ -39,7 +40,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
 """The models of the sections with fixed fields."""
 
 _DELIMITER = "__"
-_TABLES = ("custom", "policies")
+_TABLES = ("custom", "exporters", "policies")
 """Sections of tables by name, without fixed fields."""
 _NO_SETTINGS = frozenset({"CONFIG", "DASHBOARD_TOKEN", "DEBUG"})
 """Variables that are not settings of a stack."""
@@ -73,6 +74,8 @@ class _Variables(EnvSettingsSource):
         if value is None:
             return parts or None
         whole = _decode(value)
+        if field_name == "exporters":
+            whole = exporter_tables(whole)
         return {**whole, **parts} if isinstance(whole, dict) else whole
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
@@ -130,6 +133,8 @@ def _decode_sections(
         if not _is_section(here):
             continue
         whole = _decode(value)
+        if key == "exporters":
+            whole = exporter_tables(whole)
         if isinstance(whole, dict):
             data[key] = whole
             _decode_sections(whole, here, names, mistakes)

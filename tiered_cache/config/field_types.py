@@ -37,6 +37,7 @@ __all__ = [
     "DurationText",
     "EvictionName",
     "ExpiryNames",
+    "ExporterTables",
     "LifetimeText",
     "PromotionName",
     "RefreshName",
@@ -48,6 +49,7 @@ __all__ = [
     "UrlText",
     "Whole",
     "WritingName",
+    "exporter_tables",
     "name_list",
 ]
 
@@ -127,6 +129,14 @@ def name_list(value: object) -> object:
         raise ValueError(msg) from None
 
 
+def exporter_tables(value: object) -> object:
+    """The table of options by exporter, for a list of names too: those have none."""
+    names = name_list(value)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return value
+    return {name: {} for name in names}
+
+
 def _signing_key(key: SecretStr) -> SecretStr:
     expanded = expand(key.get_secret_value())
     count = len(expanded.encode("utf-8", "surrogatepass"))
@@ -141,6 +151,14 @@ def _signing_key(key: SecretStr) -> SecretStr:
 
 _SECONDS = WithJsonSchema({"type": ["number", "string"], "description": "Seconds, or '10m'."})
 _BYTES = WithJsonSchema({"type": ["integer", "string"], "description": "Bytes, or '512MiB'."})
+_TABLES = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "array", "items": {"type": "string"}},
+            {"type": "object", "additionalProperties": {"type": "object"}},
+        ]
+    }
+)
 
 DurationText = Annotated[Duration, _quantity(parse_duration), _SECONDS]
 TimeoutText = Annotated[Duration, _quantity(_timeout), _SECONDS]
@@ -157,6 +175,7 @@ TierNames = Annotated[
 AdmissionNames = Annotated[
     list[Annotated[str, _policy("admission")]], BeforeValidator(name_list), Field(min_length=1)
 ]
+ExporterTables = Annotated[dict[str, dict[str, Any]], BeforeValidator(exporter_tables), _TABLES]
 ExpiryNames = Annotated[
     list[Annotated[str, _policy("expiry")]], NoDecode, BeforeValidator(name_list)
 ]

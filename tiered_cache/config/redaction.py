@@ -28,9 +28,9 @@ def shown(path: FieldPath, value: Any) -> str:
         return "none"
     if isinstance(value, SecretStr) or "signing_key" in path:
         return _MASK
-    # Each name on the way to an option of a registered tier may mark it as a secret.
+    # Each name on the way to an option of an extension may mark it as a secret.
     masked = value
-    for name in path[1:] if path[:1] == ("custom",) else path[-1:]:
+    for name in path[1:] if path[:1] in (("custom",), ("exporters",)) else path[-1:]:
         masked = safe(name, masked)
     if isinstance(masked, dict) and masked:
         return "a table"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from tiered_cache._extensions import TIERS, extension, extensions
 from tiered_cache.config.redaction import safe
+from tiered_cache.config.signatures import check_signature, takes
 from tiered_cache.errors import ConfigurationError, TieredCacheError
 from tiered_cache_policies.suggestions import suggestion_before
 
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 
     from tiered_cache.contracts import Tier
 
-__all__ = ["BUILT_IN_TIERS", "ENTRY_POINT_GROUP", "check_tier_names", "registered_tier"]
+__all__ = ["BUILT_IN_TIERS", "check_tier_names", "check_tier_options", "registered_tier"]
 
 BUILT_IN_TIERS = ("memory", "disk", "redis", "null")
-ENTRY_POINT_GROUP = "tiered_cache.tiers"
 
 
 def check_tier_names(names: list[str] | None) -> list[str] | None:
@@ -36,6 +35,17 @@ def check_tier_names(names: list[str] | None) -> list[str] | None:
     return names
 
 
+def check_tier_options(name: str, options: dict[str, Any]) -> None:
+    """Check the options of the registered tier `name` without making it; imports its module.
+
+    Raises:
+        ConfigurationError: No package registers it, or two do, it can't be loaded, or it rejects the
+            options.
+    """
+    factory, _ = _factory(name)
+    check_signature(f"the tier {name}", factory, _with_name(factory, name, options))
+
+
 def registered_tier(name: str, options: dict[str, Any]) -> Tier[Any]:
     """The tier that a package registers as `name`.
 
@@ -44,11 +54,15 @@ def registered_tier(name: str, options: dict[str, Any]) -> Tier[Any]:
         options: Arguments of the factory.
 
     Raises:
-        ConfigurationError: No package registers it, it can't be loaded, or it rejects the options.
+        ConfigurationError: As for `check_tier_options`.
     """
     factory, place = _factory(name)
-    if "name" not in options and _takes_name(factory):
-        options = {**options, "name": name}
+    options = _with_name(factory, name, options)
+    try:
+        check_signature(f"the tier {name}", factory, options)
+    except ConfigurationError as error:
+        msg = f"{error.message}; give its options in [custom.{name}]"
+        raise ConfigurationError(msg) from error
     try:
         return factory(**options)
     except TieredCacheError:
@@ -64,36 +78,28 @@ def registered_tier(name: str, options: dict[str, Any]) -> Tier[Any]:
 
 def _factory(name: str) -> tuple[Callable[..., Tier[Any]], str]:
     """The class or function that makes the tier `name`, and its place."""
-    point = _registered().get(name)
-    if point is None:
+    found = extension(TIERS, name)
+    if found is None:
         raise ConfigurationError(_unknown(name))
-    try:
-        factory: Callable[..., Tier[Any]] = point.load()
-    except Exception as error:  # importing another package's module may raise anything
-        msg = f"the tier {name!r} can't be loaded from {point.value}: {type(error).__name__}"
-        raise ConfigurationError(msg) from error
-    return factory, point.value
+    factory: Callable[..., Tier[Any]] = found.load()
+    return factory, found.place
 
 
-def _registered() -> dict[str, metadata.EntryPoint]:
-    return {each.name: each for each in metadata.entry_points(group=ENTRY_POINT_GROUP)}
+def _with_name(
+    factory: Callable[..., Tier[Any]], name: str, options: dict[str, Any]
+) -> dict[str, Any]:
+    """The options, with the name if the factory has a parameter for it: some names are fixed."""
+    return options if "name" in options or not takes(factory, "name") else {**options, "name": name}
+
+
+def _registered() -> set[str]:
+    return {each.name for each in extensions(TIERS)}
 
 
 def _unknown(name: str) -> str:
     names = [*BUILT_IN_TIERS, *sorted(_registered())]
     problem = (
         f"there is no tier called {safe('tiers', name)!r}: expected one of {', '.join(names)}; "
-        f"packages register others under the entry point group {ENTRY_POINT_GROUP}"
+        f"packages register others under the entry point group {TIERS}"
     )
     return suggestion_before(problem, name, names)
-
-
-def _takes_name(factory: Callable[..., Tier[Any]]) -> bool:
-    """Whether the factory has a parameter `name`. A tier with a fixed name needs none."""
-    try:
-        parameters = inspect.signature(factory).parameters
-    except (TypeError, ValueError):
-        return False
-    return "name" in parameters or any(
-        each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()
-    )

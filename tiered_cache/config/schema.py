@@ -12,6 +12,7 @@ from tiered_cache.config.field_types import (
     DurationText,
     EvictionName,
     ExpiryNames,
+    ExporterTables,
     LifetimeText,
     PromotionName,
     RefreshName,
@@ -196,6 +197,12 @@ class StackSettings(_Section):
     policies: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="Options of policies, by their name: [policies.write_back] durability = 'disk'.",
+    )
+    exporters: ExporterTables = Field(
+        default_factory=dict,
+        description="Exporters of statistics and events: a list of names, or tables of their options: "
+        "[exporters.statsd] port = 8125.",
+        repr=False,
     )
     custom: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Options of registered tiers, by their name.", repr=False

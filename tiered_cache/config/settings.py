@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tiered_cache.config.environment import RootSettings, environment_layer
+from tiered_cache.config.installed import installed
 from tiered_cache.config.layers import DEFAULT_STACK, Layer, StackLayers
 from tiered_cache.config.mistakes import Mistake, SettingsMistakesError
 from tiered_cache.config.redaction import shown
@@ -103,7 +104,10 @@ def load_settings(
 
 
 def json_schema() -> dict[str, Any]:
-    """A JSON Schema of `tiered-cache.toml`, for editors."""
+    """A JSON Schema of `tiered-cache.toml`, for editors.
+
+    `x-extensions` lists the extensions of other installed packages.
+    """
     schema = RootSettings.model_json_schema(by_alias=True)
     stack = StackSettings.model_json_schema(by_alias=True)
     schema["properties"]["stacks"] = {
@@ -112,7 +116,9 @@ def json_schema() -> dict[str, Any]:
         "additionalProperties": {key: stack[key] for key in ("type", "properties")}
         | {"additionalProperties": False},
     }
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    found = [each.to_dict() for each in installed()]
+    own = {"x-extensions": found} if found else {}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, **own}
 
 
 def _stack_names(layers: list[Layer], mistakes: list[Mistake]) -> list[str]:

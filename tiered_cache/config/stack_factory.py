@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache.cache import TieredCache
 from tiered_cache.codec import RecordCodec
 from tiered_cache.codec.host_key import default_host_key_path, read_host_key
+from tiered_cache.config.exporters import check_exporter, start_exporters
 from tiered_cache.config.field_types import NO_BOUND
 from tiered_cache.config.policy_factory import PolicyFactory
 from tiered_cache.config.registered_tiers import registered_tier
@@ -29,13 +30,14 @@ __all__ = [
     "make_codec",
     "make_stack",
     "make_tier",
+    "open_stack",
 ]
 
 _log = logging.getLogger("tiered_cache.config")
 
 
 def build_stack(name: str = "default", settings: Settings | None = None) -> TieredCache:
-    """The stack called `name`, built and opened.
+    """The stack called `name`, built and opened, with its exporters started.
 
     Args:
         name: Its name in the settings.
@@ -46,6 +48,17 @@ def build_stack(name: str = "default", settings: Settings | None = None) -> Tier
         TierUnavailableError: Its only tier can't be reached.
     """
     chosen = (load_settings() if settings is None else settings).stack(name)
+    cache = open_stack(chosen)
+    try:
+        start_exporters(cache, chosen.exporters)
+    except BaseException:
+        cache.close()
+        raise
+    return cache
+
+
+def open_stack(chosen: StackSettings) -> TieredCache:
+    """The stack of settings, built and opened, without its exporters. Raises as `build_stack`."""
     _warn_of_missing_disk(chosen)
     return make_stack(chosen)
 
@@ -58,6 +71,8 @@ def check_stack(chosen: StackSettings) -> None:
         MissingExtraError: A tier needs an extra that is not installed.
     """
     make_stack(chosen, _UnopenedCache)
+    for name, options in chosen.exporters.items():
+        check_exporter(name, options)
 
 
 class _UnopenedCache(TieredCache):

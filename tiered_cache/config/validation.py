@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from tiered_cache.config.contradictions import CONTRADICTORY, contradictions
+from tiered_cache.config.exporters import check_exporter
+from tiered_cache.config.field_types import exporter_tables
 from tiered_cache.config.layers import DEFAULT_STACK
 from tiered_cache.config.mistakes import Mistake
 from tiered_cache.config.policy_factory import all_policy_names, check_policy
+from tiered_cache.config.registered_tiers import BUILT_IN_TIERS, check_tier_options
 from tiered_cache.config.schema import StackSettings
 from tiered_cache.config.validation_messages import field_path, mistake_of
-from tiered_cache.errors import ConfigurationError
+from tiered_cache.errors import ConfigurationError, TieredCacheError
 from tiered_cache_policies.suggestions import suggestion
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ def validated(stack: StackLayers, mistakes: list[Mistake]) -> StackSettings | No
     if not all(stack.inherits(path) for path in CONTRADICTORY):
         mistakes += contradictions(stack, data)
     mistakes += _policy_mistakes(stack, data.get("policies"))
+    mistakes += _extension_mistakes(stack, "custom", data.get("custom"))
+    mistakes += _extension_mistakes(stack, "exporters", exporter_tables(data.get("exporters")))
     try:
         return StackSettings.model_validate(data)
     except ValidationError as error:
@@ -72,6 +77,23 @@ def _policy_mistakes(stack: StackLayers, policies: object) -> Iterator[Mistake]:
         except (ConfigurationError, LookupError) as error:
             given = ", ".join(options) or "no options"
             yield Mistake(source, field, given, str(error), "correct it, or leave it out")
+
+
+def _extension_mistakes(stack: StackLayers, section: str, tables: object) -> Iterator[Mistake]:
+    """Options of a tier or an exporter that no package registers, or that it does not accept."""
+    check = check_tier_options if section == "custom" else check_exporter
+    for name, options in tables.items() if isinstance(tables, dict) else ():
+        path = (section, name)
+        if not isinstance(name, str) or not isinstance(options, dict) or stack.inherits(path):
+            continue
+        if section == "custom" and name in BUILT_IN_TIERS:
+            continue  # reported with the contradictions
+        try:
+            check(name, options)
+        except TieredCacheError as error:
+            source, field = stack.source_of(path), stack.field_name(path)
+            given = ", ".join([str(each) for each in options]) or "no options"
+            yield Mistake(source, field, given, error.message, "correct it, or leave it out")
 
 
 def _name_mistake(error: ErrorDetails, stack: StackLayers) -> Mistake:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.config import SettingsMistakesError, load_settings
+from tiered_cache.config.installed import installed
 from tiered_cache.config.stack_factory import make_codec, make_tier
 from tiered_cache.contracts import Reach
 from tiered_cache.diagnosis.check_result import ok, problem, skipped
@@ -15,7 +16,11 @@ from tiered_cache.diagnosis.disk_checks import check_disk
 from tiered_cache.diagnosis.journal_check import check_journal
 from tiered_cache.diagnosis.redis_checks import check_server
 from tiered_cache.diagnosis.signing_check import check_signing
-from tiered_cache.diagnosis.stack_checks import check_settings, check_staleness
+from tiered_cache.diagnosis.stack_checks import (
+    check_extensions,
+    check_settings,
+    check_staleness,
+)
 from tiered_cache.diagnosis.tier_checks import check_tier
 from tiered_cache.diagnosis.verdicts import Diagnosis
 from tiered_cache.tiers.disk import DiskTier
@@ -92,7 +97,11 @@ def _of_stack(name: str, settings: Settings, watcher: Watcher | None) -> Diagnos
         tiers.extend(make_tier(kind, chosen) for kind in chosen.tier_names)
         return check_settings(name, settings)
 
-    if runner.run("settings", "settings", make_tiers):
+    works = runner.run("settings", "settings", make_tiers)
+    found = installed()
+    if found:
+        runner.run("settings", "extensions", lambda: check_extensions(found))
+    if works:
         for kind, tier in zip(chosen.tier_names, tiers, strict=True):
             _check_one(kind, tier, chosen, runner)
         runner.run("signing", "keys", lambda: check_signing(chosen, tiers))

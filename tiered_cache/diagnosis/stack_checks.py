@@ -14,12 +14,15 @@ from tiered_cache.diagnosis.neutral_stack import open_neutral
 from tiered_cache.units import seconds_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tiered_cache.cache import TieredCache
     from tiered_cache.config import Settings
+    from tiered_cache.config.installed import Installed
     from tiered_cache.config.schema import StackSettings
     from tiered_cache.diagnosis.check_result import CheckResult
 
-__all__ = ["check_settings", "check_staleness"]
+__all__ = ["check_extensions", "check_settings", "check_staleness"]
 
 _LONGEST_WAIT_S = 10.0
 _SETTLED_S = 0.15
@@ -33,6 +36,15 @@ def check_settings(name: str, settings: Settings) -> CheckResult:
     check_stack(settings.stack(name))
     sources = {each.source for each in settings.resolved(name)} - {"default"}
     return ok(f"no mistakes; from {', '.join(sorted(sources)) or 'the defaults'}")
+
+
+def check_extensions(found: Sequence[Installed]) -> CheckResult:
+    """Whether the extensions of other packages can be used; the finding names each of them."""
+    text = "; ".join(str(each) for each in found)
+    wrong = [f"{each}: {each.problem}" for each in found if each.problem]
+    if wrong:
+        return advise("; ".join(wrong), "correct or uninstall the package")
+    return ok(text)
 
 
 def check_staleness(chosen: StackSettings) -> CheckResult:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tiered_cache.cache import TieredCache
     from tiered_cache.events import Event
 
-__all__ = ["log_events"]
+__all__ = ["log_events", "start"]
 
 _WARNINGS = frozenset({EventKind.ERROR, EventKind.MUTATION, EventKind.BREAKER})
 _log = logging.getLogger("tiered_cache.events")
@@ -32,7 +32,8 @@ def log_events(
     and breaker changes have the level WARNING, all other events DEBUG. No value is logged. Keys are
     shortened and escaped.
 
-    Hits are not inlined meanwhile: each hit in memory costs a call into the tier and a log call.
+    While hits are among the kinds, they are not inlined: each hit in memory costs a call into the
+    tier and a log call.
 
     Args:
         cache: The cache.
@@ -45,8 +46,6 @@ def log_events(
     wanted = frozenset(EventKind(kind) for kind in kinds)
 
     def log(event: Event) -> None:
-        if event.kind not in wanted:
-            return
         level = logging.WARNING if event.kind in _WARNINGS else logging.DEBUG
         if not logger.isEnabledFor(level):
             return
@@ -61,4 +60,16 @@ def log_events(
         }
         logger.log(level, "%s %s %s %s", event.kind, event.tier, key, event.detail, extra=fields)
 
-    return cache.on_event(log)
+    return cache.on_event(log, wanted)
+
+
+def start(
+    cache: TieredCache, *, kinds: Iterable[str] = tuple(sorted(_WARNINGS))
+) -> Callable[[], None]:
+    """Log events of a cache, as the exporter `logs`.
+
+    Args:
+        cache: The cache.
+        kinds: The kinds of events; by default those that are warnings, so that hits stay inlined.
+    """
+    return log_events(cache, kinds)

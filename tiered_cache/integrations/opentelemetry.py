@@ -5,6 +5,7 @@ Names and units follow https://opentelemetry.io/docs/specs/semconv/general/metri
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 import time
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache.errors import MissingExtraError, show_key
-from tiered_cache.integrations._snapshots import snapshots
+from tiered_cache.integrations._snapshots import Exported, snapshots
 from tiered_cache.stats.output.metrics import METRICS, Kind, Metric, samples
 from tiered_cache_policies.latency_histogram import LatencyHistogram
 
@@ -26,14 +27,17 @@ except ImportError as _error:
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
+    from tiered_cache.cache import TieredCache
     from tiered_cache.contracts.tracer import Tell, Tracer
     from tiered_cache.stats.output.metrics import Sample
     from tiered_cache.stats.snapshot.cache_stats import CacheStats
 
-__all__ = ["export_metrics", "opentelemetry_name", "span_tracer"]
+__all__ = ["export_metrics", "opentelemetry_name", "span_tracer", "start"]
 
 _QUANTILES = (0.5, 0.95, 0.99)
 _SAME_COLLECTION_S = 0.5
+
+_exported = Exported()
 
 
 def export_metrics(
@@ -50,6 +54,40 @@ def export_metrics(
             this process, `lambda: cache.fleet().stats` for all processes that share its tiers.
         meter_provider: The provider; by default the global one.
     """
+    own = dict(sources)
+    _make_instruments(lambda: own, meter_provider)
+
+
+def start(cache: TieredCache, *, spans: bool = False) -> Callable[[], None]:
+    """Export the statistics of a cache to the global provider, as the exporter `opentelemetry`.
+
+    The instruments are made once in a process, and stay.
+
+    Args:
+        cache: The cache. Its name is the attribute `tiered_cache.name`.
+        spans: Make a span for each `get_or_compute` too. Hits in memory are not inlined then.
+    """
+    _make_global_instruments()
+    stops = [_exported.add(cache)]
+    if spans:
+        stops.append(cache.trace(span_tracer()))
+
+    def stop() -> None:
+        for each in stops:
+            each()
+
+    return stop
+
+
+@functools.cache
+def _make_global_instruments() -> None:
+    _make_instruments(lambda: _exported.sources, None)
+
+
+def _make_instruments(
+    sources: Callable[[], Mapping[str, Callable[[], CacheStats]]],
+    meter_provider: MeterProvider | None,
+) -> None:
     meter = get_meter("tiered_cache", meter_provider=meter_provider)
     collection = _Collection(sources)
     for metric in METRICS:
@@ -109,8 +147,8 @@ def opentelemetry_name(metric: Metric) -> str:
 class _Collection:
     """The samples of one collection, shared by the callbacks of all metrics. Thread-safe."""
 
-    def __init__(self, sources: Mapping[str, Callable[[], CacheStats]]) -> None:
-        self._sources = dict(sources)
+    def __init__(self, sources: Callable[[], Mapping[str, Callable[[], CacheStats]]]) -> None:
+        self._sources = sources
         self._lock = threading.Lock()
         self._at_s = -math.inf
         self._samples: dict[str, list[tuple[str, Sample]]] = {}
@@ -119,7 +157,7 @@ class _Collection:
         with self._lock:
             if time.monotonic() - self._at_s > _SAME_COLLECTION_S:
                 self._samples = {}
-                for cache, stats in snapshots(self._sources):
+                for cache, stats in snapshots(self._sources()):
                     for sample in samples(stats):
                         self._samples.setdefault(sample.metric.name, []).append((cache, sample))
                 self._at_s = time.monotonic()  # after the snapshots, which may take long

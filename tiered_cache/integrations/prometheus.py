@@ -9,15 +9,18 @@ import asyncio
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from tiered_cache._process.fork import fork_safe_lock
 from tiered_cache.errors import MissingExtraError
-from tiered_cache.integrations._snapshots import snapshots
+from tiered_cache.integrations._snapshots import Exported, snapshots
 from tiered_cache.stats.output.metrics import METRICS, Kind, Metric, samples
 from tiered_cache_policies.latency_histogram import LatencyHistogram
 
 try:
     from prometheus_client import (
+        REGISTRY,
         CollectorRegistry,
         make_asgi_app,  # pyright: ignore[reportUnknownVariableType] # the stubs leave out its result
+        start_http_server,
     )
     from prometheus_client.core import (
         CounterMetricFamily,
@@ -34,9 +37,10 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric as Family
 
+    from tiered_cache.cache import TieredCache
     from tiered_cache.stats.snapshot.cache_stats import CacheStats
 
-__all__ = ["CacheCollector", "metrics_app", "prometheus_name"]
+__all__ = ["CacheCollector", "metrics_app", "prometheus_name", "start"]
 
 _FAMILIES: dict[Kind, Callable[..., Any]] = {
     Kind.COUNTER: CounterMetricFamily,
@@ -67,7 +71,10 @@ class CacheCollector(Collector):
     """
 
     def __init__(self, sources: Mapping[str, Callable[[], CacheStats]]) -> None:
-        self._sources = dict(sources)
+        self._own = dict(sources)
+
+    def _sources(self) -> Mapping[str, Callable[[], CacheStats]]:
+        return self._own
 
     def describe(self) -> Iterable[Family]:
         """The metrics without values, so that registration asks no tier."""
@@ -77,7 +84,7 @@ class CacheCollector(Collector):
         """The metrics with values."""
         families = _families()
         used: set[str] = set()
-        for cache, stats in snapshots(self._sources):
+        for cache, stats in snapshots(self._sources()):
             for metric, labels, value in samples(stats):
                 used.add(metric.name)
                 values = [cache, *labels.values()]
@@ -86,6 +93,38 @@ class CacheCollector(Collector):
                 else:
                     families[metric.name].add_metric(values, value)
         return [family for name, family in families.items() if name in used]
+
+
+def start(
+    cache: TieredCache, *, port: int | None = None, address: str = "127.0.0.1"
+) -> Callable[[], None]:
+    """Export the statistics of a cache through the default registry, as the exporter `prometheus`.
+
+    Args:
+        cache: The cache. Its name is the label `cache`.
+        port: Serve the registry at this port too, in a thread; by default the program serves it.
+        address: The address to serve at.
+
+    Raises:
+        OSError: The port is in use.
+    """
+    server, thread = (None, None) if port is None else start_http_server(port, address)
+    with _lock:
+        if not _exported.sources:
+            REGISTRY.register(_collector)
+        remove = _exported.add(cache)
+
+    def stop() -> None:
+        if server is not None and thread is not None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+        with _lock:
+            remove()
+            if not _exported.sources:
+                REGISTRY.unregister(_collector)
+
+    return stop
 
 
 def metrics_app(sources: Mapping[str, Callable[[], CacheStats]]) -> Callable[..., Any]:
@@ -106,6 +145,20 @@ def metrics_app(sources: Mapping[str, Callable[[], CacheStats]]) -> Callable[...
         await make_asgi_app(registry)(scope, receive, send)
 
     return app
+
+
+_lock = fork_safe_lock()
+_exported = Exported()
+
+
+class _ExportedCaches(CacheCollector):
+    """Collects the statistics of the caches that are exported at the time."""
+
+    def _sources(self) -> Mapping[str, Callable[[], CacheStats]]:
+        return _exported.sources
+
+
+_collector = _ExportedCaches({})
 
 
 class _Collected(Collector):

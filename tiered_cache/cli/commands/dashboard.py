@@ -78,7 +78,8 @@ def _add_address_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve the dashboard until Ctrl-C."""
-    from tiered_cache.config import build_stack, load_settings
+    from tiered_cache.config import load_settings
+    from tiered_cache.config.stack_factory import open_stack
     from tiered_cache.dashboard import dashboard_app
     from tiered_cache.dashboard.extra import need_extra
     from tiered_cache.dashboard.server import bind, serve, url_of
@@ -86,10 +87,11 @@ def run(arguments: argparse.Namespace) -> int:
     need_extra("starlette", "uvicorn")
     token = arguments.token or os.environ.get(_TOKEN_VARIABLE) or None
     settings = load_settings(config_file=arguments.config)
-    with orderly_termination(), build_stack(arguments.stack, settings) as cache:
+    chosen = settings.stack(arguments.stack)
+    with orderly_termination(), open_stack(chosen) as cache:
         app = dashboard_app(
             cache,
-            title=settings.stack(arguments.stack).namespace,
+            title=chosen.namespace,
             token=token,
             allowed_hosts=[arguments.host, *arguments.allow_host],
             allow_changes=arguments.allow_changes,
