@@ -8,7 +8,9 @@ from tiered_cache.cache import TieredCache
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable
 
+    from tiered_cache._face.registered_types import Types
     from tiered_cache.config import Settings
     from tiered_cache.traces.recorder import Observable, TraceRecorder
 
@@ -26,13 +28,18 @@ tiered: TieredCache = TieredCache.deferred(_from_settings)
 
 
 def configure(
-    cache: TieredCache | None = None, *, settings: Settings | None = None, **options: Any
+    cache: TieredCache | None = None,
+    *,
+    settings: Settings | None = None,
+    types: Iterable[Types] = (),
+    **options: Any,
 ) -> TieredCache:
     """Replace the default cache, for every holder of `tiered`.
 
     Args:
         cache: The cache to use instead.
         settings: Settings to build it from.
+        types: The types that its records may contain, as for `TieredCache`; not beside `cache`.
         options: Settings by name, over variables and files, such as `redis_url="redis://…"`.
 
     Returns:
@@ -47,11 +54,15 @@ def configure(
     if sum([cache is not None, settings is not None, bool(options)]) > 1:
         msg = "configure() takes a cache, or settings, or options by name: only one of them"
         raise ConfigurationError(msg)
+    wanted = tuple(types)
+    if cache is not None and wanted:
+        msg = "configure() takes a cache, or types: give types= to the cache itself"
+        raise ConfigurationError(msg)
     if cache is not None:
         tiered.rebuild(lambda: cache)
         return tiered
     chosen = settings if settings is not None else load_settings(**options)
-    tiered.rebuild(lambda: build_stack("default", chosen))
+    tiered.rebuild(lambda: build_stack("default", chosen, types=wanted))
     return tiered
 
 

@@ -71,6 +71,8 @@ class TieredCache(Changes):
         statistics: The statistics policy; by default `Counters()`.
         codec: Turns values into records; by default the `auto` serializer with this host's signing
             key.
+        types: Types that records may contain: classes, or functions that take a
+            `contracts.TypeRegistry`. Installed packages declare theirs by themselves.
         strict: Raise the faults of tiers instead of counting them.
         clock: The source of time.
         failures_to_open: Faults in a row after which a tier is skipped.

@@ -23,6 +23,7 @@ from tiered_cache.keys import check_namespace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tiered_cache._face.registered_types import Types
     from tiered_cache.cache import TieredCache
     from tiered_cache.config.schema import StackSettings
     from tiered_cache.events import Event
@@ -161,6 +162,7 @@ class CacheManager:
         backend: The place of values: `memory` (also `in_memory`), `disk` (also `file`,
             `file_based`), `redis`, or `tiered`, the default: the tiers of the settings.
         settings: Loaded settings; by default they are read.
+        types: The types that records may contain, as for `TieredCache`.
         options: Settings by name, over variables and files, such as `redis_url="redis://…"` or
             `memory={"max_entries": 100}`.
 
@@ -172,7 +174,12 @@ class CacheManager:
     """
 
     def __init__(
-        self, backend: str | None = None, *, settings: Settings | None = None, **options: Any
+        self,
+        backend: str | None = None,
+        *,
+        settings: Settings | None = None,
+        types: Iterable[Types] = (),
+        **options: Any,
     ) -> None:
         wanted = "tiered" if backend is None else backend
         kind = BACKENDS.get(wanted) if isinstance(wanted, str) else None
@@ -187,6 +194,7 @@ class CacheManager:
             raise ConfigurationError(msg)
         self.backend = kind
         self._stack = _stack_settings(kind, settings, options)
+        self._types = tuple(types)
         self._caches: dict[str, Cache] = {}
         self._makers: dict[str, threading.Lock] = {}
         self._lock = fork_safe_lock()
@@ -248,7 +256,7 @@ class CacheManager:
         own = self._stack.namespace
         namespace = check_namespace(own if name == "default" else f"{own}.{name}")
         stack = self._stack.model_copy(update={"namespace": namespace})
-        return build_stack("default", Settings({"default": stack}, []))
+        return build_stack("default", Settings({"default": stack}, []), types=self._types)
 
     def has_cache(self, name: str) -> bool:
         """Whether the cache called `name` was made and not removed."""

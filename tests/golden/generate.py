@@ -17,7 +17,7 @@ import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
 from typing import Any, NamedTuple
 
-from tiered_cache.codec import RecordCodec, TypeRegistry
+from tiered_cache.codec import RecordCodec, TypeTable
 from tiered_cache.contracts import Reach
 from tiered_cache.entry import Entry
 
@@ -48,7 +48,7 @@ class Sample(NamedTuple):
 
 def codec(*, signed: bool) -> RecordCodec:
     """The codec that writes and reads the samples."""
-    registry = TypeRegistry()
+    registry = TypeTable()
     registry.register(Level, name="golden.Level")
     registry.register(Point, name="golden.Point")
     return RecordCodec(NAMESPACE, registry=registry, shared_key=SHARED_KEY if signed else None)

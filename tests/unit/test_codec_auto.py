@@ -20,8 +20,9 @@ import msgspec
 import pytest
 
 from tiered_cache.codec.auto_serializer import MAX_DEPTH, AutoSerializer
-from tiered_cache.codec.extension_types import EXTENSIONS, NotPlainError
-from tiered_cache.codec.type_registry import TypeRegistry
+from tiered_cache.codec.extension_types import EXTENSIONS
+from tiered_cache.codec.type_table import TypeTable
+from tiered_cache.contracts import NotPlain
 from tiered_cache.errors import CorruptRecordError, RecordError, UnsupportedRecordError
 
 Ext = msgspec.msgpack.Ext
@@ -29,7 +30,7 @@ pack = msgspec.msgpack.Encoder().encode
 
 
 def round_trip(value: Any) -> Any:
-    auto = AutoSerializer(TypeRegistry())
+    auto = AutoSerializer(TypeTable())
     return auto.decode(auto.encode(value))
 
 
@@ -167,13 +168,13 @@ def test_utc_stays_the_singleton() -> None:
 
 def test_plain_data_is_plain_messagepack() -> None:
     value = {"a": [1, 2.5, None, True, b"x", {"y": "z"}], 3: 4}
-    assert AutoSerializer(TypeRegistry()).encode(value) == pack(value)
+    assert AutoSerializer(TypeTable()).encode(value) == pack(value)
 
 
 def test_the_callers_value_is_not_touched() -> None:
     inner = [(1, 2), 2**70]
     value = {"a": inner, "b": {"c": {1, 2}}}
-    AutoSerializer(TypeRegistry()).encode(value)
+    AutoSerializer(TypeTable()).encode(value)
     assert exact(value) == exact({"a": [(1, 2), 2**70], "b": {"c": {1, 2}}})
     assert value["a"] is inner
 
@@ -216,8 +217,8 @@ def with_attribute(value: Any) -> Any:
     ],
 )
 def test_values_that_do_not_round_trip_are_not_plain(value: Any) -> None:
-    with pytest.raises(NotPlainError):
-        AutoSerializer(TypeRegistry()).encode(value)
+    with pytest.raises(NotPlain):
+        AutoSerializer(TypeTable()).encode(value)
 
 
 def nested(levels: int, around: Any = list) -> Any:
@@ -231,9 +232,9 @@ def nested(levels: int, around: Any = list) -> Any:
 def test_depth_is_limited_and_the_deepest_value_can_be_read(around: Any) -> None:
     deepest = nested(MAX_DEPTH if around in (list, dict) else MAX_DEPTH // 2, around)
     assert round_trip(deepest) == deepest
-    with pytest.raises(NotPlainError):
+    with pytest.raises(NotPlain):
         round_trip(nested(MAX_DEPTH + 1, around))
-    with pytest.raises(NotPlainError):
+    with pytest.raises(NotPlain):
         round_trip(nested(100_000, around))
 
 
@@ -243,8 +244,8 @@ def test_cycles_are_not_plain() -> None:
     mapping: dict[str, Any] = {}
     mapping["self"] = (mapping,)
     for value in (items, mapping):
-        with pytest.raises(NotPlainError, match="contains itself"):
-            AutoSerializer(TypeRegistry()).encode(value)
+        with pytest.raises(NotPlain, match="contains itself"):
+            AutoSerializer(TypeTable()).encode(value)
 
 
 @pytest.mark.proves("law-10/claimed-lengths")
@@ -255,8 +256,8 @@ def test_law_10_a_shared_structure_does_not_unfold_without_bound(
     value: Any = []
     for _ in range(60):
         value = [value, value]
-    with pytest.raises(NotPlainError):
-        AutoSerializer(TypeRegistry()).encode(value)
+    with pytest.raises(NotPlain):
+        AutoSerializer(TypeTable()).encode(value)
 
 
 def hostile_payloads() -> dict[str, bytes]:
@@ -316,11 +317,11 @@ def hostile_payloads() -> dict[str, bytes]:
 @pytest.mark.parametrize("name", hostile_payloads())
 def test_law_9_hostile_payloads_are_refused(name: str) -> None:
     with pytest.raises(RecordError):
-        AutoSerializer(TypeRegistry()).decode(hostile_payloads()[name])
+        AutoSerializer(TypeTable()).decode(hostile_payloads()[name])
 
 
 def test_law_9_unsupported_records_are_told_from_corrupt_ones() -> None:
-    auto = AutoSerializer(TypeRegistry())
+    auto = AutoSerializer(TypeTable())
     for name in ("unknown code", "object", "windows path"):
         with pytest.raises(UnsupportedRecordError):
             auto.decode(hostile_payloads()[name])
@@ -330,7 +331,7 @@ def test_law_9_unsupported_records_are_told_from_corrupt_ones() -> None:
 
 def test_law_9_hostile_payloads_are_refused_in_a_thread() -> None:
     """The stack of a thread is smaller than that of the main thread."""
-    auto = AutoSerializer(TypeRegistry())
+    auto = AutoSerializer(TypeTable())
     refused = []
 
     def work() -> None:
@@ -349,9 +350,10 @@ def test_law_9_hostile_payloads_are_refused_in_a_thread() -> None:
 BOUNDED = """
 import resource, sys
 from tiered_cache.codec.auto_serializer import AutoSerializer
-from tiered_cache.codec.type_registry import TypeRegistry
+from tiered_cache.codec.type_table import TypeTable
+from tiered_cache.contracts import NotPlain
 from tiered_cache.errors import RecordError
-auto = AutoSerializer(TypeRegistry())
+auto = AutoSerializer(TypeTable())
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 for head in (b"\\xdd", b"\\xdf", b"\\xc6", b"\\xdb", b"\\xc9"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from tiered_cache.codec import RecordCodec, TypeRegistry
+from tiered_cache.codec import RecordCodec, TypeTable
 from tiered_cache.codec.envelope import (
     NO_KEY_ID,
     PLAIN,
@@ -129,7 +129,7 @@ def test_law_9_a_shared_tier_gets_no_pickle_without_a_shared_key(key_path: Path)
 
 
 def test_registered_types_go_to_a_shared_tier(key_path: Path) -> None:
-    registry = TypeRegistry()
+    registry = TypeTable()
     registry.register(Point)
     codec = a_codec(key_path, registry=registry)
     record = codec.encode("k", entry_of([Point(1)]), Reach.CLUSTER)
@@ -211,14 +211,14 @@ def test_a_value_that_can_not_be_written_is_named(key_path: Path, value: object)
 
 
 def test_a_to_plain_that_raises_is_a_serialization_error(key_path: Path) -> None:
-    registry = TypeRegistry()
+    registry = TypeTable()
     registry.register(Custom, to_plain=lambda value: 1 / 0, from_plain=Custom)
     with pytest.raises(SerializationError, match="ZeroDivisionError"):
         a_codec(key_path, registry=registry).encode("k", entry_of(Custom(1)), Reach.HOST)
 
 
 def test_a_from_plain_that_raises_is_a_corrupt_record(key_path: Path) -> None:
-    registry = TypeRegistry()
+    registry = TypeTable()
     registry.register(Custom, to_plain=lambda value: 1, from_plain=lambda plain: plain / 0)
     codec = a_codec(key_path, registry=registry)
     record = codec.encode("k", entry_of(Custom(1)), Reach.HOST)

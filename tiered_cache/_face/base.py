@@ -25,6 +25,7 @@ from tiered_cache._face.arguments import (
 from tiered_cache._face.core import Core
 from tiered_cache._face.core_source import BuiltOnce, CoreSource
 from tiered_cache._face.live_hits import MISSING, NO_NODES, FunctionHits
+from tiered_cache._face.registered_types import register_types
 from tiered_cache.clock import SYSTEM_CLOCK
 from tiered_cache.codec import RecordCodec
 from tiered_cache.contracts.checks import check_policy, check_tiers
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.effects import Progress
     from tiered_cache._engine.stack import Stack
     from tiered_cache._face.live_hits import HitSource
+    from tiered_cache._face.registered_types import Types
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Codec, Tier
     from tiered_cache.results import WriteResult
@@ -104,6 +106,7 @@ class Face:
         max_ttl: Mapping[str, Duration] | None = None,
         statistics: StatisticsPolicy | None = None,
         codec: Codec | None = None,
+        types: Iterable[Types] = (),
         strict: bool = False,
         clock: Clock = SYSTEM_CLOCK,
         failures_to_open: int = 5,
@@ -117,9 +120,11 @@ class Face:
         single_flight = SingleFlight() if single_flight is None else single_flight
         if single_flight.scope is not None:
             check_scope(single_flight.scope, tiers)
+        codec = RecordCodec(namespace) if codec is None else codec
+        register_types(codec, types)
         options = StackOptions(
             namespace=namespace,
-            codec=RecordCodec(namespace) if codec is None else codec,
+            codec=codec,
             writing=WriteThrough() if writing is None else check_policy("writing", writing),
             promotion=_chosen(promotion),
             admission=admission_by_tier(tiers, admission),

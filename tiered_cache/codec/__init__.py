@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from tiered_cache.codec.host_key import default_host_key_path
 from tiered_cache.codec.record_codec import RecordCodec
-from tiered_cache.codec.type_registry import TypeRegistry
+from tiered_cache.codec.type_table import TypeTable
 
-__all__ = ["RecordCodec", "TypeRegistry", "default_host_key_path"]
+__all__ = ["RecordCodec", "TypeTable", "default_host_key_path"]

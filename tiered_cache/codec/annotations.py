@@ -10,12 +10,12 @@ from tiered_cache.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tiered_cache.codec.type_registry import TypeRegistry
+    from tiered_cache.codec.type_table import TypeTable
 
 __all__ = ["register_results"]
 
 
-def register_results(registry: TypeRegistry, function: Callable[..., Any]) -> None:
+def register_results(registry: TypeTable, function: Callable[..., Any]) -> None:
     """Register the classes in the return annotation of `function`, and those of their fields.
 
     Ordinary classes and names that can't be resolved are skipped: their objects are pickled, as
@@ -34,8 +34,8 @@ def register_results(registry: TypeRegistry, function: Callable[..., Any]) -> No
             waiting += _hints(annotation).values()
 
 
-def _register(registry: TypeRegistry, cls: type[Any]) -> bool:
-    if registry.by_type(cls) is not None:
+def _register(registry: TypeTable, cls: type[Any]) -> bool:
+    if registry.has(cls):
         return True
     try:
         registry.register(cls)

@@ -2,7 +2,7 @@
 
 Plain data (`None`, `bool`, `int`, `float`, `str`, `bytes`, `list`, and `dict` with such keys) is
 MessagePack as msgspec writes it. Any other value is an extension of `codec.extension_types`, or an
-object of a type in the `TypeRegistry`.
+object of a type in the `TypeTable`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,21 @@ from tiered_cache.codec.extension_types import (
     EXTENSIONS,
     MAPPING_CODE,
     OBJECT_CODE,
-    NotPlainError,
 )
-from tiered_cache.errors import CorruptRecordError, RecordError, UnsupportedRecordError
+from tiered_cache.codec.installed_types import declared_by
+from tiered_cache.codec.type_table import top_module
+from tiered_cache.contracts import NotPlain
+from tiered_cache.errors import (
+    CorruptRecordError,
+    RecordError,
+    UnsupportedRecordError,
+    show_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tiered_cache.codec.type_registry import TypeRegistry
+    from tiered_cache.codec.type_table import TypeTable
 
 __all__ = ["MAX_DEPTH", "AutoSerializer"]
 
@@ -53,7 +60,7 @@ class AutoSerializer:
         registry: The user-defined types to accept. More may be registered at any time.
     """
 
-    def __init__(self, registry: TypeRegistry) -> None:
+    def __init__(self, registry: TypeTable) -> None:
         self._registry = registry
         self._decode = msgspec.msgpack.Decoder(ext_hook=self._extension).decode
         self._readers: dict[int, tuple[Callable[[Any], Any], Callable[[Any], object] | None]] = {
@@ -72,7 +79,7 @@ class AutoSerializer:
         """The bytes of `value`.
 
         Raises:
-            NotPlainError: A part of it is neither plain data nor of a standard or registered
+            NotPlain: A part of it is neither plain data nor of a standard or registered
                 type, or it contains itself or is nested deeper than `MAX_DEPTH`.
             Exception: Any exception of a registered type's `to_plain`.
         """
@@ -87,7 +94,7 @@ class AutoSerializer:
                 return _encode(_ExtensionWalk(self._registry, _CHECKED_SCALARS).wrap(value, 0))
         except RecursionError:
             msg = "it is nested too deeply for the rest of the stack"
-            raise NotPlainError(msg) from None
+            raise NotPlain(msg) from None
 
     def decode(self, data: bytes | memoryview) -> Any:
         """The value of `data`, which may be hostile.
@@ -119,7 +126,7 @@ class AutoSerializer:
         name, plain = data
         registered = self._registry.by_name(name)
         if registered is None:
-            msg = "The record holds an object of a type that is not registered here"
+            msg = f"The record holds an object of type {show_key(name)}, {unregistered(name)}"
             raise UnsupportedRecordError(msg)
         return registered.from_plain(plain)
 
@@ -132,7 +139,7 @@ class _ExtensionWalk:
 
     __slots__ = ("_containers", "_registry", "_scalars")
 
-    def __init__(self, registry: TypeRegistry, scalars: frozenset[type]) -> None:
+    def __init__(self, registry: TypeTable, scalars: frozenset[type]) -> None:
         self._registry = registry
         self._scalars = scalars
         self._containers = 0
@@ -149,7 +156,7 @@ class _ExtensionWalk:
         self._containers += 1
         if depth >= MAX_DEPTH or self._containers > _MAX_CONTAINERS:
             msg = f"it contains itself, or more than {MAX_DEPTH} levels or {_MAX_CONTAINERS} parts"
-            raise NotPlainError(msg)
+            raise NotPlain(msg)
         if kind is list:
             return self._wrap_list(value, depth + 1)
         if kind is dict:
@@ -193,13 +200,22 @@ class _ExtensionWalk:
             return self._extension(
                 OBJECT_CODE, [registered.name, registered.to_plain(value)], depth
             )
-        msg = f"it contains a {kind.__module__}.{kind.__qualname__}, which is not a registered type"
-        raise NotPlainError(msg)
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        msg = f"it contains a {name}, {unregistered(name)}"
+        raise NotPlain(msg)
 
     def _extension(self, code: int, packed: object, depth: int) -> Any:
         if type(packed) is list:  # made by pack, so the list itself needs no extension
             return _Ext(code, _encode(self._wrap_list(packed, depth)))
         return _Ext(code, _encode(self.wrap(packed, depth)))
+
+
+def unregistered(name: str) -> str:
+    """Why a type of this name is not registered, and the package that declares its neighbours."""
+    package = declared_by(top_module(name))
+    if package:
+        return f"which {package} does not register, although it declares types of that module"
+    return "which is not a registered type"
 
 
 def _has_surrogates(text: str) -> bool:

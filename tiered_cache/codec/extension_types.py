@@ -15,6 +15,7 @@ import zoneinfo
 from collections import Counter, OrderedDict, defaultdict, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tiered_cache.contracts import NotPlain
 from tiered_cache.errors import CorruptRecordError
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ __all__ = [
     "MAPPING_CODE",
     "OBJECT_CODE",
     "Extension",
-    "NotPlainError",
 ]
 
 MAPPING_CODE = 1
@@ -43,10 +43,6 @@ _FACTORIES: dict[str, type] = {
 """The factories that a `defaultdict` may have: calling one of them runs no user code."""
 
 
-class NotPlainError(Exception):
-    """A value is not plain data. The message names the part at fault."""
-
-
 class Extension(NamedTuple):
     """The MessagePack extension of one standard type.
 
@@ -54,7 +50,7 @@ class Extension(NamedTuple):
         code: The extension code.
         kind: The exact type. Its subclasses are other types.
         pack: Makes the data to encode from a value: a scalar, or a new list with items that may
-            need extensions themselves. May raise `NotPlainError`.
+            need extensions themselves. May raise `NotPlain`.
         shape: The type of the data, which msgspec checks in C when it reads.
         unpack: Makes the value from the data; `None` where msgspec builds it. Any exception means
             that the bytes are corrupt.
@@ -123,13 +119,13 @@ def _unpack_timezone(data: tuple[Any, Any]) -> dt.timezone:
 def _pack_zone(value: zoneinfo.ZoneInfo) -> object:
     if value.key is None:
         msg = "it has a ZoneInfo without a key"
-        raise NotPlainError(msg)
+        raise NotPlain(msg)
     return value.key
 
 
 def _pack_fraction(value: fractions.Fraction) -> object:
     parts = [value.numerator, value.denominator]
-    _check_fraction(parts, NotPlainError)
+    _check_fraction(parts, NotPlain)
     return parts
 
 
@@ -148,7 +144,7 @@ def _pack_path(value: pathlib.PurePath) -> object:
     text = str(value)
     if type(value)(text) != value:
         msg = "it has a path that differs from the path of its text"
-        raise NotPlainError(msg)
+        raise NotPlain(msg)
     return text
 
 
@@ -159,7 +155,7 @@ def _pack_slice(value: Any) -> object:
 def _pack_exact_mapping(value: Any) -> object:
     if value.__dict__:
         msg = f"it has a {type(value).__name__} with extra attributes"
-        raise NotPlainError(msg)
+        raise NotPlain(msg)
     return pairs_of(value)
 
 
@@ -170,7 +166,7 @@ def _pack_defaultdict(value: defaultdict[Any, Any]) -> object:
     name = getattr(factory, "__name__", "")
     if _FACTORIES.get(name) is not factory:
         msg = "it has a defaultdict with a factory other than a built-in type"
-        raise NotPlainError(msg)
+        raise NotPlain(msg)
     return [name, pairs_of(value)]
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from tiered_cache.codec.extension_types import NotPlainError
+from tiered_cache.contracts import NotPlain
 from tiered_cache.errors import ConfigurationError, UnsupportedRecordError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _for_named_tuple(cls: type[Any]) -> Mechanism:
     def to_plain(value: Any) -> object:
         if getattr(value, "__dict__", None):
             msg = f"it contains a {cls.__qualname__} with attributes that are not fields"
-            raise NotPlainError(msg)
+            raise NotPlain(msg)
         return dict(zip(names, value, strict=True))
 
     return Mechanism(to_plain, from_plain)

@@ -23,11 +23,10 @@ from tiered_cache.codec.envelope import (
     seal,
     sealed_parts,
 )
-from tiered_cache.codec.extension_types import NotPlainError
 from tiered_cache.codec.host_key import default_host_key_path, host_key, read_host_key
 from tiered_cache.codec.signing import Keyring, Signature, SigningKey
-from tiered_cache.codec.type_registry import TypeRegistry
-from tiered_cache.contracts import Reach
+from tiered_cache.codec.type_table import TypeTable
+from tiered_cache.contracts import NotPlain, Reach
 from tiered_cache.entry import Entry
 from tiered_cache.errors import (
     ConfigurationError,
@@ -72,11 +71,11 @@ class RecordCodec:
         self,
         namespace: str,
         *,
-        registry: TypeRegistry | None = None,
+        registry: TypeTable | None = None,
         shared_key: bytes | None = None,
         host_key_path: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.registry: TypeRegistry = TypeRegistry() if registry is None else registry
+        self.registry: TypeTable = TypeTable() if registry is None else registry
         self._auto = AutoSerializer(self.registry)
         self._checksum = Checksum(namespace)
         self._keyring = Keyring(namespace)
@@ -98,7 +97,7 @@ class RecordCodec:
         """
         try:
             payload = self._serialize(entry.value)
-        except NotPlainError as error:
+        except NotPlain as error:
             return self._encode_pickled(key, entry, reach, error)
         if self._shared is not None:
             head, signature = self._shared
@@ -159,14 +158,14 @@ class RecordCodec:
         """
         try:
             data = self._serialize(value)
-        except NotPlainError:
+        except NotPlain:
             data = _pickled(value)
         return xxhash.xxh3_128_digest(data)
 
     def _serialize(self, value: object) -> bytes:
         try:
             return self._auto.encode(value)
-        except NotPlainError:
+        except NotPlain:
             raise
         except Exception as error:  # a registered type's to_plain may raise anything
             msg = (
@@ -175,7 +174,7 @@ class RecordCodec:
             )
             raise SerializationError(msg) from error
 
-    def _encode_pickled(self, key: str, entry: Entry, reach: Reach, why: NotPlainError) -> bytes:
+    def _encode_pickled(self, key: str, entry: Entry, reach: Reach, why: NotPlain) -> bytes:
         if reach is Reach.CLUSTER and self._shared is None:
             msg = (
                 f"A value of type {_name(entry.value)} can't be written to a tier that hosts "

@@ -18,8 +18,10 @@ from tiered_cache.errors import ConfigurationError
 from tiered_cache.options import Coherence, SingleFlight
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from tiered_cache._face.registered_types import Types
     from tiered_cache.config.schema import CoherenceSettings, StackSettings
     from tiered_cache.contracts import Tier
 
@@ -36,19 +38,22 @@ __all__ = [
 _log = logging.getLogger("tiered_cache.config")
 
 
-def build_stack(name: str = "default", settings: Settings | None = None) -> TieredCache:
+def build_stack(
+    name: str = "default", settings: Settings | None = None, *, types: Iterable[Types] = ()
+) -> TieredCache:
     """The stack called `name`, built and opened, with its exporters started.
 
     Args:
         name: Its name in the settings.
         settings: The settings; by default they are read.
+        types: The types that records may contain, as for `TieredCache`.
 
     Raises:
         ConfigurationError: The settings are wrong, or name an unknown tier.
         TierUnavailableError: Its only tier can't be reached.
     """
     chosen = (load_settings() if settings is None else settings).stack(name)
-    cache = open_stack(chosen)
+    cache = open_stack(chosen, types)
     try:
         start_exporters(cache, chosen.exporters)
     except BaseException:
@@ -57,10 +62,10 @@ def build_stack(name: str = "default", settings: Settings | None = None) -> Tier
     return cache
 
 
-def open_stack(chosen: StackSettings) -> TieredCache:
+def open_stack(chosen: StackSettings, types: Iterable[Types] = ()) -> TieredCache:
     """The stack of settings, built and opened, without its exporters. Raises as `build_stack`."""
     _warn_of_missing_disk(chosen)
-    return make_stack(chosen)
+    return make_stack(chosen, types=types)
 
 
 def check_stack(chosen: StackSettings) -> None:
@@ -84,7 +89,9 @@ class _UnopenedCache(TieredCache):
         """Open nothing."""
 
 
-def make_stack(chosen: StackSettings, face: type[TieredCache] = TieredCache) -> TieredCache:
+def make_stack(
+    chosen: StackSettings, face: type[TieredCache] = TieredCache, *, types: Iterable[Types] = ()
+) -> TieredCache:
     """The cache of settings, made by `face`.
 
     Raises:
@@ -109,6 +116,7 @@ def make_stack(chosen: StackSettings, face: type[TieredCache] = TieredCache) -> 
         failures_to_open=chosen.failures_to_open,
         probe_interval=chosen.probe_interval,
         codec=make_codec(chosen),
+        types=types,
     )
 
 

@@ -44,6 +44,7 @@ from tiered_cache.contracts.tier import (
     TierInfo,
 )
 from tiered_cache.contracts.tracer import Tell, Tracer
+from tiered_cache.contracts.type_registry import NotPlain, TypeRegistry
 from tiered_cache.contracts.wrapped_tier import WrappedTier
 from tiered_cache.entry import (
     HEAD_BYTES,
@@ -90,6 +91,7 @@ __all__ = [
     "LeaseAnswer",
     "Leases",
     "LiveNodes",
+    "NotPlain",
     "Notice",
     "Offers",
     "OneByOne",
@@ -103,6 +105,7 @@ __all__ = [
     "TierContext",
     "TierInfo",
     "Tracer",
+    "TypeRegistry",
     "WrappedTier",
     "call_in_child",
     "deleted_at",
