@@ -18,9 +18,14 @@ __all__ = [
     "TOMBSTONE_LIFETIME_S",
     "TOMBSTONE_MAGIC",
     "Entry",
+    "as_of_us",
     "deleted_at",
     "is_tombstone",
     "make_tombstone",
+    "make_voucher",
+    "rounded_lead",
+    "vouched_for",
+    "whole_microseconds",
 ]
 
 TOKEN_BYTES = 48
@@ -38,6 +43,7 @@ TOMBSTONE_MAGIC = b"\x89TCT"
 `contracts.Tier.delete`."""
 
 _INSTANT = struct.Struct("<q")
+_SINGLE = struct.Struct("<f")
 
 TOMBSTONE_LIFETIME_S = 3600.0
 """The lifetime of a tombstone in seconds. It refuses late fills of other processes; a fill that takes
@@ -65,6 +71,10 @@ class Entry:
             set. The value reflects its inputs as of that start.
         generation: The namespace's generation at the write.
         size_bytes: The size of its record, or an estimate if no tier needed a record.
+
+    Attributes:
+        head: The first bytes of its record, where a shared tier keeps no change log: by them the entry
+            is compared with the tier. Else empty.
     """
 
     __slots__ = (
@@ -72,6 +82,7 @@ class Entry:
         "created_s",
         "fresh_until_s",
         "generation",
+        "head",
         "lead_s",
         "size_bytes",
         "stale_until_s",
@@ -101,6 +112,7 @@ class Entry:
         self.tags: Mapping[str, int] = tags
         self.generation: int = generation
         self.size_bytes: int = size_bytes
+        self.head: bytes = b""
 
     @property
     def lifetime_s(self) -> float:
@@ -113,14 +125,46 @@ class Entry:
         return 0.0 if math.isinf(self.fresh_until_s) else self.stale_until_s - self.fresh_until_s
 
 
+def whole_microseconds(instant_s: float) -> int:
+    """An instant in microseconds, never rounded up (law 3); reads back to the same number."""
+    microseconds = round(instant_s * 1e6)
+    return microseconds if microseconds / 1e6 <= instant_s else microseconds - 1
+
+
+def rounded_lead(lead_s: float) -> float:
+    """A lead in single precision, as records hold it: rounded up, so that no value seems newer."""
+    (rounded,) = _SINGLE.unpack(_SINGLE.pack(lead_s))
+    if rounded < lead_s:
+        (rounded,) = _SINGLE.unpack(_SINGLE.pack(lead_s * (1 + 2**-22) + 1e-44))
+    return float(rounded)
+
+
+def as_of_us(entry: Entry) -> int:
+    """The instant as of which a value holds, in microseconds: the same for each copy of the entry."""
+    return whole_microseconds(entry.created_s) - round(entry.lead_s * 1e6)
+
+
 def make_tombstone(now_s: float) -> bytes:
     """A tombstone, which replaces the record of a deleted key. No two are equal.
 
     Args:
         now_s: The time of the wall clock.
     """
-    start = TOMBSTONE_MAGIC + _INSTANT.pack(int(now_s * 1e6))
+    start = TOMBSTONE_MAGIC + _INSTANT.pack(whole_microseconds(now_s))
     return start + os.urandom(TOKEN_BYTES - len(start))
+
+
+def make_voucher(entry: Entry) -> bytes:
+    """A tombstone that vouches for a value: its tier does not take the value, and tiers above hold it.
+
+    Its instant is negative, so that no deletion of the same instant can be taken for it.
+    """
+    return make_tombstone(-as_of_us(entry) / 1e6)
+
+
+def vouched_for(deleted_s: float) -> int | None:
+    """The instant of the value that a tombstone vouches for, as of `as_of_us`; else `None`."""
+    return whole_microseconds(-deleted_s) if -math.inf < deleted_s < 0 else None
 
 
 def is_tombstone(stored: bytes) -> bool:

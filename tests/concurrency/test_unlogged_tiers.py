@@ -18,17 +18,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.patience import patient_disk, patient_redis
-from tiered_cache import Coherence, MemoryTier, TieredCache
+from tiered_cache import Coherence, DiskTier, MemoryTier, TieredCache
 from tiered_cache.contracts import Absent, Found, Offers, WrappedTier
-from tiered_cache.errors import TierUnavailableError
-from tiered_cache.policies import WriteBack
+from tiered_cache.errors import RecordError, TierUnavailableError
+from tiered_cache.policies import MaxBytes, WriteBack, WriteThrough
 from tiered_cache.testing import FakeClock, race
+from tiered_cache_policies.contracts import WritePlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from tiered_cache.contracts import Put, Tier
+    from tiered_cache.contracts import Put, Tier, TierContext
 
 BOUND_S = 2.0
 
@@ -72,7 +73,7 @@ class Unlogged(WrappedTier[bytes]):
         self._check()
         return self.inner.put(key, put)
 
-    def delete(self, key: str) -> bool:
+    def delete(self, key: str) -> bool | None:
         self._check()
         return self.inner.delete(key)
 
@@ -273,28 +274,185 @@ def test_without_a_bound_nothing_is_compared(open_cache: Make, clock: FakeClock)
     assert shared(cache).heads + shared(cache).gets == before
 
 
-def test_a_copy_of_a_value_that_the_tier_refuses_is_kept_while_its_key_is_unchanged(
-    reach: str, tmp_path: Path, redis_url: str, namespace: str, clock: FakeClock
-) -> None:
-    def make(name: str) -> TieredCache:
-        inner: Any = patient_disk(tmp_path) if reach == "host" else patient_redis(redis_url)
-        return TieredCache(
-            [MemoryTier(), Unlogged(inner, max_item_bytes=1000)], namespace=namespace, clock=clock
-        )
+LONG = "value" * 1000
 
-    long = "value" * 1000
-    with make("here") as cache, make("there") as elsewhere:
-        assert cache.get_or_compute("key", lambda: long) == long
-        for _ in range(5):
+
+class FastOnly(WriteThrough):
+    """Writes to the first two tiers only."""
+
+    def plan(self, request: object, tiers: Sequence[object]) -> WritePlan:
+        return WritePlan(tuple(reversed(range(len(tiers) - 1))))
+
+
+WITHHELD: dict[str, dict[str, Any]] = {
+    "too long": {"offers": {"max_item_bytes": 1000}},
+    "not admitted": {"admission": {"shared": MaxBytes("1KB")}},
+    "not planned": {"writing": FastOnly()},
+}
+
+
+@pytest.fixture(params=WITHHELD)
+def withholding(
+    request: pytest.FixtureRequest, reach: str, tmp_path: Path, redis_url: str, namespace: str
+) -> Iterator[Make]:
+    """Makes caches above a tier that does not get the long values."""
+    made: list[TieredCache] = []
+
+    def make(host: str, clock: FakeClock) -> TieredCache:
+        options = dict(WITHHELD[request.param])
+        inner: Any = (
+            DiskTier(tmp_path / "shared", timeout="20s", name="shared")
+            if reach == "host"
+            else patient_redis(redis_url, name="shared")
+        )
+        tiers: list[Tier[Any]] = [MemoryTier(), Unlogged(inner, **options.pop("offers", {}))]
+        if reach == "cluster":
+            tiers.insert(1, patient_disk(tmp_path / host))
+        made.append(TieredCache(tiers, namespace=namespace, clock=clock, **options))
+        return made[-1]
+
+    yield make
+    for cache in made:
+        cache.close()
+
+
+@pytest.mark.proves("law-5/withheld")
+@pytest.mark.parametrize("store", ["set", "compute", "refresh"])
+@pytest.mark.parametrize("change", [*CHANGES, "set for a second", "delete, long ago"])
+def test_a_copy_of_a_value_that_the_tier_does_not_take_is_kept_until_its_key_changes(
+    store: str, change: str, withholding: Make, clock: FakeClock
+) -> None:
+    cache, elsewhere = withholding("here", clock), withholding("there", clock)
+    if store == "set":
+        cache.set("a/1", LONG)
+    elif store == "compute":
+        assert cache.get_or_compute("a/1", lambda: LONG) == LONG
+    else:
+        cache.set("a/1", "old")
+        clock.advance(1)
+        assert cache.refresh("a/1", lambda: LONG) == LONG
+    for step_s in (0, 1, BOUND_S, BOUND_S, 7200):
+        clock.advance(step_s)
+        for _ in range(2):
+            assert cache.get_or_compute("a/1", never) == LONG
+    if change == "set for a second":
+        elsewhere.set("a/1", "new", ttl=1)
+        clock.advance(1)
+    elif change == "delete, long ago":
+        elsewhere.delete("a/1")
+        clock.advance(7200)
+    elif change in ("touch", "tags"):
+        return  # elsewhere the value is unknown, and it has no tag
+    else:
+        CHANGES[change](elsewhere)
+    clock.advance(BOUND_S)
+    takes_nothing = isinstance(cache._source.core().stack.options.writing, FastOnly)
+    is_there = change in ("set", "set_many") and not takes_nothing
+    assert cache.get("a/1") == ("new" if is_there else None)
+
+
+def test_law_7_a_value_that_only_the_disk_took_is_there_after_a_restart(
+    tmp_path: Path, redis_url: str, namespace: str, clock: FakeClock
+) -> None:
+    def make() -> TieredCache:
+        shared = Unlogged(patient_redis(redis_url), max_item_bytes=1000)
+        tiers: list[Tier[Any]] = [MemoryTier(), patient_disk(tmp_path), shared]
+        return TieredCache(tiers, namespace=namespace, clock=clock)
+
+    with make() as cache:
+        result = cache.set("key", LONG, durability="disk")
+        assert [each.outcome.value for each in result.tiers] == ["written", "written", "refused"]
+        assert cache.set("pickled", {"a lambda": len}).stored
+    clock.advance(60)
+    with make() as cache:
+        assert cache.get("key") == LONG
+        assert cache.get("pickled") == {"a lambda": len}
+        assert in_memory(cache) == 0
+        assert cache.get_or_compute("key", never) == LONG
+        assert in_memory(cache) == 1
+
+
+def test_what_no_record_can_hold_stays_in_memory(open_cache: Make, clock: FakeClock) -> None:
+    cache = open_cache()
+    assert cache.set("key", value := (lambda: None)).stored
+    assert cache.get("key") is value
+    if shared(cache).offers.compare_and_set:
+        clock.advance(BOUND_S)
+        assert cache.get("key") is value
+
+
+def test_law_8_a_strict_cache_that_serves_when_cut_does_not_raise(
+    open_cache: Make, clock: FakeClock
+) -> None:
+    cache = open_cache(strict=True, coherence=Coherence(when_cut="serve"))
+    cache.set("key", "value")
+    shared(cache).is_cut = True
+    clock.advance(BOUND_S)
+    assert cache.get("key") == "value"
+    careful = open_cache(strict=True)
+    careful.set("key", "value")
+    shared(careful).is_cut = True
+    clock.advance(BOUND_S)
+    with pytest.raises(TierUnavailableError):
+        careful.get("key")
+
+
+def test_one_unreadable_record_leaves_the_other_copies(tmp_path: Path, clock: FakeClock) -> None:
+    class Unreadable(Unlogged):
+        def get_many(self, keys: Sequence[str]) -> dict[str, Found[bytes] | Absent]:
+            answers = super().get_many(keys)
+            if "key 7" in keys:
+                msg = "it can't be read"
+                raise RecordError(msg)
+            return answers
+
+    tier = Unreadable(patient_disk(tmp_path))
+    with TieredCache([MemoryTier(), tier], clock=clock) as cache:
+        values = {f"key {number}": number for number in range(64)}
+        cache.set_many(values)
+        clock.advance(BOUND_S)
+        found = cache.get_many(values)
+        assert in_memory(cache) == 63
+        assert {**found, "key 7": 7} == values
+        assert tier.gets < 20
+
+
+def test_a_tier_that_does_not_ask_for_each_copy_inlines_no_hit(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    class Simple(MemoryTier):
+        """Knows `trusted_until` alone."""
+
+        def open(self, context: TierContext) -> None:
+            super().open(context._replace(copy_trusted_until=None))
+
+    tier = Unlogged(patient_disk(tmp_path))
+    with TieredCache([Simple(), tier], clock=clock) as cache:
+        cache.set("key", "old")
+        node = cache._source.core().stack.levels[0].live["key"]
+        assert cache.get("key") == "old"
+        assert node.value.until < clock.monotonic()
+
+
+def test_a_change_during_a_slow_write_is_not_trusted_away(tmp_path: Path, clock: FakeClock) -> None:
+    """The trust in a copy begins before it was written: the process may have been frozen since."""
+
+    class Frozen(Unlogged):
+        def put(self, key: str, put: Put[bytes]) -> bool:
+            stored = super().put(key, put)
+            elsewhere.set(key, "newer")
             clock.advance(BOUND_S)
-            assert cache.get_or_compute("key", never) == long
-        elsewhere.set("key", "short")
-        clock.advance(BOUND_S)
-        assert cache.get("key") == "short"
-        assert cache.get_or_compute("other", lambda: long) == long
-        elsewhere.delete("other")
-        clock.advance(BOUND_S)
-        assert cache.get("other") is None
+            return stored
+
+    with (
+        TieredCache([MemoryTier(), Unlogged(patient_disk(tmp_path))], clock=clock) as elsewhere,
+        TieredCache([MemoryTier(), Frozen(patient_disk(tmp_path))], clock=clock) as cache,
+    ):
+        cache.set("key", "new")
+        assert cache.get("key") == "newer"
+        cache.delete("computed")
+        assert cache.get_or_compute("computed", lambda: "new") == "new"
+        assert cache.get("computed") == "newer"
 
 
 def test_a_queued_change_of_the_process_itself_is_served_until_it_is_written(

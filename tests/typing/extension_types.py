@@ -103,7 +103,7 @@ def is_a_tier(other: Tier[Entry]) -> None:
     assert_type(tier.get("key"), Found[bytes] | Absent)
     assert_type(tier.get_many(["key"]), dict[str, Found[bytes] | Absent])
     other.put("key", Put(b"record", 1.0))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # must be refused
-    assert_type(tier.clear(), int)
+    assert_type(tier.clear(), int | None)
     assert_type(other.offers.leases, Leases | None)
     assert_type(other.offers.change_log, ChangeLog | None)
     assert_type(other.offers.board, Board | None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache._engine.effects import OK, SKIPPED, UNREADABLE, Reply
 from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.contracts import UNKNOWN, Absent, Found
-from tiered_cache.entry import Entry
+from tiered_cache.entry import Entry, vouched_for
 from tiered_cache.errors import RecordError, SignatureError, UnsupportedRecordError
 from tiered_cache.results import LookupStatus
 
@@ -173,6 +173,7 @@ def _unusable(entry: Entry, now_s: float, gone_s: float) -> str:
 def as_of(codec: Codec, found: Found[Any] | Absent) -> float:
     """The wall-clock instant as of which a tier's record or tombstone holds."""
     if isinstance(found, Absent):
-        return found.deleted_s
+        vouched_us = vouched_for(found.deleted_s)
+        return found.deleted_s if vouched_us is None else vouched_us / 1e6
     item = found.item
     return codec.as_of(item) if isinstance(item, bytes) else item.created_s - item.lead_s

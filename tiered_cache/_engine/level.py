@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.effects import FAILED, OK, REFUSED, SKIPPED, UNREADABLE, Reply
+from tiered_cache._engine.state.answers import ANSWERS, fault_of
 from tiered_cache._engine.state.breaker import Breaker, BreakerState
 from tiered_cache._engine.state.outdated_keys import OutdatedKeys
 from tiered_cache.contracts import Reach, TierInfo
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from tiered_cache._engine.effects import Progress
     from tiered_cache._engine.state.fault_log import FaultLog
     from tiered_cache._engine.state.pending_events import PendingEvents
-    from tiered_cache._engine.state.validators import Validators
     from tiered_cache.clock import Clock
     from tiered_cache.contracts import Put, Recorder, Tier, TierContext
     from tiered_cache.entry import Entry
@@ -114,8 +114,6 @@ class Level:
         self.get_heads = offers.heads or tier.get_many
         self.written = TierWrite(tier.name, WriteOutcome.WRITTEN)
         self.queued = TierWrite(tier.name, WriteOutcome.QUEUED)
-        self.validators: Validators | None = None
-        """Those of the copies above it, where changes of the tier are not logged."""
         self.outdated = OutdatedKeys()
         self.outdated_keys = self.outdated.keys
         self.breaker = Breaker(
@@ -125,7 +123,6 @@ class Level:
         """The latest changes of the breaker, as (wall clock, state)."""
         self.fault = ""
         self._wall = clock.wall
-        self._monotonic = clock.monotonic
         self._faults = faults
         self._note = events.note
         self._listeners = events.listeners
@@ -172,6 +169,9 @@ class Level:
         seconds = perf_counter() - started
         if breaker.failing:
             breaker.succeeded()
+        expected = ANSWERS.get(operation)
+        if expected is not None and type(value) not in expected:
+            return self._unusual(operation, value, seconds)
         return Reply(OK, value, seconds, self._wall())
 
     async def await_call(
@@ -189,6 +189,9 @@ class Level:
         seconds = perf_counter() - started
         if breaker.failing:
             breaker.succeeded()
+        expected = ANSWERS.get(operation)
+        if expected is not None and type(value) not in expected:
+            return self._unusual(operation, value, seconds)
         return Reply(OK, value, seconds, self._wall())
 
     @property
@@ -210,14 +213,7 @@ class Level:
         if reply.status == OK and not reply.value:
             reply = reply._replace(status=REFUSED, reason="the key was changed meanwhile")
         self._wrote(key, item, counter, reply)
-        if self.validators is not None and reply.status == OK:
-            # Promotions are written in batches: how long ago the write began is not known.
-            began_s = -math.inf if counter == "promotions" else self._began_s(reply)
-            self.validators.wrote(key, item.item, began_s)
         return reply
-
-    def _began_s(self, reply: Reply) -> float:
-        return self._monotonic() - reply.seconds
 
     def finish_put_many(self, items: Mapping[str, Put[Any]], counter: str, reply: Reply) -> Reply:
         """Count the write of several keys; the reply as it is."""
@@ -226,8 +222,6 @@ class Level:
         for key, item in items.items():
             landed = reply.status != OK or key in reply.value
             self._wrote(key, item, counter, each if landed else refused)
-            if self.validators is not None and reply.status == OK and landed:
-                self.validators.wrote(key, item.item, self._began_s(reply))
         return reply
 
     def _wrote(self, key: str, item: Put[Any], counter: str, reply: Reply) -> None:
@@ -269,7 +263,7 @@ class Level:
         message = f"Tier {self.name!r} does not take a value: {reason}"
         self._faults.report(self.name, "refused", message)
 
-    def clear(self, prefix: str, progress: Progress | None) -> int:
+    def clear(self, prefix: str, progress: Progress | None) -> int | None:
         """Remove all keys with a prefix from the tier, and report progress."""
         name, tier = self.name, self.tier
         if progress is None:
@@ -277,7 +271,7 @@ class Level:
         if self.offers.steps is not None:
             return self.offers.steps(prefix, lambda count: progress(name, count))
         count = tier.clear(prefix)
-        progress(name, count)
+        progress(name, count or 0)
         return count
 
     def walk(self, prefix: str) -> Iterator[str]:
@@ -324,6 +318,14 @@ class Level:
         if self._strict:
             raise TierUnavailableError(reason, tier=self.name, operation=operation, key=key)
         return Reply(SKIPPED, None, 0.0, now_s, reason)
+
+    def _unusual(self, operation: str, value: object, seconds: float) -> Reply:
+        """The reply for an answer of an unusual type: a failure, unless it can be used all the same."""
+        fault = fault_of(operation, value)
+        if not fault:
+            return Reply(OK, value, seconds, self._wall())
+        self._faults.report(self.name, f"{operation}:answer", f"Tier {self.name!r}: {fault}")
+        return Reply(FAILED, None, seconds, self._wall(), fault)
 
     def _reopen(self) -> None:
         if self._context is not None:

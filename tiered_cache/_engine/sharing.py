@@ -6,16 +6,14 @@ import math
 from typing import TYPE_CHECKING
 
 from tiered_cache._engine.state.log_positions import LogPosition, LogPositions
-from tiered_cache._engine.state.validators import Validators
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tiered_cache._engine.level import Level
-    from tiered_cache.entry import Entry
     from tiered_cache.options import Coherence
 
-__all__ = ["copy_trusted_until", "count_above", "log_positions", "unlogged_levels"]
+__all__ = ["count_above", "log_positions", "unlogged_level"]
 
 
 def count_above(level: Level, levels: Sequence[Level]) -> int:
@@ -34,7 +32,7 @@ def log_positions(
             for level, above in shared
             if above and level.log is not None
         ],
-        has_unlogged=any(above and level.log is None for level, above in shared),
+        is_compared=_is_unlogged(levels),
         bound_s=coherence.bound_s,
         serves_when_cut=coherence.serves_when_cut,
         longest_s=max([level.longest_s for level in levels[:-1]], default=math.inf),
@@ -42,28 +40,14 @@ def log_positions(
     )
 
 
-def unlogged_levels(
-    levels: Sequence[Level],
-    coherence: Coherence,
-    created_at: Callable[[bytes], float],
-    monotonic: Callable[[], float],
-) -> tuple[Level, ...]:
-    """The levels without a change log with which copies are compared; each gets its validators."""
-    if not coherence.is_bounded:
-        return ()
-    found = tuple(each for each in levels if each.log is None and count_above(each, levels))
-    for level in found:
-        level.validators = Validators(created_at, coherence.bound_s, monotonic)
-    return found
+def unlogged_level(levels: Sequence[Level], coherence: Coherence) -> Level | None:
+    """The slowest level, if it logs no changes, so that copies above it are compared with it.
+
+    A level without a log that is not the slowest needs no comparison: each change goes to the slowest
+    one as well.
+    """
+    return levels[-1] if coherence.is_bounded and _is_unlogged(levels) else None
 
 
-def copy_trusted_until(unlogged: Sequence[Level]) -> Callable[[str, Entry], float] | None:
-    """As of `TierContext.copy_trusted_until`, given the levels without a log."""
-    validators = [level.validators for level in unlogged if level.validators is not None]
-    if not validators:
-        return None
-
-    def trusted_until(key: str, entry: Entry) -> float:
-        return min([each.trusted_until(key, entry.created_s) for each in validators])
-
-    return trusted_until
+def _is_unlogged(levels: Sequence[Level]) -> bool:
+    return levels[-1].log is None and count_above(levels[-1], levels) > 0

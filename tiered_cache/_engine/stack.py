@@ -11,12 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tiered_cache._engine.level import Level
 from tiered_cache._engine.scopes import scope_text
-from tiered_cache._engine.sharing import (
-    copy_trusted_until,
-    count_above,
-    log_positions,
-    unlogged_levels,
-)
+from tiered_cache._engine.sharing import count_above, log_positions, unlogged_level
+from tiered_cache._engine.state.comparisons import Comparisons
 from tiered_cache._engine.state.entry_records import Encoder
 from tiered_cache._engine.state.fault_log import FaultLog
 from tiered_cache._engine.state.flights import Flights
@@ -28,7 +24,7 @@ from tiered_cache._engine.terms import SINGLE_USE, Terms
 from tiered_cache._process.fork import call_in_child
 from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.contracts import EvictionReason, Reach, TierContext
-from tiered_cache.entry import NO_TAGS, Entry
+from tiered_cache.entry import NO_TAGS, Entry, rounded_lead
 from tiered_cache.errors import SerializationError
 from tiered_cache.events import Event, EventKind
 from tiered_cache.units import parse_lifetime
@@ -159,11 +155,9 @@ class Stack:
         self.facts = tuple(level.facts for level in self.levels)
         now = options.clock.monotonic
         self.logs = log_positions(self.levels, options.coherence, now)
-        self.unlogged = unlogged_levels(
-            self.levels, options.coherence, options.codec.created_at, now
-        )
-        """The shared levels below others that log no changes, so that copies are compared with them."""
-        self.compared = max([count_above(each, self.levels) for each in self.unlogged], default=0)
+        self.unlogged = unlogged_level(self.levels, options.coherence)
+        """The level with which the copies above are compared, because it logs no changes."""
+        self.compared = 0 if self.unlogged is None else count_above(self.unlogged, self.levels)
         """How many levels, from the first, hold copies that are compared."""
         self.between = tuple(
             level.index
@@ -176,7 +170,8 @@ class Stack:
         # The plan of `WriteThrough` is known, so that it need not be asked for each write.
         self._writes_everywhere = type(options.writing) is WriteThrough
         count = counters.serialized if counters.times_serializing else None
-        self.encoder = Encoder(options.codec, count, self.levels)
+        self.encoder = Encoder(options.codec, count, self.levels, marks=self.unlogged is not None)
+        self.comparisons = Comparisons(options.coherence.bound_s, now)
 
     def _name_origin(self) -> None:
         self.origin = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -219,10 +214,14 @@ class Stack:
             window_s=self.window_s,
             mutated=mutated,
             origin=lambda: self.origin,
-            trusted_until=self.logs.live_until,
+            # A tier that does not ask for each copy must not serve any.
+            trusted_until=self.logs.live_until if self.unlogged is None else _never,
             rest_s=self._rest_s,
-            copy_trusted_until=copy_trusted_until(self.unlogged),
+            copy_trusted_until=None if self.unlogged is None else self._copy_trusted_until,
         )
+
+    def _copy_trusted_until(self, key: str, entry: Entry) -> float:
+        return min(self.logs.live_until(), self.comparisons.trusted_until(key, entry))
 
     def lease_level(self, scope: Scope | None) -> Level | None:
         """The slowest level whose leases reach no further than `scope`; `None` for the default."""
@@ -306,7 +305,7 @@ class Stack:
             fresh_until_s=fresh_until_s,
             stale_until_s=fresh_until_s + self.options.stale_for_s,
             cost_s=cost_s,
-            lead_s=lead_s,
+            lead_s=rounded_lead(lead_s) if lead_s else 0.0,
             tags=tags,
         )
 
@@ -379,3 +378,7 @@ class Stack:
                 failed.append(level.name)
                 _log.warning("Tier %r failed to close", level.name, exc_info=True)
         return failed
+
+
+def _never() -> float:
+    return -math.inf

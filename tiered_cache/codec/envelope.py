@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import xxhash
 
-from tiered_cache.entry import NO_TAGS
+from tiered_cache.entry import NO_TAGS, rounded_lead, whole_microseconds
 from tiered_cache.errors import (
     CorruptRecordError,
     ForeignRecordError,
@@ -39,7 +39,6 @@ __all__ = [
     "Head",
     "length_prefixed",
     "read_as_of",
-    "read_created",
     "read_fields",
     "read_head",
     "read_is_computed",
@@ -67,7 +66,6 @@ HEADER_BYTES = _FIELDS_AT + _FIELDS.size
 _NO_LIMIT = 2**63 - 1
 _INF = math.inf
 _MICROSECONDS = 1_000_000
-_LEAD = struct.Struct("<f")
 _MAX_CREATED_US = 253_402_300_800 * _MICROSECONDS
 """The year 10000: a later instant comes from a broken clock or from damaged bytes."""
 
@@ -129,7 +127,7 @@ def seal(
             len(echo),
             len(tags),
             0,
-            _lead(entry.lead_s),
+            rounded_lead(entry.lead_s),
             len(payload),
         )
     except (struct.error, ValueError, TypeError, OverflowError) as error:
@@ -232,14 +230,6 @@ def read_as_of(record: bytes) -> float:
     return created / _MICROSECONDS - lead_s if 0.0 <= lead_s < _INF else -_INF
 
 
-def read_created(record: bytes) -> float:
-    """Created, in seconds, from unverified bytes; `-inf` if they are not a record."""
-    if record[:4] != MAGIC or len(record) < HEADER_BYTES:
-        return -_INF
-    created: int = _FIELDS.unpack_from(record, _FIELDS_AT)[0]
-    return created / _MICROSECONDS
-
-
 def read_is_computed(record: bytes) -> bool:
     """Whether unverified bytes are a record with a lead, so that its value was not set."""
     if record[:4] != MAGIC or len(record) < HEADER_BYTES:
@@ -261,20 +251,11 @@ def _instants(entry: Entry) -> tuple[int, int, int, float]:
     return created, fresh, stale, entry.cost_s
 
 
-def _lead(lead_s: float) -> float:
-    """`lead_s` rounded up to single precision, so that no value seems newer than it is."""
-    if lead_s == 0.0:  # a value that was set, not computed
-        return 0.0
-    (rounded,) = _LEAD.unpack(_LEAD.pack(lead_s))
-    return lead_s if rounded >= lead_s else lead_s * (1 + 2**-22) + 1e-44
-
-
 def _microseconds(instant_s: float) -> int:
-    """`instant_s` in microseconds, never rounded up (law 3); reads back to the same number."""
+    """`instant_s` as a record holds it."""
     if instant_s >= _NO_LIMIT / _MICROSECONDS:
         return _NO_LIMIT
-    microseconds = round(instant_s * _MICROSECONDS)
-    return microseconds if microseconds / _MICROSECONDS <= instant_s else microseconds - 1
+    return whole_microseconds(instant_s)
 
 
 def _read_tags(encoded: bytes) -> dict[str, int]:

@@ -16,7 +16,6 @@ from tiered_cache.codec.envelope import (
     Checksum,
     Head,
     read_as_of,
-    read_created,
     read_fields,
     read_head,
     read_is_computed,
@@ -141,10 +140,6 @@ class RecordCodec:
     def as_of(self, record: bytes) -> float:
         """The instant of a record's value, by its unverified header; `-inf` for other bytes."""
         return read_as_of(record)
-
-    def created_at(self, record: bytes) -> float:
-        """The instant of a record's write, by its unverified header; `-inf` for other bytes."""
-        return read_created(record)
 
     def is_computed(self, record: bytes) -> bool:
         """Whether a record's value was computed, by its unverified header."""

@@ -48,7 +48,7 @@ class BaseTier(OneByOne[ItemT], ABC):
         """As in `Tier`."""
 
     @abstractmethod
-    def delete(self, key: str) -> bool:
+    def delete(self, key: str) -> bool | None:
         """As in `Tier`."""
 
     @abstractmethod

@@ -42,13 +42,6 @@ class Codec(Protocol):
         """
         ...
 
-    def created_at(self, record: bytes) -> float:
-        """The wall-clock instant at which the value was written, from the unverified header.
-
-        `-inf` for bytes that are not a record.
-        """
-        ...
-
     def is_computed(self, record: bytes) -> bool:
         """Whether the value was computed and not set, from the unverified header."""
         ...

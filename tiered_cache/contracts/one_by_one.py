@@ -39,12 +39,12 @@ class OneByOne(Generic[ItemT]):
                     stored.add(key)
         return stored
 
-    def delete_many(self: Tier[ItemT], keys: Sequence[str]) -> int:
-        """Remove each of `keys`. Returns the number that was there."""
-        return sum([self.delete(key) for key in keys])
+    def delete_many(self: Tier[ItemT], keys: Sequence[str]) -> int | None:
+        """Remove each of `keys`. Returns the number that was there, if known."""
+        return _total([self.delete(key) for key in keys])
 
-    def clear(self: Tier[ItemT], prefix: str = "") -> int:
-        """Remove every key that begins with `prefix`. Returns the number that was there.
+    def clear(self: Tier[ItemT], prefix: str = "") -> int | None:
+        """Remove every key that begins with `prefix`. Returns the number that was there, if known.
 
         Fills that began before it are refused only for keys that were there, unless the tier offers a
         fence.
@@ -53,12 +53,18 @@ class OneByOne(Generic[ItemT]):
         if fence is not None:
             fence(prefix)
         keys = self.scan(prefix)
-        count = 0
+        counts: list[int | None] = []
         while batch := list(itertools.islice(keys, _BATCH_KEYS)):
-            count += self.delete_many(batch)
+            counts.append(self.delete_many(batch))
         if fence is not None:
             fence(prefix)  # refuses fills of records that were read during the clear
-        return count
+        return _total(counts)
+
+
+def _total(counts: Sequence[int | None]) -> int | None:
+    """The sum of counts; `None` if one is unknown."""
+    known = [each for each in counts if each is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _has_contract(tier: object) -> bool:

@@ -91,8 +91,8 @@ class TierContext(NamedTuple):
             hits without `get`. Later, a tier below may have changed unseen.
         rest_s: Given a key, the seconds for which it may be served without `get`: the statistics
             sample some keys. A tier needs to ask only after its first eviction.
-        copy_trusted_until: Given a key and its entry, as `trusted_until` for this copy alone; `None`
-            where all copies are trusted alike.
+        copy_trusted_until: Given a key and its entry, as `trusted_until` for this copy alone, to be
+            asked in its place; `None` where all copies are trusted alike.
     """
 
     namespace: str
@@ -194,18 +194,24 @@ class Tier(Protocol[ItemT]):
         """
         ...
 
-    def delete(self, key: str) -> bool:
-        """Remove `key`, and make each token given for it stale. Returns whether it was there."""
+    def delete(self, key: str) -> bool | None:
+        """Remove `key`, and make each token given for it stale.
+
+        Returns whether it was there; `None` if the store does not say.
+        """
         ...
 
-    def delete_many(self, keys: Sequence[str]) -> int:
-        """Remove each of `keys` as `delete` does. Returns the number that was there."""
+    def delete_many(self, keys: Sequence[str]) -> int | None:
+        """Remove each of `keys` as `delete` does.
+
+        Returns the number that was there; `None` if the store does not say.
+        """
         ...
 
-    def clear(self, prefix: str = "") -> int:
+    def clear(self, prefix: str = "") -> int | None:
         """Remove every key that begins with `prefix`, in bounded steps.
 
-        Returns the number that was there. Fills that began before it are refused. Keys of other
+        Returns the number that was there; `None` if the store does not say. Fills that began before it are refused. Keys of other
         namespaces stay.
         """
         ...

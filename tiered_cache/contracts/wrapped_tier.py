@@ -68,15 +68,15 @@ class WrappedTier(BaseTier[ItemT]):
         """Store items in the inner tier."""
         return self.inner.put_many(puts)
 
-    def delete(self, key: str) -> bool:
+    def delete(self, key: str) -> bool | None:
         """Remove a key from the inner tier."""
         return self.inner.delete(key)
 
-    def delete_many(self, keys: Sequence[str]) -> int:
+    def delete_many(self, keys: Sequence[str]) -> int | None:
         """Remove keys from the inner tier."""
         return self.inner.delete_many(keys)
 
-    def clear(self, prefix: str = "") -> int:
+    def clear(self, prefix: str = "") -> int | None:
         """Clear the inner tier."""
         return self.inner.clear(prefix)
 

@@ -61,7 +61,7 @@ def clear(stack: Stack, prefix: str, progress: Progress | None = None) -> Plan[i
     for level in reversed(stack.levels):
         reply = yield Clear(level.index, prefix, report)
         if reply.status == OK:
-            count = max(count, reply.value)
+            count = max(count, reply.value or 0)  # `None` is an unknown number
         else:
             level.outdated.add_all(reply.now_s)
             if level.holds_records:

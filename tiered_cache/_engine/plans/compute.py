@@ -17,6 +17,7 @@ from tiered_cache._engine.effects import (
     WakeFlusher,
     Write,
 )
+from tiered_cache._engine.plans.removal import withhold
 from tiered_cache._engine.plans.search import note_copy
 from tiered_cache._engine.plans.tags import versions_after, versions_of
 from tiered_cache._engine.state.entry_records import EntryRecords
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tiered_cache._engine.effects import Computed
+    from tiered_cache._engine.level import Level
     from tiered_cache._engine.plans.lease import Lease
     from tiered_cache._engine.plans.search import Search
     from tiered_cache._engine.stack import Stack
     from tiered_cache._engine.terms import Terms, Work
     from tiered_cache.entry import Entry
+    from tiered_cache_policies.contracts import WritePlan
 
 __all__ = ["call", "compute", "computed_entry", "end_with"]
 
@@ -164,14 +167,16 @@ def _write(stack: Stack, key: str, entry: Entry, missed: Search) -> Plan[None]:
     if stack.epoch != missed.epoch:
         return
     records = EntryRecords(stack.encoder, key, entry)
-    if stack.unlogged:
-        note_copy(stack, key, entry, missed)
     if stack.measures:
         records.measure()
     plan = stack.plan_entry(key, entry, computed=True)
     if not plan.later:
         records.measure()
     plan = stack.admitted(key, entry, plan, computed=True)
+    if stack.unlogged is not None:
+        if not (yield from _reach_unlogged(stack, stack.unlogged, key, records, plan, missed)):
+            return
+        note_copy(stack, key, entry, missed)
     for index in plan.now:
         token = missed.tokens[index] if index < len(missed.tokens) else UNKNOWN
         level = stack.levels[index]
@@ -188,6 +193,26 @@ def _write(stack: Stack, key: str, entry: Entry, missed: Search) -> Plan[None]:
             return
     if plan.later and _queue_fill(stack, key, records, missed, plan.later):
         yield WakeFlusher()
+
+
+def _reach_unlogged(
+    stack: Stack,
+    level: Level,
+    key: str,
+    records: EntryRecords,
+    plan: WritePlan,
+    missed: Search,
+) -> Plan[bool]:
+    """Leave word of a value in the tier that copies are compared with, if it does not get the value.
+
+    Returns whether the key was unchanged there.
+    """
+    token = missed.tokens[level.index] if level.index < len(missed.tokens) else UNKNOWN
+    is_planned = level.index in (*plan.now, *plan.later)
+    if token is UNKNOWN or (is_planned and not isinstance(records.item(level), str)):
+        return True
+    reply = yield from withhold(stack, level, key, records.entry, token)
+    return not (reply.status == REFUSED and reply.value is False)
 
 
 def _queue_fill(

@@ -117,7 +117,7 @@ def _delete_from_tiers(
             mark(level, key, reply, ticket)
             if reply.status != OK and level.holds_records:
                 missed.setdefault(key, []).append(level.index)
-        counts.append(int(reply.value) if reply.status == OK else 0)
+        counts.append(int(reply.value or 0) if reply.status == OK else 0)  # `None` is unknown
     return counts
 
 

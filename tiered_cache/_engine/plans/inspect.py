@@ -34,7 +34,7 @@ def explain(stack: Stack, key: str) -> Plan[list[Explanation]]:
         reply = yield Read(level.index, key)
         judged = judge(key, reply, stack.codec, level.outdated.not_before_s)
         if level.index < stack.compared:
-            judged = (yield from revalidate(stack, level, {key: judged}))[key]
+            judged = (yield from revalidate(stack, {key: judged}))[key]
         finding = yield from check_tags(stack, judged)
         why = _why(level, key, finding, level.index < doubted)
         explanations.append(_explanation(level, finding, why))

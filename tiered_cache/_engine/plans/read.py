@@ -64,7 +64,7 @@ def look_up(stack: Stack, key: str, *, past_stale: bool = False) -> Plan[Search]
             reply = yield Read(level.index, key)
             finding = judge(key, reply, stack.codec, level.outdated.not_before_s)
             if level.index < stack.compared:
-                finding = (yield from revalidate(stack, level, {key: finding}))[key]
+                finding = (yield from revalidate(stack, {key: finding}))[key]
             seconds = reply.seconds
             finding = yield from _weigh(stack, level, key, finding, seconds, level.index < doubted)
         if finding.status is _HIT:
@@ -157,7 +157,7 @@ def _consult_many(
             share = reply._replace(value=value, seconds=seconds)
             judged[key] = judge(key, share, stack.codec, not_before_s)
         if level.index < stack.compared:
-            judged = yield from revalidate(stack, level, judged)
+            judged = yield from revalidate(stack, judged)
     findings: dict[str, Finding] = {}
     # Counted in the order in which they were requested: a trace recorder sees the requests so.
     for key in keys:
@@ -262,7 +262,7 @@ def _promotions(stack: Stack, key: str, found: Search) -> Sequence[Write]:
     if source is None or finding is None or finding.entry is None or stack.epoch != epoch:
         return ()
     entry = finding.entry
-    if stack.unlogged:
+    if stack.unlogged is not None:
         note_copy(stack, key, entry, found)
     puts = []
     for index in range(len(tokens) - 1, -1, -1):

@@ -15,7 +15,7 @@ from tiered_cache._engine.effects import (
     Write,
 )
 from tiered_cache._engine.finding import as_of
-from tiered_cache._engine.plans.removal import mark, remove
+from tiered_cache._engine.plans.removal import mark, remove, withhold
 from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache._engine.state.pending import Pending
 from tiered_cache.contracts import TOKEN_BYTES, UNKNOWN, Absent, Found, Put
@@ -164,14 +164,16 @@ def _replace_in(replacement: _Replacement, level: Level, *, takes: bool) -> Plan
         if not _is_older(replacement, level, found):
             return False
         if isinstance(item, str):
-            yield from remove(level, key)
+            reply = yield from withhold(replacement.stack, level, key, entry, found.token)
+            if reply.status == REFUSED and reply.value is False:
+                continue  # changed since the heads were read
             return True
         put = Put(item, level.capped(entry.lifetime_s, entry), found.token)
         reply = yield Write(level.index, key, put)
         if reply.status == REFUSED and reply.value is False:
-            continue  # changed since the heads were read
+            continue  # as above
         if reply.status == REFUSED:
-            yield from remove(level, key)
+            yield from withhold(replacement.stack, level, key, entry)
         else:
             mark(level, key, reply, ticket)
         return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tiered_cache._engine.effects import CatchUp, Plan, Read
 from tiered_cache._engine.finding import Finding, judge
 from tiered_cache._engine.plans.revalidate import doubt, revalidate
+from tiered_cache.contracts import TOKEN_BYTES
 from tiered_cache.results import LookupStatus
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def search(
             continue
         finding = yield from peek(stack, level, key)
         if level.index < stack.compared:
-            finding = (yield from revalidate(stack, level, {key: finding}))[key]
+            finding = (yield from revalidate(stack, {key: finding}))[key]
         if level.index < doubted:
             finding = doubt(stack, finding)
         if check is not None and finding.entry is not None and finding.entry.tags:
@@ -99,18 +100,9 @@ def search(
 
 
 def note_copy(stack: Stack, key: str, entry: Entry, found: Search) -> None:
-    """Note the state of the tiers without a log in which a copy of an entry is current.
-
-    It is the state that a lookup found: with the entry in one of the tiers and without it in those
-    above, or without it in any, so that it was computed.
-    """
-    for level in stack.unlogged:
-        if level.validators is None:
-            continue
-        finding, seen_s = found.finding, found.began_s
-        if level.index < len(found.tokens):
-            token = found.tokens[level.index]
-            level.validators.note(key, entry.created_s, token=token, seen_s=seen_s)
-        elif level is found.level and finding is not None and finding.record is not None:
-            token, record = finding.token, finding.record
-            level.validators.note(key, entry.created_s, token=token, record=record, seen_s=seen_s)
+    """Note that an entry was current when a lookup found it in the slowest tier, or in none."""
+    finding, level = found.finding, found.level
+    if finding is not None and finding.entry is entry and finding.record is not None:
+        entry.head = finding.record[:TOKEN_BYTES]
+    if level is stack.unlogged or len(found.tokens) == len(stack.levels):
+        stack.comparisons.note(key, entry, found.began_s)

@@ -76,7 +76,7 @@ def check_tags(stack: Stack, finding: Finding) -> Plan[Finding]:
         if found.entry is None or found.entry.value != version:
             why = f"its tag {name!r} was invalidated"
             return Finding(LookupStatus.MISS, finding.token, why)
-        if stack.unlogged:
+        if stack.unlogged is not None:
             note_copy(stack, key, found.entry, found)
         yield from _promote(stack, key, found.entry, found.tokens)
     return finding
@@ -145,7 +145,7 @@ def _find_or_make(stack: Stack, name: str) -> Plan[tuple[Entry | None, bool]]:
     for _ in range(_TRIES):
         found = yield from search(stack, key)
         if found.entry is not None:
-            if stack.unlogged:
+            if stack.unlogged is not None:
                 note_copy(stack, key, found.entry, found)
             yield from _promote(stack, key, found.entry, found.tokens)
             return found.entry, False

@@ -17,7 +17,7 @@ from tiered_cache._engine.effects import (
     WriteMany,
 )
 from tiered_cache._engine.plans.enqueue import enqueue
-from tiered_cache._engine.plans.removal import mark, remove
+from tiered_cache._engine.plans.removal import mark, remove, withhold
 from tiered_cache._engine.plans.tags import versions_of
 from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache._engine.state.pending import Pending
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.stack import Stack
     from tiered_cache._engine.terms import Terms
+    from tiered_cache.entry import Entry
     from tiered_cache_policies.contracts import Durability, WritePlan
 
 __all__ = ["store"]
@@ -112,15 +113,18 @@ def _write_batch(
     tokens = yield from _tokens_between(stack, list(made), now)
     for level in reversed(stack.levels):
         index = level.index
+        began_s = stack.logs.monotonic()
         items = {}
         for key, plan in plans.items():
             if index in plan.later:
                 reports[key][index] = level.queued
             elif index not in plan.now:
-                yield from remove(level, key)
+                yield from withhold(stack, level, key, made[key].entry)
                 reports[key][index] = TierWrite(level.name, WriteOutcome.SKIPPED, "by policy")
             elif isinstance(item := made[key].item(level), str):
-                reports[key][index] = yield from _refuse(level, key, item)
+                level.report_refused(item)
+                yield from withhold(stack, level, key, made[key].entry)
+                reports[key][index] = TierWrite(level.name, WriteOutcome.REFUSED, item)
             else:
                 expected = tokens.get((index, key), ANY)
                 entry = made[key].entry
@@ -129,7 +133,12 @@ def _write_batch(
         tickets = {key: level.outdated.ticket(key) for key in items}
         replies = yield from _put(level, items)
         for key, reply in replies.items():
-            reports[key][index] = yield from _settle(level, key, reply, tickets[key])
+            entry = made[key].entry
+            reports[key][index] = yield from _settle(stack, level, key, entry, reply, tickets[key])
+        if level is stack.unlogged:
+            for key, each in reports.items():
+                if each[index].outcome is not WriteOutcome.FAILED:
+                    stack.comparisons.note(key, made[key].entry, began_s)
     return reports
 
 
@@ -163,10 +172,12 @@ def _tokens_between(
     return tokens
 
 
-def _settle(level: Level, key: str, reply: Reply, ticket: int | None) -> Plan[TierWrite]:
+def _settle(
+    stack: Stack, level: Level, key: str, entry: Entry, reply: Reply, ticket: int | None
+) -> Plan[TierWrite]:
     """Report a write; where it did not land, an older value is not served either."""
     if reply.status == REFUSED:
-        yield from remove(level, key)
+        yield from withhold(stack, level, key, entry)
         return TierWrite(level.name, WriteOutcome.REFUSED, reply.reason)
     mark(level, key, reply, ticket)
     if reply.status == OK:

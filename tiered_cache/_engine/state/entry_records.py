@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from tiered_cache.contracts import TOKEN_BYTES
 from tiered_cache.errors import SerializationError
 
 if TYPE_CHECKING:
@@ -49,10 +50,16 @@ class Encoder:
         codec: The codec.
         count: Takes the seconds of each encoding; `None` where they are not counted.
         holders: The tiers that entries are encoded for.
+        marks: Whether an entry keeps the head of its record.
     """
 
     def __init__(
-        self, codec: Codec, count: Callable[[float], None] | None, holders: Sequence[Holder]
+        self,
+        codec: Codec,
+        count: Callable[[float], None] | None,
+        holders: Sequence[Holder],
+        *,
+        marks: bool = False,
     ) -> None:
         self.decode = codec.decode
         self.widest_reach: Reach | None = max(
@@ -60,15 +67,19 @@ class Encoder:
         )
         """The widest reach of a tier that holds records; `None` where none does."""
         self._encode = codec.encode
+        self._marks = marks
         self._count = count
 
     def encode(self, key: str, entry: Entry, reach: Reach) -> bytes:
         """The record of an entry; raises as `Codec.encode` does."""
         if self._count is None:
-            return self._encode(key, entry, reach)
-        started = perf_counter()
-        record = self._encode(key, entry, reach)
-        self._count(perf_counter() - started)
+            record = self._encode(key, entry, reach)
+        else:
+            started = perf_counter()
+            record = self._encode(key, entry, reach)
+            self._count(perf_counter() - started)
+        if self._marks:
+            entry.head = record[:TOKEN_BYTES]
         return record
 
 

@@ -56,7 +56,7 @@ class LogPositions:
 
     Args:
         logs: The logs that are read.
-        has_unlogged: Whether a shared tier keeps no log.
+        is_compared: Whether the slowest tier is shared and keeps no log.
         bound_s: The longest that a copy is served without reading the log, or without a comparison
             where there is none.
         serves_when_cut: Whether copies are served while that is impossible.
@@ -68,7 +68,7 @@ class LogPositions:
         self,
         logs: Sequence[LogPosition],
         *,
-        has_unlogged: bool,
+        is_compared: bool,
         bound_s: float,
         serves_when_cut: bool,
         longest_s: float,
@@ -78,7 +78,7 @@ class LogPositions:
         self.bound_s = bound_s
         self.is_used = False
         """Whether there was a lookup since the followers looked."""
-        self._is_shared = bool(logs) or has_unlogged
+        self._is_shared = bool(logs) or is_compared
         self._serves = serves_when_cut and bool(logs)
         self.serves_when_cut = serves_when_cut
         self._longest_s = longest_s

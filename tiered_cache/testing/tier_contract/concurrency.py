@@ -146,7 +146,7 @@ class ConcurrencyContract(TierContractBase):
         found = self.read(tier, f"parents-{number}") == b"parents"
         stored = self.put(tier, f"childs-{number}", b"childs")
         read = self.read(tier, f"childs-{number}") == b"childs"
-        return [found, stored, read, tier.delete(f"parents-{number}")]
+        return [found, stored, read, tier.delete(f"parents-{number}") is not False]
 
     def test_it_can_be_closed_twice(self) -> None:
         tier = self.open_tier()

@@ -138,9 +138,11 @@ class MemoryTier(BaseTier[Entry]):
 
     def _until(self, key: str, slot: Slot) -> float:
         """The end of hits without a call."""
-        until = min(slot.unseen, self._trusted_until())
-        if self._copy_trusted_until is not None:
-            until = min(until, self._copy_trusted_until(key, slot.entry))
+        if self._copy_trusted_until is None:
+            trusted_until = self._trusted_until()
+        else:
+            trusted_until = self._copy_trusted_until(key, slot.entry)
+        until = min(slot.unseen, trusted_until)
         return min(until, self._now() + self._rest_s(key)) if self._table.has_evicted else until
 
     def _absent(self, key: str) -> Absent:
@@ -276,7 +278,7 @@ def _stripe(key: str) -> int:
 
 
 def _copy_of(entry: Entry, value: object) -> Entry:
-    return Entry(
+    copied = Entry(
         value,
         created_s=entry.created_s,
         fresh_until_s=entry.fresh_until_s,
@@ -287,3 +289,5 @@ def _copy_of(entry: Entry, value: object) -> Entry:
         generation=entry.generation,
         size_bytes=entry.size_bytes,
     )
+    copied.head = entry.head
+    return copied
