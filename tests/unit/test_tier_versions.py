@@ -24,6 +24,7 @@ from tiered_cache.contracts import (
     Reach,
     TierInfo,
     WrappedTier,
+    is_tombstone,
 )
 from tiered_cache.policies import WriteThrough
 
@@ -201,7 +202,8 @@ def test_a_tier_gets_no_record_longer_than_it_says() -> None:
     with TieredCache([MemoryTier(), shelf]) as cache:
         result = cache.set("key", "x" * 2000)
         assert "expected at most 1000, the tier's max_item_bytes" in result.tiers[1].reason
-        assert shelf.held == {}
+        assert [is_tombstone(each) for each in shelf.held.values()] == [True]
+        assert cache.get("key") == "x" * 2000
         assert cache.set("key", "short")
         assert list(shelf.held) == ["key"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache._engine.effects import OK, SKIPPED, UNREADABLE, Reply
 from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.contracts import UNKNOWN, Absent, Found
-from tiered_cache.entry import Entry, vouched_for
+from tiered_cache.entry import Entry, is_tombstone, vouched_for
 from tiered_cache.errors import RecordError, SignatureError, UnsupportedRecordError
 from tiered_cache.results import LookupStatus
 
@@ -115,6 +115,9 @@ def judge(key: str, reply: Reply, codec: Codec, not_before_s: float) -> Finding:
     record: bytes | None = None
     if isinstance(item, Entry):
         entry, size_bytes = item, item.size_bytes
+    elif not isinstance(item, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] # a wrong answer
+        why = f"the tier answered with an item of type {type(item).__name__}"
+        return Finding(LookupStatus.ERROR, why=why)
     else:
         record, size_bytes = item, len(item)
         try:
@@ -150,6 +153,8 @@ def judge(key: str, reply: Reply, codec: Codec, not_before_s: float) -> Finding:
 
 
 def _undecodable(error: RecordError, token: object, record: bytes) -> Finding:
+    if is_tombstone(record):  # of a tier that does not tell them from records
+        return Finding(_MISS, token, "deleted")
     return Finding(
         _MISS,
         token,

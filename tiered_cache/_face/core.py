@@ -16,6 +16,7 @@ from tiered_cache._engine.workers.change_follower import ChangeFollower
 from tiered_cache._engine.workers.flusher import Flusher
 from tiered_cache._engine.workers.lease_renewer import LeaseRenewer
 from tiered_cache._engine.workers.refresher import Refresher, reporting
+from tiered_cache._engine.workers.sweeper import Sweeper
 from tiered_cache._face.arguments import event_kinds
 from tiered_cache._face.cache_journal import CacheJournal
 from tiered_cache._face.core_stats import CoreStats
@@ -80,6 +81,7 @@ class Core:
             journal=self._journal.get,
             rest_s=counters.rest_s,
         )
+        self._sweeper = Sweeper(self.stack)
         tier_driver = TierDriver(self.stack)
         self._follower = ChangeFollower(self.stack, tier_driver.run)
         try:
@@ -112,6 +114,7 @@ class Core:
             self.stack.listeners.add(log_lookup)
         if self.stack.queues_writes and self._journal.exists():
             self.flusher.adopt()
+        self._sweeper.start()
 
     def _recompute(self, wanted: Refresh, keys: Sequence[str]) -> None:
         with reporting(self.stack, keys[0]):
@@ -254,6 +257,7 @@ class Core:
                 self._side.close_soon()
             self._publisher.close()
             self.refresher.close()
+            self._sweeper.close()
             self.stack.leases.close()
             self.flusher.close()
             self._follower.close()

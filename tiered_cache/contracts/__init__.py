@@ -29,6 +29,7 @@ from tiered_cache.contracts.change_log import (
 )
 from tiered_cache.contracts.codec import Codec
 from tiered_cache.contracts.counting import Counting, Recorder
+from tiered_cache.contracts.in_parallel import InParallel
 from tiered_cache.contracts.items import ANY, UNKNOWN, Absent, Found, ItemT, Put
 from tiered_cache.contracts.journal import Journal, JournalRow
 from tiered_cache.contracts.leases import LeaseAnswer, Leases
@@ -84,6 +85,7 @@ __all__ = [
     "Entry",
     "EvictionReason",
     "Found",
+    "InParallel",
     "ItemT",
     "Journal",
     "JournalRow",

@@ -124,7 +124,7 @@ def clear_late(stack: Stack, pending: Pending, now_s: float) -> Plan[None]:
 def _clear_level(stack: Stack, level: Level, pending: Pending, now_s: float) -> Plan[Reply]:
     prefix = pending.key
     reply: Reply
-    if level.fence is None:
+    if level.fence is None or not level.offers.exact_scan:
         reply = yield Clear(level.index, prefix)
         return reply
     reply = yield Fence(level.index, prefix)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from tiered_cache._process.fork import fork_safe_lock
-from tiered_cache.contracts import TOKEN_BYTES, Absent
+from tiered_cache.contracts import TOKEN_BYTES, Absent, deleted_at, is_tombstone
 from tiered_cache.entry import as_of_us, vouched_for
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def is_current(entry: Entry, found: Found[bytes] | Absent) -> bool:
     """
     if isinstance(found, Absent):
         return vouched_for(found.deleted_s) == as_of_us(entry)
+    if is_tombstone(found.item):  # of a tier that does not tell them from records
+        return vouched_for(deleted_at(found.item)) == as_of_us(entry)
     return bool(entry.head) and found.item[:TOKEN_BYTES] == entry.head
 
 

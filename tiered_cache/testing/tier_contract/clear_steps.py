@@ -29,4 +29,4 @@ class StepsContract(TierContractBase):
         assert told == sorted(told)
         assert told[-1] == len(keys)
         assert len(told) > 1
-        assert list(tier.scan()) == ["other"]
+        self.check_scan(tier, ["other"])

@@ -51,11 +51,11 @@ class KeyContract(TierContractBase):
         assert self.put(tier, key, b"mine", expected=token) is True
         assert self.read(tier, key) == b"mine"
         assert self.payload(tier.get_many([key])[key]) == b"mine"
-        assert list(tier.scan(key)) == [key]
-        assert tier.delete(key) is True
+        self.check_scan(tier, [key], prefix=key)
+        assert tier.delete(key) is not False
         assert isinstance(tier.get(key), Absent)
         assert tier.put_many({key: Put(self.make_item(tier, b"more"), math.inf)}) == {key}
-        assert tier.clear(key) == 1
+        assert tier.clear(key) in (1, None)
         assert self.read(tier, "other") == b"other"
 
     def test_keys_that_look_alike_are_different(self, tier: Tier[Any]) -> None:
@@ -67,27 +67,25 @@ class KeyContract(TierContractBase):
             self.put(tier, key, b"%d" % number)
         found = {key: self.read(tier, key) for key in alike}
         assert found == {key: b"%d" % number for number, key in enumerate(alike)}
-        assert sorted(tier.scan()) == sorted(alike)
+        self.check_scan(tier, sorted(alike))
 
     @pytest.mark.parametrize("prefix", _PREFIXES)
     def test_scan_takes_a_prefix_as_it_is(self, tier: Tier[Any], prefix: str) -> None:
         self._put_all(tier, _SCANNED)
         wanted = sorted(key for key in _SCANNED if key.startswith(prefix))
-        assert sorted(tier.scan(prefix)) == wanted
+        self.check_scan(tier, wanted, prefix=prefix)
 
     @pytest.mark.parametrize("prefix", _PREFIXES)
     def test_clear_takes_a_prefix_as_it_is(self, tier: Tier[Any], prefix: str) -> None:
         self._put_all(tier, _SCANNED)
         kept = sorted(key for key in _SCANNED if not key.startswith(prefix))
-        assert tier.clear(prefix) == len(_SCANNED) - len(kept)
-        assert sorted(tier.scan()) == kept
+        assert tier.clear(prefix) in (len(_SCANNED) - len(kept), None)
+        self.check_scan(tier, kept)
 
     def test_scan_gives_each_of_many_keys_once(self, tier: Tier[Any]) -> None:
         keys = {f"key-{number:04}" for number in range(1200)}
         tier.put_many({key: Put(self.make_item(tier, b"x"), math.inf) for key in keys})
-        found = list(tier.scan("key-"))
-        assert len(found) == len(keys)
-        assert set(found) == keys
+        self.check_scan(tier, keys, prefix="key-")
 
     def test_a_scan_bears_changes_meanwhile(self, tier: Tier[Any]) -> None:
         keys = [f"key-{number:04}" for number in range(1200)]

@@ -142,8 +142,8 @@ class LeaseContract(TierContractBase):
         self.put(tier, "key")
         leases.acquire("key", "one", _LONG_S)
         others.acquire("key", "two", _LONG_S)
-        assert list(tier.scan()) == ["key"]
-        assert tier.clear() == 1
+        self.check_scan(tier, ["key"])
+        assert tier.clear() in (1, None)
         assert not others.acquire("key", "three", _LONG_S).granted
 
 

@@ -205,7 +205,7 @@ class ChangeLogContract(TierContractBase):
         tier.delete("user:1")
         self.put(tier, "user:2")
         token = tier.get("user:1").token
-        assert self.open_tier().clear(prefix) == 1
+        assert self.open_tier().clear(prefix) in (1, None)
         item = self.make_item(tier, b"late")
         assert not tier.put("user:1", Put(item, math.inf, expected=token, fill=True))
 

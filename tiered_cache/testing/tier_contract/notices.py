@@ -99,7 +99,7 @@ class BoardContract(TierContractBase):
         board.put("a", b"", _LONG_S, new=True)
         tier.clear()
         assert list(board.names("")) == ["a"]
-        assert list(tier.scan()) == []
+        self.check_scan(tier, [])
 
 
 def _board_of(tier: Tier[Any]) -> Board:

@@ -97,7 +97,7 @@ class StorageContract(TierContractBase):
         self.put(tier, "key")
         assert dict(tier.get_many([])) == {}
         assert set(tier.put_many({})) == set()
-        assert tier.delete_many([]) == 0
+        assert tier.delete_many([]) in (0, None)
         assert self.read(tier, "key") == b"x"
 
     def test_put_many_stores_each(self, tier: Tier[Any]) -> None:
@@ -111,9 +111,9 @@ class StorageContract(TierContractBase):
 
     def test_delete_says_whether_it_was_there(self, tier: Tier[Any]) -> None:
         self.put(tier, "key")
-        assert tier.delete("key") is True
-        assert tier.delete("key") is False
-        assert tier.delete("never") is False
+        assert tier.delete("key") is not False
+        assert tier.delete("key") is not True
+        assert tier.delete("never") is not True
         assert isinstance(tier.get("key"), Absent)
 
     def test_what_was_deleted_shows_nowhere(self, tier: Tier[Any]) -> None:
@@ -124,32 +124,32 @@ class StorageContract(TierContractBase):
         tier.delete_many(["also-gone", "never"])
         answers = tier.get_many(["gone", "also-gone", "never"])
         assert all(isinstance(answer, Absent) for answer in answers.values())
-        assert list(tier.scan()) == ["kept"]
+        self.check_scan(tier, ["kept"])
         assert tier.info().entries in (None, 1)
-        assert tier.clear() == 1
+        assert tier.clear() in (1, None)
 
     def test_a_deleted_key_can_be_put_again(self, tier: Tier[Any]) -> None:
         self.put(tier, "key", b"old")
         tier.delete("key")
         assert self.put(tier, "key", b"new") is True
         assert self.read(tier, "key") == b"new"
-        assert tier.delete("key") is True
+        assert tier.delete("key") is not False
 
     def test_delete_many_counts_what_was_there(self, tier: Tier[Any]) -> None:
         for key in ("a", "b", "c"):
             self.put(tier, key)
         tier.delete("b")
-        assert tier.delete_many(["a", "b", "never"]) == 1
-        assert sorted(tier.scan()) == ["c"]
+        assert tier.delete_many(["a", "b", "never"]) in (1, None)
+        self.check_scan(tier, ["c"])
 
     def test_clear_removes_everything(self, tier: Tier[Any]) -> None:
         for number in range(1200):
             self.put(tier, f"key-{number}")
-        assert tier.clear() == 1200
-        assert list(tier.scan()) == []
+        assert tier.clear() in (1200, None)
+        self.check_scan(tier, [])
         assert isinstance(tier.get("key-0"), Absent)
         assert tier.info().entries in (None, 0)
-        assert tier.clear() == 0
+        assert tier.clear() in (0, None)
 
     def test_info_says_how_full_it_is(self, tier: Tier[Any]) -> None:
         before = tier.info()
