@@ -3,7 +3,10 @@
 # ruff: noqa: D102 - the name of a test is its description
 from __future__ import annotations
 
+import gc
 import random
+import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +15,45 @@ if TYPE_CHECKING:
     from tiered_cache_policies.contracts import EvictionPolicy
 
 __all__ = ["EvictionContract", "as_size"]
+
+
+_MAXSIZE = 1000
+_OPAQUE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+
+
+def reachable_bytes(source: object) -> int:
+    """The size of an object and of all that it refers to, but for classes, modules and functions."""
+    seen = {id(source)}
+    waiting = [source]
+    total = 0
+    while waiting:
+        each = waiting.pop()
+        total += sys.getsizeof(each)
+        for other in gc.get_referents(each):
+            if id(other) not in seen and not isinstance(other, _OPAQUE):
+                seen.add(id(other))
+                waiting.append(other)
+    return total
+
+
+def _events_of_hits(policy: EvictionPolicy) -> int:
+    """The lines of Python that a hit on each key runs, in total: a cost that repeats exactly."""
+    events = 0
+
+    def count(*_: object) -> object:
+        nonlocal events
+        events += 1
+        return count
+
+    keys = list(policy)
+    before = sys.gettrace()
+    sys.settrace(count)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # a tracer returns a tracer
+    try:
+        for key in keys:
+            policy[key]
+    finally:
+        sys.settrace(before)
+    return max(1, events)
 
 
 def as_size(value: int) -> int:
@@ -146,6 +188,20 @@ class EvictionContract:
             assert "a" not in policy
             with pytest.raises(KeyError):
                 policy.popitem()
+
+    def test_a_million_keys_cost_no_more_memory_than_ten_thousand(self) -> None:
+        policy = self.make_policy(_MAXSIZE)
+        bytes_early, events_early = 0, 0
+        for number in range(1_000_000):
+            policy[f"key-{number}"] = number
+            if number == 10_000:
+                bytes_early, events_early = reachable_bytes(policy), _events_of_hits(policy)
+        bytes_late, events_late = reachable_bytes(policy), _events_of_hits(policy)
+        assert len(policy) <= _MAXSIZE
+        assert bytes_late <= 2 * bytes_early, f"it grew from {bytes_early} to {bytes_late} bytes"
+        assert events_late <= 2 * events_early, (
+            f"a hit costs {events_late / events_early:.1f} times as much as it did"
+        )
 
     def test_it_agrees_with_a_dictionary_about_everything_but_what_goes(self) -> None:
         policy = self.make_policy(40, as_size)

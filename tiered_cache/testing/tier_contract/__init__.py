@@ -17,8 +17,10 @@ from tiered_cache.testing.tier_contract.notices import BoardContract
 from tiered_cache.testing.tier_contract.offered import OffersContract
 from tiered_cache.testing.tier_contract.record_heads import HeadsContract
 from tiered_cache.testing.tier_contract.shared_store import SharedStoreContract
+from tiered_cache.testing.tier_contract.sick_store import SickStoreContract
 from tiered_cache.testing.tier_contract.storage import StorageContract
 from tiered_cache.testing.tier_contract.tokens import TokenContract
+from tiered_cache.testing.tier_contract.whole_stack import StackContract
 
 __all__ = [
     "BasicTierContract",
@@ -29,6 +31,8 @@ __all__ = [
     "LeaseContract",
     "PlaceContract",
     "SharedStoreContract",
+    "SickStoreContract",
+    "StackContract",
     "StepsContract",
     "TierContract",
 ]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TierContractBase"]
 
+_AGE_S = 2.0
+
 SHORT_S = 0.3
 """A lifetime short enough to wait for, if the tier keeps time by its own clock."""
 
@@ -167,6 +169,14 @@ class TierContractBase:
             return answer.item.value
         assert type(answer.item) is bytes
         return answer.item[TOKEN_BYTES:]
+
+    def age(self, tier: Tier[Any], seconds: float) -> None:
+        """Let seconds pass by the tier's clock, to see that it remembers.
+
+        Override it for a tier with `native_time` over a store whose clock can be moved. By default
+        two seconds pass by such a clock, and not more.
+        """
+        self.outlive(tier, min(seconds, _AGE_S) if self.native_time else seconds)
 
     def outlive(self, tier: Tier[Any], lifetime_s: float) -> None:
         """Let `lifetime_s` seconds pass by the tier's clock."""

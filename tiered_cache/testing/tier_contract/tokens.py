@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tiered_cache.contracts import ANY, Absent, Found, Put
+from tiered_cache.contracts import ANY, TOMBSTONE_LIFETIME_S, Absent, Found, Put
 from tiered_cache.testing.thread_race import race
 from tiered_cache.testing.tier_contract.hooks import TierContractBase
 
@@ -75,6 +75,16 @@ class TokenContract(TierContractBase):
         tier.delete("key")
         assert self.put(tier, "key", b"late", expected=token) is False
         assert isinstance(tier.get("key"), Absent)
+
+    def test_law_4_a_deletion_is_remembered(self, tier: Tier[Any]) -> None:
+        tokens = {key: self._token_of_absent(tier, key) for key in ("never", "there")}
+        self.put(tier, "there")
+        for key in tokens:
+            tier.delete(key)
+        self.age(tier, TOMBSTONE_LIFETIME_S - 1)
+        for key, token in tokens.items():
+            assert self.put(tier, key, b"late", expected=token) is False
+            assert isinstance(tier.get(key), Absent)
 
     def test_law_4_a_replacement_after_a_delete_is_refused(self, tier: Tier[Any]) -> None:
         self.put(tier, "key", b"old")
