@@ -5,6 +5,7 @@ Two caches of one process stand for two processes: they learn of each other only
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 import subprocess
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.patience import patient_disk, patient_redis
-from tiered_cache import Coherence, DiskTier, MemoryTier, TieredCache
+from tiered_cache import AsyncTieredCache, Coherence, DiskTier, MemoryTier, TieredCache
 from tiered_cache.contracts import Absent, Found, Offers, WrappedTier
 from tiered_cache.errors import RecordError, TierUnavailableError
 from tiered_cache.policies import MaxBytes, WriteBack, WriteThrough
@@ -219,6 +220,25 @@ def test_many_copies_are_compared_in_one_go(open_cache: Make, clock: FakeClock) 
     assert cache.get_many(values) == values
     assert shared(cache).heads + shared(cache).gets == before + 1
     assert in_memory(cache) == 50
+
+
+@pytest.mark.proves("law-5/without-log-cost")
+def test_tasks_of_a_loop_compare_their_copies_in_one_go(open_cache: Make, clock: FakeClock) -> None:
+    cache = open_cache()
+    keys = [f"key {number}" for number in range(50)]
+    cache.set_many(dict.fromkeys(keys, "value"))
+    clock.advance(BOUND_S)
+
+    async def work() -> list[object]:
+        awaited = AsyncTieredCache.of(cache)
+        found: list[object] = await asyncio.gather(
+            *[awaited.get_or_compute(key, never) for key in keys]
+        )
+        return found
+
+    before = shared(cache).heads + shared(cache).gets
+    assert asyncio.run(work()) == ["value"] * 50
+    assert shared(cache).heads + shared(cache).gets == before + 1
 
 
 @pytest.mark.proves("law-5/without-log-cost")

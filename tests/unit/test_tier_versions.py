@@ -197,6 +197,13 @@ def test_law_4_a_tier_that_compares_no_tokens_gets_changes_and_no_fills() -> Non
         assert shelf.held == {}
 
 
+def test_tags_over_a_tier_that_compares_no_tokens_are_refused_with_the_cause() -> None:
+    with TieredCache([MemoryTier(), Shelf()]) as cache:
+        result = cache.set("key", 1, tags=["tag"])
+        told = "tags need a tier that compares tokens as the last of the stack, and tier 'shelf'"
+        assert all(each.reason.startswith(told) for each in result.tiers)
+
+
 def test_a_tier_gets_no_record_longer_than_it_says() -> None:
     shelf = Shelf(max_item_bytes=1000)
     with TieredCache([MemoryTier(), shelf]) as cache:

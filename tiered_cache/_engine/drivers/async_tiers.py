@@ -79,7 +79,11 @@ class AsyncTierDriver(BaseDriver):
 
     async def _read_heads(self, home: LoopHome, effect: ReadHeads) -> Reply:
         level = self._levels[effect.level]
-        return await home.call(level, "get_many", None, "get_heads", effect.keys)
+        if len(effect.keys) > 1:
+            return await home.call(level, "get_many", None, "get_heads", effect.keys)
+        (key,) = effect.keys
+        reply = await home.heads(level).reply(key)
+        return reply._replace(value={key: reply.value}) if reply.status == OK else reply
 
     async def _put(self, home: LoopHome, effect: Write) -> Reply:
         index, key, item, counter = effect

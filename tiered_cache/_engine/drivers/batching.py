@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tiered_cache._engine.level import Level
     from tiered_cache._engine.plans.search import Search
 
-__all__ = ["MAX_KEYS", "LookupBatch", "PutBatch", "ReadBatch", "TierCaller"]
+__all__ = ["MAX_KEYS", "HeadBatch", "LookupBatch", "PutBatch", "ReadBatch", "TierCaller"]
 
 MAX_KEYS = 125
 """Keys handled in one go: so that the loop goes round again after some milliseconds."""
@@ -101,6 +101,19 @@ class ReadBatch(_TierBatch):
         # One by one also where one unreadable record spoiled the reply for all.
         for key in keys:
             self._replies[key] = await call(level, "get", key, "get", key)
+
+
+class HeadBatch(_TierBatch):
+    """Keys of which the heads are to be read."""
+
+    async def _ask(self, keys: Sequence[str]) -> None:
+        call, level = self._caller.call, self._level
+        reply = await call(level, "get_many", None, "get_heads", keys)
+        if reply.status == UNREADABLE and len(keys) > 1:
+            for key in keys:
+                await self._ask([key])
+            return
+        self._share(keys, reply, reply.value if reply.status == OK else {})
 
 
 class PutBatch(_TierBatch):

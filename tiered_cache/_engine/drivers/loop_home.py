@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import anyio.to_thread
 
-from tiered_cache._engine.drivers.batching import LookupBatch, PutBatch, ReadBatch
+from tiered_cache._engine.drivers.batching import HeadBatch, LookupBatch, PutBatch, ReadBatch
 from tiered_cache._engine.drivers.detached_task import DetachedTask
 from tiered_cache._engine.drivers.event_loop import EventLoop, current_token, running_loop
 from tiered_cache._process.fork import call_in_child
@@ -55,6 +55,7 @@ class LoopHome:
         self._reading_thread = anyio.CapacityLimiter(1)
         self._sides: dict[int, AwaitedTier | None] = {}
         self._reads: dict[int, ReadBatch] = {}
+        self._heads: dict[int, HeadBatch] = {}
         self._puts: dict[int, PutBatch] = {}
 
     def reads(self, level: Level) -> ReadBatch:
@@ -62,6 +63,13 @@ class LoopHome:
         batch = self._reads.get(level.index)
         if batch is None or batch.is_sent:
             batch = self._reads[level.index] = ReadBatch(self, level)
+        return batch
+
+    def heads(self, level: Level) -> HeadBatch:
+        """The batch of heads to be read from a tier in this turn."""
+        batch = self._heads.get(level.index)
+        if batch is None or batch.is_sent:
+            batch = self._heads[level.index] = HeadBatch(self, level)
         return batch
 
     def promotions(self, level: Level) -> PutBatch:

@@ -19,7 +19,7 @@ from tiered_cache._engine.effects import (
 )
 from tiered_cache._engine.plans.removal import withhold
 from tiered_cache._engine.plans.search import note_copy
-from tiered_cache._engine.plans.tags import versions_after, versions_of
+from tiered_cache._engine.plans.tags import no_versions, versions_after, versions_of
 from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache._engine.state.flights import Flight, Raised, Returned
 from tiered_cache._engine.state.pending import Pending
@@ -144,7 +144,7 @@ def computed_entry(
         began_s = computed.now_s - computed.lead_s
         versions = yield from versions_after(stack, versions, added, began_s)
     if versions is None:
-        stack.faults.report("terms", "tags", "A value is not stored: its tags may have changed")
+        stack.faults.report("terms", "tags", f"A value is not stored: {no_versions(stack)}")
         return None
     try:
         return stack.new_entry(

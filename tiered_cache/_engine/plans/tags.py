@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tiered_cache._engine.stack import Stack
 
-__all__ = ["check_tags", "invalidate_tags", "versions_after", "versions_of"]
+__all__ = ["check_tags", "invalidate_tags", "no_versions", "versions_after", "versions_of"]
 
 _BITS = 53
 _TRIES = 5
@@ -44,6 +44,17 @@ def versions_of(stack: Stack, names: Iterable[str]) -> Plan[dict[str, int] | Non
             return None
         versions[name] = entry.value
     return versions
+
+
+def no_versions(stack: Stack) -> str:
+    """Why the versions of tags are unknown."""
+    last = stack.levels[-1]
+    if last.offers.compare_and_set:
+        return "the versions of its tags are unknown: the tier that all share is away, or a tag was invalidated meanwhile"
+    return (
+        f"tags need a tier that compares tokens as the last of the stack, and tier {last.name!r} offers "
+        "no compare_and_set: put another tier below it, or use no tags"
+    )
 
 
 def versions_after(

@@ -18,7 +18,7 @@ from tiered_cache._engine.effects import (
 )
 from tiered_cache._engine.plans.enqueue import enqueue
 from tiered_cache._engine.plans.removal import mark, remove, withhold
-from tiered_cache._engine.plans.tags import versions_of
+from tiered_cache._engine.plans.tags import no_versions, versions_of
 from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache._engine.state.pending import Pending
 from tiered_cache.contracts import ANY, Put
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["store"]
 
 _UNREMARKABLE = (WriteOutcome.WRITTEN, WriteOutcome.QUEUED)
-_NO_VERSIONS = "the versions of its tags are unknown: the tier that all share is away"
 
 Reports = dict[int, TierWrite]
 """The outcome of a write by level."""
@@ -78,7 +77,7 @@ def _refuse_everywhere(stack: Stack, keys: Collection[str]) -> Plan[dict[str, Wr
     for key in keys:
         reports: Reports = {}
         for level in reversed(stack.levels):
-            reports[level.index] = yield from _refuse(level, key, _NO_VERSIONS)
+            reports[level.index] = yield from _refuse(level, key, no_versions(stack))
         results[key] = _result(stack, key, reports)
     return results
 
