@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tiered_cache.contracts import Absent, Found, Put, TierInfo
-from tiered_cache.entry import Entry
+from tiered_cache.entry import Entry, make_tombstone
 from tiered_cache.testing.tier_contract.hooks import TierContractBase
 
 if TYPE_CHECKING:
@@ -127,6 +127,20 @@ class StorageContract(TierContractBase):
         self.check_scan(tier, ["kept"])
         assert tier.info().entries in (None, 1)
         assert tier.clear() in (1, None)
+
+    def test_a_tombstone_that_was_put_is_an_absence(self, tier: Tier[Any]) -> None:
+        if not tier.holds_records:
+            return
+        self.put(tier, "key", b"old")
+        deleted_s = self.clock.wall()
+        assert tier.put("key", Put(make_tombstone(deleted_s), 60.0)) is True
+        for answer in (tier.get("key"), tier.get_many(["key"])["key"]):
+            assert isinstance(answer, Absent)
+            assert answer.deleted_s in (-math.inf, pytest.approx(deleted_s, abs=1e-5))
+        self.check_scan(tier, [])
+        assert tier.delete("key") is not True
+        assert self.put(tier, "key", b"new") is True
+        assert self.read(tier, "key") == b"new"
 
     def test_a_deleted_key_can_be_put_again(self, tier: Tier[Any]) -> None:
         self.put(tier, "key", b"old")
