@@ -53,7 +53,7 @@ class InstalledExtension(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What it is, in a word."""
+        """Its kind, in a word."""
         return _KINDS[self.group]
 
     def load(self) -> Any:

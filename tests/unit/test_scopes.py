@@ -98,7 +98,7 @@ def test_one_line_of_the_log_says_how_far_the_default_reaches(
         ({"leases": None}, "no leases: other processes that miss a key at the same time compute"),
         ({"change_log": None}, "no change log: copies above it are compared with it once"),
         ({"board": None}, "no board: it carries no statistics between processes"),
-        ({"durable": False}, "not durable: what it holds may not survive its server"),
+        ({"durable": False}, "not durable: its values may not survive its server"),
         ({"compare_and_set": False}, "no compare-and-set: it gets no computed values"),
     ],
 )

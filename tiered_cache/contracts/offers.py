@@ -53,7 +53,7 @@ class Offers:
         journal_directory: A directory on this host's disk, for journals alone. It need not exist.
         exact_scan: Whether `scan` gives every key. A store that can't list its keys gives those it
             can.
-        sweep: Given a deadline in seconds, removes what has expired, and what dead processes left. It
+        sweep: Given a deadline in seconds, removes expired items and the leftovers of dead processes. It
             returns within the deadline, and may be interrupted at any instant. One process of those
             that share the tier calls it, at most once in ten minutes; on a shared tier it needs
             `leases`.

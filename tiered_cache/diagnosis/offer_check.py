@@ -18,7 +18,7 @@ _CONSEQUENCES = {
     "change log": "no change log: copies above it are compared with it once in each bound",
     "board": "no board: it carries no statistics between processes",
     "exact scan": "its keys can't be listed: `keys`, patterns and prefixes may miss some",
-    "durable": "not durable: what it holds may not survive its server",
+    "durable": "not durable: its values may not survive its server",
 }
 
 

@@ -1,4 +1,4 @@
-"""The thread that sweeps tiers: they remove what has expired, or what dead processes left behind."""
+"""The thread that sweeps tiers: they remove expired items and the leftovers of dead processes."""
 
 from __future__ import annotations
 

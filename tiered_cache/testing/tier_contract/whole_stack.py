@@ -71,7 +71,7 @@ class StackContract:
             assert sum(computed) >= len(_KEYS)
 
     def _in_processes(self, work: Callable[[Any, Barrier, int], Any], store: Any) -> list[Any]:
-        """The results of `work` in four processes; what they wrote is removed."""
+        """The results of `work` in four processes; their keys are removed."""
         context = multiprocessing.get_context("spawn")
         namespace = f"test-{uuid.uuid4().hex[:12]}"
         results: SimpleQueue[tuple[int, Any]] = context.SimpleQueue()
