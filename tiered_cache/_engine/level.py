@@ -9,9 +9,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache._engine.effects import FAILED, OK, REFUSED, SKIPPED, UNREADABLE, Reply
-from tiered_cache._engine.state.answers import ANSWERS, fault_of
 from tiered_cache._engine.state.breaker import Breaker, BreakerState
 from tiered_cache._engine.state.outdated_keys import OutdatedKeys
+from tiered_cache._engine.state.tier_answers import ANSWERS, fault_of
 from tiered_cache.contracts import Reach, TierInfo
 from tiered_cache.errors import (
     ConfigurationError,

@@ -49,7 +49,7 @@ class InParallel:
 
     def get_many(self, tier: Tier[ItemT], keys: Sequence[str]) -> dict[str, Found[ItemT] | Absent]:
         """The answer of `tier.get` for each of `keys`."""
-        return dict(zip(keys, self._each(tier.get, keys), strict=True))
+        return dict(zip(keys, self.each(tier.get, keys), strict=True))
 
     def put_many(self, tier: Tier[ItemT], puts: Mapping[str, Put[ItemT]]) -> set[str]:
         """Store each of `puts`. Returns the keys that were stored."""
@@ -61,15 +61,15 @@ class InParallel:
                 return False
 
         keys = list(puts)
-        return {key for key, stored in zip(keys, self._each(put, keys), strict=True) if stored}
+        return {key for key, stored in zip(keys, self.each(put, keys), strict=True) if stored}
 
     def delete_many(self, tier: Tier[Any], keys: Sequence[str]) -> int | None:
         """Remove each of `keys`. Returns the number that was there; `None` if one is unknown."""
-        answers = self._each(tier.delete, keys)
+        answers = self.each(tier.delete, keys)
         return None if None in answers else sum(map(bool, answers))
 
-    def _each(self, call: Callable[[str], AnswerT], keys: Sequence[str]) -> list[AnswerT]:
-        """The answers of `call` for `keys`, in their order."""
+    def each(self, call: Callable[[str], AnswerT], keys: Sequence[str]) -> list[AnswerT]:
+        """The answers of `call` for `keys`, in their order: for `heads`, a sweep and the like."""
         answers: dict[int, AnswerT] = {}
         errors: list[BaseException] = []
         waiting: Iterator[tuple[int, str]] = iter(list(enumerate(keys)))

@@ -54,9 +54,9 @@ class Offers:
         exact_scan: Whether `scan` gives every key. A store that can't list its keys gives those it
             can.
         sweep: Given a deadline in seconds, removes expired items and the leftovers of dead processes. It
-            returns within the deadline, and may be interrupted at any instant. One process of those
-            that share the tier calls it, at most once in ten minutes; on a shared tier it needs
-            `leases`.
+            returns within the deadline, by `time.monotonic`, and may be interrupted at any instant.
+            The tier may be closed meanwhile, and the sweep must end then. One process of those that
+            share the tier calls it, at most once in ten minutes; on a shared tier it needs `leases`.
     """
 
     compare_and_set: bool = True

@@ -116,7 +116,8 @@ class Tier(Protocol[ItemT]):
     The engine guarantees:
 
     - `open` is called before any other method, and again only after it raised; `close` comes last;
-    - keys are non-empty strings;
+    - keys are non-empty strings without lone surrogates, of at most 64 KiB in UTF-8;
+    - records are not empty;
     - a tier that holds entries is given entries, and a tier that holds records is given bytes;
     - methods are called from many threads at once, and in forked children.
 
