@@ -48,13 +48,14 @@ def configure(
     Raises:
         ConfigurationError: The settings are wrong, or several of the arguments were given.
     """
+    from tiered_cache._face.registered_types import checked_types
     from tiered_cache.config import build_stack, load_settings
     from tiered_cache.errors import ConfigurationError
 
     if sum([cache is not None, settings is not None, bool(options)]) > 1:
         msg = "configure() takes a cache, or settings, or options by name: only one of them"
         raise ConfigurationError(msg)
-    wanted = tuple(types)
+    wanted = checked_types(types)
     if cache is not None and wanted:
         msg = "configure() takes a cache, or types: give types= to the cache itself"
         raise ConfigurationError(msg)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Self
 
+from tiered_cache._face.registered_types import checked_types
 from tiered_cache._process.fork import call_in_child, fork_safe_lock
 from tiered_cache.config import Settings, build_stack, load_settings
 from tiered_cache.errors import (
@@ -194,7 +195,7 @@ class CacheManager:
             raise ConfigurationError(msg)
         self.backend = kind
         self._stack = _stack_settings(kind, settings, options)
-        self._types = tuple(types)
+        self._types = checked_types(types)
         self._caches: dict[str, Cache] = {}
         self._makers: dict[str, threading.Lock] = {}
         self._lock = fork_safe_lock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
+from tiered_cache_policies.entry_points import installed_points
 from tiered_cache_policies.suggestions import suggestion_before
 
 if TYPE_CHECKING:
@@ -148,12 +149,9 @@ def _owner(point: EntryPoint) -> str:
 
 def _registered(kind: PolicyKind) -> dict[str, list[EntryPoint]]:
     """The entry points of one kind by name: more than one where packages chose the same."""
-    # Imported here because it takes longer to import than this package, and few programs need it.
-    from importlib.metadata import entry_points
-
     prefix = f"{kind}."
     found: dict[str, list[EntryPoint]] = {}
-    for point in entry_points(group=ENTRY_POINT_GROUP):
+    for point in installed_points(ENTRY_POINT_GROUP):
         if point.name.startswith(prefix):
             found.setdefault(_normalized(point.name.removeprefix(prefix)), []).append(point)
     return found

@@ -21,7 +21,7 @@ import pytest
 from tests.patience import patient_disk, patient_redis
 from tiered_cache import AsyncTieredCache, Coherence, DiskTier, MemoryTier, TieredCache
 from tiered_cache.contracts import Absent, Found, Offers, WrappedTier
-from tiered_cache.errors import RecordError, TierUnavailableError
+from tiered_cache.errors import RecordError, RecordRefusedError, TierUnavailableError
 from tiered_cache.policies import MaxBytes, WriteBack, WriteThrough
 from tiered_cache.testing import FakeClock, race
 from tiered_cache_policies.contracts import WritePlan
@@ -390,6 +390,71 @@ def test_law_7_a_value_that_only_the_disk_took_is_there_after_a_restart(
         assert in_memory(cache) == 0
         assert cache.get_or_compute("key", never) == LONG
         assert in_memory(cache) == 1
+
+
+class Refusing(Unlogged):
+    """Refuses long records only when they come."""
+
+    def __init__(self, inner: Tier[bytes], during: Callable[[], object] = lambda: None) -> None:
+        super().__init__(inner)
+        self.during = during
+
+    def put(self, key: str, put: Put[bytes]) -> bool:
+        if len(put.item) > 1000:
+            self.during()
+            raise RecordRefusedError("too long", tier=self.name, operation="put", key=key)
+        return super().put(key, put)
+
+    def put_many(self, puts: Mapping[str, Put[bytes]]) -> set[str]:
+        return {key for key, put in puts.items() if self.put(key, put)}
+
+
+def test_a_computed_value_that_is_refused_when_it_comes_is_kept(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    tier = Refusing(patient_disk(tmp_path))
+    with TieredCache([MemoryTier(), tier], clock=clock) as cache:
+        assert cache.get_or_compute("key", lambda: LONG) == LONG
+        for _ in range(3):
+            clock.advance(BOUND_S)
+            assert cache.get_or_compute("key", never) == LONG
+
+
+def test_a_queued_value_that_the_tier_does_not_take_is_kept(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    tier = Unlogged(patient_disk(tmp_path), max_item_bytes=1000)
+    writing = WriteBack("memory", flush_interval="1h", max_delay="1h")
+    with TieredCache([MemoryTier(), tier], clock=clock, writing=writing) as cache:
+        cache.set("key", LONG)
+        cache.flush()
+        for _ in range(3):
+            clock.advance(BOUND_S)
+            assert cache.get("key") == LONG
+
+
+def test_a_voucher_lives_as_long_as_a_touched_copy(tmp_path: Path, clock: FakeClock) -> None:
+    tier = Unlogged(patient_disk(tmp_path), max_item_bytes=1000)
+    with TieredCache([MemoryTier(), tier], clock=clock) as cache:
+        cache.set("key", LONG, ttl=4000)
+        clock.advance(10)
+        assert cache.touch("key", 40_000)
+        clock.advance(9000)
+        assert cache.get("key") == LONG
+
+
+def test_law_4_a_refused_refresh_vouches_for_nothing_older_than_a_change(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    with TieredCache([MemoryTier(), Unlogged(patient_disk(tmp_path))], clock=clock) as elsewhere:
+        tier = Refusing(patient_disk(tmp_path))
+        with TieredCache([MemoryTier(), tier], clock=clock) as cache:
+            cache.set("key", "old")
+            clock.advance(1)
+            tier.during = lambda: elsewhere.set("key", "newer")
+            assert cache.refresh("key", lambda: LONG) == LONG
+            clock.advance(BOUND_S)
+            assert cache.get("key") == elsewhere.get("key") == "newer"
 
 
 def test_what_no_record_can_hold_stays_in_memory(open_cache: Make, clock: FakeClock) -> None:

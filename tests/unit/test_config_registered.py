@@ -16,6 +16,7 @@ from tiered_cache.config import build_stack, json_schema, load_settings
 from tiered_cache.diagnosis import diagnose
 
 MODULE = """
+from tiered_cache.contracts import parse_duration
 from tiered_cache.errors import ConfigurationError
 from tiered_cache.tiers.null import NullTier
 
@@ -24,6 +25,8 @@ class Floppy(NullTier):
         super().__init__(name=name)
         if drive == "refused":
             raise ConfigurationError("no such drive: use A: or B:")
+        if drive == "slow":
+            parse_duration("soon", name="timeout")
         if drive == "broken":
             raise OSError(f"the drive of {password} is broken")
         self.drive = drive
@@ -114,6 +117,13 @@ def test_options_of_a_tier_that_no_package_registers_are_a_mistake(name: str) ->
     assert f"custom.{name}" in str(caught.value)
 
 
+def test_a_wrong_duration_of_a_tier_names_the_tier_and_its_table() -> None:
+    settings = load_settings(tiers=["memory", "floppy"], custom={"floppy": {"drive": "slow"}})
+    told = r"the tier floppy has a wrong option in \[custom.floppy\]: timeout='soon' is not a dur"
+    with pytest.raises(ConfigurationError, match=told):
+        build_stack("default", settings)
+
+
 def test_two_packages_with_one_name_are_named(tmp_path: Path) -> None:
     points = {"tiered_cache.tiers": {"floppy": "other:Floppy"}}
     install(tmp_path, "bcme-tiers", points, version="2.1")
@@ -132,12 +142,16 @@ def test_the_same_package_found_twice_is_one(
     build_stack("default", load_settings(tiers=["memory", "floppy"])).close()
 
 
-_LIST = "from tiered_cache._extensions import TIERS, extensions; print(len(extensions(TIERS)))"
+_LIST = (
+    "from tiered_cache._extensions import TIERS, POLICIES, extensions;"
+    "from tiered_cache_policies.policy_registry import policy_names;"
+    "print(len(extensions(TIERS)) + ('absent' in policy_names('writing')))"
+)
 
 
 @pytest.mark.parametrize(
     ("options", "path", "count"),
-    [(["-c"], False, 0), (["-I", "-c"], False, 0), (["-c"], True, 3)],
+    [(["-c"], False, 0), (["-I", "-c"], False, 0), (["-c"], True, 4)],
 )
 def test_law_9_a_directory_that_python_was_only_started_in_registers_nothing(
     options: list[str], path: bool, count: int, tmp_path: Path

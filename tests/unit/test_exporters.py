@@ -16,7 +16,9 @@ from tests.installed_package import install
 from tiered_cache import CacheManager, TieredCache, configure, tiered
 from tiered_cache.cli import main
 from tiered_cache.config import build_stack, load_settings
+from tiered_cache.config import exporters as exporting
 from tiered_cache.errors import ConfigurationError
+from tiered_cache.testing import in_forked_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +26,15 @@ if TYPE_CHECKING:
 MODULE = """
 told = []
 
+import threading
+
+gate = threading.Event()
+
 def start(cache, *, port=8125, fails=""):
     if fails == "start":
-        raise OSError("the port is in use")
+        raise OSError("the password hunter2 is wrong")
+    if fails == "end":
+        return None
     told.append(("start", cache.name, port))
     end = cache.on_event(lambda event: told.append((event.kind.value, event.key)), ["write"])
 
@@ -34,7 +42,9 @@ def start(cache, *, port=8125, fails=""):
         end()
         told.append(("stop", cache.name, port))
         if fails == "stop":
-            raise OSError("gone")
+            raise OSError("the password hunter2 is wrong")
+        if fails == "hang":
+            gate.wait(30)
 
     return stop
 """
@@ -84,7 +94,7 @@ def test_variables_say_the_same(
     for name, value in variables.items():
         monkeypatch.setenv(f"TIERED_CACHE_{name}", value)
     TieredCache.from_settings().close()
-    assert [(each[0], int(each[2])) for each in told] == [("start", 8125), ("stop", 8125)]
+    assert [(each[0], each[2]) for each in told] == [("start", 8125), ("stop", 8125)]
 
 
 def test_each_cache_of_a_manager_and_the_default_cache_have_exporters(told: list[Any]) -> None:
@@ -129,8 +139,86 @@ def test_law_1_an_exporter_that_fails_is_left_out(
         cache.set("key", 1)
         assert cache.get("key") == 1
     assert [each.getMessage() for each in caplog.records] == [
-        f"The exporter 'statsd' failed to {fails}"
+        f"The exporter 'statsd' failed to {fails}: OSError"
     ]
+
+
+def test_law_8_an_exporter_that_hangs_or_has_no_end_does_not_keep_a_cache_open(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(exporting, "_STOP_S", 0.01)
+    for fails, line in (
+        ("hang", "The exporter 'statsd' did not stop within 0.01 s"),
+        ("end", "The exporter 'statsd' returned no function that ends it"),
+    ):
+        settings = load_settings(tiers=["memory"], exporters={"statsd": {"fails": fails}})
+        build_stack("default", settings).close()
+        assert line in [each.getMessage() for each in caplog.records]
+    sys.modules["acme_statsd"].gate.set()
+
+
+@pytest.mark.parametrize(
+    ("file", "variables", "names"),
+    [
+        ('exporters = ["logs"]', {}, ["logs"]),
+        ('exporters = ["logs"]', {"EXPORTERS": "statsd"}, ["statsd"]),
+        ('exporters = ["logs"]', {"EXPORTERS": ""}, []),
+        ('exporters = ["logs"]', {"EXPORTERS__STATSD__PORT": "1"}, ["logs", "statsd"]),
+        ("[exporters.logs]", {"EXPORTERS__STATSD__PORT": "1"}, ["logs", "statsd"]),
+        ("[exporters.logs]", {"EXPORTERS": "statsd"}, ["statsd"]),
+        ("[exporters.logs]\n[stacks.default]\nexporters = ['statsd']", {}, ["statsd"]),
+    ],
+)
+def test_a_list_replaces_what_is_weaker_and_a_table_is_added(
+    file: str, variables: dict[str, str], names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("tiered-cache.toml").write_text(file)
+    for name, value in variables.items():
+        monkeypatch.setenv(f"TIERED_CACHE_{name}", value)
+    assert sorted(load_settings().stack().exporters) == names
+
+
+def test_options_in_variables_have_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "PROMETHEUS__PORT": "9137",
+        "PROMETHEUS__ADDRESS": "::1",
+        "OPENTELEMETRY__SPANS": "false",
+        "LOGS__KINDS": "error, breaker",
+    }.items():
+        monkeypatch.setenv(f"TIERED_CACHE_EXPORTERS__{name}", value)
+    assert load_settings().stack().exporters == {
+        "prometheus": {"port": 9137, "address": "::1"},
+        "opentelemetry": {"spans": False},
+        "logs": {"kinds": "error, breaker"},
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ['{"statsd": {"token": "hunter2"}', "https://u:hunter2@h", '["hunter2", {}]']
+)
+def test_law_9_no_secret_in_a_wrong_variable_is_shown(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIERED_CACHE_EXPORTERS", text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_law_9_the_text_of_an_error_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    for fails in ("start", "stop"):
+        settings = load_settings(tiers=["memory"], exporters={"statsd": {"fails": fails}})
+        build_stack("default", settings).close()
+    assert "OSError" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+def test_a_wrong_value_of_a_built_in_exporter_is_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = load_settings(tiers=["memory"], exporters={"logs": {"kinds": ["eror"]}})
+    build_stack("default", settings).close()
+    assert "kinds='eror' is no kind of event: expected one of hit" in caplog.text
 
 
 def test_the_logs_are_an_exporter_that_leaves_hits_inlined(
@@ -168,6 +256,9 @@ def test_prometheus_exports_each_cache_under_its_name_while_it_is_open() -> None
             urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer,
         ):
             assert b'cache="default-3"' in answer.read()
+            with build_stack("default", served):  # another cache at the same port
+                assert 'cache="default-4"' in scraped()
+            assert in_forked_child(lambda: bool(cache.close() or True)), "without the thread"
         assert 'cache="default-3"' not in scraped()
     assert "tiered_cache" not in scraped()
 

@@ -261,6 +261,23 @@ def test_law_1_a_sweep_in_the_background_fails_without_a_trace(
     assert any("sweep failed" in each.getMessage() for each in caplog.records)
 
 
+def test_a_wrong_answer_about_a_lease_does_not_end_the_sweeping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sweeper, "_FIRST_S", 0.0)
+    monkeypatch.setattr(sweeper, "_INTERVAL_S", 0.001)
+    asked: list[object] = []
+
+    class Leases:
+        def acquire(self, *args: object) -> None:
+            asked.append(args)
+
+    leases: Any = Leases()
+    with TieredCache([MemoryTier(), Swept(tmp_path, [], leases=leases)]):
+        wait_until(lambda: len(asked) >= 3, "it asks again and again")
+    assert "can't be swept: AttributeError" in caplog.text
+
+
 def test_the_awaited_face_knows_the_same_answers(tmp_path: Path) -> None:
     async def work() -> list[str]:
         async with AsyncTieredCache([MemoryTier(), Answering(tmp_path, "put", None)]) as cache:

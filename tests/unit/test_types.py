@@ -145,6 +145,33 @@ def test_wrong_types_are_refused(types: Any, message: str) -> None:
         configure(TieredCache([MemoryTier()]), types=[Report])
 
 
+@pytest.mark.parametrize("wrong", [3, [3], "Report", Report, None])
+def test_wrong_types_are_refused_at_once_by_every_face(wrong: Any) -> None:
+    for take in (
+        lambda: TieredCache([MemoryTier()], types=wrong),
+        lambda: CacheManager("memory", types=wrong),
+        lambda: configure(tiers=["memory"], types=wrong),
+    ):
+        with pytest.raises(ConfigurationError, match="must be a list of classes"):
+            take()
+
+
+def test_the_annotation_of_a_function_leaves_registered_types_alone(tmp_path: Path) -> None:
+    def make() -> TieredCache:
+        return TieredCache([DiskTier(tmp_path)], types=[register])
+
+    with make() as cache:
+
+        @cache.cached
+        def compute() -> Small:
+            return Small(3)
+
+        assert compute() == Small(3)
+        (key,) = cache.keys()
+    with make() as cache:
+        assert cache.get(key) == Small(3), "by the registration of its base"
+
+
 def test_types_need_a_codec_with_a_registry() -> None:
     class Bare:
         fingerprint = created_at = as_of = is_computed = encode = decode = None
@@ -167,6 +194,11 @@ class Other:
 """
 DECLARATION = """
 import acme_points
+
+def misnamed(registry):
+    registry.register(
+        acme_points.Point, name="point", to_plain=lambda point: point.x, from_plain=acme_points.Point
+    )
 
 def register(registry):
     registry.register(
@@ -245,6 +277,35 @@ except Exception as error:
 """
     told = "acme_points.Other, which acme-points-types 1.2 does not register, although it declares"
     assert told in run(program, package)
+
+
+def test_a_name_by_which_no_process_finds_the_declaration_is_refused(package: Path) -> None:
+    info = package / "acme_points_types-1.2.dist-info" / "entry_points.txt"
+    info.write_text("[tiered_cache.types]\nacme_points = acme_points_types:misnamed\n")
+    program = """
+from tiered_cache import DiskTier, TieredCache
+import acme_points
+with TieredCache([DiskTier("shared")]) as cache:
+    cache.set("point", acme_points.Point(5))
+"""
+    assert "does not begin with 'acme_points', the name of its entry point" in run(program, package)
+
+
+@pytest.mark.parametrize("declares", [True, False])
+def test_a_working_directory_that_was_removed_changes_nothing(
+    declares: bool, package: Path, tmp_path: Path
+) -> None:
+    program = f"""
+import os, tempfile
+from tiered_cache import DiskTier, TieredCache
+import acme_points
+with TieredCache([DiskTier({str(tmp_path / "shared")!r})]) as cache:
+    os.chdir(gone := tempfile.mkdtemp())
+    os.rmdir(gone)
+    value = acme_points.{"Point(5)" if declares else "Other()"}
+    print([each.outcome.value for each in cache.set("key", value).tiers])
+"""
+    assert run(program, package) == "['written']\n"
 
 
 def test_law_1_a_declaration_that_fails_leaves_its_types_unregistered(package: Path) -> None:

@@ -250,21 +250,26 @@ class Core:
         """Close the tiers. Later operations raise."""
         if not self._closed:
             self._closed = True
-            for stop in self.at_close:
-                stop()
-            self._rebind_readers()
-            if self._side is not None:
-                self._side.close_soon()
-            self._publisher.close()
-            self.refresher.close()
-            self._sweeper.close()
-            self.stack.leases.close()
-            self.flusher.close()
-            self._follower.close()
-            self.stack.close_tiers()
-            self.stack.faults.close()
-            self._journal.close()
-            _give_back([level.tier for level in self.stack.levels])
+            try:
+                for stop in self.at_close:
+                    stop()
+            finally:
+                self._close()
+
+    def _close(self) -> None:
+        self._rebind_readers()
+        if self._side is not None:
+            self._side.close_soon()
+        self._publisher.close()
+        self.refresher.close()
+        self._sweeper.close()
+        self.stack.leases.close()
+        self.flusher.close()
+        self._follower.close()
+        self.stack.close_tiers()
+        self.stack.faults.close()
+        self._journal.close()
+        _give_back([level.tier for level in self.stack.levels])
 
 
 def _take(tiers: Sequence[Tier[Any]]) -> None:

@@ -35,7 +35,7 @@ def register_results(registry: TypeTable, function: Callable[..., Any]) -> None:
 
 
 def _register(registry: TypeTable, cls: type[Any]) -> bool:
-    if registry.has(cls):
+    if registry.by_type(cls) is not None:
         return True
     try:
         registry.register(cls)

@@ -69,10 +69,6 @@ class TypeTable:
             self._by_type[cls] = registered
         return cls
 
-    def has(self, cls: type[Any]) -> bool:
-        """Whether exactly `cls` is registered."""
-        return cls in self._by_type
-
     def by_type(self, cls: type[Any]) -> RegisteredType | None:
         """The registration for objects of `cls`; `None` for an unknown type.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from tiered_cache.config.field_types import exporter_tables
+from tiered_cache.config.field_types import exporter_names, exporter_tables
 from tiered_cache.config.layers import FieldPath, Layer, at
 from tiered_cache.config.mistakes import Mistake
 from tiered_cache.config.schema import (
@@ -74,7 +74,7 @@ class _Variables(EnvSettingsSource):
         if value is None:
             return parts or None
         whole = _decode(value)
-        if field_name == "exporters":
+        if field_name == "exporters" and parts:
             whole = exporter_tables(whole)
         return {**whole, **parts} if isinstance(whole, dict) else whole
 
@@ -133,14 +133,27 @@ def _decode_sections(
         if not _is_section(here):
             continue
         whole = _decode(value)
-        if key == "exporters":
-            whole = exporter_tables(whole)
-        if isinstance(whole, dict):
+        listed = exporter_names(whole) if key == "exporters" else None
+        if listed is not None:
+            data[key] = listed
+        elif path[-1:] == ("exporters",) and isinstance(whole, dict):
+            data[key] = {name: _option(each) for name, each in whole.items()}
+        elif isinstance(whole, dict):
             data[key] = whole
             _decode_sections(whole, here, names, mistakes)
         else:
             mistakes.append(_not_json(here, names))
             data[key] = {}
+
+
+def _option(text: Any) -> Any:
+    """The number, the truth or the list that the text of an option stands for; else the text."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _not_json(path: FieldPath, names: dict[FieldPath, str]) -> Mistake:

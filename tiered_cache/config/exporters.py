@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 from tiered_cache._extensions import EXPORTERS, extension, extensions
@@ -23,6 +24,9 @@ __all__ = ["check_exporter", "start_exporters"]
 
 _log = logging.getLogger("tiered_cache.config")
 
+_STOP_S = 5.0
+"""Seconds that the closing of a cache waits for an exporter."""
+
 
 def check_exporter(name: str, options: Mapping[str, Any]) -> None:
     """Check an exporter and its options without starting it; imports its module.
@@ -38,7 +42,8 @@ def check_exporter(name: str, options: Mapping[str, Any]) -> None:
 def start_exporters(cache: TieredCache, chosen: Mapping[str, Mapping[str, Any]]) -> None:
     """Start exporters, which stop when the cache is closed.
 
-    One that fails to start is logged and left out: no cache depends on its exporters.
+    One that fails to start is logged and left out: no cache depends on its exporters. No text of its
+    error is logged, which may quote the options.
 
     Args:
         cache: The open cache.
@@ -51,19 +56,38 @@ def start_exporters(cache: TieredCache, chosen: Mapping[str, Mapping[str, Any]])
         check_exporter(name, options)
         try:
             stop = _start_of(name)(cache, **options)
-        except TieredCacheError:
-            raise
-        except Exception:
-            _log.warning("The exporter %r failed to start", name, exc_info=True)
-        else:
+        except Exception as error:
+            detail = f": {error.message}" if isinstance(error, TieredCacheError) else ""
+            _log.warning(
+                "The exporter %r failed to start: %s%s", name, type(error).__name__, detail
+            )
+            continue
+        if callable(stop):
             cache._call_at_close(functools.partial(_stop, name, stop))  # noqa: SLF001 - a hook of the face
+        else:
+            _log.warning("The exporter %r returned no function that ends it", name)
 
 
 def _stop(name: str, stop: Callable[[], object]) -> None:
+    """Stop an exporter, in a thread: one that hangs must not keep the cache from being closed."""
+    thread = threading.Thread(
+        target=_stop_now, args=(name, stop), name=f"tiered-cache-stop-{name}", daemon=True
+    )
+    try:
+        thread.start()
+    except RuntimeError:  # the interpreter ends
+        _stop_now(name, stop)
+        return
+    thread.join(_STOP_S)
+    if thread.is_alive():
+        _log.warning("The exporter %r did not stop within %g s", name, _STOP_S)
+
+
+def _stop_now(name: str, stop: Callable[[], object]) -> None:
     try:
         stop()
-    except Exception:
-        _log.warning("The exporter %r failed to stop", name, exc_info=True)
+    except Exception as error:
+        _log.warning("The exporter %r failed to stop: %s", name, type(error).__name__)
 
 
 def _start_of(name: str) -> Start:

@@ -49,10 +49,12 @@ __all__ = [
     "UrlText",
     "Whole",
     "WritingName",
+    "exporter_names",
     "exporter_tables",
     "name_list",
 ]
 
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
@@ -131,10 +133,25 @@ def name_list(value: object) -> object:
 
 def exporter_tables(value: object) -> object:
     """The table of options by exporter, for a list of names too: those have none."""
-    names = name_list(value)
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return value
-    return {name: {} for name in names}
+    names = exporter_names(value)
+    return value if names is None else {name: {} for name in names}
+
+
+def exporter_names(value: object) -> list[str] | None:
+    """The names in a list of exporters, or in text; `None` for a table and for any other value.
+
+    Other text is not split: it may be a table with secrets that is no JSON.
+    """
+    if value == "":
+        return []
+    try:
+        names = name_list(value)
+    except ValueError:
+        return None
+    if not isinstance(names, list):
+        return None
+    are_names = all(isinstance(name, str) and _NAME.fullmatch(name) for name in names)
+    return names if are_names else None
 
 
 def _signing_key(key: SecretStr) -> SecretStr:

@@ -45,7 +45,7 @@ class Installed(NamedTuple):
 def installed() -> list[Installed]:
     """The extensions of other packages, by group and name.
 
-    Imports the modules of tiers, whose contracts are read.
+    Imports their modules: the contracts of tiers are read, and faults are found.
     """
     found = [each for group in GROUPS for each in extensions(group) if each.package != _OWN]
     counts = Counter((each.group, each.name) for each in found)
@@ -55,10 +55,9 @@ def installed() -> list[Installed]:
 def _examined(each: InstalledExtension, packages: int) -> Installed:
     if packages > 1:
         return Installed(each, None, "another package registers the same name: uninstall one")
-    if each.group != TIERS:
-        return Installed(each, None, "")
     try:
-        contract = getattr(each.load(), "contract", None)
+        loaded = each.load()
     except TieredCacheError as error:
         return Installed(each, None, error.message)
+    contract = getattr(loaded, "contract", None) if each.group == TIERS else None
     return Installed(each, contract if isinstance(contract, int) else None, "")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from tiered_cache.config.field_types import exporter_tables
+
 __all__ = ["DEFAULT_STACK", "FieldPath", "Layer", "StackLayers", "at", "overlay"]
 
 DEFAULT_STACK = "default"
@@ -124,6 +126,9 @@ def overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     merged = dict(below)
+    if isinstance(above.get("exporters"), dict) and "exporters" in below:
+        # A list replaces what is weaker; a table is added to it.
+        merged["exporters"] = exporter_tables(below["exporters"])
     for key, value in above.items():
         old = merged.get(key)
         both = isinstance(value, dict) and isinstance(old, dict)

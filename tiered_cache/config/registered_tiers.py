@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache._extensions import TIERS, extension, extensions
 from tiered_cache.config.redaction import safe
 from tiered_cache.config.signatures import check_signature, takes
-from tiered_cache.errors import ConfigurationError, TieredCacheError
+from tiered_cache.errors import (
+    ConfigurationError,
+    InvalidDurationError,
+    InvalidSizeError,
+    TieredCacheError,
+)
 from tiered_cache_policies.suggestions import suggestion_before
 
 if TYPE_CHECKING:
@@ -65,6 +70,9 @@ def registered_tier(name: str, options: dict[str, Any]) -> Tier[Any]:
         raise ConfigurationError(msg) from error
     try:
         return factory(**options)
+    except (InvalidDurationError, InvalidSizeError) as error:
+        msg = f"the tier {name} has a wrong option in [custom.{name}]: {error.message}"
+        raise ConfigurationError(msg) from error
     except TieredCacheError:
         raise
     except Exception as error:  # its message may quote the options, of which some may be secret

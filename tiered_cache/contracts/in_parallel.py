@@ -32,7 +32,8 @@ class InParallel:
 
     The caller's thread makes requests too, and the others end with the call. After an exception no
     further request begins, and the first one is raised once those under way have ended. A call takes
-    as long as `len(keys) / n` requests, so `n` bounds the deadline. Thread-safe.
+    as long as `len(keys) / n` requests, so `n` bounds the deadline. Thread-safe; `n` bounds the
+    requests of each call, and callers at the same time make as many each.
 
     Args:
         n: The most requests at a time.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from tiered_cache.errors import show_key
+from tiered_cache.errors import ConfigurationError, show_key
 from tiered_cache.events import EventKind
 
 if TYPE_CHECKING:
@@ -64,12 +64,21 @@ def log_events(
 
 
 def start(
-    cache: TieredCache, *, kinds: Iterable[str] = tuple(sorted(_WARNINGS))
+    cache: TieredCache, *, kinds: Iterable[str] | str = tuple(sorted(_WARNINGS))
 ) -> Callable[[], None]:
     """Log events of a cache, as the exporter `logs`.
 
     Args:
         cache: The cache.
-        kinds: The kinds of events; by default those that are warnings, so that hits stay inlined.
+        kinds: The kinds of events, in a list or separated by commas; by default those that are warnings,
+            so that hits stay inlined.
+
+    Raises:
+        ConfigurationError: There is no such kind.
     """
-    return log_events(cache, kinds)
+    names = [each.strip() for each in kinds.split(",")] if isinstance(kinds, str) else [*kinds]
+    unknown = [each for each in names if each not in set(EventKind)]
+    if unknown:
+        msg = f"kinds={unknown[0]!r} is no kind of event: expected one of {', '.join(EventKind)}"
+        raise ConfigurationError(msg)
+    return log_events(cache, names)

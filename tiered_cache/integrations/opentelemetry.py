@@ -68,9 +68,8 @@ def start(cache: TieredCache, *, spans: bool = False) -> Callable[[], None]:
         spans: Make a span for each `get_or_compute` too. Hits in memory are not inlined then.
     """
     _make_global_instruments()
-    stops = [_exported.add(cache)]
-    if spans:
-        stops.append(cache.trace(span_tracer()))
+    stops = [cache.trace(span_tracer())] if spans else []
+    stops.append(_exported.add(cache))
 
     def stop() -> None:
         for each in stops:

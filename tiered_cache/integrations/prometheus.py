@@ -6,6 +6,7 @@ Names and units follow https://prometheus.io/docs/practices/naming/.
 from __future__ import annotations
 
 import asyncio
+import os
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,8 @@ except ImportError as _error:
     raise MissingExtraError(msg) from _error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    import threading
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from prometheus_client.metrics_core import Metric as Family
 
@@ -108,23 +110,72 @@ def start(
     Raises:
         OSError: The port is in use.
     """
-    server, thread = (None, None) if port is None else start_http_server(port, address)
     with _lock:
         if not _exported.sources:
             REGISTRY.register(_collector)
-        remove = _exported.add(cache)
+        stops = [_exported.add(cache)]
+        if port is not None:
+            try:
+                stops.append(_served(port, address))
+            except BaseException:
+                _end(stops)
+                raise
 
     def stop() -> None:
-        if server is not None and thread is not None:
-            server.shutdown()
-            server.server_close()
-            thread.join()
         with _lock:
-            remove()
-            if not _exported.sources:
-                REGISTRY.unregister(_collector)
+            _end(stops)
 
     return stop
+
+
+def _end(stops: Sequence[Callable[[], object]]) -> None:
+    for each in reversed(stops):
+        each()
+    if not _exported.sources:
+        REGISTRY.unregister(_collector)
+
+
+def _served(port: int, address: str) -> Callable[[], None]:
+    """Serve the default registry, once for all caches; a function that ends it with the last."""
+    place = (address, port)
+    if place not in _servers:
+        server, thread = start_http_server(port, address)
+        _servers[place] = _Server(server, thread, os.getpid())
+    _servers[place].users += 1
+
+    def release() -> None:
+        served = _servers[place]
+        served.users -= 1
+        if not served.users:
+            del _servers[place]
+            served.close()
+
+    return release
+
+
+class _Server:
+    """The server of one address.
+
+    Args:
+        server: The server.
+        thread: Its thread.
+        pid: The process that has the thread: a forked child has the socket alone.
+    """
+
+    def __init__(self, server: Any, thread: threading.Thread, pid: int) -> None:
+        self._server = server
+        self._thread = thread
+        self._pid = pid
+        self.users = 0
+
+    def close(self) -> None:
+        if os.getpid() == self._pid:
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+
+_servers: dict[tuple[str, int], _Server] = {}
 
 
 def metrics_app(sources: Mapping[str, Callable[[], CacheStats]]) -> Callable[..., Any]:

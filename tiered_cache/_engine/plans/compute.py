@@ -188,6 +188,8 @@ def _write(stack: Stack, key: str, entry: Entry, missed: Search) -> Plan[None]:
             continue
         lifetime_s = level.capped(entry.lifetime_s, entry)
         reply = yield Write(index, key, Put(item, lifetime_s, token, fill=True))
+        if reply.status == REFUSED and reply.value is not False and level is stack.unlogged:
+            reply = yield from withhold(stack, level, key, entry, token)
         if reply.status == REFUSED and reply.value is False:
             # Another caller changed the key, or computed it first: its value is the one to promote.
             return

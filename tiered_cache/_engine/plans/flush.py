@@ -20,7 +20,7 @@ from tiered_cache._engine.finding import as_of
 from tiered_cache._engine.state.entry_records import EntryRecords
 from tiered_cache.clock import SKEW_ALLOWANCE_S
 from tiered_cache.contracts import Found, Put
-from tiered_cache.entry import TOMBSTONE_LIFETIME_S, make_tombstone
+from tiered_cache.entry import TOMBSTONE_LIFETIME_S, make_tombstone, make_voucher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,8 @@ def flush(stack: Stack, batch: Sequence[Pending], now_s: float) -> Plan[None]:
             for each in waiting:
                 if each.key not in tokens:
                     continue
-                item = _item(level, each, records.get(each.key), tokens[each.key], now_s)
+                vouches = level is stack.unlogged
+                item = _item(level, each, records.get(each.key), tokens[each.key], now_s, vouches)
                 if item is None:
                     reached(level, each)
                 else:
@@ -162,12 +163,17 @@ def _is_healthy(level: Level, reply: Reply) -> bool:
 
 
 def _item(
-    level: Level, each: Pending, records: EntryRecords | None, token: object, now_s: float
+    level: Level,
+    each: Pending,
+    records: EntryRecords | None,
+    token: object,
+    now_s: float,
+    vouches: bool,
 ) -> Put[Any] | None:
     """The item for a tier; `None` where there is nothing to write.
 
     For a change that has expired, or that the tier can't hold, a tombstone: the tier's older value
-    must not be served.
+    must not be served. For a value that it can't hold and that `vouches` is true for, a voucher.
     """
     if each.entry is not None and records is not None:
         lifetime_s = each.entry.stale_until_s - now_s
@@ -175,6 +181,9 @@ def _item(
         if lifetime_s > 0 and not isinstance(item, str):
             capped_s = level.capped(lifetime_s, each.entry)
             return Put(item, capped_s, token, fill=each.tokens is not None)
+        if lifetime_s > 0 and vouches:
+            kept_s = max(TOMBSTONE_LIFETIME_S, lifetime_s)
+            return Put(make_voucher(each.entry), kept_s, token, fill=each.tokens is not None)
         if each.tokens is not None:
             return None
     return Put(make_tombstone(each.as_of_s), TOMBSTONE_LIFETIME_S, token)

@@ -173,7 +173,9 @@ def _replace_in(replacement: _Replacement, level: Level, *, takes: bool) -> Plan
         if reply.status == REFUSED and reply.value is False:
             continue  # as above
         if reply.status == REFUSED:
-            yield from withhold(replacement.stack, level, key, entry)
+            reply = yield from withhold(replacement.stack, level, key, entry, found.token)
+            if reply.status == REFUSED and reply.value is False:
+                continue  # as above
         else:
             mark(level, key, reply, ticket)
         return True

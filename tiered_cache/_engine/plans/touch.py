@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiered_cache._engine.effects import OK, AwaitWritten, ForgetJournal, Plan, Write, WriteJournal
+from tiered_cache._engine.effects import (
+    OK,
+    AwaitWritten,
+    ForgetJournal,
+    Plan,
+    ReadHeads,
+    Write,
+    WriteJournal,
+)
+from tiered_cache._engine.plans.removal import withhold
 from tiered_cache._engine.plans.search import peek
+from tiered_cache._engine.state.comparisons import is_current
 from tiered_cache._engine.state.entry_records import EntryRecords
-from tiered_cache.contracts import UNKNOWN, Put
+from tiered_cache.contracts import UNKNOWN, Absent, Put
 from tiered_cache.entry import Entry
 from tiered_cache.results import LookupStatus
 
 if TYPE_CHECKING:
+    from tiered_cache._engine.level import Level
     from tiered_cache._engine.stack import Stack
 
 __all__ = ["touch"]
@@ -35,7 +46,17 @@ def touch(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]
         longest_s = level.capped(lifetime_s + entry.grace_s, entry)
         reply = yield Write(level.index, key, Put(item, longest_s, finding.token))
         touched = touched or reply.status == OK
+        if reply.status == OK and stack.unlogged is not None and level is not stack.unlogged:
+            yield from _renew_voucher(stack, stack.unlogged, key, renewed)
     return touched
+
+
+def _renew_voucher(stack: Stack, level: Level, key: str, renewed: Entry) -> Plan[None]:
+    """Give the voucher for a touched copy the copy's new lifetime, where there is one."""
+    reply = yield ReadHeads(level.index, [key])
+    found = reply.value.get(key) if reply.status == OK else None
+    if isinstance(found, Absent) and is_current(renewed, found):
+        yield from withhold(stack, level, key, renewed, found.token)
 
 
 def _touch_queued(stack: Stack, key: str, lifetime_s: float, now_s: float) -> Plan[bool]:

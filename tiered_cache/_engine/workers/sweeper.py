@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tiered_cache._engine.effects import OK
@@ -49,8 +48,13 @@ class Sweeper:
         pause_s = _FIRST_S
         while not self._closed.wait(pause_s):
             for level in self._levels:
-                with suppress(TierUnavailableError):  # `strict` concerns callers
+                try:
                     self.sweep(level)
+                except TierUnavailableError:
+                    pass  # reported, and raised in a strict stack: `strict` concerns callers
+                except Exception as error:
+                    report = f"Tier {level.name!r} can't be swept: {error!r}"
+                    self._stack.faults.report(level.name, "sweep:answer", report)
             pause_s = _INTERVAL_S
 
     def sweep(self, level: Level) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tiered_cache.contracts import Absent
+from tiered_cache.contracts import Absent, Put, make_tombstone
 from tiered_cache.testing.thread_race import race
 from tiered_cache.testing.tier_contract.hooks import TierContractBase
 
@@ -56,6 +56,20 @@ class SharedStoreContract(TierContractBase):
         two.clear(prefix)
         assert self.put(one, "key", b"late", expected=token) is False
         assert isinstance(one.get("key"), Absent)
+
+    @pytest.mark.parametrize("prefix", ["", "ke"])
+    def test_law_5_another_tiers_clear_takes_the_tombstones_along(self, prefix: str) -> None:
+        one, two = self.open_tier(), self.open_tier()
+        if not one.holds_records:
+            return
+        vouching_s = (
+            -self.clock.wall()
+        )  # a tombstone that vouches for a copy above has such an instant
+        one.put("key", Put(make_tombstone(vouching_s), 60.0))
+        two.clear(prefix)
+        answer = one.get("key")
+        assert isinstance(answer, Absent)
+        assert answer.deleted_s != pytest.approx(vouching_s), "it would vouch for the copy for ever"
 
     def test_law_4_no_fill_from_before_another_tiers_clear_outlives_it(self) -> None:
         one, two = self.open_tier(), self.open_tier()
