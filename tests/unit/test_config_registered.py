@@ -90,7 +90,7 @@ def test_known_tiers_are_listed() -> None:
         (
             "floppy",
             {"drives": 1},
-            "the tier floppy can't be made from drives, name .*it takes drive",
+            "the tier floppy can't be made from drives .*it takes drive",
         ),
         ("floppy", {"drive": "refused"}, "no such drive: use A: or B:"),
         ("floppy", {"drive": "broken", "password": "hunter2"}, "OSError in acme_tiers:Floppy"),

@@ -48,7 +48,8 @@ def check_tier_options(name: str, options: dict[str, Any]) -> None:
             options.
     """
     factory, _ = _factory(name)
-    check_signature(f"the tier {name}", factory, _with_name(factory, name, options))
+    whole = _with_name(factory, name, options)
+    check_signature(f"the tier {name}", factory, whole, implied="" if "name" in options else "name")
 
 
 def registered_tier(name: str, options: dict[str, Any]) -> Tier[Any]:
@@ -62,9 +63,10 @@ def registered_tier(name: str, options: dict[str, Any]) -> Tier[Any]:
         ConfigurationError: As for `check_tier_options`.
     """
     factory, place = _factory(name)
+    implied = "" if "name" in options else "name"
     options = _with_name(factory, name, options)
     try:
-        check_signature(f"the tier {name}", factory, options)
+        check_signature(f"the tier {name}", factory, options, implied=implied)
     except ConfigurationError as error:
         msg = f"{error.message}; give its options in [custom.{name}]"
         raise ConfigurationError(msg) from error

@@ -14,7 +14,11 @@ __all__ = ["check_signature", "option_names", "takes"]
 
 
 def check_signature(
-    name: str, factory: Callable[..., object], options: Mapping[str, Any], *positional: object
+    name: str,
+    factory: Callable[..., object],
+    options: Mapping[str, Any],
+    *positional: object,
+    implied: str = "",
 ) -> None:
     """Check that `factory` accepts `options` by name, after the positional arguments.
 
@@ -23,6 +27,7 @@ def check_signature(
         factory: The class or function. One without a signature accepts any options.
         options: The options.
         positional: The arguments that are not options.
+        implied: An option that the user did not give.
 
     Raises:
         ConfigurationError: It does not accept them, or needs others. No value is quoted, because
@@ -35,7 +40,7 @@ def check_signature(
     try:
         signature.bind(*positional, **options)
     except TypeError as error:
-        given = ", ".join(sorted(options)) or "no options"
+        given = ", ".join(sorted(options.keys() - {implied})) or "no options"
         accepted = ", ".join(option_names(factory, skip=len(positional))) or "no options"
         msg = f"{name} can't be made from {given} ({error}): it takes {accepted}"
         raise ConfigurationError(msg) from error

@@ -85,7 +85,8 @@ class ChangeLog(Protocol):
 
     - log every `put` that is not a fill, every `delete`, and every `clear` at its beginning and end;
     - log a change in the same atomic step as the change itself, in the order of the changes;
-    - let positions grow along the log;
+    - let positions grow along the log, and begin a new log at a position that no earlier one reached,
+      such as the wall clock in microseconds: so a reader can tell that the log was lost;
     - bound the log, and answer with an incomplete page where a reader's next changes are gone,
       because they were removed or because the whole log was lost;
     - raise the errors of a tier, and answer within its deadline; `wait` within its timeout plus the
@@ -96,7 +97,10 @@ class ChangeLog(Protocol):
 
     @property
     def source(self) -> str:
-        """The name of the log: the same for all its readers, different for each store."""
+        """The name of the log: the same for all its readers, different for each store.
+
+        It may be read after the tier was closed.
+        """
         ...
 
     def read(self, position: int | None) -> ChangePage:

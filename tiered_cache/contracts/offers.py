@@ -40,13 +40,14 @@ class Offers:
         heads: Like `Tier.get_many`, but with only the first `HEAD_BYTES` of each record.
             `Found.remaining_s` has no meaning there.
         places: The positions up to which the logs of tiers below have been applied to this one.
-        fence: Given a prefix, refuses each fill of any key that began before now, logs a change of all
-            keys with that prefix if the tier has a log, and removes nothing. A queued clear needs it:
+        fence: Refuses each fill of any key that began before now, and removes nothing. The prefix that
+            it is given bounds only the change that it logs, if the tier has a log. The simplest fence is
+            a number of the namespace that is part of each token. A queued clear needs it:
             it reaches the tier late, and must spare the values written since. All keys without a
             record and without a remembered deletion must have the same token until the next fence or
             clear, so that the engine can tell an expired record from a removed one.
         steps: Given a prefix and a callback, the same as `Tier.clear`. After each step it calls back
-            with the number of keys removed so far, with no lock held.
+            with the number of keys removed so far in total, with no lock held.
         awaited: Makes a side of the tier for the running event loop, which opens nothing before its
             first call; `None` where the tier needs threads after all. For tiers with leases.
         live: Hits that the engine inlines.
@@ -54,7 +55,8 @@ class Offers:
         exact_scan: Whether `scan` gives every key. A store that can't list its keys gives those it
             can.
         sweep: Given a deadline in seconds, removes expired items and the leftovers of dead processes. It
-            returns within the deadline, by `time.monotonic`, and may be interrupted at any instant.
+            returns within the deadline, which is ten seconds at present, by `time.monotonic`, and may be
+            interrupted at any instant. It may sweep its namespace or the whole store.
             The tier may be closed meanwhile, and the sweep must end then. One process of those that
             share the tier calls it, at most once in ten minutes; on a shared tier it needs `leases`.
     """
