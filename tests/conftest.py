@@ -66,7 +66,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def isolated_home(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """An empty home and working directory, without settings from the environment."""
+    """An empty home and working directory, without settings from the environment.
+
+    Project files are trusted: tests/unit/test_untrusted_projects.py is about those that are not.
+    """
     home = tmp_path_factory.mktemp("home")
     work = home / "work"
     work.mkdir()
@@ -81,6 +84,7 @@ def isolated_home(
         "XDG_STATE_HOME": home / "state",
     }.items():
         monkeypatch.setenv(name, str(place))
+    monkeypatch.setenv(f"{_PREFIX}TRUST", "1")  # the files of tests are our own
     monkeypatch.chdir(work)
     return home
 

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
         WritePolicy,
     )
 
-__all__ = ["ENTRY_POINT_GROUP", "PolicyKind", "PolicyLookupError", "find_policy", "policy_names"]
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "PolicyKind",
+    "PolicyLookupError",
+    "find_policy",
+    "is_built_in",
+    "policy_names",
+]
 
 ENTRY_POINT_GROUP: Final = "tiered_cache.policies"
 """The entry-point group of policies in installed packages, each named `kind.name`: `eviction.acme`."""
@@ -116,6 +123,11 @@ def find_policy(kind: PolicyKind, name: str) -> Callable[..., Any]:
         import_module(f"tiered_cache_policies.{kind}.{wanted}"), class_name
     )
     return found
+
+
+def is_built_in(kind: PolicyKind, name: str) -> bool:
+    """Whether a policy is one of this package."""
+    return _normalized(name) in _BUILT_IN[kind]
 
 
 def policy_names(kind: PolicyKind) -> tuple[str, ...]:

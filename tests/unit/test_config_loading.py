@@ -76,6 +76,7 @@ def test_files_are_found_above_up_to_the_repository(monkeypatch: pytest.MonkeyPa
     below = Path("a/b")
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
+    Path("../../.git").mkdir()
     assert load_settings().stack().default_ttl == "1d"
     (Path.cwd().parent / ".git").mkdir()
     assert load_settings().stack().default_ttl is None

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["user_directory"]
 
 
-def user_directory(kind: Literal["cache", "data", "state"]) -> Path | None:
+def user_directory(kind: Literal["cache", "config", "data", "state"]) -> Path | None:
     """The absolute path of a directory of the user, or `None` if no home directory was found.
 
     A service or a container may have neither `HOME` nor an entry in the password database. For them
@@ -21,6 +21,7 @@ def user_directory(kind: Literal["cache", "data", "state"]) -> Path | None:
 
     find = {
         "cache": platformdirs.user_cache_path,
+        "config": platformdirs.user_config_path,
         "data": platformdirs.user_data_path,
         "state": platformdirs.user_state_path,
     }[kind]

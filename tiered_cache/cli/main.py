@@ -36,6 +36,7 @@ __all__ = ["COMMANDS", "code_of", "main", "make_parser"]
 COMMANDS = (
     "demo",
     "config",
+    "trust",
     "stats",
     "dashboard",
     "get",

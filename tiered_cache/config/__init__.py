@@ -7,7 +7,13 @@ line and the default cache import it; nothing below does, except `TieredCache.fr
 from __future__ import annotations
 
 from tiered_cache.config.mistakes import Mistake, SettingsMistakesError
-from tiered_cache.config.settings import Resolved, Settings, json_schema, load_settings
+from tiered_cache.config.settings import (
+    Resolved,
+    Settings,
+    check_untrusted,
+    json_schema,
+    load_settings,
+)
 from tiered_cache.config.stack_factory import build_stack
 
 __all__ = [
@@ -16,6 +22,7 @@ __all__ = [
     "Settings",
     "SettingsMistakesError",
     "build_stack",
+    "check_untrusted",
     "json_schema",
     "load_settings",
 ]

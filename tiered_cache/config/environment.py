@@ -42,7 +42,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
 _DELIMITER = "__"
 _TABLES = ("custom", "exporters", "policies")
 """Sections of tables by name, without fixed fields."""
-_NO_SETTINGS = frozenset({"CONFIG", "DASHBOARD_TOKEN", "DEBUG"})
+_NO_SETTINGS = frozenset({"CONFIG", "DASHBOARD_TOKEN", "DEBUG", "TRUST"})
 """Variables that are not settings of a stack."""
 
 

@@ -20,11 +20,14 @@ class Layer(NamedTuple):
         name: The source, as it is shown to people.
         data: Nested settings.
         names: The variable of each field, in the layer of the variables; empty in any other.
+        is_trusted: Whether the user trusts the source; that of an untrusted file has only settings that
+            such a file may set.
     """
 
     name: str
     data: dict[str, Any]
     names: dict[FieldPath, str]
+    is_trusted: bool = True
 
     def source_of(self, path: FieldPath) -> str | None:
         """The place where this layer sets the field at `path`; `None` if it does not set it."""
@@ -44,7 +47,7 @@ class Layer(NamedTuple):
 
 
 class StackLayers:
-    """All layers as one stack reads them: its table `stacks.NAME` over the top level.
+    """All layers as one stack reads them: in each layer, its table `stacks.NAME` over the top level.
 
     Args:
         layers: The layers, the strongest first.
@@ -57,16 +60,45 @@ class StackLayers:
 
     def merged(self) -> dict[str, Any]:
         """The stack's settings. A named stack inherits all but the namespace, which is its name."""
-        is_default = self.name == DEFAULT_STACK
-        data: dict[str, Any] = {} if is_default else {"namespace": self.name}
-        left_out = {"stacks"} if is_default else {"stacks", "namespace"}
+        data: dict[str, Any] = {}
         for layer in reversed(self._layers):
+            left_out = {"stacks"}
+            if self.name != DEFAULT_STACK or not layer.is_trusted:
+                left_out.add("namespace")
             data = overlay(data, {k: v for k, v in layer.data.items() if k not in left_out})
-        for layer in reversed(self._layers):
-            stacks = layer.data.get("stacks")
-            own = stacks.get(self.name) if isinstance(stacks, dict) else None
-            data = overlay(data, own if isinstance(own, dict) else {})
-        return data
+            own = self._own_table(layer)
+            if not layer.is_trusted:
+                own.pop("namespace", None)
+            data = overlay(data, own)
+        return {**data, "namespace": self._namespace(data.get("namespace"))}
+
+    def _own_table(self, layer: Layer) -> dict[str, Any]:
+        stacks = layer.data.get("stacks")
+        own = stacks.get(self.name) if isinstance(stacks, dict) else None
+        return dict(own) if isinstance(own, dict) else {}
+
+    def _namespace(self, chosen: object) -> object:
+        """The namespace that the trusted layers choose, with the parts that untrusted ones append."""
+        if chosen is None:
+            chosen = self.name
+            if not any(layer.is_trusted and self._own_table(layer) for layer in self._layers):
+                # A stack of an untrusted file alone: it must not take the name of another cache.
+                chosen = self._below_default()
+        parts = [chosen]
+        for layer in self._layers:
+            named = self._own_table(layer).get("namespace")
+            if named is None and self.name == DEFAULT_STACK:
+                named = layer.data.get("namespace")
+            if not layer.is_trusted and named is not None:
+                parts.append(named)
+        return chosen if len(parts) == 1 else ".".join(str(part) for part in parts)
+
+    def _below_default(self) -> str:
+        if self.name == DEFAULT_STACK:
+            return DEFAULT_STACK
+        trusted = [layer for layer in self._layers if layer.is_trusted]
+        default = StackLayers(trusted, DEFAULT_STACK).merged()["namespace"]
+        return f"{default}.{self.name}"
 
     def sets(self, path: FieldPath) -> bool:
         """Whether the stack's own table sets the field."""
@@ -81,9 +113,9 @@ class StackLayers:
 
     def source_of(self, path: FieldPath) -> str:
         """The source of a field's value."""
-        for whole in (("stacks", self.name, *path), path):
-            for length in range(len(whole), 0, -1):
-                for layer in self._layers:
+        for layer in self._layers:
+            for whole in (("stacks", self.name, *path), path):
+                for length in range(len(whole), 0, -1):
                     found = layer.source_of(whole[:length])
                     if found is not None and (
                         length == len(whole) or not isinstance(at(layer.data, whole[:length]), dict)

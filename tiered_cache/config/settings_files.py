@@ -1,83 +1,161 @@
-"""The files of settings: `tiered-cache.toml` and `[tool.tiered-cache]` in `pyproject.toml`."""
+"""The files of settings: `tiered-cache.toml`, `[tool.tiered-cache]` and the user's own file."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from tiered_cache._process.user_directory import user_directory
 from tiered_cache.config.environment import PREFIX
 from tiered_cache.config.expansion import expand_path
-from tiered_cache.config.layers import Layer
 from tiered_cache.config.mistakes import Mistake
 
-__all__ = ["file_layers"]
+__all__ = ["SettingsFile", "named_file", "project_files", "read_project_file", "user_file"]
 
 _FILE_NAME = "tiered-cache.toml"
+_PYPROJECT = "pyproject.toml"
+_USER_FILE = "config.toml"
 
 
-def file_layers(config_file: str | os.PathLike[str] | None, mistakes: list[Mistake]) -> list[Layer]:
-    """The layers of the files, the strongest first.
+class SettingsFile(NamedTuple):
+    """A file of settings that was read.
+
+    Attributes:
+        path: Its absolute path.
+        name: The source, as it is shown to people.
+        data: The settings in it.
+        digest: A digest of them, by which the user trusts them: SHA-256 of the bytes, or of the table
+            `[tool.tiered-cache]` alone.
+        is_ours: Whether it belongs to this user or to root.
+        mistakes: The mistakes because of which it could not be read.
+    """
+
+    path: Path
+    name: str
+    data: dict[str, Any]
+    digest: str
+    is_ours: bool
+    mistakes: tuple[Mistake, ...] = ()
+
+
+def named_file(
+    config_file: str | os.PathLike[str] | None, mistakes: list[Mistake]
+) -> tuple[SettingsFile | None, bool]:
+    """The file that the user names, and whether one is named: it replaces all that would be found.
+
+    An empty value names no file, and none is looked for.
 
     Args:
-        config_file: A TOML file to read instead of the nearest `tiered-cache.toml`.
+        config_file: The argument; `None` for the variable `TIERED_CACHE_CONFIG`.
         mistakes: A file that can't be read is added here.
     """
-    found = (_own_file(config_file, mistakes), _pyproject(mistakes))
-    return [layer for layer in found if layer is not None]
-
-
-def _own_file(config_file: str | os.PathLike[str] | None, mistakes: list[Mistake]) -> Layer | None:
-    named = config_file or os.environ.get(PREFIX + "CONFIG")
+    source = "argument" if config_file is not None else PREFIX + "CONFIG"
+    named = os.environ.get(PREFIX + "CONFIG") if config_file is None else os.fspath(config_file)
+    if named is None:
+        return None, False
     if not named:
-        nearest = _nearest(_FILE_NAME)
-        return None if nearest is None else _file_layer(nearest, mistakes)
-    source = "argument" if config_file else PREFIX + "CONFIG"
+        return None, True
     expected, fix = "expected the path of a TOML file", "correct the path, or leave it out"
     try:
-        path = Path(expand_path(os.fspath(named))).absolute()
+        path = Path(expand_path(named)).absolute()
     except (ValueError, OSError) as error:
         mistakes.append(Mistake(source, "config file", f"{named}: {error}", expected, fix))
-        return None
+        return None, True
     if not _is_file(path):
         mistakes.append(Mistake(source, "config file", f"{path}, no such file", expected, fix))
-        return None
-    return _file_layer(path, mistakes)
+        return None, True
+    found = _read(path)
+    mistakes += found.mistakes
+    return found, True
 
 
-def _file_layer(path: Path, mistakes: list[Mistake]) -> Layer:
-    return Layer(str(path), _read_toml(path, mistakes), {})
+def project_files() -> list[SettingsFile]:
+    """The files of the project around the working directory, the strongest first.
 
-
-def _pyproject(mistakes: list[Mistake]) -> Layer | None:
-    path = _nearest("pyproject.toml")
-    if path is None:
-        return None
-    tools = _read_toml(path, mistakes).get("tool")
-    section = tools.get("tiered-cache", {}) if isinstance(tools, dict) else {}
-    name = f"[tool.tiered-cache] in {path}"
-    if not isinstance(section, dict):
-        found = f"a value of type {type(section).__name__}"
-        fix = "write the settings below [tool.tiered-cache]"
-        mistakes.append(Mistake(name, "tool.tiered-cache", found, "expected a table", fix))
-        return None
-    return Layer(name, section, {})
-
-
-def _nearest(name: str) -> Path | None:
-    """The file called `name` in the working directory or above it, up to a repository's root."""
+    They are looked for up to the root of the repository; outside of one, in the working directory
+    alone, because the directories above may be anyone's.
+    """
     try:
         here = Path.cwd()
     except OSError:  # the directory was removed
+        return []
+    folders = [here, *here.parents]
+    root = next((at for at, each in enumerate(folders) if os.path.lexists(each / ".git")), 0)
+    found = []
+    for name in (_FILE_NAME, _PYPROJECT):
+        places = [folder / name for folder in folders[: root + 1]]
+        nearest = next((place for place in places if _is_file(place)), None)
+        file = None if nearest is None else read_project_file(nearest)
+        if file is not None:
+            found.append(file)
+    return found
+
+
+def user_file() -> SettingsFile | None:
+    """The user's own file; `None` if there is none."""
+    folder = user_directory("config")
+    if folder is None or not _is_file(folder / _USER_FILE):
         return None
-    for folder in (here, *here.parents):
-        if _is_file(folder / name):
-            return folder / name
-        if os.path.lexists(folder / ".git"):
-            return None
-    return None
+    return _read(folder / _USER_FILE)
+
+
+def read_project_file(path: Path) -> SettingsFile | None:
+    """A project's file; `None` for a `pyproject.toml` without settings of ours."""
+    file = _read(path)
+    if path.name != _PYPROJECT:
+        return file
+    name = f"[tool.tiered-cache] in {path}"
+    tools = file.data.get("tool")
+    section = tools.get("tiered-cache") if isinstance(tools, dict) else None
+    if section is None and not file.mistakes:
+        return None
+    mistakes = file.mistakes
+    if section is not None and not isinstance(section, dict):
+        found = f"a value of type {type(section).__name__}"
+        fix = "write the settings below [tool.tiered-cache]"
+        mistakes = (Mistake(name, "tool.tiered-cache", found, "expected a table", fix),)
+    table = section if isinstance(section, dict) else {}
+    text = json.dumps(table, sort_keys=True, default=str)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return SettingsFile(path, name, table, digest, file.is_ours, mistakes)
+
+
+def _read(path: Path) -> SettingsFile:
+    try:
+        content, is_ours = path.read_bytes(), _is_ours(path)
+    except OSError as error:
+        return _unreadable(path, f"a file that can't be read: {error.strerror}")
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        text = content.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        return _unreadable(path, f"a file that can't be read: {error}", digest, is_ours=is_ours)
+    try:
+        return SettingsFile(path, str(path), tomllib.loads(text), digest, is_ours)
+    except tomllib.TOMLDecodeError as error:
+        problem, line, column = _place(str(error), text)
+        found = f"invalid TOML at line {line}, column {column}: {problem}"
+    except RecursionError:
+        found = "TOML that is nested too deeply"
+    mistake = Mistake(str(path), "the file", found, "", "correct the file")
+    return SettingsFile(path, str(path), {}, digest, is_ours, (mistake,))
+
+
+def _unreadable(path: Path, found: str, digest: str = "", *, is_ours: bool = True) -> SettingsFile:
+    mistake = Mistake(str(path), "the file", found, "", "make it readable UTF-8 text")
+    return SettingsFile(path, str(path), {}, digest, is_ours, (mistake,))
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file belongs to this user or to root. Where files have no owner, it does."""
+    if not hasattr(os, "getuid"):
+        return True
+    return path.stat().st_uid in (os.getuid(), 0)
 
 
 def _is_file(path: Path) -> bool:
@@ -85,24 +163,6 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:  # a directory above it may not be searched
         return False
-
-
-def _read_toml(path: Path, mistakes: list[Mistake]) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        found = f"a file that can't be read: {error}"
-        mistakes.append(Mistake(str(path), "the file", found, "", "make it readable UTF-8 text"))
-        return {}
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        problem, line, column = _place(str(error), text)
-        found = f"invalid TOML at line {line}, column {column}: {problem}"
-    except RecursionError:
-        found = "TOML that is nested too deeply"
-    mistakes.append(Mistake(str(path), "the file", found, "", "correct the file"))
-    return {}
 
 
 def _place(message: str, text: str) -> tuple[str, int, int]:

@@ -62,16 +62,26 @@ def run(arguments: argparse.Namespace) -> int:
         _print_mistakes(error.mistakes, as_json=arguments.json)
         return CONFIGURATION
     if arguments.action == "check":
-        return _check(settings, as_json=arguments.json)
+        code = _check(settings, as_json=arguments.json)
+        return code if arguments.config or arguments.json else _explain_untrusted(code)
     _print_resolved(resolved, as_json=arguments.json)
     return OK
 
 
 def _print_resolved(resolved: Sequence[Resolved], *, as_json: bool) -> None:
     if as_json:
-        print_json({each.field: {"value": each.value, "source": each.source} for each in resolved})
+        print_json(
+            {
+                each.field: {
+                    "value": each.value,
+                    "source": each.source,
+                    "trusted": each.is_trusted,
+                }
+                for each in resolved
+            }
+        )
     else:
-        print_table(("setting", "value", "source"), resolved)
+        print_table(("setting", "value", "source"), [each[:3] for each in resolved])
 
 
 def _print_mistakes(mistakes: Sequence[Mistake], *, as_json: bool) -> None:
@@ -80,6 +90,21 @@ def _print_mistakes(mistakes: Sequence[Mistake], *, as_json: bool) -> None:
     else:
         for each in mistakes:
             say(printable(each))
+
+
+def _explain_untrusted(code: int) -> int:
+    """Print the mistakes and the ignored settings of untrusted files; `code`, unless one has mistakes."""
+    from tiered_cache.config import check_untrusted
+
+    for file, mistakes in check_untrusted():
+        for each in mistakes:
+            say(printable(f"ignored: {each}"))
+        if file.ignored:
+            say(printable(f"ignored, because it is not trusted: {', '.join(file.ignored)}"))
+        if mistakes or file.ignored:
+            say(printable(f"to trust the file: tiered-cache trust {file.file.path}"))
+        code = CONFIGURATION if mistakes else code
+    return code
 
 
 def _check(settings: Settings, *, as_json: bool) -> int:

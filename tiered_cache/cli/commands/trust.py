@@ -1,0 +1,112 @@
+"""`trust`: trust the settings of a project, or no longer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tiered_cache._terminal.json_output import print_json
+from tiered_cache._terminal.messages import printable, say
+from tiered_cache.cli.exits import CONFIGURATION, NO, OK
+from tiered_cache.cli.parsers import add_command
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from tiered_cache.cli.parsers import Commands
+    from tiered_cache.config.settings_files import SettingsFile
+
+__all__ = ["add_parser", "run"]
+
+_DESCRIPTION = """\
+A tiered-cache.toml or [tool.tiered-cache] in a repository is a stranger's until
+it is trusted: it may tune the cache, and its addresses, paths, keys, tiers and
+write policies are ignored.
+
+This command trusts such a file with its present content. After a change the file
+is a stranger's again. A content that was trusted once stays so, for branches,
+until the file is revoked.
+"""
+_EXAMPLES = """\
+  tiered-cache trust
+  tiered-cache trust src/app/tiered-cache.toml
+  tiered-cache trust --list
+  tiered-cache trust --revoke
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "trust",
+        "trust the settings of a project, or no longer",
+        run,
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
+    )
+    parser.add_argument(
+        "path",
+        nargs="?",
+        type=Path,
+        metavar="PATH",
+        help="a file or its directory; by default, the files of the project around",
+    )
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--list", action="store_true", help="list the trusted files")
+    group.add_argument("--revoke", action="store_true", help="trust no content of the file")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Change or print the list of trusted files."""
+    from tiered_cache.config.trust import TrustList
+
+    trusted = TrustList()
+    if arguments.list:
+        return _print(trusted.paths(), as_json=arguments.json)
+    files = _files(arguments.path)
+    if not files:
+        say(printable(f"tiered-cache: no settings of a project in {arguments.path or Path.cwd()}"))
+        return NO
+    if arguments.revoke:
+        revoked = [file.path for file in files if trusted.revoke(file.path)]
+        for path in revoked:
+            print(printable(f"no longer trusted: {path}"))
+        return OK if revoked else NO
+    mistakes = [each for file in files for each in _mistakes_of(file)]
+    for each in mistakes:
+        say(printable(each))
+    if mistakes:
+        return CONFIGURATION
+    for file in files:
+        trusted.add(file.path, file.digest)
+        print(printable(f"trusted: {file.name}"))
+    return OK
+
+
+def _print(paths: dict[str, list[str]], *, as_json: bool) -> int:
+    if as_json:
+        print_json(paths)
+    else:
+        for path, digests in paths.items():
+            print(printable(f"{path} ({len(digests)} contents)"))
+    return OK
+
+
+def _files(path: Path | None) -> Sequence[SettingsFile]:
+    from tiered_cache.config.settings_files import project_files, read_project_file
+
+    if path is None:
+        return project_files()
+    path = path.absolute()
+    places = [path / "tiered-cache.toml", path / "pyproject.toml"] if path.is_dir() else [path]
+    found = [read_project_file(place) for place in places if place.is_file()]
+    return [file for file in found if file is not None]
+
+
+def _mistakes_of(file: SettingsFile) -> Sequence[object]:
+    """The mistakes in a file, as if it were trusted."""
+    from tiered_cache.config.settings import mistakes_in
+
+    return file.mistakes or mistakes_in(file.name, file.data)
