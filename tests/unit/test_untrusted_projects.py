@@ -57,6 +57,7 @@ ATTACKS = {
 }
 
 
+@pytest.mark.proves("configuration/untrusted")
 @pytest.mark.parametrize("place", ["tiered-cache.toml", "pyproject.toml"])
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_law_9_a_checkout_reaches_nothing(
@@ -86,6 +87,7 @@ def test_law_9_a_checkout_reaches_nothing(
         assert cache.get("key") == 1
 
 
+@pytest.mark.proves("configuration/untrusted")
 def test_each_setting_is_reached_only_if_it_is_listed() -> None:
     """A setting that is added later is a stranger's until it is listed in `untrusted`."""
     tunable = {
@@ -156,6 +158,7 @@ def test_a_named_stack_takes_no_name_of_another_cache(
     assert stack.default_ttl == "1d"
 
 
+@pytest.mark.proves("configuration/precedence")
 def test_a_variable_and_an_argument_beat_the_table_of_a_named_stack(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -224,6 +227,7 @@ def test_a_file_of_another_user_is_skipped_until_it_is_trusted(
     assert settings_files.project_files()[0].is_ours, "of root"
 
 
+@pytest.mark.proves("configuration/untrusted")
 def test_trust_is_for_a_path_and_its_content(
     capsys: pytest.CaptureFixture[str], isolated_home: Path
 ) -> None:
@@ -297,6 +301,7 @@ def test_config_show_and_check_say_what_is_trusted(capsys: pytest.CaptureFixture
     assert "ignored, because it is not trusted: redis_url" in told
 
 
+@pytest.mark.proves("configuration/untrusted")
 def test_law_9_the_commands_and_the_faces_reach_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
