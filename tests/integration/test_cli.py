@@ -230,7 +230,11 @@ def test_stats_show_entries_and_tiers_that_are_down() -> None:
 def test_settings_are_shown_with_their_sources() -> None:
     Path("tiered-cache.toml").write_text("redis_url = 'redis://u:the-secret@h/0'\n[stacks.ci]\n")
     shown = json.loads(run("config", "show", "--json", TIERED_CACHE_STRICT="yes").stdout)
-    assert shown["strict"] == {"value": "True", "source": "TIERED_CACHE_STRICT"}
+    assert shown["strict"] == {
+        "value": "True",
+        "source": "TIERED_CACHE_STRICT",
+        "trusted": True,
+    }
     assert shown["redis_url"]["value"] == "'redis://u:***@h/0'"
     assert "the-secret" not in run("config", "show", "--stack", "ci").stdout
     assert run("config", "check").stdout == "no mistakes; stacks: default, ci\n"

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "run"]
 
 _DESCRIPTION = """\
-A tiered-cache.toml or [tool.tiered-cache] in a repository is a stranger's until
-it is trusted: it may tune the cache, and its addresses, paths, keys, tiers and
-write policies are ignored.
+A tiered-cache.toml or [tool.tiered-cache] in a repository is a stranger's
+until it is trusted: it may tune the cache, and its addresses, paths, keys,
+tiers and write policies are ignored.
 
-This command trusts such a file with its present content. After a change the file
-is a stranger's again. A content that was trusted once stays so, for branches,
-until the file is revoked.
+This command trusts such a file with its present content. After a change the
+file is a stranger's again. A content that was trusted once stays so, for
+branches, until the file is revoked.
 """
 _EXAMPLES = """\
   tiered-cache trust
