@@ -314,7 +314,11 @@ def _stack_settings(kind: str, settings: Settings | None, options: dict[str, Any
         without_tiers: dict[str, Any] = {**options, "tiers": ["null"]}
         settings = load_settings(**without_tiers)
     stack = settings.stack()
-    chosen: dict[str, Any] = {"tiers": [kind]}
+    chosen: dict[str, Any] = {
+        "tiers": [kind],
+        "max_ttl": {tier: each for tier, each in stack.max_ttl.items() if tier == kind},
+        "admission": {tier: each for tier, each in stack.admission.items() if tier == kind},
+    }
     if kind == "redis" and stack.redis_address is None:
         chosen["redis_url"] = _DEFAULT_REDIS
     return stack.model_copy(update=chosen)

@@ -291,7 +291,7 @@ def test_a_duration_without_a_unit_is_in_seconds(
 
 @pytest.mark.parametrize("name", ["tiered-cache.toml", "pyproject.toml"])
 def test_a_file_that_is_no_toml_is_told_with_its_place(name: str) -> None:
-    Path(name).write_text("a = 1\nb = = 2\n")
+    Path(name).write_text("a = 1  # of tiered-cache\nb = = 2\n")
     (told,) = mistakes()
     assert name in told
     assert "line 2" in told

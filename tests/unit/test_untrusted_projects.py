@@ -24,7 +24,7 @@ FILE, PYPROJECT = Path("tiered-cache.toml"), Path("pyproject.toml")
 @pytest.fixture(autouse=True)
 def _strange(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TIERED_CACHE_TRUST")
-    sources._warn_once.cache_clear()
+    sources._told.clear()
 
 
 ATTACKS = {
@@ -50,10 +50,31 @@ ATTACKS = {
     "copies": "[memory]\ncopy = 'check'",
     "the default stack": "[stacks.default]\nredis_url = 'redis://evil:6379'\ntiers = ['redis']",
     "a variable in a lifetime": "default_ttl = '${CI_TOKEN}'",
-    "an unknown tier": "[max_ttl]\nnowhere = '1h'",
     "an unknown setting": "future = 'anything'",
     "a wrong type": "default_ttl = []",
     "no TOML": "tiers = [",
+    "a stale answer": "stale_for = '100w'",
+    "an answer that slides": "refreshing = 'sliding'\n[policies.sliding]\nttl = '1w'",
+    "a list as text": "expiry = '['",
+    "many policies": f"expiry = {['jittered'] * 1000}",
+    "a number of many digits": f"default_ttl = {'9' * 5000}",
+    "a hexadecimal number of many digits": f"default_ttl = 0x{'f' * 5000}",
+    "an endless number": "[policies.early_refresh]\nbeta = inf",
+    "a huge option": f"[policies.early_refresh]\nbeta = {'9' * 400}.0",
+    "much memory for a policy": "[policies.second_hit]\nmax_keys = 1000000000000",
+    "a function of a policy": "[policies.jittered]\nrandom = 'x'",
+    "a size of a policy": "[policies.s3fifo]\ngetsizeof = 'x'",
+    "a policy without its options": "expiry = ['until']",
+    "an admission without its options": "[admission]\nmemory = ['min_cost']",
+    "deep lists": f"default_ttl = {'[' * 400}{']' * 400}",
+    "deep keys": f"policies.{'.'.join('a' * 900)} = 1",
+    "too deep keys": f"{'.'.join('a' * 20_000)} = 1",
+    "a long namespace": f"namespace = '{'x' * 60}'",
+    "a namespace with a path": "namespace = '../../x'",
+    "a large file": f"# {'x' * 300_000}",
+    "an escape sequence": r'"x\n\u001b[2J\u001b[31mall checks passed\u0007" = 1',
+    "many names": "\n".join(f"x{number} = 1" for number in range(5000)),
+    "many stacks": "\n".join(f"[stacks.x{number}]\nstrict = true" for number in range(500)),
 }
 
 
@@ -82,6 +103,10 @@ def test_law_9_a_checkout_reaches_nothing(
     assert "is not trusted" in lines[0]
     assert "tiered-cache trust" in lines[0] or "config check" in lines[0]
     assert "hunter2" not in lines[0]
+    assert lines[0].isprintable()
+    assert len(lines[0]) < 1500
+    assert main(["config", "check"]) in (0, 3)
+    assert CacheManager("memory").get_cache("reports").set("key", 1)
     with TieredCache.from_settings() as cache:
         cache.set("key", 1)
         assert cache.get("key") == 1
@@ -91,7 +116,7 @@ def test_law_9_a_checkout_reaches_nothing(
 def test_each_setting_is_reached_only_if_it_is_listed() -> None:
     """A setting that is added later is a stranger's until it is listed in `untrusted`."""
     tunable = {
-        *("default_ttl", "stale_for", "promotion", "expiry", "refreshing", "statistics"),
+        *("default_ttl", "promotion", "expiry", "refreshing", "statistics"),
         *("max_ttl", "admission", "policies", "memory", "namespace"),
     }
     values: dict[str, Any] = {
@@ -108,7 +133,6 @@ def test_a_checkout_tunes_the_cache() -> None:
     FILE.write_text(
         "namespace = 'lint'\n"
         "default_ttl = '1d'\n"
-        "stale_for = '1m'\n"
         "refreshing = 'refresh_ahead'\n"
         "expiry = ['jittered']\n"
         "statistics = 'histograms'\n"
@@ -121,7 +145,7 @@ def test_a_checkout_tunes_the_cache() -> None:
     settings = load_settings()
     stack = settings.stack()
     assert stack.namespace == "default.lint"
-    assert (stack.default_ttl, stack.stale_for, stack.refreshing) == ("1d", "1m", "refresh_ahead")
+    assert (stack.default_ttl, stack.refreshing) == ("1d", "refresh_ahead")
     assert (stack.memory.max_entries, stack.memory.eviction) == (50, "lru")
     assert stack.policies == {"min_cost": {"least": "5ms"}}
     resolved = {each.field: each for each in settings.resolved()}
@@ -130,18 +154,24 @@ def test_a_checkout_tunes_the_cache() -> None:
     assert resolved["strict"].is_trusted
     with TieredCache.from_settings() as cache:
         assert cache.name == "default.lint"
+    named = resolved["namespace"]
+    assert (named.value, named.is_trusted) == ("'default.lint'", False)
+    with CacheManager("memory") as manager:  # without the disk that the file has rules for
+        assert manager.get_cache().set("key", 1)
 
 
 def test_trusted_sources_are_stronger_than_an_untrusted_file(
     isolated_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    FILE.write_text("default_ttl = '1s'\nstale_for = '1s'\npromotion = 'never'\nnamespace = 'x'\n")
+    FILE.write_text(
+        "default_ttl = '1s'\nexpiry = ['jittered']\npromotion = 'never'\nnamespace = 'x'\n"
+    )
     own = isolated_home / "config" / "tiered-cache" / "config.toml"
     own.parent.mkdir(parents=True)
     own.write_text("default_ttl = '1h'\nnamespace = 'mine'\n")
-    monkeypatch.setenv("TIERED_CACHE_STALE_FOR", "1m")
+    monkeypatch.setenv("TIERED_CACHE_EXPIRY", "negative")
     stack = load_settings(promotion="always").stack()
-    assert (stack.default_ttl, stack.stale_for, stack.promotion) == ("1h", "1m", "always")
+    assert (stack.default_ttl, stack.expiry, stack.promotion) == ("1h", ["negative"], "always")
     assert stack.namespace == "mine.x"
 
 
@@ -159,6 +189,112 @@ def test_a_named_stack_takes_no_name_of_another_cache(
 
 
 @pytest.mark.proves("configuration/precedence")
+def test_a_strange_spelling_takes_no_variable_of_a_stack(
+    isolated_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = isolated_home / "config" / "tiered-cache" / "config.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text("[stacks.ci]\n")
+    monkeypatch.setenv("TIERED_CACHE_STACKS__CI__TIERS", "memory")
+    FILE.write_text("[stacks.CI]\ndefault_ttl = '1d'\n")
+    settings = load_settings()
+    assert settings.stack_names == ("default", "ci")
+    assert settings.stack("ci").tier_names == ["memory"]
+    assert settings.stack("ci").namespace == "ci", "of a table without fields too"
+
+
+def test_a_pipe_or_a_link_in_the_place_of_a_file_hangs_nothing(isolated_home: Path) -> None:
+    os.mkfifo(FILE)
+    load_settings()
+    FILE.unlink()
+    foreign = isolated_home / "foreign.toml"
+    foreign.write_text("default_ttl = '1d'\n")
+    os.chown(foreign, 1234, -1)
+    FILE.symlink_to(foreign)
+    assert load_settings().stack().default_ttl is None
+    os.chown(foreign, os.getuid(), -1)
+    os.chown(FILE, 1234, -1, follow_symlinks=False)
+    assert load_settings().stack().default_ttl is None, "the link is another user's"
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o620])
+def test_what_others_may_write_is_no_word_of_the_user(mode: int, isolated_home: Path) -> None:
+    FILE.write_text("strict = true\n")
+    assert main(["trust"]) == 0
+    listed = isolated_home / "data" / "tiered-cache" / "trusted.json"
+    listed.chmod(mode)
+    assert not load_settings().stack().strict
+    assert main(["trust"]) == 3, "the list is not replaced"
+    own = isolated_home / "config" / "tiered-cache" / "config.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text("strict = true\n")
+    assert load_settings().stack().strict
+    own.chmod(mode)
+    assert not load_settings().stack().strict
+
+
+def test_trust_follows_the_directory_and_not_its_spelling(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = Path("a; touch PWNED #")
+    project.mkdir()
+    link = Path("link")
+    link.symlink_to(project, target_is_directory=True)
+    (project / FILE).write_text("strict = true\n")
+    assert main(["trust", str(link / ".." / "link")]) == 0
+    monkeypatch.chdir(link)
+    assert load_settings().stack().strict
+    FILE.unlink()
+    assert main(["trust", "--revoke"]) == 0, "of a file that is gone"
+    FILE.write_text("strict = true\n")
+    assert not load_settings().stack().strict
+    capsys.readouterr()
+    main(["config", "check"])
+    assert f"tiered-cache trust '{Path.cwd()}/tiered-cache.toml'" in capsys.readouterr().err
+    Path("other.toml").write_text("strict = true\n")
+    assert main(["trust", "other.toml"]) == 1, "no project file"
+
+
+def test_trust_judges_a_file_together_with_the_other_sources(
+    isolated_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = isolated_home / "config" / "tiered-cache" / "config.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text("redis_url = 'redis://ours'\n")
+    FILE.write_text("tiers = ['memory', 'redis']\n")
+    assert main(["trust"]) == 0
+    for text in ("expiry = ['until']\n", "strict = []\n"):
+        monkeypatch.setenv("TIERED_CACHE_STRICT", "1")
+        FILE.write_text(text)
+        assert main(["trust"]) == 3
+
+
+def test_a_rule_for_a_tier_that_the_stack_lacks_is_left_out() -> None:
+    FILE.write_text(
+        "default_ttl = '1d'\n[max_ttl]\nnowhere = '1h'\nmemory = '1h'\n[admission]\nredis = []\n"
+    )
+    stack = load_settings().stack()
+    assert (stack.default_ttl, stack.max_ttl) == ("1d", {"memory": "1h"})
+    assert load_settings(tiers=["disk"]).stack().max_ttl == {}
+    TieredCache.from_settings().close()
+
+
+def test_a_broken_pyproject_of_others_is_not_our_concern(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    PYPROJECT.write_text("[tool.other]\na = \n")
+    load_settings()
+    assert caplog.records == []
+    assert main(["config", "check"]) == 0
+
+
+def test_trust_in_an_empty_table_covers_no_broken_file() -> None:
+    PYPROJECT.write_text("[tool.tiered-cache]\n")
+    assert main(["trust"]) == 0
+    PYPROJECT.write_text("[tool.tiered-cache]\nstrict = \n")
+    assert not load_settings().stack().strict
+
+
 def test_a_variable_and_an_argument_beat_the_table_of_a_named_stack(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -272,7 +408,12 @@ def test_trust_in_a_pyproject_is_for_its_table() -> None:
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("strictt = true", 0), ("strict = ", 3), ("strict = 'maybe'", 0), ("default_ttl = []", 3)],
+    [
+        ("strictt = true", 0),
+        ("strict = ", 3),
+        ("strict = 'maybe'", 0),
+        ("default_ttl = '1 parsec'", 3),
+    ],
 )
 def test_a_file_with_mistakes_is_not_trusted_and_is_explained(
     text: str, code: int, capsys: pytest.CaptureFixture[str]

@@ -6,15 +6,10 @@ line and the default cache import it; nothing below does, except `TieredCache.fr
 
 from __future__ import annotations
 
+from tiered_cache.config.building import build_stack
+from tiered_cache.config.loading import check_untrusted, load_settings
 from tiered_cache.config.mistakes import Mistake, SettingsMistakesError
-from tiered_cache.config.settings import (
-    Resolved,
-    Settings,
-    check_untrusted,
-    json_schema,
-    load_settings,
-)
-from tiered_cache.config.stack_factory import build_stack
+from tiered_cache.config.settings import Resolved, Settings, json_schema
 
 __all__ = [
     "Mistake",

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from tiered_cache.config.environment import SECTIONS
 from tiered_cache.config.expansion import expand
-from tiered_cache.config.field_types import name_list
 from tiered_cache.config.mistakes import Mistake
+from tiered_cache.config.name_lists import name_list
 from tiered_cache.config.registered_tiers import BUILT_IN_TIERS
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from tiered_cache.config.field_types import exporter_names, exporter_tables
 from tiered_cache.config.layers import FieldPath, Layer, at
 from tiered_cache.config.mistakes import Mistake
+from tiered_cache.config.name_lists import exporter_names, exporter_tables
 from tiered_cache.config.schema import (
     CoherenceSettings,
     DiskSettings,

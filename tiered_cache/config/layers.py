@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from tiered_cache.config.field_types import exporter_tables
+from tiered_cache.config.name_lists import exporter_tables
 
 __all__ = ["DEFAULT_STACK", "FieldPath", "Layer", "StackLayers", "at", "overlay"]
 
@@ -77,11 +77,22 @@ class StackLayers:
         own = stacks.get(self.name) if isinstance(stacks, dict) else None
         return dict(own) if isinstance(own, dict) else {}
 
+    def _has_table(self, layer: Layer) -> bool:
+        stacks = layer.data.get("stacks")
+        return isinstance(stacks, dict) and isinstance(stacks.get(self.name), dict)
+
+    def appends_namespace(self, layer: Layer) -> bool:
+        """Whether an untrusted layer appends a part to the namespace."""
+        own = self._own_table(layer)
+        return not layer.is_trusted and (
+            "namespace" in own or (self.name == DEFAULT_STACK and "namespace" in layer.data)
+        )
+
     def _namespace(self, chosen: object) -> object:
         """The namespace that the trusted layers choose, with the parts that untrusted ones append."""
         if chosen is None:
             chosen = self.name
-            if not any(layer.is_trusted and self._own_table(layer) for layer in self._layers):
+            if not any(layer.is_trusted and self._has_table(layer) for layer in self._layers):
                 # A stack of an untrusted file alone: it must not take the name of another cache.
                 chosen = self._below_default()
         parts = [chosen]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import logging
-from typing import TYPE_CHECKING, NamedTuple
+import shlex
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tiered_cache.config.layers import Layer
+from tiered_cache.config.mistakes import Mistake
 from tiered_cache.config.settings_files import (
     SettingsFile,
     named_file,
@@ -19,12 +20,14 @@ from tiered_cache.config.untrusted import permitted
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
-
-    from tiered_cache.config.mistakes import Mistake
+    from pathlib import Path
 
 __all__ = ["Sources", "UntrustedFile", "find_sources", "is_trusted"]
 
 _log = logging.getLogger("tiered_cache.config")
+_told: set[tuple[Path, str]] = set()
+_MOST_NAMES = 10
+_LONGEST_NAME = 60
 
 
 class UntrustedFile(NamedTuple):
@@ -46,14 +49,28 @@ class UntrustedFile(NamedTuple):
         """Log once what is ignored of the file, and how to allow it."""
         if mistakes:
             _warn_once(
+                self.file,
                 f"{self.file.name} is not trusted and has a mistake, so it is ignored: "
-                f"{mistakes[0].field}. `tiered-cache config check` explains it"
+                f"{_short(mistakes[0].field)}. `tiered-cache config check` explains it",
             )
         elif self.ignored:
             _warn_once(
+                self.file,
                 f"{self.file.name} is not trusted, so these settings in it are ignored: "
-                f"{', '.join(self.ignored)}. To allow them: tiered-cache trust {self.file.path}"
+                f"{self.names_ignored}. To allow them: {self.command}",
             )
+
+    @property
+    def names_ignored(self) -> str:
+        """The names of the ignored settings, the first ones of many."""
+        names = [_short(each) for each in self.ignored[:_MOST_NAMES]]
+        more = len(self.ignored) - len(names)
+        return ", ".join(names) + (f" and {more} more" if more else "")
+
+    @property
+    def command(self) -> str:
+        """The command that trusts the file, to be pasted into a shell."""
+        return f"tiered-cache trust {shlex.quote(str(self.file.path))}"
 
 
 class Sources(NamedTuple):
@@ -86,13 +103,12 @@ def find_sources(config_file: str | os.PathLike[str] | None, mistakes: list[Mist
             trusted.append(Layer(file.name, file.data, {}))
         elif not file.is_ours:
             _warn_once(
+                file,
                 f"{file.name} belongs to another user, so it is ignored. To allow it: tiered-cache "
-                f"trust {file.path}"
+                f"trust {shlex.quote(str(file.path))}",
             )
         else:
-            kept, ignored = permitted(file.data)
-            layer = Layer(f"{file.name} (untrusted)", kept, {}, is_trusted=False)
-            untrusted.append(UntrustedFile(file, layer, tuple(ignored), file.mistakes))
+            untrusted.append(_untrusted(file))
     own = user_file()
     if own is not None:
         mistakes += own.mistakes
@@ -100,11 +116,35 @@ def find_sources(config_file: str | os.PathLike[str] | None, mistakes: list[Mist
     return Sources(trusted, untrusted)
 
 
+def _untrusted(file: SettingsFile) -> UntrustedFile:
+    name = f"{file.name} (untrusted)"
+    mistakes = file.mistakes
+    kept: dict[str, Any] = {}
+    ignored: list[str] = []
+    try:
+        kept, ignored = permitted(file.data)
+    except Exception as error:  # nothing in a stranger's file may make a tool fail
+        mistakes = (Mistake(name, "the file", type(error).__name__, "", "correct the file"),)
+    return UntrustedFile(file, Layer(name, kept, {}, is_trusted=False), tuple(ignored), mistakes)
+
+
 def is_trusted(file: SettingsFile) -> bool:
     """Whether the user trusts a project file, by `TIERED_CACHE_TRUST` or by the list."""
     return all_are_trusted() or TrustList().has(file.path, file.digest)
 
 
-@functools.cache
-def _warn_once(message: str) -> None:
-    _log.warning("%s", message)
+def _warn_once(file: SettingsFile, message: str) -> None:
+    """Log a warning about a file, once for each content."""
+    told = (file.path, file.digest)
+    if told not in _told:
+        _told.add(told)
+        _log.warning("%s", _printable(message))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+
+
+def _printable(text: str) -> str:
+    """`text` on one line: a stranger chose a part of it."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 from tiered_cache.cache import TieredCache
 from tiered_cache.codec import RecordCodec
 from tiered_cache.codec.host_key import default_host_key_path, read_host_key
-from tiered_cache.config.exporters import check_exporter, start_exporters
+from tiered_cache.config.exporters import check_exporter
 from tiered_cache.config.field_types import NO_BOUND
 from tiered_cache.config.policy_factory import PolicyFactory
 from tiered_cache.config.registered_tiers import registered_tier
-from tiered_cache.config.settings import Settings, load_settings
 from tiered_cache.errors import ConfigurationError
 from tiered_cache.options import Coherence, SingleFlight
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from tiered_cache.contracts import Tier
 
 __all__ = [
-    "build_stack",
     "check_stack",
     "find_host_key",
     "make_codec",
@@ -38,32 +36,8 @@ __all__ = [
 _log = logging.getLogger("tiered_cache.config")
 
 
-def build_stack(
-    name: str = "default", settings: Settings | None = None, *, types: Iterable[Types] = ()
-) -> TieredCache:
-    """The stack called `name`, built and opened, with its exporters started.
-
-    Args:
-        name: Its name in the settings.
-        settings: The settings; by default they are read.
-        types: The types that records may contain, as for `TieredCache`.
-
-    Raises:
-        ConfigurationError: The settings are wrong, or name an unknown tier.
-        TierUnavailableError: Its only tier can't be reached.
-    """
-    chosen = (load_settings() if settings is None else settings).stack(name)
-    cache = open_stack(chosen, types)
-    try:
-        start_exporters(cache, chosen.exporters)
-    except BaseException:
-        cache.close()
-        raise
-    return cache
-
-
 def open_stack(chosen: StackSettings, types: Iterable[Types] = ()) -> TieredCache:
-    """The stack of settings, built and opened, without its exporters. Raises as `build_stack`."""
+    """The stack of settings, built and opened, without its exporters. Raises as `building.build_stack`."""
     _warn_of_missing_disk(chosen)
     return make_stack(chosen, types=types)
 

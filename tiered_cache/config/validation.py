@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from tiered_cache.config.contradictions import CONTRADICTORY, contradictions
 from tiered_cache.config.exporters import check_exporter
-from tiered_cache.config.field_types import exporter_tables
 from tiered_cache.config.layers import DEFAULT_STACK
 from tiered_cache.config.mistakes import Mistake
+from tiered_cache.config.name_lists import exporter_tables
 from tiered_cache.config.policy_factory import all_policy_names, check_policy
 from tiered_cache.config.registered_tiers import BUILT_IN_TIERS, check_tier_options
 from tiered_cache.config.schema import StackSettings

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tiered_cache.cli.parsers import Commands
     from tiered_cache.config import Mistake, Resolved, Settings
+    from tiered_cache.config.sources import UntrustedFile
 
 __all__ = ["add_parser", "run"]
 
@@ -50,7 +51,12 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the settings, the mistakes or the schema."""
-    from tiered_cache.config import SettingsMistakesError, json_schema, load_settings
+    from tiered_cache.config import (
+        SettingsMistakesError,
+        check_untrusted,
+        json_schema,
+        load_settings,
+    )
 
     if arguments.action == "schema":
         print_json(json_schema())
@@ -62,8 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
         _print_mistakes(error.mistakes, as_json=arguments.json)
         return CONFIGURATION
     if arguments.action == "check":
-        code = _check(settings, as_json=arguments.json)
-        return code if arguments.config or arguments.json else _explain_untrusted(code)
+        untrusted = [] if arguments.config is not None else check_untrusted()
+        return _check(settings, untrusted, as_json=arguments.json)
     _print_resolved(resolved, as_json=arguments.json)
     return OK
 
@@ -92,23 +98,13 @@ def _print_mistakes(mistakes: Sequence[Mistake], *, as_json: bool) -> None:
             say(printable(each))
 
 
-def _explain_untrusted(code: int) -> int:
-    """Print the mistakes and the ignored settings of untrusted files; `code`, unless one has mistakes."""
-    from tiered_cache.config import check_untrusted
-
-    for file, mistakes in check_untrusted():
-        for each in mistakes:
-            say(printable(f"ignored: {each}"))
-        if file.ignored:
-            say(printable(f"ignored, because it is not trusted: {', '.join(file.ignored)}"))
-        if mistakes or file.ignored:
-            say(printable(f"to trust the file: tiered-cache trust {file.file.path}"))
-        code = CONFIGURATION if mistakes else code
-    return code
-
-
-def _check(settings: Settings, *, as_json: bool) -> int:
-    """Print the stacks that can't be built: settings that are right by themselves may contradict."""
+def _check(
+    settings: Settings,
+    untrusted: Sequence[tuple[UntrustedFile, Sequence[Mistake]]],
+    *,
+    as_json: bool,
+) -> int:
+    """Print the stacks that can't be built, and the ignored parts of untrusted files."""
     from tiered_cache.config.stack_factory import check_stack
     from tiered_cache.errors import ConfigurationError
 
@@ -118,11 +114,33 @@ def _check(settings: Settings, *, as_json: bool) -> int:
             check_stack(settings.stack(name))
         except ConfigurationError as error:
             refused[name] = str(error)
+    wrong = [file for file, mistakes in untrusted if mistakes]
     if as_json:
-        print_json({"mistakes": [], "stacks": settings.stack_names, "refused": refused})
-    elif refused:
+        strangers = [
+            {
+                "file": str(file.file.path),
+                "mistakes": [each._asdict() for each in mistakes],
+                "ignored": list(file.ignored),
+            }
+            for file, mistakes in untrusted
+        ]
+        stacks = settings.stack_names
+        print_json({"mistakes": [], "stacks": stacks, "refused": refused, "untrusted": strangers})
+    else:
         for name, why in refused.items():
             say(printable(f"stack {name}: {why}"))
-    else:
-        print(f"no mistakes; stacks: {', '.join(settings.stack_names)}")
-    return CONFIGURATION if refused else OK
+        for file, mistakes in untrusted:
+            _explain(file, mistakes)
+        if not refused and not wrong:
+            print(f"no mistakes; stacks: {', '.join(settings.stack_names)}")
+    return CONFIGURATION if refused or wrong else OK
+
+
+def _explain(file: UntrustedFile, mistakes: Sequence[Mistake]) -> None:
+    """Print the mistakes of an untrusted file, and the settings of it that are ignored."""
+    for each in mistakes:
+        say(printable(f"ignored: {each}"))
+    if file.ignored:
+        say(printable(f"ignored, because it is not trusted: {file.names_ignored}"))
+    if mistakes or file.ignored:
+        say(printable(f"to trust the file: {file.command}"))

@@ -60,21 +60,22 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Change or print the list of trusted files."""
+    from tiered_cache.config.loading import mistakes_if_trusted
     from tiered_cache.config.trust import TrustList
 
     trusted = TrustList()
     if arguments.list:
         return _print(trusted.paths(), as_json=arguments.json)
+    if arguments.revoke:
+        revoked = [path for path in _places(arguments.path) if trusted.revoke(path)]
+        for path in revoked:
+            print(printable(f"no longer trusted: {path}"))
+        return OK if revoked else NO
     files = _files(arguments.path)
     if not files:
         say(printable(f"tiered-cache: no settings of a project in {arguments.path or Path.cwd()}"))
         return NO
-    if arguments.revoke:
-        revoked = [file.path for file in files if trusted.revoke(file.path)]
-        for path in revoked:
-            print(printable(f"no longer trusted: {path}"))
-        return OK if revoked else NO
-    mistakes = [each for file in files for each in _mistakes_of(file)]
+    mistakes = mistakes_if_trusted(files)
     for each in mistakes:
         say(printable(each))
     if mistakes:
@@ -94,19 +95,22 @@ def _print(paths: dict[str, list[str]], *, as_json: bool) -> int:
     return OK
 
 
+def _places(path: Path | None) -> list[Path]:
+    """The places that a path stands for; the files need not exist."""
+    from tiered_cache.config.settings_files import FILE_NAMES, project_places
+
+    if path is None:
+        return [place for places in project_places() for place in places]
+    if path.name in FILE_NAMES:
+        # The program finds the file in a directory without links.
+        return [path.absolute().parent.resolve() / path.name]
+    return [path.resolve() / name for name in FILE_NAMES]
+
+
 def _files(path: Path | None) -> Sequence[SettingsFile]:
     from tiered_cache.config.settings_files import project_files, read_project_file
 
     if path is None:
         return project_files()
-    path = path.absolute()
-    places = [path / "tiered-cache.toml", path / "pyproject.toml"] if path.is_dir() else [path]
-    found = [read_project_file(place) for place in places if place.is_file()]
+    found = [read_project_file(place) for place in _places(path) if place.is_file()]
     return [file for file in found if file is not None]
-
-
-def _mistakes_of(file: SettingsFile) -> Sequence[object]:
-    """The mistakes in a file, as if it were trusted."""
-    from tiered_cache.config.settings import mistakes_in
-
-    return file.mistakes or mistakes_in(file.name, file.data)
