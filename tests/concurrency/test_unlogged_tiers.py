@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from subprocess import PIPE
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,6 @@ from tiered_cache_policies.contracts import WritePlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from tiered_cache.contracts import Put, Tier, TierContext
 
@@ -609,6 +609,7 @@ def test_law_4_and_5_under_threads_and_random_changes_without_a_log(
 
 _WRITER = """
 import sys
+sys.path.insert(0, sys.argv.pop(1))
 from tests.concurrency.test_unlogged_tiers import open_over
 with open_over(*sys.argv[1:]) as cache:
     for line in sys.stdin:
@@ -626,7 +627,8 @@ def open_over(url: str, namespace: str) -> TieredCache:
 
 @pytest.mark.proves("law-5/without-log-processes")
 def test_law_5_of_two_processes_over_a_server_without_a_log(redis_url: str, namespace: str) -> None:
-    command = [sys.executable, "-c", _WRITER, redis_url, namespace]
+    root = str(Path(__file__).parents[2])
+    command = [sys.executable, "-c", _WRITER, root, redis_url, namespace]
     with (
         subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True, bufsize=1) as writer,
         open_over(redis_url, namespace) as cache,
