@@ -216,9 +216,9 @@ def test_law_9_the_text_of_an_error_is_not_logged(caplog: pytest.LogCaptureFixtu
 def test_a_wrong_value_of_a_built_in_exporter_is_one_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    settings = load_settings(tiers=["memory"], exporters={"logs": {"kinds": ["eror"]}})
+    settings = load_settings(tiers=["memory"], exporters={"logs": {"kinds": ["mishap"]}})
     build_stack("default", settings).close()
-    assert "kinds='eror' is no kind of event: expected one of hit" in caplog.text
+    assert "kinds='mishap' is no kind of event: expected one of hit" in caplog.text
 
 
 def test_the_logs_are_an_exporter_that_leaves_hits_inlined(
